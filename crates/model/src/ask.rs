@@ -1,0 +1,127 @@
+//! A question to the policy: who wants to reach what, how, and when.
+
+use crate::{Device, Host, NetworkId, Person, SchoolId, Timestamp};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One question to [`Verdict`](crate::Verdict)'s maker.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Who asks, and how that is known.
+    pub who: Who,
+    /// What they want to reach.
+    pub what: Target,
+    /// The way the question came.
+    pub how: Channel,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who asks, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// The address the question came from.
+    pub address: Option<IpAddr>,
+    /// The school whose network the address lies in.
+    pub school: Option<SchoolId>,
+    /// The network the address lies in.
+    pub network: Option<NetworkId>,
+    /// The device at that address.
+    pub device: Option<Arc<Device>>,
+    /// The people who may be behind it: none when unknown; several where an address is shared, and then every
+    /// one's denials count.
+    pub people: Vec<Known>,
+}
+
+/// A person, and how they came to be known.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The person.
+    pub person: Arc<Person>,
+    /// How they came to be known.
+    pub by: KnownBy,
+}
+
+/// How a person came to be known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum KnownBy {
+    /// They signed in on the school's page from this address.
+    SignIn,
+    /// The device at this address is lent to them.
+    Device,
+    /// The question named them (the explain form, a simulation).
+    Named,
+}
+
+impl KnownBy {
+    /// Every way.
+    pub const ALL: [KnownBy; 3] = [Self::SignIn, Self::Device, Self::Named];
+
+    /// The name in history.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Device => "device",
+            Self::Named => "named",
+        }
+    }
+
+    /// Reads the name in history.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.slug() == text)
+    }
+}
+
+/// What somebody wants to reach.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// The host.
+    pub host: Host,
+    /// The port, where one is known (DNS knows none).
+    pub port: Option<u16>,
+    /// Path and query, once the request itself is readable; `None` for DNS and for a tunnel.
+    pub path: Option<String>,
+}
+
+impl Target {
+    /// A host alone.
+    pub fn host(host: Host) -> Self {
+        Self { host, port: None, path: None }
+    }
+}
+
+/// The way a request came in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Channel {
+    /// A DNS question.
+    Dns,
+    /// Plain HTTP through the proxy.
+    Http,
+    /// A tunnel through the proxy, before or without inspection: only the host is known.
+    Tunnel,
+    /// A request inside an inspected TLS connection.
+    Https,
+    /// A question of the explain form or the command line; nothing is fetched.
+    Explain,
+}
+
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Channel; 5] = [Self::Dns, Self::Http, Self::Tunnel, Self::Https, Self::Explain];
+
+    /// The name in history.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Http => "http",
+            Self::Tunnel => "tunnel",
+            Self::Https => "https",
+            Self::Explain => "explain",
+        }
+    }
+
+    /// Reads the name in history.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.slug() == text)
+    }
+}

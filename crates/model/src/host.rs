@@ -1,0 +1,118 @@
+//! Host names in one normal form, so that every list, rule and lookup agrees on what "the same name" is.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A host: a DNS name (ASCII, lower case, no trailing dot, at most 253 bytes, labels of 1 to 63) or an address literal.
+///
+/// Underscores are kept (`_dmarc.example`), since the wire allows them. International names come in their `xn--` form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Host {
+    /// A name.
+    Name(Arc<str>),
+    /// An address written out.
+    Address(IpAddr),
+}
+
+/// Why a text is not a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum HostError {
+    /// Nothing there.
+    #[error("expected a host name, found nothing")]
+    Empty,
+    /// Longer than 253 bytes.
+    #[error("expected at most 253 characters")]
+    TooLong,
+    /// An empty label or one over 63 bytes.
+    #[error("expected parts of 1 to 63 characters between the dots")]
+    Label,
+    /// A character that no host name has.
+    #[error("expected letters, digits, hyphens and dots; an international name in its xn-- form")]
+    Character,
+}
+
+impl Host {
+    /// Reads a host as browsers and resolvers write it: any case, one trailing dot, an IPv6 literal in brackets or not.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
+        let text = text.strip_suffix('.').unwrap_or(text);
+        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return Ok(Self::Address(address.to_canonical()));
+        }
+        if text.is_empty() {
+            return Err(HostError::Empty);
+        }
+        if text.len() > 253 {
+            return Err(HostError::TooLong);
+        }
+        for label in text.split('.') {
+            if label.is_empty() || label.len() > 63 {
+                return Err(HostError::Label);
+            }
+            if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+                return Err(HostError::Character);
+            }
+        }
+        Ok(Self::Name(text.to_ascii_lowercase().into()))
+    }
+
+    /// The name, or `None` for an address.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Address(_) => None,
+        }
+    }
+
+    /// True when this host is `parent` itself or lies below it (`www.bbc.co.uk` below `bbc.co.uk`).
+    pub fn is_at_or_below(&self, parent: &str) -> bool {
+        self.name().is_some_and(|name| {
+            name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Address(IpAddr::V4(address)) => address.fmt(f),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_name_has_one_form() {
+        for text in ["WWW.Example.COM", "www.example.com."] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), "www.example.com");
+        }
+        assert_eq!(Host::parse("[::ffff:10.0.0.1]"), Host::parse("10.0.0.1"));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused_with_its_reason() {
+        let long = "a.".repeat(130);
+        for (text, error) in [
+            ("", HostError::Empty),
+            ("a..b", HostError::Label),
+            (long.as_str(), HostError::TooLong),
+            ("exa mple.com", HostError::Character),
+            ("bücher.example", HostError::Character),
+        ] {
+            assert_eq!(Host::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn below_means_at_a_dot() {
+        let host = Host::parse("notbbc.co.uk").unwrap();
+        assert!(!host.is_at_or_below("bbc.co.uk"));
+        assert!(Host::parse("news.bbc.co.uk").unwrap().is_at_or_below("bbc.co.uk"));
+    }
+}

@@ -1,0 +1,37 @@
+//! The field's nouns as values with invariants, and the ports between edges and use cases.
+//!
+//! Left out on purpose: serialisation, I/O, async, rules. Whoever writes a noun to a wire or a file mirrors it in
+//! its own crate, so that a change here never changes a format by accident.
+//!
+//! Invariants: a checked value has another type than an unchecked one; every bounded text is cut where it is made;
+//! nothing here reads a clock except [`Clock`].
+
+mod access;
+mod ask;
+mod category;
+mod clause;
+mod device;
+mod event;
+mod host;
+mod id;
+mod people;
+mod place;
+mod ports;
+mod time;
+mod verdict;
+
+pub use access::{Action, Actor, Role};
+pub use ask::{Ask, Channel, Known, KnownBy, Target, Who};
+pub use category::{Category, CategorySet};
+pub use clause::{ClauseId, ClauseState, HowMet};
+pub use device::{Device, DeviceKind};
+pub use event::{AccessEvent, EventId, EventOutcome, MAX_TARGET_BYTES};
+pub use host::{Host, HostError};
+pub use id::{DeviceId, GateId, GroupId, ListId, NetworkId, PersonId, PolicyHash, SchoolId};
+pub use people::{Affiliation, Person, Stage, YearGroup};
+pub use place::Scope;
+pub use ports::{Claim, CurrentRoster, EventReceiver, EventSender, IdentityMap, Roster, event_channel};
+pub use time::{Clock, Day, Timestamp};
+pub use verdict::{
+    Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
+};

@@ -1,0 +1,240 @@
+//! The seam between the edges (`dns`, `proxy`, `console`) and the use cases (`app`): the current roster, the live
+//! identity map, and the sender of events. The current policy snapshot is `policy::CurrentSnapshot`.
+
+use crate::{AccessEvent, Device, KnownBy, Person, PersonId, Timestamp};
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The people and devices the filter knows. Immutable; a change makes a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    people: HashMap<PersonId, Arc<Person>>,
+    people_by_login: HashMap<String, Arc<Person>>,
+    devices_by_address: HashMap<IpAddr, Arc<Device>>,
+}
+
+impl Roster {
+    /// Takes people and devices; where two share a login or an address, the later one counts.
+    pub fn new(people: Vec<Person>, devices: Vec<Device>) -> Self {
+        let mut roster = Self::default();
+        for person in people.into_iter().map(Arc::new) {
+            roster.people_by_login.insert(person.login.clone(), Arc::clone(&person));
+            roster.people.insert(person.id, person);
+        }
+        for device in devices.into_iter().map(Arc::new) {
+            for address in &device.addresses {
+                roster.devices_by_address.insert(address.to_canonical(), Arc::clone(&device));
+            }
+        }
+        roster
+    }
+
+    /// The person with this id.
+    pub fn person(&self, id: PersonId) -> Option<&Arc<Person>> {
+        self.people.get(&id)
+    }
+
+    /// The person with this login, lower case.
+    pub fn person_by_login(&self, login: &str) -> Option<&Arc<Person>> {
+        self.people_by_login.get(login)
+    }
+
+    /// The device at this address.
+    pub fn device_at(&self, address: IpAddr) -> Option<&Arc<Device>> {
+        self.devices_by_address.get(&address.to_canonical())
+    }
+
+    /// Every person, in no order.
+    pub fn people(&self) -> impl Iterator<Item = &Arc<Person>> {
+        self.people.values()
+    }
+
+    /// Every device, in no order; one with several addresses comes once for each.
+    pub fn devices(&self) -> impl Iterator<Item = &Arc<Device>> {
+        self.devices_by_address.values()
+    }
+}
+
+/// The roster in force. Readers never wait for a writer.
+#[derive(Debug, Default)]
+pub struct CurrentRoster(ArcSwap<Roster>);
+
+impl CurrentRoster {
+    /// Starts with this roster.
+    pub fn new(roster: Roster) -> Self {
+        Self(ArcSwap::from_pointee(roster))
+    }
+
+    /// The roster in force now.
+    pub fn get(&self) -> Arc<Roster> {
+        self.0.load_full()
+    }
+
+    /// Puts a new roster in force.
+    pub fn put(&self, roster: Roster) {
+        self.0.store(Arc::new(roster));
+    }
+}
+
+/// That a person is at an address, from when until when, and how that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// The person.
+    pub person: PersonId,
+    /// How it is known.
+    pub by: KnownBy,
+    /// Since when.
+    pub from: Timestamp,
+    /// Until when; from then on it does not count.
+    pub until: Timestamp,
+}
+
+/// Who is at which address now. Bounded: past [`IdentityMap::MOST_ADDRESSES`] the claim that ends first makes room.
+#[derive(Debug, Default)]
+pub struct IdentityMap {
+    claims: RwLock<HashMap<IpAddr, Vec<Claim>>>,
+}
+
+impl IdentityMap {
+    /// The most addresses it remembers.
+    pub const MOST_ADDRESSES: usize = 65_536;
+    /// The most people it remembers at one address; a newer one takes the place of the oldest.
+    pub const MOST_PEOPLE_AT_AN_ADDRESS: usize = 32;
+
+    /// Notes that a person is at an address. An earlier claim of the same person there is replaced.
+    pub fn claim(&self, address: IpAddr, claim: Claim) {
+        let mut claims = self.claims.write().unwrap_or_else(PoisonError::into_inner);
+        if claims.len() >= Self::MOST_ADDRESSES && !claims.contains_key(&address.to_canonical()) {
+            let first_to_end = claims
+                .iter()
+                .min_by_key(|(_, at)| at.iter().map(|claim| claim.until).max())
+                .map(|(address, _)| *address);
+            if let Some(address) = first_to_end {
+                claims.remove(&address);
+            }
+        }
+        let here = claims.entry(address.to_canonical()).or_default();
+        here.retain(|held| held.person != claim.person && held.until > claim.from);
+        if here.len() >= Self::MOST_PEOPLE_AT_AN_ADDRESS {
+            here.remove(0);
+        }
+        here.push(claim);
+    }
+
+    /// Ends the claim of a person at an address; true when there was one.
+    pub fn end(&self, address: IpAddr, person: PersonId) -> bool {
+        let mut claims = self.claims.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(here) = claims.get_mut(&address.to_canonical()) else { return false };
+        let before = here.len();
+        here.retain(|held| held.person != person);
+        before != here.len()
+    }
+
+    /// The claims that count at an address at a time, oldest first.
+    pub fn at(&self, address: IpAddr, now: Timestamp) -> Vec<Claim> {
+        let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
+        let here = claims.get(&address.to_canonical()).map(Vec::as_slice).unwrap_or_default();
+        here.iter().filter(|claim| claim.from <= now && now < claim.until).copied().collect()
+    }
+}
+
+/// Where the edges put events. Sending never waits: what does not fit is counted, and the console shows the count.
+#[derive(Clone, Debug)]
+pub struct EventSender {
+    channel: SyncSender<AccessEvent>,
+    lost: Arc<AtomicU64>,
+}
+
+/// The other end, drained in batches by one thread of `app::intake`.
+#[derive(Debug)]
+pub struct EventReceiver {
+    channel: Receiver<AccessEvent>,
+}
+
+/// Makes a channel of at most `capacity` waiting events.
+pub fn event_channel(capacity: usize) -> (EventSender, EventReceiver) {
+    let (sender, receiver) = sync_channel(capacity);
+    (EventSender { channel: sender, lost: Arc::default() }, EventReceiver { channel: receiver })
+}
+
+impl EventSender {
+    /// Sends without waiting; an event that does not fit is lost and counted.
+    pub fn send(&self, event: AccessEvent) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.channel.try_send(event) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Events lost since start, because history could not keep up.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl EventReceiver {
+    /// Waits up to `wait` for a first event and takes what else is there, at most `most`.
+    /// `None` when every sender is gone and nothing is left.
+    pub fn batch(&self, wait: Duration, most: usize) -> Option<Vec<AccessEvent>> {
+        let first = match self.channel.recv_timeout(wait) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        };
+        let mut batch = vec![first];
+        batch.extend(self.channel.try_iter().take(most.saturating_sub(1)));
+        Some(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(number: u128, from: i64, until: i64) -> Claim {
+        let person = PersonId(uuid::Uuid::from_u128(number));
+        Claim { person, by: KnownBy::SignIn, from: Timestamp(from), until: Timestamp(until) }
+    }
+
+    #[test]
+    fn a_claim_counts_from_its_start_until_its_end() {
+        let map = IdentityMap::default();
+        let address = "10.0.0.1".parse().unwrap();
+        map.claim(address, claim(1, 10, 20));
+        assert!(map.at(address, Timestamp(9)).is_empty());
+        assert_eq!(map.at("::ffff:10.0.0.1".parse().unwrap(), Timestamp(19)), [claim(1, 10, 20)]);
+        assert!(map.at(address, Timestamp(20)).is_empty());
+    }
+
+    #[test]
+    fn two_people_at_one_address_are_both_remembered_until_one_leaves() {
+        let map = IdentityMap::default();
+        let address = "10.0.0.1".parse().unwrap();
+        map.claim(address, claim(1, 0, 50));
+        map.claim(address, claim(2, 5, 50));
+        assert_eq!(map.at(address, Timestamp(6)).len(), 2);
+        assert!(map.end(address, claim(1, 0, 0).person));
+        assert_eq!(map.at(address, Timestamp(6)), [claim(2, 5, 50)]);
+    }
+
+    #[test]
+    fn the_map_stays_bounded_however_many_addresses_come() {
+        let map = IdentityMap::default();
+        for number in 0..u32::try_from(IdentityMap::MOST_ADDRESSES).unwrap() + 10 {
+            map.claims
+                .write()
+                .unwrap()
+                .insert(IpAddr::V4(number.into()), vec![claim(1, 0, 100)]);
+            if number as usize >= IdentityMap::MOST_ADDRESSES {
+                break;
+            }
+        }
+        let before = map.claims.read().unwrap().len();
+        map.claim("fe80::1".parse().unwrap(), claim(2, 0, 100));
+        assert_eq!(map.claims.read().unwrap().len(), before);
+    }
+}

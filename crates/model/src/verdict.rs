@@ -1,0 +1,187 @@
+//! The answer of the policy, with its whole reason: "why?" about the past never depends on old lists.
+
+use crate::{Category, GroupId, ListId, NetworkId, PolicyHash, Role, Stage, YearGroup};
+use std::sync::Arc;
+
+/// A decision, with everything needed to carry it out and to explain it later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Whether it may be reached.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// What the proxy does with TLS to this host.
+    pub inspection: Inspection,
+    /// Where a name is answered with another one (safe search).
+    pub rewrite: Option<Rewrite>,
+    /// The words to speak in.
+    pub stage: Stage,
+    /// What was in force.
+    pub revisions: Revisions,
+}
+
+/// Whether it may be reached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Outcome {
+    /// It may.
+    Allow,
+    /// It may not.
+    Block,
+}
+
+impl Outcome {
+    /// The name in history.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Why: the layer that decided, and what it decided on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// The layer that decided. Their order is written once, in `policy::precedence`.
+    pub layer: Layer,
+    /// The category, where a list decided.
+    pub category: Option<Category>,
+    /// The list and its line, where a list decided.
+    pub list: Option<ListLine>,
+    /// The entry of the policy that decided, as it is written there.
+    pub entry: Option<Arc<str>>,
+    /// What the policy gives as the entry's own reason.
+    pub why: Option<Arc<str>>,
+    /// The group whose rules decided; `None` when nobody was known, and all groups' denials were taken together.
+    pub group: Option<Group>,
+    /// Why the person or device is in that group.
+    pub membership: Membership,
+}
+
+/// The layers of the policy, first to last. See `policy::precedence` for what each is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Layer {
+    /// Illegal content: always, for everybody.
+    Illegal,
+    /// The gate's own pages: the block page, the sign-in page, the certificate.
+    OwnPages,
+    /// A deny entry of the trust's baseline.
+    TrustDeny,
+    /// A deny entry of the school.
+    Deny,
+    /// Ways round the filter.
+    Circumvention,
+    /// A time window that closes a category or everything.
+    ClosedWindow,
+    /// An allow entry.
+    Allow,
+    /// A time window that opens a category.
+    OpenWindow,
+    /// A category the group may not reach.
+    Category,
+    /// A category the group may reach, where everything else is closed to it.
+    AllowedCategory,
+    /// Nothing matched: the group's default.
+    Default,
+}
+
+impl Layer {
+    /// Every layer, first to last.
+    pub const ALL: [Layer; 11] = [
+        Self::Illegal,
+        Self::OwnPages,
+        Self::TrustDeny,
+        Self::Deny,
+        Self::Circumvention,
+        Self::ClosedWindow,
+        Self::Allow,
+        Self::OpenWindow,
+        Self::Category,
+        Self::AllowedCategory,
+        Self::Default,
+    ];
+
+    /// The name in history.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Illegal => "illegal",
+            Self::OwnPages => "own-pages",
+            Self::TrustDeny => "trust-deny",
+            Self::Deny => "deny",
+            Self::Circumvention => "circumvention",
+            Self::ClosedWindow => "closed-window",
+            Self::Allow => "allow",
+            Self::OpenWindow => "open-window",
+            Self::Category => "category",
+            Self::AllowedCategory => "allowed-category",
+            Self::Default => "default",
+        }
+    }
+
+    /// Reads the name in history.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.slug() == text)
+    }
+}
+
+/// A group by id and by the name on screens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// The id in the policy.
+    pub id: GroupId,
+    /// The name on screens.
+    pub name: Arc<str>,
+}
+
+/// A line of a list: what put the host in its category.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListLine {
+    /// The list.
+    pub list: ListId,
+    /// The line, counted from 1.
+    pub line: u32,
+}
+
+/// Why somebody is in the group whose rules decided.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Membership {
+    /// A learner of this year group.
+    Year(YearGroup),
+    /// Somebody with this role.
+    Role(Role),
+    /// A device of this kind: `server`, `printer`, `other`.
+    Equipment(&'static str),
+    /// Whoever is on this network, where nobody in particular is known.
+    Network(NetworkId),
+    /// The question named the group.
+    Named,
+    /// Nobody is known: every group's denials count.
+    Unknown,
+}
+
+/// What the proxy does with TLS to a host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Inspection {
+    /// It is opened, read and closed again.
+    Inspect,
+    /// It passes unread: the host is on the bypass list.
+    Bypass,
+    /// It passes unread: the group's devices do not carry the school's certificate.
+    Never,
+}
+
+/// A name that is answered with another one, such as a search engine's safe form.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rewrite {
+    /// The name to answer with.
+    pub to: Arc<str>,
+}
+
+/// What was in force when a verdict was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Revisions {
+    /// The hash of the policy document.
+    pub policy: PolicyHash,
+    /// The revision of the lists: the first 16 hexadecimal digits of the image's hash.
+    pub lists: Arc<str>,
+}

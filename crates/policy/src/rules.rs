@@ -1,0 +1,226 @@
+//! A policy document after every check: what it says, as values. `crate::Snapshot` is compiled from this.
+
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use model::{CategorySet, DeviceKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId, Stage, YearGroup};
+use std::sync::Arc;
+
+/// An approved edition with its settings revision applied. Every reference in it leads somewhere.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The hash of the bytes it was read from.
+    pub hash: PolicyHash,
+    /// The name on the front page.
+    pub title: Arc<str>,
+    /// The trust, where there is one.
+    pub trust: Option<Arc<str>>,
+    /// The schools; a lone school is one.
+    pub schools: Vec<School>,
+    /// Where the schools' clocks stand.
+    pub time_zone: TimeZone,
+    /// Ranges of addresses, narrowest first, so that the first match is the right one.
+    pub networks: Vec<Network>,
+    /// Groups in the order of the document: a person is in the first whose members they are among.
+    pub groups: Vec<GroupRules>,
+    /// The lists to compile.
+    pub lists: Vec<ListSource>,
+    /// Hosts whose TLS is never opened, for everybody.
+    pub bypass: Vec<Entry>,
+}
+
+/// A school under the policy.
+#[derive(Clone, Debug)]
+pub struct School {
+    /// Its id.
+    pub id: SchoolId,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// A range of addresses of a school.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Its id.
+    pub id: NetworkId,
+    /// The school it is in.
+    pub school: SchoolId,
+    /// Its ranges.
+    pub ranges: Vec<IpNet>,
+    /// The group of whoever is on it and not known; `None`: unknown people get all groups' denials.
+    pub group: Option<GroupId>,
+}
+
+/// What a group of people or equipment may reach.
+#[derive(Clone, Debug)]
+pub struct GroupRules {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name on screens.
+    pub name: Arc<str>,
+    /// The words its people read.
+    pub stage: Stage,
+    /// Who is in it.
+    pub members: Members,
+    /// What happens to what nothing else speaks of.
+    pub default: Outcome,
+    /// Categories it may not reach.
+    pub block: CategorySet,
+    /// Categories it may reach although its default is to block.
+    pub allow_categories: CategorySet,
+    /// Hosts and paths it may reach whatever their category; never the illegal layer, never a deny entry.
+    pub allow: Vec<Entry>,
+    /// Hosts and paths it may not reach.
+    pub deny: Vec<Entry>,
+    /// Times at which a category, or everything, opens or closes.
+    pub windows: Vec<Window>,
+    /// Whether search engines are answered with their safe form.
+    pub safe_search: bool,
+    /// How far YouTube is narrowed.
+    pub youtube: YouTube,
+    /// Whether TLS is opened.
+    pub inspection: InspectionSetting,
+    /// What each school of a trust adds; a school can only tighten.
+    pub tightened: Vec<(SchoolId, Tightening)>,
+}
+
+/// Who is in a group.
+#[derive(Clone, Debug, Default)]
+pub struct Members {
+    /// People with these roles.
+    pub roles: Vec<Role>,
+    /// Learners in these year groups.
+    pub years: Vec<YearGroup>,
+    /// Equipment of these kinds.
+    pub equipment: Vec<DeviceKind>,
+}
+
+impl Members {
+    /// True for a group of servers, printers and the like; its denials do not count for unknown people.
+    pub fn is_equipment(&self) -> bool {
+        !self.equipment.is_empty()
+    }
+}
+
+/// What a school of a trust adds to a group. There is no field here that could loosen anything.
+#[derive(Clone, Debug, Default)]
+pub struct Tightening {
+    /// Further categories it may not reach.
+    pub block: CategorySet,
+    /// Further hosts and paths it may not reach.
+    pub deny: Vec<Entry>,
+    /// Further closed windows.
+    pub closed: Vec<Window>,
+    /// True turns safe search on.
+    pub safe_search: bool,
+    /// A narrower YouTube than the baseline's.
+    pub youtube: YouTube,
+    /// True closes what nothing else speaks of.
+    pub default_block: bool,
+}
+
+/// One allow, deny or bypass entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The host; the entry covers it and everything below it.
+    pub host: Host,
+    /// Only paths that begin so, at a `/`, `?` or their end; `None`: the whole host.
+    pub path: Option<Arc<str>>,
+    /// As the document writes it.
+    pub text: Arc<str>,
+    /// Why, as the document gives it.
+    pub why: Arc<str>,
+    /// Whose entry it is.
+    pub from: Origin,
+}
+
+/// Whose entry it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Origin {
+    /// The trust's baseline, over its schools.
+    Trust,
+    /// The school's own edition or settings.
+    School,
+}
+
+/// A time at which something opens or closes, in the school's local time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// Its name on screens, such as "Lunch club".
+    pub name: Arc<str>,
+    /// Monday first.
+    pub days: [bool; 7],
+    /// From this minute of the day, inclusive.
+    pub from_minute: u16,
+    /// Until this minute of the day, exclusive; always after `from_minute` (1440: midnight).
+    pub until_minute: u16,
+    /// What it does.
+    pub effect: WindowEffect,
+}
+
+/// What a window does while it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WindowEffect {
+    /// These categories may be reached.
+    Open(CategorySet),
+    /// These categories may not be reached.
+    Close(CategorySet),
+    /// Nothing may be reached, allow entries or not: the network rests.
+    CloseEverything,
+}
+
+/// How far YouTube is narrowed; in this order, so that the greater is the stricter.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum YouTube {
+    /// As it is.
+    #[default]
+    Off,
+    /// `restrictmoderate.youtube.com`.
+    Moderate,
+    /// `restrict.youtube.com`.
+    Strict,
+}
+
+/// Whether a group's TLS is opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum InspectionSetting {
+    /// Opened, but for the bypass list.
+    On,
+    /// Passed unread; opened where the illegal-content layer asks for it.
+    Off,
+    /// The devices carry no school certificate: passed unread, and a host of the illegal-content layer is closed whole.
+    Never,
+}
+
+/// A list to compile, and what its names mean.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListSource {
+    /// Its id.
+    pub id: ListId,
+    /// Its name on screens.
+    pub name: Arc<str>,
+    /// How it is written.
+    pub format: ListFormat,
+    /// Where it is: a folder, a file or archive, an `http(s)` address, or `starter` for the lists that ship.
+    pub source: Arc<str>,
+    /// The category of its names. `None` for a tree, whose folders say.
+    pub category: Option<model::Category>,
+    /// For a tree: folder name to category. Folders that are not here are left out, and counted.
+    pub folders: Vec<(Arc<str>, model::Category)>,
+}
+
+/// How a list is written. Each reading has its own meaning of "a name".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ListFormat {
+    /// A name a line; each covers itself and everything below it.
+    Domains,
+    /// A name a line; each covers itself alone.
+    DomainsExact,
+    /// A hosts file; each name covers itself alone.
+    Hosts,
+    /// AdGuard DNS rules.
+    AdGuard,
+    /// A UT1 / squidGuard category tree.
+    Ut1,
+    /// The starter lists that ship: one file a category, a name a line.
+    Starter,
+}
