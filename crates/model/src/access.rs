@@ -1,6 +1,6 @@
 //! Who may do what: the words only. The table that joins them is `identity`'s.
 
-use crate::{PersonId, Scope, SchoolId};
+use crate::{PersonId, SchoolId, Scope};
 use std::fmt;
 
 /// What somebody is to a school or a trust. Clause GOV-1 names those that must never be vacant.

@@ -1,6 +1,6 @@
 //! A question to the policy: who wants to reach what, how, and when.
 
-use crate::{Device, Host, NetworkId, Person, SchoolId, Timestamp};
+use crate::{Device, GroupId, Host, NetworkId, Person, SchoolId, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub struct Who {
     /// The people who may be behind it: none when unknown; several where an address is shared, and then every
     /// one's denials count.
     pub people: Vec<Known>,
+    /// The group, where the question names one instead of anybody in particular (the explain form, a simulation).
+    pub named_group: Option<GroupId>,
 }
 
 /// A person, and how they came to be known.

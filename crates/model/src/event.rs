@@ -1,8 +1,8 @@
 //! One event of the access history.
 
 use crate::{
-    Category, Channel, Day, DeviceId, GateId, GroupId, Host, KnownBy, Layer, ListLine, Outcome, PersonId, SchoolId,
-    Timestamp,
+    Category, Channel, Day, DeviceId, GateId, GroupId, Host, KnownBy, Layer, ListLine, Outcome, PersonId,
+    SchoolId, Timestamp,
 };
 use std::net::IpAddr;
 use std::sync::Arc;

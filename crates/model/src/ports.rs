@@ -225,10 +225,7 @@ mod tests {
     fn the_map_stays_bounded_however_many_addresses_come() {
         let map = IdentityMap::default();
         for number in 0..u32::try_from(IdentityMap::MOST_ADDRESSES).unwrap() + 10 {
-            map.claims
-                .write()
-                .unwrap()
-                .insert(IpAddr::V4(number.into()), vec![claim(1, 0, 100)]);
+            map.claims.write().unwrap().insert(IpAddr::V4(number.into()), vec![claim(1, 0, 100)]);
             if number as usize >= IdentityMap::MOST_ADDRESSES {
                 break;
             }

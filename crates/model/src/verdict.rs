@@ -58,6 +58,46 @@ pub struct Reason {
     pub membership: Membership,
 }
 
+impl Reason {
+    /// The reason as a sentence for adults' screens: the rule, the list, the group.
+    pub fn sentence(&self, outcome: Outcome) -> String {
+        let whose = match &self.group {
+            Some(group) => format!("the group {}", group.name),
+            None => "people who are not known, who get every group's denials".to_owned(),
+        };
+        let verb = match outcome {
+            Outcome::Allow => "Allowed",
+            Outcome::Block => "Blocked",
+        };
+        let category = self.category.map_or("this", Category::title);
+        let entry = self.entry.as_deref().unwrap_or("this");
+        let mut sentence = match self.layer {
+            Layer::Illegal => "Blocked for everybody: it is on the list of illegal content".to_owned(),
+            Layer::OwnPages => "Allowed: it is one of the school's own filter pages".to_owned(),
+            Layer::TrustDeny => {
+                format!("Blocked by the trust for {whose}: deny entry \u{201c}{entry}\u{201d}")
+            }
+            Layer::Deny => format!("Blocked for {whose}: deny entry \u{201c}{entry}\u{201d}"),
+            Layer::Circumvention => format!("Blocked for {whose}: a way round the filter ({category})"),
+            Layer::ClosedWindow => format!("Blocked for {whose} at this time: \u{201c}{entry}\u{201d}"),
+            Layer::Allow => format!("Allowed for {whose}: allow entry \u{201c}{entry}\u{201d}"),
+            Layer::OpenWindow => format!("Allowed for {whose} at this time: \u{201c}{entry}\u{201d}"),
+            Layer::Category => format!("Blocked for {whose}: the category {category}"),
+            Layer::AllowedCategory => format!("Allowed for {whose}: the category {category}"),
+            Layer::Default => format!("{verb} for {whose}: nothing else speaks of it"),
+        };
+        if let Some(ListLine { list, line }) = &self.list
+            && self.layer != Layer::Illegal
+        {
+            sentence.push_str(&format!(" (list {list}, line {line})"));
+        }
+        if let Some(why) = &self.why {
+            sentence.push_str(&format!(". Reason given: {why}"));
+        }
+        sentence
+    }
+}
+
 /// The layers of the policy, first to last. See `policy::precedence` for what each is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Layer {
@@ -118,6 +158,23 @@ impl Layer {
         }
     }
 
+    /// The name on screens.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Illegal => "Illegal content",
+            Self::OwnPages => "The filter's own pages",
+            Self::TrustDeny => "The trust's deny entries",
+            Self::Deny => "The school's deny entries",
+            Self::Circumvention => "Ways round the filter",
+            Self::ClosedWindow => "Closed at this time",
+            Self::Allow => "Allow entries",
+            Self::OpenWindow => "Open at this time",
+            Self::Category => "Blocked categories",
+            Self::AllowedCategory => "Allowed categories",
+            Self::Default => "The group's default",
+        }
+    }
+
     /// Reads the name in history.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|layer| layer.slug() == text)
@@ -157,6 +214,22 @@ pub enum Membership {
     Named,
     /// Nobody is known: every group's denials count.
     Unknown,
+}
+
+impl Membership {
+    /// Why, as half a sentence: "is a learner in Year 3".
+    pub fn because(&self) -> String {
+        match self {
+            Self::Year(year) => format!("is a learner in year group {year}"),
+            Self::Role(role) => format!("has the role {}", role.title()),
+            Self::Equipment(kind) => format!("is equipment of the kind {kind}"),
+            Self::Network(network) => {
+                format!("is on the network {network}, and nobody in particular is known")
+            }
+            Self::Named => "the question names the group".to_owned(),
+            Self::Unknown => "nobody is known, so every group's denials count".to_owned(),
+        }
+    }
 }
 
 /// What the proxy does with TLS to a host.
