@@ -1,0 +1,226 @@
+use super::*;
+use model::CategorySet;
+use proptest::prelude::*;
+
+const BLOCK: (Effect, Weight) = (Effect::Block, Weight::Usual);
+const EXCEPT: (Effect, Weight) = (Effect::Exception, Weight::Usual);
+const IMPORTANT_BLOCK: (Effect, Weight) = (Effect::Block, Weight::Important);
+const IMPORTANT_EXCEPT: (Effect, Weight) = (Effect::Exception, Weight::Important);
+
+#[derive(Clone, Debug)]
+struct Line(&'static str, Reach, (Effect, Weight), &'static str);
+
+fn bytes_of(lines: &[Line]) -> Vec<u8> {
+    let mut writer = ImageWriter::default();
+    let list = writer.list(new_list("one", Timestamp(7))).unwrap();
+    for (line, Line(name, reach, (effect, weight), category)) in (1..).zip(lines) {
+        let (reach, effect, weight) = (*reach, *effect, *weight);
+        let category = Category::parse(category).unwrap();
+        let host = &Host::parse(name).unwrap();
+        writer.push(list, NewEntry { host, reach, effect, weight, category, line });
+    }
+    writer.finish().unwrap()
+}
+
+fn new_list(id: &str, read_at: Timestamp) -> NewList {
+    let dropped = vec![("no host name".into(), 3)];
+    NewList { id: ListId::new(id), name: "A list".into(), read_at, dropped }
+}
+
+fn image(lines: &[Line]) -> Image {
+    Image::from_bytes(bytes_of(lines)).unwrap()
+}
+
+fn categories(image: &Image, host: &str) -> Vec<&'static str> {
+    let hits = image.lookup(&Host::parse(host).unwrap());
+    hits.categories().iter().map(Category::slug).collect()
+}
+
+#[test]
+fn an_entry_covers_what_its_reach_says_and_names_its_line() {
+    let image = image(&[
+        Line("example.com", Reach::Subtree, BLOCK, "games"),
+        Line("one.example.org", Reach::Exact, BLOCK, "news"),
+        Line("198.51.100.7", Reach::Exact, BLOCK, "malware"),
+        Line("2001:db8::7", Reach::Exact, BLOCK, "malware"),
+    ]);
+    for (host, expected) in [
+        ("example.com", vec!["games"]),
+        ("a.b.example.com", vec!["games"]),
+        ("notexample.com", vec![]),
+        ("com", vec![]),
+        ("one.example.org", vec!["news"]),
+        ("www.one.example.org", vec![]),
+        ("198.51.100.7", vec!["malware"]),
+        ("198.51.100.8", vec![]),
+        ("[2001:db8::7]", vec!["malware"]),
+        ("x.7.100.51.198", vec![]),
+    ] {
+        assert_eq!(categories(&image, host), expected, "{host}");
+    }
+    let games = Category::parse("games").unwrap();
+    let hits = image.lookup(&Host::parse("www.example.com").unwrap());
+    assert_eq!(hits.name(games), Some("example.com"));
+    assert_eq!(hits.line(games), Some(ListLine { list: ListId::new("one"), line: 1 }));
+    assert_eq!(hits.line(Category::ILLEGAL), None);
+}
+
+#[test]
+fn exceptions_and_weights_decide_in_their_order_within_one_category() {
+    for (first, second, blocked) in [
+        (BLOCK, EXCEPT, false),
+        (IMPORTANT_BLOCK, EXCEPT, true),
+        (IMPORTANT_BLOCK, IMPORTANT_EXCEPT, false),
+        (BLOCK, IMPORTANT_EXCEPT, false),
+    ] {
+        for (one, other) in [("example.com", "sub.example.com"), ("sub.example.com", "example.com")] {
+            let image = image(&[
+                Line(one, Reach::Subtree, first, "games"),
+                Line(other, Reach::Subtree, second, "games"),
+                Line("example.com", Reach::Subtree, BLOCK, "news"),
+            ]);
+            let expected = if blocked { vec!["games", "news"] } else { vec!["news"] };
+            let mut found = categories(&image, "sub.example.com");
+            found.sort_unstable();
+            assert_eq!(found, expected, "{first:?} {second:?} {one}");
+        }
+    }
+}
+
+#[test]
+fn nothing_excepts_illegal_content() {
+    let image = image(&[
+        Line("example.com", Reach::Subtree, BLOCK, "illegal"),
+        Line("example.com", Reach::Subtree, IMPORTANT_EXCEPT, "illegal"),
+    ]);
+    assert_eq!(categories(&image, "www.example.com"), ["illegal"]);
+}
+
+#[test]
+fn what_says_nothing_new_is_not_kept() {
+    let image = image(&[
+        Line("example.com", Reach::Subtree, BLOCK, "games"),
+        Line("www.example.com", Reach::Exact, BLOCK, "games"),
+        Line("a.b.example.com", Reach::Subtree, BLOCK, "games"),
+        Line("example.com", Reach::Exact, BLOCK, "games"),
+        Line("b.example.com", Reach::Subtree, BLOCK, "news"),
+    ]);
+    assert_eq!((image.names(), image.lists()[0].names), (2, 2));
+    assert_eq!(categories(&image, "a.b.example.com"), ["games", "news"]);
+}
+
+#[test]
+fn the_table_comes_back_and_the_time_of_reading_is_no_part_of_the_revision() {
+    let at = |at| {
+        let mut writer = ImageWriter::default();
+        writer.list(new_list("one", at)).unwrap();
+        Image::from_bytes(writer.finish().unwrap()).unwrap()
+    };
+    let (first, second) = (at(Timestamp(5)), at(Timestamp(6)));
+    assert_eq!(first.revision(), second.revision());
+    assert_eq!(second.lists()[0].read_at, Timestamp(6));
+    assert_eq!(&*second.lists()[0].dropped[0].0, "no host name");
+    assert_eq!(first.revision().len(), 16);
+    assert!(Image::empty().lookup(&Host::parse("example.com").unwrap()).is_empty());
+}
+
+#[test]
+fn a_cut_or_other_version_of_an_image_is_refused_with_its_reason() {
+    let good = bytes_of(&[Line("example.com", Reach::Subtree, BLOCK, "games")]);
+    let mut newer = good.clone();
+    newer[8] = 9;
+    for (bytes, expected) in [
+        (b"hello".to_vec(), "other bytes"),
+        (newer, "found version 9"),
+        (good[..50].to_vec(), "found 50"),
+        (good[..good.len() - 1].to_vec(), "bytes, found"),
+    ] {
+        let error = Image::from_bytes(bytes).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+fn any_line() -> impl Strategy<Value = Line> {
+    let name = prop::sample::select(vec![
+        "example.com",
+        "www.example.com",
+        "a.www.example.com",
+        "example.org",
+        "x.example.org",
+        "com",
+        "198.51.100.7",
+    ]);
+    let reach = prop::sample::select(vec![Reach::Exact, Reach::Subtree]);
+    let voice = prop::sample::select(vec![BLOCK, EXCEPT, IMPORTANT_BLOCK, IMPORTANT_EXCEPT]);
+    let category = prop::sample::select(vec!["illegal", "games", "news"]);
+    (name, reach, voice, category)
+        .prop_map(|(name, reach, voice, category)| Line(name, reach, voice, category))
+}
+
+/// The rule as a person would read it out, with no cleverness.
+fn naive(lines: &[Line], host: &Host) -> CategorySet {
+    let speaks = |line: &&Line| match line.1 {
+        Reach::Exact => Host::parse(line.0).as_ref() == Ok(host),
+        Reach::Subtree => Host::parse(line.0).as_ref() == Ok(host) || host.is_at_or_below(line.0),
+    };
+    let decided = |category: &Category| {
+        let of = lines.iter().filter(|line| line.3 == category.slug());
+        let of = of.filter(|line| line.2.0 == Effect::Block || *category != Category::ILLEGAL);
+        let said: Vec<_> = of.filter(speaks).map(|line| line.2).collect();
+        let order = [IMPORTANT_EXCEPT, IMPORTANT_BLOCK, EXCEPT, BLOCK];
+        order
+            .into_iter()
+            .find(|voice| said.contains(voice))
+            .is_some_and(|(effect, _)| effect == Effect::Block)
+    };
+    Category::all().filter(decided).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_lookup_agrees_with_a_reading_line_by_line(lines in prop::collection::vec(any_line(), 0..12)) {
+        let image = image(&lines);
+        for host in ["example.com", "www.example.com", "b.a.www.example.com", "x.example.org", "org", "198.51.100.7"] {
+            let host = Host::parse(host).unwrap();
+            let hits = image.lookup(&host);
+            prop_assert_eq!(hits.categories(), naive(&lines, &host));
+            for category in hits.categories().iter() {
+                prop_assert!(hits.line(category).is_some() && hits.name(category).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_entries_makes_no_difference(lines in prop::collection::vec(any_line(), 0..12)) {
+        let write = |rows: &mut dyn Iterator<Item = (u32, &Line)>| {
+            let mut writer = ImageWriter::default();
+            let list = writer.list(new_list("one", Timestamp(7))).unwrap();
+            for (line, Line(name, reach, (effect, weight), category)) in rows {
+                let (reach, effect, weight) = (*reach, *effect, *weight);
+                let (host, category) = (&Host::parse(name).unwrap(), Category::parse(category).unwrap());
+                writer.push(list, NewEntry { host, reach, effect, weight, category, line });
+            }
+            writer.finish().unwrap()
+        };
+        let numbered: Vec<_> = (1..).zip(&lines).collect();
+        let forward = write(&mut numbered.iter().copied());
+        prop_assert_eq!(forward, write(&mut numbered.iter().rev().copied()));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_and_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Image::from_bytes(bytes.clone()).is_err());
+        let mut dressed = layout::MAGIC.to_vec();
+        dressed.extend_from_slice(&layout::VERSION.to_le_bytes());
+        dressed.extend(bytes);
+        prop_assert!(Image::from_bytes(dressed).is_err());
+    }
+
+    #[test]
+    fn one_changed_byte_is_always_noticed(at in any::<prop::sample::Index>(), by in 1u8..) {
+        let mut bytes = bytes_of(&[Line("example.com", Reach::Subtree, BLOCK, "games")]);
+        let at = at.index(bytes.len());
+        bytes[at] ^= by;
+        prop_assert!(Image::from_bytes(bytes).is_err());
+    }
+}
