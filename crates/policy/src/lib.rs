@@ -1,10 +1,19 @@
-//! The school's policy and the list image, compiled into a `Snapshot` that decides.
+//! The school's policy and the list image, compiled into a [`Snapshot`] that decides.
 //!
 //! Left out on purpose: I/O and async. Whoever reads files or downloads lists is further up.
 //!
-//! Invariants: `Snapshot::decide` is pure, never fails and never waits; every verdict carries its reason; the
+//! Invariants: [`Snapshot::decide`] is pure, never fails and never waits; every verdict carries its reason; the
 //! order in which layers decide is written once, in `precedence`.
 
+mod compiled;
+mod entries;
+pub mod image;
+mod precedence;
 pub mod rules;
+mod safe_search;
+mod snapshot;
+mod who;
 
+pub use image::Image;
 pub use rules::Policy;
+pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step};
