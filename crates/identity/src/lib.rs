@@ -1,1 +1,51 @@
-//! placeholder
+//! Who somebody is and what they may do: password hashes, session tokens, and the table of roles and actions.
+//!
+//! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; whoever calls it
+//! bounds how many run at once. Not here yet: rules for choosing a password, lock-out, second factors, badges.
+//!
+//! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
+//! the same work as one that does; what the table does not permit is denied.
+
+mod password;
+mod permissions;
+mod session;
+
+pub use password::{Password, Pepper, StoredHash, hash, verify};
+pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
+pub use session::{SessionToken, TokenHash};
+
+/// What went wrong with a secret.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Longer than anybody types; refused before any work is done for it.
+    #[error("expected a password of at most {most} bytes, found {found}")]
+    PasswordTooLong {
+        /// The most that is taken.
+        most: usize,
+        /// What came.
+        found: usize,
+    },
+    /// A stored hash that is not one of ours, or asks for more work than we ever ask for.
+    #[error("expected a stored Argon2id hash within our bounds, found {found}")]
+    UnreadableHash {
+        /// What is wrong with it; never the hash.
+        found: String,
+    },
+    /// The hash could not be made.
+    #[error("expected Argon2id to finish, found {found}")]
+    HashingFailed {
+        /// What it said.
+        found: String,
+    },
+    /// A pepper that is too short to be one.
+    #[error("expected a pepper of {expected} bytes, found {found}")]
+    PepperLength {
+        /// The length of a pepper.
+        expected: usize,
+        /// What came.
+        found: usize,
+    },
+    /// The machine gave no random bytes.
+    #[error("expected random bytes from the machine, found none")]
+    NoRandomness,
+}

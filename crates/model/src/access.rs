@@ -118,11 +118,13 @@ pub enum Action {
     ProposePolicy,
     /// Put a policy document in force.
     ApprovePolicy,
+    /// Change what a person is to a school.
+    MovePerson,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 7] = [
+    pub const ALL: [Action; 8] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -130,6 +132,7 @@ impl Action {
         Self::ExportHistory,
         Self::ProposePolicy,
         Self::ApprovePolicy,
+        Self::MovePerson,
     ];
 
     /// The name in the audit log and in the printed table.
@@ -142,6 +145,7 @@ impl Action {
             Self::ExportHistory => "export-history",
             Self::ProposePolicy => "propose-policy",
             Self::ApprovePolicy => "approve-policy",
+            Self::MovePerson => "move-person",
         }
     }
 }
