@@ -1,10 +1,10 @@
 //! One event of the access history.
 
 use crate::{
-    Category, Channel, Day, DeviceId, GateId, GroupId, Host, KnownBy, Layer, ListLine, Outcome, PersonId,
-    SchoolId, Timestamp,
+    Ask, Category, Channel, Day, DeviceId, GateId, GroupId, Host, KnownBy, Layer, ListLine, Outcome,
+    PersonId, SchoolId, Timestamp, Verdict,
 };
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// The most that is kept of a path and query, in bytes.
@@ -61,6 +61,46 @@ pub struct AccessEvent {
     pub took_ms: u32,
 }
 
+impl AccessEvent {
+    /// The event of a request that was decided: who, what, and the verdict with its whole reason. Nothing has been
+    /// counted yet: `status` is `None`, bytes and `took_ms` are 0, and `outcome` is the verdict's, until the edge knows
+    /// better.
+    ///
+    /// One person is named only where exactly one is known; a path longer than [`MAX_TARGET_BYTES`] is cut.
+    pub fn of(ask: &Ask, verdict: &Verdict, method: impl Into<Arc<str>>) -> Self {
+        let known = match ask.who.people.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        let path = ask.what.path.as_deref().unwrap_or_default();
+        Self {
+            at: ask.at,
+            school: ask.who.school.clone(),
+            address: ask.who.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            person: known.map(|known| known.person.id),
+            known_by: known.map(|known| known.by),
+            device: ask.who.device.as_ref().map(|device| device.id),
+            group: verdict.reason.group.as_ref().map(|group| group.id.clone()),
+            channel: ask.how,
+            method: method.into(),
+            host: ask.what.host.clone(),
+            port: ask.what.port.unwrap_or(0),
+            path: path.get(..path.floor_char_boundary(MAX_TARGET_BYTES)).unwrap_or_default().to_owned(),
+            outcome: verdict.outcome.into(),
+            layer: verdict.reason.layer,
+            category: verdict.reason.category,
+            list: verdict.reason.list.clone(),
+            entry: verdict.reason.entry.clone(),
+            policy: verdict.revisions.policy.as_str().into(),
+            lists: Arc::clone(&verdict.revisions.lists),
+            status: None,
+            bytes_up: 0,
+            bytes_down: 0,
+            took_ms: 0,
+        }
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum EventOutcome {
@@ -112,4 +152,66 @@ pub struct EventId {
     pub day: Day,
     /// Its place within the day, from 0.
     pub sequence: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Inspection, Known, ListId, Membership, Person, PolicyHash, Reason, Revisions, Stage, Target, Who,
+    };
+
+    fn person(number: u128) -> Known {
+        let id = PersonId(uuid::Uuid::from_u128(number));
+        let (login, display_name) = (format!("p{number}"), format!("Person {number}"));
+        let person = Person { id, login, display_name, affiliations: Vec::new() };
+        Known { person: Arc::new(person), by: KnownBy::SignIn }
+    }
+
+    fn ask(people: Vec<Known>, path: Option<String>) -> Ask {
+        let host = Host::parse("example.com").unwrap();
+        Ask {
+            who: Who { people, ..Who::default() },
+            what: Target { host, port: Some(443), path },
+            how: Channel::Https,
+            at: Timestamp(7),
+        }
+    }
+
+    fn verdict() -> Verdict {
+        Verdict {
+            outcome: Outcome::Block,
+            reason: Reason {
+                layer: Layer::Category,
+                category: Category::parse("gambling"),
+                list: Some(ListLine { list: ListId::new("starter"), line: 3 }),
+                entry: None,
+                why: None,
+                group: None,
+                membership: Membership::Unknown,
+            },
+            inspection: Inspection::Inspect,
+            rewrite: None,
+            stage: Stage::Adults,
+            revisions: Revisions { policy: PolicyHash::new("ab"), lists: "cd".into() },
+        }
+    }
+
+    #[test]
+    fn an_event_keeps_the_reason_and_names_a_person_only_where_one_is_known() {
+        let event = AccessEvent::of(&ask(vec![person(1)], None), &verdict(), "GET");
+        assert_eq!(event.person, Some(PersonId(uuid::Uuid::from_u128(1))));
+        assert_eq!((event.outcome, event.layer, event.port), (EventOutcome::Blocked, Layer::Category, 443));
+        assert_eq!(event.list.unwrap().line, 3);
+        assert_eq!((&*event.policy, &*event.lists), ("ab", "cd"));
+
+        let shared = AccessEvent::of(&ask(vec![person(1), person(2)], None), &verdict(), "GET");
+        assert_eq!((shared.person, shared.known_by), (None, None));
+    }
+
+    #[test]
+    fn a_long_path_is_cut_between_characters() {
+        let event = AccessEvent::of(&ask(Vec::new(), Some("/\u{e9}".repeat(2_000))), &verdict(), "GET");
+        assert!(event.path.len() <= MAX_TARGET_BYTES && event.path.len() > MAX_TARGET_BYTES - 4);
+    }
 }
