@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod certificates;
 pub mod origin;
+pub mod postgres;
 
 use std::fmt;
 

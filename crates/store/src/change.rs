@@ -1,0 +1,475 @@
+//! Changing the records: every change is a value, and [`Store::commit`] is the one door they go through, together with
+//! the fact that says who makes them.
+
+use crate::{AccountState, Fact, SessionKind, Store, StoreError, audit};
+use model::{Affiliation, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
+use sqlx::AnyConnection;
+use std::net::IpAddr;
+
+/// One change to the records.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Adds somebody with what they are.
+    AddPerson {
+        /// The person.
+        person: Person,
+        /// Whose record it is: the trust's, or the lone school's.
+        scope: Scope,
+    },
+    /// Puts other affiliations in the place of all a person had.
+    SetAffiliations {
+        /// Who.
+        person: PersonId,
+        /// What they are from now on; the first that covers a place counts there.
+        affiliations: Vec<Affiliation>,
+    },
+    /// Gives somebody a login.
+    AddAccount {
+        /// Whose.
+        person: PersonId,
+        /// The login, lower case.
+        login: String,
+        /// The password's hash in the PHC text form.
+        password_hash: String,
+        /// Whose record it is.
+        scope: Scope,
+    },
+    /// Opens or closes an account; closing it ends its person's sessions.
+    SetAccountState {
+        /// The login.
+        login: String,
+        /// What it is from now on.
+        state: AccountState,
+    },
+    /// Adds a device with its addresses.
+    AddDevice(Device),
+    /// Opens a session.
+    OpenSession(NewSession),
+    /// Ends a session; one that is gone already is no mistake.
+    CloseSession {
+        /// The SHA-256 of its token.
+        token_hash: String,
+    },
+    /// Ends every session of a person.
+    CloseSessionsOf(PersonId),
+    /// Takes away sessions and claims that ended before a time.
+    ForgetEnded {
+        /// The time.
+        before: Timestamp,
+    },
+    /// Notes that somebody is at an address; an earlier claim of the same person there is replaced.
+    ClaimAddress {
+        /// The address.
+        address: IpAddr,
+        /// Who, how known, from when until when.
+        claim: Claim,
+        /// Whose record it is.
+        scope: Scope,
+    },
+    /// Ends a claim; one that is gone already is no mistake.
+    EndClaim {
+        /// The address.
+        address: IpAddr,
+        /// Who.
+        person: PersonId,
+    },
+    /// Puts a policy document forward.
+    ProposePolicy(NewPolicy),
+    /// Puts a proposed document in force, in the place of the one that was.
+    ApprovePolicy(Approval),
+    /// Gives somebody a post.
+    GivePost {
+        /// The post.
+        role: Role,
+        /// Where.
+        scope: Scope,
+        /// Who.
+        person: PersonId,
+        /// From when on.
+        from: Timestamp,
+    },
+    /// Notes something about the installation, such as the gate's number.
+    NoteInstallation {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// A session to open.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The SHA-256 of its token.
+    pub token_hash: String,
+    /// Whose.
+    pub person: PersonId,
+    /// What it opens.
+    pub kind: SessionKind,
+    /// Where it was opened from.
+    pub address: IpAddr,
+    /// When.
+    pub created: Timestamp,
+    /// From when on it does not count.
+    pub expires: Timestamp,
+    /// Whose record it is.
+    pub scope: Scope,
+}
+
+/// A policy document to put forward.
+#[derive(Clone, Debug)]
+pub struct NewPolicy {
+    /// The hash of its bytes.
+    pub hash: PolicyHash,
+    /// Whose policy it is.
+    pub scope: Scope,
+    /// The edition's file name and text, byte for byte.
+    pub edition: (String, String),
+    /// The settings revision's file name and text, where there is one.
+    pub settings: Option<(String, String)>,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as the audit log writes it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
+/// The approval of a policy document.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// The document.
+    pub hash: PolicyHash,
+    /// Whose policy it is.
+    pub scope: Scope,
+    /// When.
+    pub at: Timestamp,
+    /// Who, as the audit log writes it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// The fact's place in its scope's chain.
+    pub sequence: i64,
+}
+
+impl Store {
+    /// Writes a fact and its changes, all or nothing. With no changes the fact alone is written: a look, a denial.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when what a change counts on is not so any more, [`StoreError::Taken`] when a name is
+    /// taken; nothing is written then.
+    pub async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<Committed, StoreError> {
+        let _turn = self.writer.lock().await;
+        let mut transaction = self.pool.begin_with(self.begin).await?;
+        for change in changes {
+            apply(&mut transaction, change).await?;
+        }
+        let sequence = audit::append(&mut transaction, fact).await?;
+        transaction.commit().await?;
+        Ok(Committed { sequence })
+    }
+}
+
+async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::AddPerson { person, scope } => add_person(connection, person, scope).await,
+        Change::SetAffiliations { person, affiliations } => {
+            set_affiliations(connection, *person, affiliations).await
+        }
+        Change::AddAccount { person, login, password_hash, scope } => {
+            add_account(connection, (*person, login), password_hash, scope).await
+        }
+        Change::SetAccountState { login, state } => set_account_state(connection, login, *state).await,
+        Change::AddDevice(device) => add_device(connection, device).await,
+        Change::OpenSession(session) => open_session(connection, session).await,
+        Change::CloseSession { token_hash } => {
+            let query = sqlx::query("delete from session where token_hash = $1").bind(token_hash.clone());
+            query.execute(connection).await?;
+            Ok(())
+        }
+        Change::CloseSessionsOf(person) => close_sessions_of(connection, *person).await,
+        Change::ForgetEnded { before } => forget_ended(connection, *before).await,
+        Change::ClaimAddress { address, claim, scope } => {
+            claim_address(connection, *address, claim, scope).await
+        }
+        Change::EndClaim { address, person } => {
+            let query = sqlx::query("delete from web_claim where address = $1 and person = $2");
+            query
+                .bind(address.to_canonical().to_string())
+                .bind(person.to_string())
+                .execute(connection)
+                .await?;
+            Ok(())
+        }
+        Change::ProposePolicy(policy) => propose_policy(connection, policy).await,
+        Change::ApprovePolicy(approval) => approve_policy(connection, approval).await,
+        Change::GivePost { role, scope, person, from } => {
+            give_post(connection, (*role, scope), *person, *from).await
+        }
+        Change::NoteInstallation { name, value } => note_installation(connection, name, value).await,
+    }
+}
+
+async fn add_person(
+    connection: &mut AnyConnection,
+    person: &Person,
+    scope: &Scope,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into person (id, scope, login, display_name, added) values ($1, $2, $3, $4, $5)")
+        .bind(person.id.to_string())
+        .bind(scope.to_string())
+        .bind(person.login.clone())
+        .bind(person.display_name.clone())
+        .bind(unix_ms(person.id.0))
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| taken(error, "a login"))?;
+    insert_affiliations(connection, person.id, &person.affiliations).await
+}
+
+async fn set_affiliations(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    affiliations: &[Affiliation],
+) -> Result<(), StoreError> {
+    let there = sqlx::query("update person set login = login where id = $1").bind(person.to_string());
+    if there.execute(&mut *connection).await?.rows_affected() != 1 {
+        return Err(StoreError::Conflict { expected: "the person to be on the roster" });
+    }
+    let old = sqlx::query("delete from affiliation where person = $1").bind(person.to_string());
+    old.execute(&mut *connection).await?;
+    insert_affiliations(connection, person, affiliations).await
+}
+
+async fn insert_affiliations(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    affiliations: &[Affiliation],
+) -> Result<(), StoreError> {
+    for (place, affiliation) in (0_i16..).zip(affiliations) {
+        sqlx::query(
+            "insert into affiliation (person, place, scope, role, year_group) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(person.to_string())
+        .bind(place)
+        .bind(affiliation.scope.to_string())
+        .bind(affiliation.role.slug())
+        .bind(affiliation.year.map(|year| year.to_string()))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn add_account(
+    connection: &mut AnyConnection,
+    (person, login): (PersonId, &str),
+    password_hash: &str,
+    scope: &Scope,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into account (login, scope, person, password_hash, state, changed) values ($1, $2, $3, $4, 'open', $5)",
+    )
+    .bind(login.to_owned())
+    .bind(scope.to_string())
+    .bind(person.to_string())
+    .bind(password_hash.to_owned())
+    .bind(unix_ms(person.0))
+    .execute(connection)
+    .await
+    .map_err(|error| taken(error, "a login"))?;
+    Ok(())
+}
+
+async fn set_account_state(
+    connection: &mut AnyConnection,
+    login: &str,
+    state: AccountState,
+) -> Result<(), StoreError> {
+    let update = sqlx::query("update account set state = $2 where login = $1")
+        .bind(login.to_owned())
+        .bind(state.slug());
+    if update.execute(&mut *connection).await?.rows_affected() != 1 {
+        return Err(StoreError::Conflict { expected: "an account with that login" });
+    }
+    if state == AccountState::Closed {
+        sqlx::query("delete from session where person = (select person from account where login = $1)")
+            .bind(login.to_owned())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn add_device(connection: &mut AnyConnection, device: &Device) -> Result<(), StoreError> {
+    let scope = Scope::School(device.school.clone()).to_string();
+    sqlx::query(
+        "insert into device (id, scope, school, name, kind, assigned_to, added) values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(device.id.to_string())
+    .bind(scope.clone())
+    .bind(device.school.to_string())
+    .bind(device.name.clone())
+    .bind(device.kind.slug())
+    .bind(device.assigned_to.map(|person| person.to_string()))
+    .bind(unix_ms(device.id.0))
+    .execute(&mut *connection)
+    .await?;
+    for address in &device.addresses {
+        sqlx::query("insert into device_address (address, scope, device) values ($1, $2, $3)")
+            .bind(address.to_canonical().to_string())
+            .bind(scope.clone())
+            .bind(device.id.to_string())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| taken(error, "a device's address"))?;
+    }
+    Ok(())
+}
+
+async fn open_session(connection: &mut AnyConnection, session: &NewSession) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into session (token_hash, scope, person, kind, address, created, last_seen, expires) \
+         values ($1, $2, $3, $4, $5, $6, $6, $7)",
+    )
+    .bind(session.token_hash.clone())
+    .bind(session.scope.to_string())
+    .bind(session.person.to_string())
+    .bind(session.kind.slug())
+    .bind(session.address.to_string())
+    .bind(session.created.0)
+    .bind(session.expires.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn close_sessions_of(connection: &mut AnyConnection, person: PersonId) -> Result<(), StoreError> {
+    sqlx::query("delete from session where person = $1").bind(person.to_string()).execute(connection).await?;
+    Ok(())
+}
+
+async fn forget_ended(connection: &mut AnyConnection, before: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("delete from session where expires <= $1").bind(before.0).execute(&mut *connection).await?;
+    sqlx::query("delete from web_claim where ends <= $1").bind(before.0).execute(connection).await?;
+    Ok(())
+}
+
+async fn claim_address(
+    connection: &mut AnyConnection,
+    address: IpAddr,
+    claim: &Claim,
+    scope: &Scope,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into web_claim (address, person, scope, known_by, starts, ends) values ($1, $2, $3, $4, $5, $6) \
+         on conflict (address, person) do update \
+         set scope = excluded.scope, known_by = excluded.known_by, starts = excluded.starts, ends = excluded.ends",
+    )
+    .bind(address.to_canonical().to_string())
+    .bind(claim.person.to_string())
+    .bind(scope.to_string())
+    .bind(claim.by.slug())
+    .bind(claim.from.0)
+    .bind(claim.until.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn propose_policy(connection: &mut AnyConnection, policy: &NewPolicy) -> Result<(), StoreError> {
+    let (settings_name, settings) = policy.settings.clone().unzip();
+    sqlx::query(
+        "insert into policy_document (hash, scope, state, edition_name, edition, settings_name, settings, \
+         proposed_at, proposed_by, proposed_why) values ($1, $2, 'proposed', $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(policy.hash.to_string())
+    .bind(policy.scope.to_string())
+    .bind(policy.edition.0.clone())
+    .bind(policy.edition.1.clone())
+    .bind(settings_name)
+    .bind(settings)
+    .bind(policy.at.0)
+    .bind(policy.by.clone())
+    .bind(policy.why.clone())
+    .execute(connection)
+    .await
+    .map_err(|error| taken(error, "a policy document"))?;
+    Ok(())
+}
+
+async fn approve_policy(connection: &mut AnyConnection, approval: &Approval) -> Result<(), StoreError> {
+    // The old one makes room first: an index holds at most one in force for a scope.
+    sqlx::query(
+        "update policy_document set state = 'superseded' where scope = $1 and state = 'in-force' and hash <> $2",
+    )
+    .bind(approval.scope.to_string())
+    .bind(approval.hash.to_string())
+    .execute(&mut *connection)
+    .await?;
+    let update = sqlx::query(
+        "update policy_document set state = 'in-force', approved_at = $3, approved_by = $4, approved_why = $5 \
+         where scope = $1 and hash = $2 and state in ('proposed', 'superseded')",
+    )
+    .bind(approval.scope.to_string())
+    .bind(approval.hash.to_string())
+    .bind(approval.at.0)
+    .bind(approval.by.clone())
+    .bind(approval.why.clone());
+    if update.execute(connection).await?.rows_affected() != 1 {
+        return Err(StoreError::Conflict {
+            expected: "a policy document with that hash that is not in force",
+        });
+    }
+    Ok(())
+}
+
+async fn give_post(
+    connection: &mut AnyConnection,
+    (role, scope): (Role, &Scope),
+    person: PersonId,
+    from: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into post_holder (role, scope, person, starts) values ($1, $2, $3, $4)")
+        .bind(role.slug())
+        .bind(scope.to_string())
+        .bind(person.to_string())
+        .bind(from.0)
+        .execute(connection)
+        .await
+        .map_err(|error| taken(error, "a post for this person from this moment"))?;
+    Ok(())
+}
+
+async fn note_installation(
+    connection: &mut AnyConnection,
+    name: &str,
+    value: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into installation (name, scope, value) values ($1, 'trust', $2) \
+         on conflict (name) do update set value = excluded.value",
+    )
+    .bind(name.to_owned())
+    .bind(value.to_owned())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The moment a UUIDv7 was made, which is when its row was.
+fn unix_ms(id: uuid::Uuid) -> i64 {
+    i64::try_from(id.as_u128() >> 80).unwrap_or(0)
+}
+
+fn taken(error: sqlx::Error, what: &'static str) -> StoreError {
+    match error {
+        sqlx::Error::Database(database) if database.is_unique_violation() => StoreError::Taken { what },
+        other => StoreError::Database(other),
+    }
+}

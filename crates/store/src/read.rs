@@ -1,0 +1,225 @@
+//! Reading the records. Each method is one query, or one for each table it joins in memory, and bounded.
+
+use crate::rows::{
+    checked, read_account, read_affiliation, read_device, read_policy, read_post_holder, read_session,
+    read_web_claim, unreadable,
+};
+use crate::{Account, PolicyRecord, PostHolder, Session, Store, StoreError, WebClaim};
+use model::{Device, DeviceId, Person, PersonId, PolicyHash, Scope, Timestamp};
+use sqlx::Row;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// The most rows of a table that are read at once: far above the largest trust, far below the machine's memory.
+pub const MOST_ROWS: usize = 200_000;
+
+/// One more than the bound, so that a table beyond it is noticed.
+const LIMIT: i64 = 200_001;
+
+impl Store {
+    /// Everybody, with what they are where, in no order.
+    pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
+        let rows = sqlx::query("select id, login, display_name from person limit $1")
+            .bind(LIMIT)
+            .fetch_all(&self.pool)
+            .await?;
+        bounded(rows.len(), "person")?;
+        let mut affiliations = self.affiliations().await?;
+        rows.iter()
+            .map(|row| {
+                let id = checked(row, 0, ("person", "id", "a UUID"), PersonId::parse)?;
+                Ok(Person {
+                    id,
+                    login: row.try_get(1)?,
+                    display_name: row.try_get(2)?,
+                    affiliations: affiliations.remove(&id).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    async fn affiliations(&self) -> Result<HashMap<PersonId, Vec<model::Affiliation>>, StoreError> {
+        let rows = sqlx::query(
+            "select person, scope, role, year_group from affiliation order by person, place limit $1",
+        )
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        bounded(rows.len(), "affiliation")?;
+        let mut affiliations: HashMap<PersonId, Vec<model::Affiliation>> = HashMap::new();
+        for row in &rows {
+            let row = read_affiliation(row)?;
+            affiliations.entry(row.person).or_default().push(row.affiliation);
+        }
+        Ok(affiliations)
+    }
+
+    /// Every device with its addresses, in no order.
+    pub async fn devices(&self) -> Result<Vec<Device>, StoreError> {
+        let rows = sqlx::query("select id, school, name, kind, assigned_to from device limit $1")
+            .bind(LIMIT)
+            .fetch_all(&self.pool)
+            .await?;
+        bounded(rows.len(), "device")?;
+        let mut devices: HashMap<DeviceId, Device> = HashMap::new();
+        for row in &rows {
+            let device = read_device(row)?;
+            devices.insert(device.id, device);
+        }
+        let rows = sqlx::query("select device, address from device_address order by address limit $1")
+            .bind(LIMIT)
+            .fetch_all(&self.pool)
+            .await?;
+        bounded(rows.len(), "device_address")?;
+        for row in &rows {
+            let id = checked(row, 0, ("device_address", "device", "a UUID"), DeviceId::parse)?;
+            let address: IpAddr =
+                checked(row, 1, ("device_address", "address", "an address"), |text| text.parse().ok())?;
+            if let Some(device) = devices.get_mut(&id) {
+                device.addresses.push(address);
+            }
+        }
+        Ok(devices.into_values().collect())
+    }
+
+    /// The account with this login, lower case.
+    pub async fn account(&self, login: &str) -> Result<Option<Account>, StoreError> {
+        sqlx::query("select login, person, password_hash, state from account where login = $1")
+            .bind(login.to_owned())
+            .fetch_optional(&self.pool)
+            .await?
+            .as_ref()
+            .map(read_account)
+            .transpose()
+    }
+
+    /// How many accounts there are, and how many hold a hash that begins with `prefix`.
+    pub async fn count_hashes(&self, prefix: &str) -> Result<(u64, u64), StoreError> {
+        let row = sqlx::query(
+            "select count(*), coalesce(cast(sum(case when substr(password_hash, 1, $1) = $2 then 1 else 0 end) \
+             as bigint), 0) from account",
+        )
+        .bind(i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX))
+        .bind(prefix.to_owned())
+        .fetch_one(&self.pool)
+        .await?;
+        let (all, matching): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        Ok((u64::try_from(all).unwrap_or(0), u64::try_from(matching).unwrap_or(0)))
+    }
+
+    /// The session with this token hash, where it has not expired.
+    pub async fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>, StoreError> {
+        sqlx::query(
+            "select person, kind, last_seen, expires from session where token_hash = $1 and expires > $2",
+        )
+        .bind(token_hash.to_owned())
+        .bind(now.0)
+        .fetch_optional(&self.pool)
+        .await?
+        .as_ref()
+        .map(read_session)
+        .transpose()
+    }
+
+    /// Notes that a session is alive. No fact goes with it: it changes nothing but when the session falls asleep.
+    pub async fn touch_session(&self, token_hash: &str, now: Timestamp) -> Result<(), StoreError> {
+        let _turn = self.writer.lock().await;
+        sqlx::query("update session set last_seen = $2 where token_hash = $1 and last_seen < $2")
+            .bind(token_hash.to_owned())
+            .bind(now.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The claims on addresses that have not ended, oldest first.
+    pub async fn web_claims(&self, now: Timestamp) -> Result<Vec<WebClaim>, StoreError> {
+        let rows = sqlx::query(
+            "select address, person, known_by, starts, ends from web_claim where ends > $1 order by starts, person limit $2",
+        )
+        .bind(now.0)
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        bounded(rows.len(), "web_claim")?;
+        rows.iter().map(read_web_claim).collect()
+    }
+
+    /// The policy document with this hash.
+    pub async fn policy(&self, hash: &PolicyHash) -> Result<Option<PolicyRecord>, StoreError> {
+        sqlx::query(
+            "select hash, state, edition_name, edition, settings_name, settings, proposed_at, proposed_by, \
+             proposed_why, approved_at, approved_by, approved_why from policy_document where hash = $1",
+        )
+        .bind(hash.to_string())
+        .fetch_optional(&self.pool)
+        .await?
+        .as_ref()
+        .map(read_policy)
+        .transpose()
+    }
+
+    /// The policy document in force for a scope.
+    pub async fn policy_in_force(&self, scope: &Scope) -> Result<Option<PolicyRecord>, StoreError> {
+        sqlx::query(
+            "select hash, state, edition_name, edition, settings_name, settings, proposed_at, proposed_by, \
+             proposed_why, approved_at, approved_by, approved_why from policy_document \
+             where scope = $1 and state = 'in-force'",
+        )
+        .bind(scope.to_string())
+        .fetch_optional(&self.pool)
+        .await?
+        .as_ref()
+        .map(read_policy)
+        .transpose()
+    }
+
+    /// How many policy documents wait for approval in a scope.
+    pub async fn policies_waiting(&self, scope: &Scope) -> Result<u64, StoreError> {
+        let row = sqlx::query("select count(*) from policy_document where scope = $1 and state = 'proposed'")
+            .bind(scope.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+    }
+
+    /// Who holds which post at a time.
+    pub async fn post_holders(&self, now: Timestamp) -> Result<Vec<PostHolder>, StoreError> {
+        let rows = sqlx::query(
+            "select role, scope, person, starts, ends from post_holder \
+             where starts <= $1 and (ends is null or ends > $1) order by role, scope, starts limit $2",
+        )
+        .bind(now.0)
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        bounded(rows.len(), "post_holder")?;
+        rows.iter().map(read_post_holder).collect()
+    }
+
+    /// What the installation notes under a name, such as the gate's number.
+    pub async fn installation(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("select value from installation where name = $1")
+            .bind(name.to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// True while there is nobody and no policy: a fresh installation.
+    pub async fn is_empty(&self) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("select (select count(*) from person) + (select count(*) from policy_document)")
+                .fetch_one(&self.pool)
+                .await?;
+        let rows: i64 = row.try_get(0).map_err(|_| unreadable(("person", "count", "a number")))?;
+        Ok(rows == 0)
+    }
+}
+
+fn bounded(found: usize, table: &'static str) -> Result<(), StoreError> {
+    if found > MOST_ROWS {
+        return Err(StoreError::TooMany { table, most: MOST_ROWS });
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The contract of the store: one story, told on SQLite in memory, on SQLite in a file, and on PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test's helpers fail the test by panicking"
+)]
+
+// The cluster is compiled in here rather than linked, so that the store's tests do not wait for all of `testkit`.
+mod files;
+#[path = "../../../testkit/src/postgres.rs"]
+mod postgres;
+mod story;
+
+use model::Timestamp;
+use store::{Place, Store};
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+#[tokio::test]
+async fn the_story_holds_in_memory() {
+    let store = Store::open(&Place::Memory, NOW).await.unwrap();
+    story::tell(&store).await;
+}
+
+#[tokio::test]
+async fn the_story_holds_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Place::File(folder.path().join("records of 100% ash?.db")), NOW).await.unwrap();
+    story::tell(&store).await;
+}
+
+#[tokio::test]
+async fn the_story_holds_on_postgresql() {
+    let cluster = postgres::Cluster::start().unwrap();
+    let place = Place::Postgres(cluster.url());
+    let store = Store::open(&place, NOW).await.unwrap();
+    story::tell(&store).await;
+    let again = Store::open(&place, NOW).await.unwrap();
+    assert!(!again.is_empty().await.unwrap(), "a second start keeps the records");
+    assert!(!format!("{place:?}").contains("localhost"));
+    again.close().await;
+    store.close().await;
+}

@@ -1,0 +1,248 @@
+//! The story: a small school's records from the first person to a policy in force. It knows no database.
+
+use crate::NOW;
+use model::{
+    Actor, Affiliation, Claim, Device, DeviceId, DeviceKind, KnownBy, Person, PersonId, PolicyHash, Role,
+    SchoolId, Scope, Timestamp, YearGroup,
+};
+use std::net::IpAddr;
+use store::{
+    AccountState, Approval, Change, DocumentState, Fact, NewPolicy, NewSession, SessionKind, Store,
+    StoreError,
+};
+use uuid::Uuid;
+
+const MAYA: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0001;
+const ADE: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0002;
+
+pub async fn tell(store: &Store) {
+    assert!(store.is_empty().await.unwrap());
+    people_come_and_change(store).await;
+    devices_have_addresses(store).await;
+    accounts_open_and_close(store).await;
+    sessions_end(store).await;
+    claims_are_replaced_and_end(store).await;
+    one_policy_is_in_force(store).await;
+    posts_are_held(store).await;
+    the_installation_has_notes(store).await;
+    the_chain_is_whole(store).await;
+}
+
+async fn people_come_and_change(store: &Store) {
+    store.commit(&fact("add-person"), &[add_person(maya()), add_person(ade())]).await.unwrap();
+    let mut people = store.people().await.unwrap();
+    people.sort_by_key(|person| person.id);
+    assert_eq!(people, [maya(), ade()]);
+    let same_login = Person { id: PersonId(Uuid::from_u128(ADE + 7)), ..maya() };
+    let refused = store.commit(&fact("add-person"), &[add_person(same_login)]).await;
+    assert!(matches!(refused, Err(StoreError::Taken { what: "a login" })), "{refused:?}");
+
+    let staff = Affiliation { scope: ash(), role: Role::Staff, year: None };
+    let trustee = Affiliation { scope: Scope::Trust, role: Role::Governor, year: None };
+    let moved =
+        Change::SetAffiliations { person: maya().id, affiliations: vec![staff.clone(), trustee.clone()] };
+    store.commit(&fact("move-person"), &[moved]).await.unwrap();
+    let people = store.people().await.unwrap();
+    let found = people.iter().find(|person| person.id == maya().id).unwrap();
+    assert_eq!(found.affiliations, [staff, trustee], "in the order that counts");
+    let nobody = Change::SetAffiliations { person: PersonId(Uuid::nil()), affiliations: Vec::new() };
+    assert!(matches!(store.commit(&fact("move-person"), &[nobody]).await, Err(StoreError::Conflict { .. })));
+}
+
+async fn devices_have_addresses(store: &Store) {
+    let device = Device {
+        id: DeviceId(Uuid::from_u128(ADE + 100)),
+        school: SchoolId::new("ash"),
+        name: "LIB-04".to_owned(),
+        kind: DeviceKind::Workstation,
+        addresses: vec!["10.1.0.4".parse().unwrap(), "fd00::4".parse().unwrap()],
+        assigned_to: Some(ade().id),
+    };
+    store.commit(&fact("add-device"), &[Change::AddDevice(device.clone())]).await.unwrap();
+    assert_eq!(store.devices().await.unwrap(), vec![device.clone()]);
+    let twin = Device { id: DeviceId(Uuid::from_u128(ADE + 101)), ..device.clone() };
+    let refused = store.commit(&fact("add-device"), &[Change::AddDevice(twin)]).await;
+    assert!(matches!(refused, Err(StoreError::Taken { .. })));
+    assert_eq!(store.devices().await.unwrap(), [device], "half a change leaves nothing behind");
+}
+
+async fn accounts_open_and_close(store: &Store) {
+    let account = Change::AddAccount {
+        person: ade().id,
+        login: ade().login,
+        password_hash: "$argon2id$made-up".to_owned(),
+        scope: Scope::Trust,
+    };
+    store.commit(&fact("add-account"), &[account]).await.unwrap();
+    let found = store.account("ade.ladipo").await.unwrap().unwrap();
+    assert_eq!((found.person, found.state), (ade().id, AccountState::Open));
+    assert!(!format!("{found:?}").contains("argon2"), "a hash is never printed");
+    assert_eq!(store.account("nobody").await.unwrap(), None);
+    assert_eq!(store.count_hashes("$argon2id$").await.unwrap(), (1, 1));
+    assert_eq!(store.count_hashes("$other$").await.unwrap(), (1, 0));
+
+    store.commit(&fact("sign-in"), &[open_session("a", NOW.plus_ms(1_000))]).await.unwrap();
+    let close = Change::SetAccountState { login: ade().login, state: AccountState::Closed };
+    store.commit(&fact("close-account"), &[close]).await.unwrap();
+    assert_eq!(store.account("ade.ladipo").await.unwrap().unwrap().state, AccountState::Closed);
+    assert_eq!(store.session("a", NOW).await.unwrap(), None, "closing an account ends its sessions");
+}
+
+async fn sessions_end(store: &Store) {
+    let end = NOW.plus_ms(1_000);
+    store.commit(&fact("sign-in"), &[open_session("b", end), open_session("c", end)]).await.unwrap();
+    store.touch_session("b", NOW.plus_ms(10)).await.unwrap();
+    store.touch_session("b", NOW.plus_ms(5)).await.unwrap();
+    let session = store.session("b", NOW).await.unwrap().unwrap();
+    assert_eq!((session.person, session.last_seen, session.expires), (ade().id, NOW.plus_ms(10), end));
+    assert_eq!(store.session("b", end).await.unwrap(), None, "at its end it counts no more");
+    store.commit(&fact("sign-out"), &[Change::CloseSession { token_hash: "b".to_owned() }]).await.unwrap();
+    assert_eq!(store.session("b", NOW).await.unwrap(), None);
+    store.commit(&fact("close-sessions"), &[Change::CloseSessionsOf(ade().id)]).await.unwrap();
+    assert_eq!(store.session("c", NOW).await.unwrap(), None);
+}
+
+async fn claims_are_replaced_and_end(store: &Store) {
+    let address: IpAddr = "10.1.0.9".parse().unwrap();
+    let claim = Claim { person: ade().id, by: KnownBy::SignIn, from: NOW, until: NOW.plus_ms(100) };
+    let longer = Claim { until: NOW.plus_ms(200), ..claim };
+    let change = |claim| Change::ClaimAddress { address, claim, scope: ash() };
+    store.commit(&fact("sign-in-to-web"), &[change(claim)]).await.unwrap();
+    store.commit(&fact("sign-in-to-web"), &[change(longer)]).await.unwrap();
+    let claims = store.web_claims(NOW).await.unwrap();
+    assert_eq!(claims.iter().map(|held| held.claim).collect::<Vec<_>>(), [longer]);
+    assert_eq!(store.web_claims(NOW.plus_ms(200)).await.unwrap(), []);
+    store.commit(&fact("tidy"), &[Change::ForgetEnded { before: NOW }]).await.unwrap();
+    assert_eq!(store.web_claims(NOW).await.unwrap().len(), 1);
+    let end = Change::EndClaim { address: "::ffff:10.1.0.9".parse().unwrap(), person: ade().id };
+    store.commit(&fact("sign-out-of-web"), &[end]).await.unwrap();
+    assert_eq!(store.web_claims(NOW).await.unwrap(), []);
+}
+
+async fn one_policy_is_in_force(store: &Store) {
+    let scope = Scope::Trust;
+    assert_eq!(store.policy_in_force(&scope).await.unwrap(), None);
+    for hash in ["aa", "bb"] {
+        store.commit(&fact("propose-policy"), &[Change::ProposePolicy(policy(hash))]).await.unwrap();
+    }
+    assert_eq!(store.policies_waiting(&scope).await.unwrap(), 2);
+    let again = store.commit(&fact("propose-policy"), &[Change::ProposePolicy(policy("aa"))]).await;
+    assert!(matches!(again, Err(StoreError::Taken { .. })));
+    for hash in ["aa", "bb"] {
+        store.commit(&fact("approve-policy"), &[Change::ApprovePolicy(approval(hash))]).await.unwrap();
+    }
+    let in_force = store.policy_in_force(&scope).await.unwrap().unwrap();
+    assert_eq!(in_force.hash, PolicyHash::new("bb"));
+    assert_eq!(in_force.edition, ("ash.toml".to_owned(), "title = \"Ash\"\r\n# ünchanged\n".to_owned()));
+    assert_eq!(in_force.settings, Some(("ash.settings.toml".to_owned(), "x = 1".to_owned())));
+    assert_eq!(in_force.approved.unwrap().2, "the governors met");
+    let old = store.policy(&PolicyHash::new("aa")).await.unwrap().unwrap();
+    assert_eq!(old.state, DocumentState::Superseded);
+    let unknown = store.commit(&fact("approve-policy"), &[Change::ApprovePolicy(approval("cc"))]).await;
+    assert!(matches!(unknown, Err(StoreError::Conflict { .. })));
+    let still = store.policy_in_force(&scope).await.unwrap().unwrap();
+    assert_eq!(still.hash, PolicyHash::new("bb"), "a failed approval leaves the old one in force");
+    store.commit(&fact("approve-policy"), &[Change::ApprovePolicy(approval("aa"))]).await.unwrap();
+    assert_eq!(
+        store.policy_in_force(&scope).await.unwrap().unwrap().hash,
+        PolicyHash::new("aa"),
+        "one may go back"
+    );
+}
+
+async fn posts_are_held(store: &Store) {
+    let post = Change::GivePost { role: Role::Headteacher, scope: ash(), person: ade().id, from: NOW };
+    store.commit(&fact("give-post"), &[post]).await.unwrap();
+    assert_eq!(store.post_holders(Timestamp(NOW.0 - 1)).await.unwrap(), []);
+    let holders = store.post_holders(NOW).await.unwrap();
+    assert_eq!(holders.len(), 1);
+    assert_eq!((holders[0].role, holders[0].person, holders[0].until), (Role::Headteacher, ade().id, None));
+}
+
+async fn the_installation_has_notes(store: &Store) {
+    for value in ["1", "2"] {
+        let note = Change::NoteInstallation { name: "gate", value: value.to_owned() };
+        store.commit(&fact("note"), &[note]).await.unwrap();
+    }
+    assert_eq!(store.installation("gate").await.unwrap().as_deref(), Some("2"));
+    assert_eq!(store.installation("nothing").await.unwrap(), None);
+}
+
+async fn the_chain_is_whole(store: &Store) {
+    let elsewhere = Fact { scope: ash(), ..fact("look") };
+    assert_eq!(store.commit(&elsewhere, &[]).await.unwrap().sequence, 1, "each scope has a chain of its own");
+    let facts = store.audit(&Scope::Trust, 0, 1_000).await.unwrap();
+    assert_eq!(facts[0].action, "add-person");
+    assert_eq!(facts[0].details, r#"{"why":"the \"story\""}"#);
+    assert!(facts.iter().all(|row| row.scope == "trust"));
+    let check = store.verify_audit(&Scope::Trust).await.unwrap();
+    assert_eq!((check.facts, check.broken_at), (facts.len() as u64, None));
+    assert_eq!(store.audit(&Scope::Trust, 1, 2).await.unwrap(), facts[1..3]);
+    assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
+}
+
+pub fn fact(action: &'static str) -> Fact {
+    let actor = Actor::CommandLine { user: "technician".to_owned() };
+    Fact::new(&actor, Scope::Trust, NOW, action).about("story").with("why", "the \"story\"").with("empty", "")
+}
+
+pub fn add_person(person: Person) -> Change {
+    Change::AddPerson { person, scope: Scope::Trust }
+}
+
+pub fn maya() -> Person {
+    let year = YearGroup::parse("R");
+    Person {
+        id: PersonId(Uuid::from_u128(MAYA)),
+        login: "maya.oduya".to_owned(),
+        display_name: "Maya Oduya".to_owned(),
+        affiliations: vec![Affiliation { scope: ash(), role: Role::Learner, year }],
+    }
+}
+
+fn ade() -> Person {
+    Person {
+        id: PersonId(Uuid::from_u128(ADE)),
+        login: "ade.ladipo".to_owned(),
+        display_name: "Ade Ládípọ̀".to_owned(),
+        affiliations: vec![Affiliation { scope: ash(), role: Role::Headteacher, year: None }],
+    }
+}
+
+fn ash() -> Scope {
+    Scope::School(SchoolId::new("ash"))
+}
+
+fn open_session(token_hash: &str, expires: Timestamp) -> Change {
+    Change::OpenSession(NewSession {
+        token_hash: token_hash.to_owned(),
+        person: ade().id,
+        kind: SessionKind::Console,
+        address: "127.0.0.1".parse().unwrap(),
+        created: NOW,
+        expires,
+        scope: Scope::Trust,
+    })
+}
+
+fn policy(hash: &str) -> NewPolicy {
+    NewPolicy {
+        hash: PolicyHash::new(hash),
+        scope: Scope::Trust,
+        edition: ("ash.toml".to_owned(), "title = \"Ash\"\r\n# ünchanged\n".to_owned()),
+        settings: Some(("ash.settings.toml".to_owned(), "x = 1".to_owned())),
+        at: NOW,
+        by: "command-line:technician".to_owned(),
+        why: "a new year".to_owned(),
+    }
+}
+
+fn approval(hash: &str) -> Approval {
+    Approval {
+        hash: PolicyHash::new(hash),
+        scope: Scope::Trust,
+        at: NOW,
+        by: "command-line:technician".to_owned(),
+        why: "the governors met".to_owned(),
+    }
+}
