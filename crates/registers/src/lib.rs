@@ -1,1 +1,125 @@
-//! placeholder
+//! The rules of the registers: from what the running system saw to the honest state of a clause.
+//!
+//! Left out on purpose: seeing. `app` gathers [`Facts`]; here is only what follows from them. Due dates, records and
+//! the outside standards come with the registers themselves.
+//!
+//! Invariants: pure; what was not seen is `Unknown`, never `Pass`; every state says what it rests on, in words that a
+//! governor can read, and when that was seen.
+
+mod checks;
+mod facts;
+
+pub use facts::{
+    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState, PasswordsSeen,
+    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+};
+
+use model::ClauseState;
+
+/// A check that the program really makes. The clause catalogue names them by their slugs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Check {
+    /// The approved text is the one that decides, and its review is not overdue.
+    PolicyInForce,
+    /// Illegal content is blocked with everything else off, from a member list.
+    IllegalLayer,
+    /// Everybody on the roster has a group's rules.
+    GroupRules,
+    /// The lists were updated lately.
+    ListsFresh,
+    /// Requests reach the history, and none was lost.
+    RequestsRecorded,
+    /// History is kept as long as the policy says, and not shorter than 365 days.
+    Retention,
+    /// Learners reach no way round the filter.
+    Circumvention,
+    /// Every stored password is a one-way hash of today's kind.
+    PasswordHash,
+    /// The DNS filter and the proxy answer.
+    DnsAndProxy,
+    /// Every required post is held.
+    RolesHeld,
+}
+
+impl Check {
+    /// Every check.
+    pub const ALL: [Check; 10] = [
+        Self::PolicyInForce,
+        Self::IllegalLayer,
+        Self::GroupRules,
+        Self::ListsFresh,
+        Self::RequestsRecorded,
+        Self::Retention,
+        Self::Circumvention,
+        Self::PasswordHash,
+        Self::DnsAndProxy,
+        Self::RolesHeld,
+    ];
+
+    /// The name in the clause catalogue.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::PolicyInForce => "policy-in-force",
+            Self::IllegalLayer => "illegal-layer",
+            Self::GroupRules => "group-rules",
+            Self::ListsFresh => "lists-fresh",
+            Self::RequestsRecorded => "requests-recorded",
+            Self::Retention => "retention",
+            Self::Circumvention => "circumvention",
+            Self::PasswordHash => "password-hash",
+            Self::DnsAndProxy => "dns-and-proxy",
+            Self::RolesHeld => "roles-held",
+        }
+    }
+
+    /// Reads the name in the clause catalogue.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.slug() == text)
+    }
+
+    /// What follows from the facts.
+    pub fn look(self, facts: &Facts) -> ClauseState {
+        match self {
+            Self::PolicyInForce => checks::policy_in_force(facts),
+            Self::IllegalLayer => checks::illegal_layer(facts),
+            Self::GroupRules => checks::group_rules(facts),
+            Self::ListsFresh => checks::lists_fresh(facts),
+            Self::RequestsRecorded => checks::requests_recorded(facts),
+            Self::Retention => checks::retention(facts),
+            Self::Circumvention => checks::circumvention(facts),
+            Self::PasswordHash => checks::password_hash(facts),
+            Self::DnsAndProxy => checks::dns_and_proxy(facts),
+            Self::RolesHeld => checks::roles_held(facts),
+        }
+    }
+}
+
+/// The state of a clause: what its check says, or `Unknown` where it has none.
+pub fn state_of(check: Option<&str>, facts: &Facts) -> ClauseState {
+    match check.and_then(Check::parse) {
+        Some(check) => check.look(facts),
+        None => ClauseState::Unknown { why: "Nothing checks this yet".to_owned() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_without_a_check_is_unknown() {
+        for check in [None, Some("no-such-check")] {
+            let state = state_of(check, &Facts::nothing_seen(model::Timestamp(0)));
+            assert_eq!(state, ClauseState::Unknown { why: "Nothing checks this yet".to_owned() });
+        }
+    }
+
+    #[test]
+    fn nothing_passes_while_nothing_was_seen() {
+        let facts = Facts::nothing_seen(model::Timestamp(0));
+        for check in Check::ALL {
+            assert_ne!(check.look(&facts).word(), "Pass", "{}", check.slug());
+            assert_eq!(Check::parse(check.slug()), Some(check));
+        }
+    }
+}

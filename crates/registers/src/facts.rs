@@ -1,0 +1,182 @@
+//! What the running system saw. Plain values: `None` is "not looked at", which is never the same as "all is well".
+
+use model::{Outcome, PolicyHash, Role, Timestamp};
+
+/// Everything the checks look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// When the facts were gathered.
+    pub now: Timestamp,
+    /// The policy.
+    pub policy: Option<PolicySeen>,
+    /// The illegal-content layer.
+    pub illegal: Option<IllegalLayer>,
+    /// Groups and people.
+    pub groups: Option<GroupsSeen>,
+    /// The lists in force.
+    pub lists: Option<Vec<ListSeen>>,
+    /// The recording of requests.
+    pub requests: Option<RequestsSeen>,
+    /// Keeping times.
+    pub retention: Option<RetentionSeen>,
+    /// Ways round the filter.
+    pub circumvention: Option<Circumvention>,
+    /// Stored passwords.
+    pub passwords: Option<PasswordsSeen>,
+    /// What should be listening.
+    pub listeners: Vec<Listener>,
+    /// Required posts.
+    pub posts: Option<PostsSeen>,
+}
+
+impl Facts {
+    /// Before anything was looked at.
+    pub fn nothing_seen(now: Timestamp) -> Self {
+        Self {
+            now,
+            policy: None,
+            illegal: None,
+            groups: None,
+            lists: None,
+            requests: None,
+            retention: None,
+            circumvention: None,
+            passwords: None,
+            listeners: Vec::new(),
+            posts: None,
+        }
+    }
+}
+
+/// The policy that was approved and the one that decides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicySeen {
+    /// When the stored text was approved.
+    pub approved_at: Timestamp,
+    /// By whom, in words.
+    pub approved_by: String,
+    /// The hash of the text that was approved.
+    pub approved: PolicyHash,
+    /// The hash of the text that decides now.
+    pub deciding: PolicyHash,
+    /// When its next review is due.
+    pub review_due: Option<Timestamp>,
+}
+
+/// The illegal-content layer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IllegalLayer {
+    /// What became of a harmless host that stands on the layer's own test list, asked for by everybody in turn.
+    pub self_test: Option<SelfTest>,
+    /// The lists of illegal content from organisations that the school is a member of.
+    pub member_lists: Vec<String>,
+}
+
+/// The outcome of a self-test, and when it was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SelfTest {
+    /// When.
+    pub at: Timestamp,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Groups, and who is in none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupsSeen {
+    /// Groups of people in the policy.
+    pub groups: usize,
+    /// People on the roster.
+    pub people: usize,
+    /// Those among them that no group names.
+    pub people_without_group: usize,
+}
+
+/// A list in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListSeen {
+    /// Its name.
+    pub name: String,
+    /// When it was last read from its source.
+    pub read_at: Timestamp,
+    /// How many names it has.
+    pub names: u64,
+}
+
+/// The recording of requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestsSeen {
+    /// When the newest recorded request was made.
+    pub newest: Option<Timestamp>,
+    /// Requests lost since start.
+    pub lost: u64,
+    /// What went wrong at the last attempt to write, where it went wrong.
+    pub trouble: Option<String>,
+}
+
+/// Keeping times.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RetentionSeen {
+    /// What the policy says, in days.
+    pub days: u32,
+    /// The last time older days were taken away, and the keeping time that was used, in days.
+    pub expired: Option<(Timestamp, u32)>,
+}
+
+/// Ways round the filter, tried with harmless test names as each group of learners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Circumvention {
+    /// Groups that were tried.
+    pub groups: usize,
+    /// What was not blocked: group and category.
+    pub open: Vec<(String, String)>,
+    /// True when the lists in force name at least one host of each of the categories that were tried.
+    pub lists_name_them: bool,
+}
+
+/// Stored passwords.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PasswordsSeen {
+    /// Accounts.
+    pub accounts: u64,
+    /// Accounts whose password is stored as today's one-way hash.
+    pub hashed: u64,
+}
+
+/// Something that should be listening.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// Its name: "DNS filter", "Web proxy".
+    pub name: String,
+    /// What is known of it.
+    pub state: ListenerState,
+    /// When that was seen.
+    pub at: Timestamp,
+}
+
+/// Whether something listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListenerState {
+    /// It does.
+    Listening,
+    /// It does not: why.
+    Stopped(String),
+}
+
+/// Required posts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PostsSeen {
+    /// How many are required.
+    pub required: usize,
+    /// Those that nobody holds.
+    pub vacant: Vec<PostVacant>,
+}
+
+/// A post that nobody holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PostVacant {
+    /// The post.
+    pub role: Role,
+    /// Where, in words.
+    pub place: String,
+}
