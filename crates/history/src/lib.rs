@@ -1,1 +1,306 @@
-//! placeholder
+//! The event store: `append, scan, count, expire, export` over access events, by day.
+//!
+//! **The promise.** When [`History::append`] returns, its events are on the disk: neither `kill -9` nor a power cut loses
+//! any of them. Callers append at least once a second, so at most the last second is ever lost.
+//!
+//! **The form.** One file a UTC day, of framed and compressed blocks that are only appended to; see `docs/history.md`. A
+//! closed day changes only through late events, so a later columnar form can take over day by day behind the same verbs.
+//!
+//! **Left out:** columnar segments, encryption at rest, held cases, roll-ups, and any rule about who may read what: `app`
+//! permits and scopes every query.
+//!
+//! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
+//! order of recording; within one append it is the order of time. One block is in memory at a time. A damaged block is
+//! left out and counted, never guessed at. One process has a folder open.
+
+mod block;
+mod error;
+mod query;
+mod row;
+#[cfg(test)]
+mod samples;
+mod scan;
+mod segment;
+mod shelf;
+
+pub use error::HistoryError;
+pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
+
+use crate::block::outcome_place;
+use crate::query::Filter;
+use crate::scan::Searched;
+use crate::segment::{Segment, Staged};
+use crate::shelf::{Shelf, shelf_day};
+use model::{AccessEvent, Day, EventId, EventOutcome, GateId, Timestamp};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Days whose end is checked at start. A torn end of an older day (late events) is put right when the day is first used.
+const DAYS_CHECKED_AT_START: usize = 2;
+
+/// The access history of one gate. Cheap to clone; many may read while one appends.
+#[derive(Clone)]
+pub struct History(Arc<Inner>);
+
+struct Inner {
+    gate: GateId,
+    shelf: Shelf,
+    /// Held while days are written or removed.
+    writing: Mutex<()>,
+}
+
+/// What opening the history found, and put right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Recovery {
+    /// Days there are.
+    pub days: usize,
+    /// Events in the newest two of them.
+    pub recent_events: u64,
+    /// Bytes cut from the ends of those two: what was being written when the program or the machine died. They were never
+    /// promised, and are kept beside the day as `.torn`.
+    pub torn_bytes: u64,
+    /// Damaged places in those two that were stepped over.
+    pub damaged: u64,
+}
+
+/// What expiry removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Expired {
+    /// Days that are gone.
+    pub days: usize,
+    /// Events that are gone.
+    pub events: u64,
+    /// Bytes that are free.
+    pub bytes: u64,
+}
+
+impl History {
+    /// Opens the history in a folder, making it where there is none.
+    ///
+    /// Fails when another process has it open, when a recent day was written by a later program, or when the disk refuses.
+    pub fn open(folder: &Path, gate: GateId) -> Result<(Self, Recovery), HistoryError> {
+        let shelf = Shelf::open(folder)?;
+        let days = shelf.days();
+        let mut recovery = Recovery { days: days.len(), ..Recovery::default() };
+        for day in days.into_iter().rev().take(DAYS_CHECKED_AT_START) {
+            let (segment, repair) = shelf.segment_or_new(day)?;
+            recovery.recent_events += segment.events();
+            recovery.torn_bytes += repair.torn_bytes;
+            recovery.damaged += repair.damaged;
+        }
+        Ok((Self(Arc::new(Inner { gate, shelf, writing: Mutex::new(()) })), recovery))
+    }
+
+    /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
+    ///
+    /// All or none: after an error (a full disk) nothing of the batch is kept, and a later append works.
+    pub fn append(&self, events: &[AccessEvent]) -> Result<Vec<EventId>, HistoryError> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_day: BTreeMap<Day, Vec<(usize, &AccessEvent)>> = BTreeMap::new();
+        for (place, event) in events.iter().enumerate() {
+            by_day.entry(shelf_day(event.at)).or_default().push((place, event));
+        }
+        let mut written = Vec::with_capacity(by_day.len());
+        let mut ids = vec![EventId { gate: self.0.gate, day: Day(0), sequence: 0 }; events.len()];
+        for (day, mut batch) in by_day {
+            batch.sort_by_key(|(_, event)| event.at);
+            let stage = self.stage(day, &batch, &mut written);
+            let first_sequence = stage.inspect_err(|_| undo(&written))?;
+            for ((place, _), sequence) in batch.iter().zip(first_sequence..) {
+                if let Some(id) = ids.get_mut(*place) {
+                    *id = EventId { gate: self.0.gate, day, sequence };
+                }
+            }
+        }
+        for (segment, _) in &written {
+            segment.sync().inspect_err(|_| undo(&written))?;
+        }
+        for (segment, staged) in written {
+            if let Some(staged) = staged {
+                segment.publish(staged);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// A page of matching events, newest first.
+    pub fn scan(&self, query: &Query) -> Result<Page, HistoryError> {
+        let limit = query.limit.clamp(1, Query::MOST_PER_PAGE);
+        let mut events: Vec<Stored> = Vec::new();
+        let mut unknown = 0;
+        let searched = self.each_row(query, &mut |id, row| {
+            match row.to_event() {
+                Some(event) => events.push(Stored { id, event }),
+                None => unknown += 1,
+            }
+            // One more than asked for shows whether there is a next page.
+            if events.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let next = if events.len() > limit {
+            events.truncate(limit);
+            events.last().map(|last| last.id)
+        } else {
+            searched.stopped_at
+        };
+        Ok(Page { events, next, unreadable: searched.unreadable + unknown })
+    }
+
+    /// How many events match, counting `most` at most.
+    pub fn count(&self, query: &Query, most: u64) -> Result<Count, HistoryError> {
+        let mut events = 0;
+        let searched = self.each_row(query, &mut |_, _| {
+            if events >= most {
+                return ControlFlow::Break(());
+            }
+            events += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(Count { events, more: searched.stopped_at.is_some() })
+    }
+
+    /// How many events had which outcome. With no condition but time this reads little more than the index, so it suits
+    /// a figure on a screen; with others it looks at `query.read_at_most` events at most.
+    pub fn counts_by_outcome(&self, query: &Query) -> Result<OutcomeCounts, HistoryError> {
+        let mut totals = OutcomeCounts::default();
+        let filter = Filter::new(query);
+        if !filter.is_time_alone() {
+            let searched = self.each_row(query, &mut |_, row| {
+                let outcome = EventOutcome::parse(row.outcome).map(outcome_place);
+                if let Some(total) = outcome.and_then(|place| totals.counts.get_mut(place)) {
+                    *total += 1;
+                }
+                ControlFlow::Continue(())
+            })?;
+            totals.more = searched.stopped_at.is_some();
+            return Ok(totals);
+        }
+        scan::each_block(&self.0.shelf, &filter, &mut |stop| {
+            let header = stop.block.header;
+            let whole = header.earliest >= filter.from
+                && header.latest < filter.until
+                && header.next_sequence() <= stop.before;
+            let counts = if whole { header.outcomes.map(u64::from) } else { count_rows(&stop, &filter)? };
+            for (total, count) in totals.counts.iter_mut().zip(counts) {
+                *total += count;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(totals)
+    }
+
+    /// Hands over every matching event, newest first, until `out` breaks; `limit` and `read_at_most` do not count.
+    pub fn export(
+        &self,
+        query: &Query,
+        out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> Result<Exported, HistoryError> {
+        let query = Query { read_at_most: u64::MAX, ..query.clone() };
+        let mut exported = Exported { events: 0, unreadable: 0 };
+        let mut unknown = 0;
+        let searched = self.each_row(&query, &mut |id, row| match row.to_event() {
+            Some(event) => {
+                exported.events += 1;
+                out(Stored { id, event })
+            }
+            None => {
+                unknown += 1;
+                ControlFlow::Continue(())
+            }
+        })?;
+        exported.unreadable = searched.unreadable + unknown;
+        Ok(exported)
+    }
+
+    /// Removes every day before `before` for good. Each leaves a line in `expired.log`: day, events, bytes, when.
+    pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expired = Expired::default();
+        for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
+            if let Some(removed) = self.0.shelf.remove(day, now)? {
+                expired.days += 1;
+                expired.events += removed.events;
+                expired.bytes += removed.bytes;
+            }
+        }
+        Ok(expired)
+    }
+
+    /// The time of the newest event; `None` when there is none.
+    pub fn newest(&self) -> Result<Option<Timestamp>, HistoryError> {
+        for day in self.0.shelf.days().into_iter().rev() {
+            let latest = self.0.shelf.segment(day)?.and_then(|segment| segment.latest());
+            if latest.is_some() {
+                return Ok(latest);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The days there are, oldest first. The first call opens each day once.
+    pub fn days(&self) -> Result<Vec<DaySummary>, HistoryError> {
+        let mut summaries = Vec::new();
+        for day in self.0.shelf.days() {
+            if let Some((events, bytes)) = self.0.shelf.size(day)? {
+                summaries.push(DaySummary { day, events, bytes });
+            }
+        }
+        Ok(summaries)
+    }
+
+    /// Writes one day's events, and notes the day in `written` even when that fails, so that it is undone.
+    fn stage(
+        &self,
+        day: Day,
+        batch: &[(usize, &AccessEvent)],
+        written: &mut Vec<(Arc<Segment>, Option<Staged>)>,
+    ) -> Result<u64, HistoryError> {
+        let (segment, _) = self.0.shelf.segment_or_new(day)?;
+        let events: Vec<&AccessEvent> = batch.iter().map(|(_, event)| *event).collect();
+        match segment.write(&events) {
+            Ok(staged) => {
+                let first_sequence = staged.first_sequence;
+                written.push((segment, Some(staged)));
+                Ok(first_sequence)
+            }
+            Err(error) => {
+                written.push((segment, None));
+                Err(error)
+            }
+        }
+    }
+
+    fn each_row(
+        &self,
+        query: &Query,
+        found: &mut dyn FnMut(EventId, &row::Row<'_>) -> ControlFlow<()>,
+    ) -> Result<Searched, HistoryError> {
+        scan::each_row(&self.0.shelf, self.0.gate, query, found)
+    }
+}
+
+fn undo(written: &[(Arc<Segment>, Option<Staged>)]) {
+    for (segment, _) in written {
+        segment.undo();
+    }
+}
+
+/// The outcomes of those rows of a block that a query of time alone takes.
+fn count_rows(stop: &scan::Stop<'_>, filter: &Filter<'_>) -> Result<[u64; 4], HistoryError> {
+    let mut counts = [0; 4];
+    let header = stop.block.header;
+    let Some(raw) = stop.segment.read(&stop.block)? else {
+        scan::warn_damaged(stop.segment.day, &stop.block);
+        return Ok(counts);
+    };
+    for (sequence, row) in (header.first_sequence..).zip(row::decode(&raw, header.events)) {
+        if sequence < stop.before && filter.matches(&row) {
+            let place = EventOutcome::parse(row.outcome).map(outcome_place);
+            if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
+                *count += 1;
+            }
+        }
+    }
+    Ok(counts)
+}

@@ -1,0 +1,235 @@
+//! One block: a header of 64 bytes and compressed rows.
+//!
+//! Header, little-endian: mark `SGB1`; payload bytes, u32; uncompressed bytes, u32; events, u32; first sequence, u64;
+//! earliest and latest time in ms, i64 each; events by outcome (allowed, blocked, refused-origin, failed), u32 each;
+//! CRC-32 of the payload; CRC-32 of the 60 bytes before. The header has a checksum of its own, so that a day can be
+//! walked by its headers alone and a damaged block can be stepped over. Both lengths are bounded.
+
+use crate::HistoryError;
+use crate::row::Row;
+use model::{AccessEvent, EventOutcome, Timestamp};
+
+/// The bytes of a header.
+pub(crate) const HEADER_BYTES: usize = 64;
+/// What every block begins with.
+pub(crate) const MARK: [u8; 4] = *b"SGB1";
+
+/// A block is full at this many events...
+const FULL_EVENTS: usize = 4096;
+/// ...or at this many uncompressed bytes, give or take one row.
+const FULL_RAW_BYTES: usize = 1 << 20;
+/// The most a block may say that it holds.
+const MOST_RAW_BYTES: u32 = 2 << 20;
+const MOST_PAYLOAD_BYTES: u32 = MOST_RAW_BYTES + (64 << 10);
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// What a header says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Header {
+    pub payload_bytes: u32,
+    pub raw_bytes: u32,
+    pub events: u32,
+    pub first_sequence: u64,
+    pub earliest: Timestamp,
+    pub latest: Timestamp,
+    pub outcomes: [u32; 4],
+    pub payload_crc: u32,
+}
+
+impl Header {
+    /// The sequence after the block's last event.
+    pub fn next_sequence(&self) -> u64 {
+        self.first_sequence.saturating_add(u64::from(self.events))
+    }
+
+    /// The bytes of header and payload together.
+    pub fn block_bytes(&self) -> u64 {
+        HEADER_BYTES as u64 + u64::from(self.payload_bytes)
+    }
+
+    fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let mut fields = Fields(&mut bytes);
+        fields.put(&MARK);
+        fields.put(&self.payload_bytes.to_le_bytes());
+        fields.put(&self.raw_bytes.to_le_bytes());
+        fields.put(&self.events.to_le_bytes());
+        fields.put(&self.first_sequence.to_le_bytes());
+        fields.put(&self.earliest.0.to_le_bytes());
+        fields.put(&self.latest.0.to_le_bytes());
+        for count in self.outcomes {
+            fields.put(&count.to_le_bytes());
+        }
+        fields.put(&self.payload_crc.to_le_bytes());
+        let crc = header_crc(&bytes);
+        if let Some(last) = bytes.last_chunk_mut::<4>() {
+            *last = crc.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// Reads a header; `None` when the bytes are not a whole, undamaged one within the bounds.
+    pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let mut rest: &[u8] = bytes;
+        let mark: [u8; 4] = take(&mut rest)?;
+        let header = Self {
+            payload_bytes: u32::from_le_bytes(take(&mut rest)?),
+            raw_bytes: u32::from_le_bytes(take(&mut rest)?),
+            events: u32::from_le_bytes(take(&mut rest)?),
+            first_sequence: u64::from_le_bytes(take(&mut rest)?),
+            earliest: Timestamp(i64::from_le_bytes(take(&mut rest)?)),
+            latest: Timestamp(i64::from_le_bytes(take(&mut rest)?)),
+            outcomes: [
+                u32::from_le_bytes(take(&mut rest)?),
+                u32::from_le_bytes(take(&mut rest)?),
+                u32::from_le_bytes(take(&mut rest)?),
+                u32::from_le_bytes(take(&mut rest)?),
+            ],
+            payload_crc: u32::from_le_bytes(take(&mut rest)?),
+        };
+        let crc = u32::from_le_bytes(take(&mut rest)?);
+        let whole = mark == MARK && crc == header_crc(bytes);
+        let bounded = header.payload_bytes <= MOST_PAYLOAD_BYTES && header.raw_bytes <= MOST_RAW_BYTES;
+        (whole && bounded && header.events > 0).then_some(header)
+    }
+
+    /// The uncompressed rows; `None` when the payload is damaged.
+    pub fn open(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        if crc32fast::hash(payload) != self.payload_crc {
+            return None;
+        }
+        let capacity = usize::try_from(self.raw_bytes).ok()?;
+        zstd::bulk::decompress(payload, capacity).ok()
+    }
+}
+
+/// The place of an outcome in a header's counts.
+pub(crate) fn outcome_place(outcome: EventOutcome) -> usize {
+    match outcome {
+        EventOutcome::Allowed => 0,
+        EventOutcome::Blocked => 1,
+        EventOutcome::RefusedOrigin => 2,
+        EventOutcome::Failed => 3,
+    }
+}
+
+/// A block that is ready to be written.
+pub(crate) struct Sealed {
+    pub header: Header,
+    /// Header and payload.
+    pub bytes: Vec<u8>,
+}
+
+/// Turns events into blocks, in the order given, counting on from `first_sequence`.
+pub(crate) fn seal_all(events: &[&AccessEvent], first_sequence: u64) -> Result<Vec<Sealed>, HistoryError> {
+    let mut blocks: Vec<Sealed> = Vec::new();
+    let mut sequence = first_sequence;
+    let mut rest = events;
+    while !rest.is_empty() {
+        let (sealed, after) = seal_first(rest, sequence)?;
+        sequence = sealed.header.next_sequence();
+        blocks.push(sealed);
+        rest = after;
+    }
+    Ok(blocks)
+}
+
+fn seal_first<'e>(
+    events: &'e [&'e AccessEvent],
+    first_sequence: u64,
+) -> Result<(Sealed, &'e [&'e AccessEvent]), HistoryError> {
+    let mut raw = Vec::new();
+    let mut taken = 0;
+    for event in events.iter().take(FULL_EVENTS) {
+        postcard::to_io(&Row::of(event), &mut raw).map_err(|error| encode_error(taken, &error))?;
+        taken += 1;
+        if raw.len() >= FULL_RAW_BYTES {
+            break;
+        }
+    }
+    let (block, rest) = events.split_at(taken);
+    let payload =
+        zstd::bulk::compress(&raw, COMPRESSION_LEVEL).map_err(|error| encode_error(taken, &error))?;
+    let mut outcomes = [0u32; 4];
+    for event in block {
+        if let Some(count) = outcomes.get_mut(outcome_place(event.outcome)) {
+            *count += 1;
+        }
+    }
+    let times = || block.iter().map(|event| event.at);
+    let header = Header {
+        payload_bytes: u32::try_from(payload.len()).map_err(|error| encode_error(taken, &error))?,
+        raw_bytes: u32::try_from(raw.len()).map_err(|error| encode_error(taken, &error))?,
+        events: u32::try_from(taken).map_err(|error| encode_error(taken, &error))?,
+        first_sequence,
+        earliest: times().min().unwrap_or(Timestamp(0)),
+        latest: times().max().unwrap_or(Timestamp(0)),
+        outcomes,
+        payload_crc: crc32fast::hash(&payload),
+    };
+    let mut bytes = header.encode().to_vec();
+    bytes.extend_from_slice(&payload);
+    Ok((Sealed { header, bytes }, rest))
+}
+
+fn encode_error(events: usize, error: &dyn std::error::Error) -> HistoryError {
+    HistoryError::Encode { events, why: error.to_string() }
+}
+
+fn header_crc(bytes: &[u8; HEADER_BYTES]) -> u32 {
+    crc32fast::hash(
+        bytes.first_chunk::<{ HEADER_BYTES - 4 }>().map_or(&[], <[u8; HEADER_BYTES - 4]>::as_slice),
+    )
+}
+
+/// Fills a header from its start, field by field.
+struct Fields<'b>(&'b mut [u8]);
+
+impl Fields<'_> {
+    fn put(&mut self, field: &[u8]) {
+        if let Some((space, rest)) = std::mem::take(&mut self.0).split_at_mut_checked(field.len()) {
+            space.copy_from_slice(field);
+            self.0 = rest;
+        }
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (field, after) = rest.split_first_chunk::<N>()?;
+    *rest = after;
+    Some(*field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row;
+    use crate::samples::event;
+
+    #[test]
+    fn events_come_back_from_their_blocks_in_order() {
+        let events: Vec<_> = (0..5000).map(|ms| event(ms, "www.example.com")).collect();
+        let blocks = seal_all(&events.iter().collect::<Vec<_>>(), 7).unwrap();
+        assert_eq!(blocks.len(), 2);
+        let mut back = Vec::new();
+        for block in &blocks {
+            let header = Header::decode(block.bytes.first_chunk().unwrap()).unwrap();
+            assert_eq!(header, block.header);
+            assert_eq!(header.first_sequence, 7 + back.len() as u64);
+            let raw = header.open(&block.bytes[HEADER_BYTES..]).unwrap();
+            back.extend(row::decode(&raw, header.events).iter().map(|row| row.to_event().unwrap()));
+        }
+        assert_eq!(back, events);
+    }
+
+    #[test]
+    fn a_header_with_any_bit_turned_is_refused() {
+        let one = event(1, "example.com");
+        let block = seal_all(&[&one], 0).unwrap().remove(0);
+        for bit in 0..HEADER_BYTES * 8 {
+            let mut bytes: [u8; HEADER_BYTES] = *block.bytes.first_chunk().unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Header::decode(&bytes), None, "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong with the history.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the history could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Another program, or another part of this one, has the folder open.
+    #[error("expected to be alone with the history in {}, found it open elsewhere", folder.display())]
+    InUse {
+        /// The history's folder.
+        folder: PathBuf,
+    },
+    /// A day was written by a later Schoolgate.
+    #[error("expected format {expected} in {}, found format {found}", file.display())]
+    LaterFormat {
+        /// The day's file.
+        file: PathBuf,
+        /// The format this program writes.
+        expected: u8,
+        /// The format in the file.
+        found: u8,
+    },
+    /// The disk, or the system, refused.
+    #[error("could not {doing} {}", file.display())]
+    Disk {
+        /// What was being done: "write", "read".
+        doing: &'static str,
+        /// To which file or folder.
+        file: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Events could not be turned into bytes: memory ran out.
+    #[error("could not encode a block of {events} events: {why}")]
+    Encode {
+        /// How many events were in the block.
+        events: usize,
+        /// What the encoder said.
+        why: String,
+    },
+}
+
+/// Names what was being done to which file when the system refused.
+pub(crate) fn disk<'a>(
+    doing: &'static str,
+    file: &'a Path,
+) -> impl FnOnce(io::Error) -> HistoryError + use<'a> {
+    move |source| HistoryError::Disk { doing, file: file.to_owned(), source }
+}
