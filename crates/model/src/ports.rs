@@ -154,12 +154,14 @@ pub struct EventSender {
 #[derive(Debug)]
 pub struct EventReceiver {
     channel: Receiver<AccessEvent>,
+    lost: Arc<AtomicU64>,
 }
 
 /// Makes a channel of at most `capacity` waiting events.
 pub fn event_channel(capacity: usize) -> (EventSender, EventReceiver) {
     let (sender, receiver) = sync_channel(capacity);
-    (EventSender { channel: sender, lost: Arc::default() }, EventReceiver { channel: receiver })
+    let lost = Arc::<AtomicU64>::default();
+    (EventSender { channel: sender, lost: Arc::clone(&lost) }, EventReceiver { channel: receiver, lost })
 }
 
 impl EventSender {
@@ -177,6 +179,11 @@ impl EventSender {
 }
 
 impl EventReceiver {
+    /// Events lost since start, as [`EventSender::lost`] counts them.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     /// Waits up to `wait` for a first event and takes what else is there, at most `most`.
     /// `None` when every sender is gone and nothing is left.
     pub fn batch(&self, wait: Duration, most: usize) -> Option<Vec<AccessEvent>> {

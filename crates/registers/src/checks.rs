@@ -5,8 +5,6 @@ use model::{ClauseState, Outcome, Timestamp};
 
 /// The shortest time for which history is kept (clause FLT-13), in days.
 const LEAST_RETENTION_DAYS: u32 = 365;
-/// A list that was not read for longer than this has stopped updating.
-const LIST_FRESH_MS: i64 = 8 * 24 * 3_600_000;
 /// Where no request was recorded for longer than this, nothing is known about the recording.
 const RECORDING_SEEN_MS: i64 = 24 * 3_600_000;
 /// A state of a listener that is older than this says nothing about now.
@@ -85,13 +83,14 @@ pub(crate) fn group_rules(facts: &Facts) -> ClauseState {
 }
 
 pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
-    let Some(lists) = &facts.lists else { return unknown("The lists were not looked at yet") };
+    let Some(seen) = &facts.lists else { return unknown("The lists were not looked at yet") };
+    let (lists, fresh_ms) = (&seen.lists, i64::from(seen.fresh_hours) * 3_600_000);
     if lists.iter().all(|list| list.names == 0) {
         return fail(facts, "No list with names in it is loaded");
     }
     let stale: Vec<String> = lists
         .iter()
-        .filter(|list| list.read_at.plus_ms(LIST_FRESH_MS) < facts.now)
+        .filter(|list| list.read_at.plus_ms(fresh_ms) < facts.now)
         .map(|list| format!("{} (last read on {})", list.name, date(list.read_at)))
         .collect();
     if !stale.is_empty() {
@@ -267,7 +266,7 @@ fn short(hash: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use crate::{
-        Check, Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState,
+        Check, Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState, ListsSeen,
         PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
     };
     use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
@@ -304,7 +303,10 @@ mod tests {
                 member_lists: vec!["A member list".to_owned()],
             }),
             groups: Some(GroupsSeen { groups: 4, people: 30, people_without_group: 0 }),
-            lists: Some(vec![ListSeen { name: "Starter".to_owned(), read_at: NOW, names: 900 }]),
+            lists: Some(ListsSeen {
+                fresh_hours: 192,
+                lists: vec![ListSeen { name: "Starter".to_owned(), read_at: NOW, names: 900 }],
+            }),
             requests: Some(RequestsSeen { newest: Some(NOW), lost: 0, trouble: None }),
             retention: Some(RetentionSeen { days: 365, expired: Some((NOW, 365)) }),
             circumvention: Some(Circumvention { groups: 4, open: Vec::new(), lists_name_them: true }),
@@ -342,7 +344,7 @@ mod tests {
         (Check::IllegalLayer, |f| illegal(f).member_lists.clear(), "Fail", "no member list is loaded"),
         (Check::GroupRules, |f| groups(f).people_without_group = 2, "Fail", "2 of 30"),
         (Check::GroupRules, |f| groups(f).people = 0, "Unknown", "Nobody"),
-        (Check::ListsFresh, |f| f.lists = Some(Vec::new()), "Fail", "No list"),
+        (Check::ListsFresh, |f| f.lists.as_mut().unwrap().lists.clear(), "Fail", "No list"),
         (
             Check::ListsFresh,
             |f| list(f).read_at = NOW.plus_ms(-9 * DAY_MS),
@@ -413,7 +415,7 @@ mod tests {
         facts.groups.as_mut().unwrap()
     }
     fn list(facts: &mut Facts) -> &mut ListSeen {
-        facts.lists.as_mut().unwrap().first_mut().unwrap()
+        facts.lists.as_mut().unwrap().lists.first_mut().unwrap()
     }
     fn requests(facts: &mut Facts) -> &mut RequestsSeen {
         facts.requests.as_mut().unwrap()

@@ -14,7 +14,7 @@ pub struct Facts {
     /// Groups and people.
     pub groups: Option<GroupsSeen>,
     /// The lists in force.
-    pub lists: Option<Vec<ListSeen>>,
+    pub lists: Option<ListsSeen>,
     /// The recording of requests.
     pub requests: Option<RequestsSeen>,
     /// Keeping times.
@@ -90,6 +90,15 @@ pub struct GroupsSeen {
     pub people: usize,
     /// Those among them that no group names.
     pub people_without_group: usize,
+}
+
+/// The lists in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListsSeen {
+    /// How old a list may be, as the policy says, in hours.
+    pub fresh_hours: u32,
+    /// Each list.
+    pub lists: Vec<ListSeen>,
 }
 
 /// A list in force.

@@ -10,8 +10,8 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState, PasswordsSeen,
-    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState, ListsSeen,
+    PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
 };
 
 use model::ClauseState;

@@ -1,9 +1,11 @@
 //! Changing the records: every change is a value, and [`Store::commit`] is the one door they go through, together with
 //! the fact that says who makes them.
 
+use crate::read::{POLICY_REVISION, ROSTER_REVISION};
 use crate::{AccountState, Fact, SessionKind, Store, StoreError, audit};
 use model::{Affiliation, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// One change to the records.
@@ -157,6 +159,19 @@ pub struct Committed {
     pub sequence: i64,
 }
 
+impl Change {
+    /// The revision that the change raises, so that a running gate sees what another program changed.
+    fn revises(&self) -> Option<&'static str> {
+        match self {
+            Self::AddPerson { .. } | Self::SetAffiliations { .. } | Self::AddDevice(_) => {
+                Some(ROSTER_REVISION)
+            }
+            Self::ApprovePolicy(_) => Some(POLICY_REVISION),
+            _ => None,
+        }
+    }
+}
+
 impl Store {
     /// Writes a fact and its changes, all or nothing. With no changes the fact alone is written: a look, a denial.
     ///
@@ -170,6 +185,9 @@ impl Store {
             apply(&mut transaction, change).await?;
         }
         let sequence = audit::append(&mut transaction, fact).await?;
+        for name in changes.iter().filter_map(Change::revises).collect::<BTreeSet<_>>() {
+            note_installation(&mut transaction, name, &format!("{}:{sequence}", fact.scope)).await?;
+        }
         transaction.commit().await?;
         Ok(Committed { sequence })
     }

@@ -19,7 +19,7 @@ mod rows;
 pub use audit::{AuditCheck, AuditRow, Fact};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
 pub use open::{Place, Store};
-pub use read::MOST_ROWS;
+pub use read::{MOST_ROWS, Revisions};
 pub use rows::{
     Account, AccountState, DocumentState, PolicyRecord, PostHolder, Session, SessionKind, WebClaim,
 };

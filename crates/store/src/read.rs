@@ -2,7 +2,7 @@
 
 use crate::rows::{
     checked, read_account, read_affiliation, read_device, read_policy, read_post_holder, read_session,
-    read_web_claim, unreadable,
+    read_web_claim,
 };
 use crate::{Account, PolicyRecord, PostHolder, Session, Store, StoreError, WebClaim};
 use model::{Device, DeviceId, Person, PersonId, PolicyHash, Scope, Timestamp};
@@ -12,6 +12,20 @@ use std::net::IpAddr;
 
 /// The most rows of a table that are read at once: far above the largest trust, far below the machine's memory.
 pub const MOST_ROWS: usize = 200_000;
+
+/// The installation's note of the newest change of the roster.
+pub(crate) const ROSTER_REVISION: &str = "roster-revision";
+/// The installation's note of the newest change of the policy in force.
+pub(crate) const POLICY_REVISION: &str = "policy-revision";
+
+/// What changes whenever something else does; `None` before the first change. Compare, and read nothing into it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Revisions {
+    /// Of people, their affiliations, and devices.
+    pub roster: Option<String>,
+    /// Of the policy in force.
+    pub policy: Option<String>,
+}
 
 /// One more than the bound, so that a table beyond it is noticed.
 const LIMIT: i64 = 200_001;
@@ -159,6 +173,18 @@ impl Store {
         .transpose()
     }
 
+    /// The hashes of policy documents that begin with `prefix`, at most two: enough to see whether it names one.
+    pub async fn policies_beginning(&self, prefix: &str) -> Result<Vec<PolicyHash>, StoreError> {
+        let rows = sqlx::query(
+            "select hash from policy_document where substr(hash, 1, $1) = $2 order by hash limit 2",
+        )
+        .bind(i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX))
+        .bind(prefix.to_owned())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(PolicyHash::new(row.try_get::<String, _>(0)?))).collect()
+    }
+
     /// The policy document in force for a scope.
     pub async fn policy_in_force(&self, scope: &Scope) -> Result<Option<PolicyRecord>, StoreError> {
         sqlx::query(
@@ -206,14 +232,18 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    /// True while there is nobody and no policy: a fresh installation.
-    pub async fn is_empty(&self) -> Result<bool, StoreError> {
-        let row =
-            sqlx::query("select (select count(*) from person) + (select count(*) from policy_document)")
-                .fetch_one(&self.pool)
-                .await?;
-        let rows: i64 = row.try_get(0).map_err(|_| unreadable(("person", "count", "a number")))?;
-        Ok(rows == 0)
+    /// How many people are on the roster.
+    pub async fn count_people(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("select count(*) from person").fetch_one(&self.pool).await?;
+        Ok(u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0))
+    }
+
+    /// What changes whenever the roster or the policy in force does, whoever changed it.
+    pub async fn revisions(&self) -> Result<Revisions, StoreError> {
+        Ok(Revisions {
+            roster: self.installation(ROSTER_REVISION).await?,
+            policy: self.installation(POLICY_REVISION).await?,
+        })
     }
 }
 

@@ -261,6 +261,6 @@ pub(crate) fn checked<T>(
     parse(&text).ok_or(unreadable(cell))
 }
 
-pub(crate) fn unreadable((table, column, expected): Cell) -> StoreError {
+fn unreadable((table, column, expected): Cell) -> StoreError {
     StoreError::UnreadableRow { table, column, expected }
 }

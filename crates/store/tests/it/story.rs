@@ -16,7 +16,8 @@ const MAYA: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0001;
 const ADE: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0002;
 
 pub async fn tell(store: &Store) {
-    assert!(store.is_empty().await.unwrap());
+    assert_eq!(store.count_people().await.unwrap(), 0);
+    assert_eq!(store.revisions().await.unwrap(), store::Revisions::default());
     people_come_and_change(store).await;
     devices_have_addresses(store).await;
     accounts_open_and_close(store).await;
@@ -41,7 +42,11 @@ async fn people_come_and_change(store: &Store) {
     let trustee = Affiliation { scope: Scope::Trust, role: Role::Governor, year: None };
     let moved =
         Change::SetAffiliations { person: maya().id, affiliations: vec![staff.clone(), trustee.clone()] };
+    let before = store.revisions().await.unwrap();
     store.commit(&fact("move-person"), &[moved]).await.unwrap();
+    let after = store.revisions().await.unwrap();
+    assert_ne!(after.roster, before.roster, "others see that the roster changed");
+    assert_eq!(after.policy, before.policy);
     let people = store.people().await.unwrap();
     let found = people.iter().find(|person| person.id == maya().id).unwrap();
     assert_eq!(found.affiliations, [staff, trustee], "in the order that counts");
@@ -128,6 +133,8 @@ async fn one_policy_is_in_force(store: &Store) {
     assert_eq!(store.policies_waiting(&scope).await.unwrap(), 2);
     let again = store.commit(&fact("propose-policy"), &[Change::ProposePolicy(policy("aa"))]).await;
     assert!(matches!(again, Err(StoreError::Taken { .. })));
+    assert_eq!(store.policies_beginning("a").await.unwrap(), [PolicyHash::new("aa")]);
+    assert_eq!(store.policies_beginning("").await.unwrap().len(), 2);
     for hash in ["aa", "bb"] {
         store.commit(&fact("approve-policy"), &[Change::ApprovePolicy(approval(hash))]).await.unwrap();
     }
