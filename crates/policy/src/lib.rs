@@ -7,6 +7,7 @@
 
 mod compiled;
 mod entries;
+pub mod file;
 pub mod image;
 mod precedence;
 pub mod rules;

@@ -1,0 +1,256 @@
+//! The fixed choices of a document: each has the name that the file writes and the words that a page shows.
+
+use crate::rules::{InspectionSetting, ListFormat, YouTube};
+use model::Outcome;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
+
+/// Makes an enum whose values are written by one name and shown by other words.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $slug:literal, $words:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum $name {
+            $($(#[$value_doc])* $value,)+
+        }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &[$name] = &[$($name::$value),+];
+
+            /// The name in a policy file.
+            pub fn slug(self) -> &'static str {
+                match self { $($name::$value => $slug,)+ }
+            }
+
+            /// The words on a page.
+            pub fn words(self) -> &'static str {
+                match self { $($name::$value => $words,)+ }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let found = Self::ALL.iter().find(|value| value.slug() == text);
+                found.copied().ok_or_else(|| serde::de::Error::custom("one of the names"))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.words())
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let names: Vec<&str> = Self::ALL.iter().map(|value| value.slug()).collect();
+                json_schema!({ "type": "string", "enum": names })
+            }
+        }
+    };
+}
+
+choice! {
+    /// A phase of school.
+    Phase {
+        /// Nursery and reception.
+        EarlyYears = "early-years", "Early years";
+        /// Years 1 and 2.
+        Ks1 = "ks1", "Key Stage 1";
+        /// Years 3 and 4.
+        LowerKs2 = "lower-ks2", "lower Key Stage 2";
+        /// Years 5 and 6.
+        UpperKs2 = "upper-ks2", "upper Key Stage 2";
+        /// Years 7 to 9.
+        Ks3 = "ks3", "Key Stage 3";
+        /// Years 10 and 11.
+        Ks4 = "ks4", "Key Stage 4";
+        /// Years 12 and 13.
+        SixthForm = "sixth-form", "sixth form";
+    }
+}
+
+impl Phase {
+    /// The year groups of the phase, as a policy file writes them.
+    pub fn years(self) -> &'static [&'static str] {
+        match self {
+            Self::EarlyYears => &["N", "R"],
+            Self::Ks1 => &["1", "2"],
+            Self::LowerKs2 => &["3", "4"],
+            Self::UpperKs2 => &["5", "6"],
+            Self::Ks3 => &["7", "8", "9"],
+            Self::Ks4 => &["10", "11"],
+            Self::SixthForm => &["12", "13"],
+        }
+    }
+}
+
+choice! {
+    /// What happens to what nothing else speaks of.
+    DefaultChoice {
+        /// It may be reached.
+        Allow = "allow", "allowed";
+        /// It may not.
+        Block = "block", "blocked";
+    }
+}
+
+impl From<DefaultChoice> for Outcome {
+    fn from(choice: DefaultChoice) -> Self {
+        match choice {
+            DefaultChoice::Allow => Self::Allow,
+            DefaultChoice::Block => Self::Block,
+        }
+    }
+}
+
+choice! {
+    /// How far YouTube is narrowed.
+    YouTubeChoice {
+        /// As it is.
+        Off = "off", "as it is";
+        /// Its moderate restricted mode.
+        Moderate = "moderate", "moderate restricted mode";
+        /// Its strict restricted mode.
+        Strict = "strict", "strict restricted mode";
+    }
+}
+
+impl From<YouTubeChoice> for YouTube {
+    fn from(choice: YouTubeChoice) -> Self {
+        match choice {
+            YouTubeChoice::Off => Self::Off,
+            YouTubeChoice::Moderate => Self::Moderate,
+            YouTubeChoice::Strict => Self::Strict,
+        }
+    }
+}
+
+choice! {
+    /// Whether a group's encrypted connections are opened and read.
+    InspectionChoice {
+        /// Opened, but for the bypass list.
+        On = "on", "opened and read, but for the bypass list";
+        /// Passed unread, but where the illegal-content layer asks.
+        Off = "off", "passed unread";
+        /// The devices carry no school certificate.
+        Never = "never", "never opened: the devices carry no school certificate";
+    }
+}
+
+impl From<InspectionChoice> for InspectionSetting {
+    fn from(choice: InspectionChoice) -> Self {
+        match choice {
+            InspectionChoice::On => Self::On,
+            InspectionChoice::Off => Self::Off,
+            InspectionChoice::Never => Self::Never,
+        }
+    }
+}
+
+choice! {
+    /// How a list is written.
+    FormatChoice {
+        /// A name a line; each covers what is below it.
+        Domains = "domains", "names with all below them";
+        /// A name a line; each covers itself alone.
+        DomainsExact = "domains-exact", "names alone";
+        /// A hosts file.
+        Hosts = "hosts", "a hosts file";
+        /// AdGuard DNS rules.
+        AdGuard = "adguard", "AdGuard DNS rules";
+        /// A UT1 or squidGuard category tree.
+        Ut1 = "ut1", "a UT1 category tree";
+        /// The lists that ship.
+        Starter = "starter", "the lists that ship with Schoolgate";
+    }
+}
+
+impl From<FormatChoice> for ListFormat {
+    fn from(choice: FormatChoice) -> Self {
+        match choice {
+            FormatChoice::Domains => Self::Domains,
+            FormatChoice::DomainsExact => Self::DomainsExact,
+            FormatChoice::Hosts => Self::Hosts,
+            FormatChoice::AdGuard => Self::AdGuard,
+            FormatChoice::Ut1 => Self::Ut1,
+            FormatChoice::Starter => Self::Starter,
+        }
+    }
+}
+
+choice! {
+    /// A day of the week.
+    DayChoice {
+        /// Monday.
+        Mon = "mon", "Monday";
+        /// Tuesday.
+        Tue = "tue", "Tuesday";
+        /// Wednesday.
+        Wed = "wed", "Wednesday";
+        /// Thursday.
+        Thu = "thu", "Thursday";
+        /// Friday.
+        Fri = "fri", "Friday";
+        /// Saturday.
+        Sat = "sat", "Saturday";
+        /// Sunday.
+        Sun = "sun", "Sunday";
+    }
+}
+
+choice! {
+    /// How a password is made for somebody.
+    Generator {
+        /// No password: a badge is scanned.
+        Badge = "badge", "a badge and no password";
+        /// A short word and two digits.
+        WordAndDigits = "word-and-digits", "one short word and two digits";
+        /// Two words and a digit.
+        TwoWordsAndDigit = "two-words-and-digit", "two words and a digit";
+        /// Three words.
+        ThreeWords = "three-words", "three words";
+        /// Four unconnected words.
+        FourWords = "four-words", "four unconnected words";
+        /// Five unconnected words.
+        FiveWords = "five-words", "five unconnected words";
+        /// Six unconnected words.
+        SixWords = "six-words", "six unconnected words";
+    }
+}
+
+choice! {
+    /// How wrong passwords are counted.
+    Counting {
+        /// By account and by where the attempts come from, so that a pupil cannot lock a teacher out.
+        Lane = "lane", "for each account by where the attempts come from";
+        /// By account alone, wherever the attempts come from.
+        Account = "account", "for each account, wherever the attempts come from";
+    }
+}
+
+choice! {
+    /// Whether a post is held at each school or once for the trust.
+    PostPlace {
+        /// At each school.
+        School = "school", "each school";
+        /// Once for the trust.
+        Trust = "trust", "the trust";
+    }
+}
+
+choice! {
+    /// Which removable media may be used.
+    MediaRule {
+        /// None.
+        None = "none", "no removable media";
+        /// Encrypted ones that the register names.
+        RegisteredEncrypted = "registered-encrypted", "only encrypted media that are on the register";
+    }
+}

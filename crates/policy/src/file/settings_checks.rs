@@ -1,0 +1,106 @@
+//! Checks of a settings revision: that it belongs to its edition, and keeps within what the edition lets it change.
+
+use super::checks::{WindowPlace, check_entries, check_list, check_window};
+use super::edition::{EditionFile, GroupChange, SettingsFile, WindowFile};
+use super::problem::{Findings, Miss, quoted};
+use super::values::RoleName;
+use std::ops::Range;
+
+/// Reports every mistake of a settings revision whose structure is sound.
+pub(crate) fn check(settings: &SettingsFile, edition: &EditionFile, edition_hash: &str, findings: &mut Findings<'_>) {
+    check_edition(settings, edition, edition_hash, findings);
+    for change in &settings.group {
+        check_change(change, settings, edition, findings);
+    }
+    let bounds = &edition.bounds;
+    for list in &settings.list {
+        check_list(list, findings);
+        Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }.check(settings, findings);
+    }
+    for tighten in &settings.tighten {
+        if edition.edition.trust.is_none() {
+            let expected = "the rule in a group, since a lone school has no baseline to tighten";
+            findings.error(&tighten.group.span(), Miss::new(expected, "a tightening"));
+        }
+        for window in &tighten.window {
+            check_window(window, WindowPlace::Tightening, findings);
+        }
+        check_entries(&tighten.deny, findings);
+        let what = "what a school tightens";
+        Approval { what, posts: &bounds.deny_entries, at: tighten.group.span() }.check(settings, findings);
+    }
+}
+
+fn check_edition(settings: &SettingsFile, edition: &EditionFile, hash: &str, findings: &mut Findings<'_>) {
+    let page = &settings.settings;
+    let (title, version) = (&edition.edition.title, &edition.edition.version);
+    for (given, right, what) in [(&page.edition_title, title, "title"), (&page.edition_version, version, "version")] {
+        if **given != *right {
+            let miss = Miss::new(format!("the {what} of the edition"), quoted(given));
+            findings.error(&given.span(), miss.nearest(Some(right.clone())));
+        }
+    }
+    if page.edition_hash.0 != hash {
+        let miss = Miss::new("the SHA-256 of the edition's bytes", quoted(&page.edition_hash.0));
+        findings.error(&page.edition_hash.span(), miss.nearest(Some(hash.to_owned())));
+    }
+}
+
+fn check_change(change: &GroupChange, settings: &SettingsFile, edition: &EditionFile, findings: &mut Findings<'_>) {
+    let bounds = &edition.bounds;
+    check_entries(&change.allow, findings);
+    check_entries(&change.deny, findings);
+    if let Some(entry) = change.allow.first() {
+        let what = "further allow entries";
+        Approval { what, posts: &bounds.allow_entries, at: entry.host.span() }.check(settings, findings);
+    }
+    let denied = change.deny.first().map(|entry| entry.host.span());
+    if let Some(at) = denied.or(change.block.first().map(|category| category.span())) {
+        let what = "further deny entries and blocked categories";
+        Approval { what, posts: &bounds.deny_entries, at }.check(settings, findings);
+    }
+    for window in &change.window {
+        check_window(window, WindowPlace::Group, findings);
+        check_new_window(window, settings, edition, findings);
+    }
+}
+
+fn check_new_window(window: &WindowFile, settings: &SettingsFile, edition: &EditionFile, findings: &mut Findings<'_>) {
+    let bounds = &edition.bounds;
+    let Some(open) = &window.open else {
+        let what = "further windows that close";
+        Approval { what, posts: &bounds.close_windows, at: window.name.span() }.check(settings, findings);
+        return;
+    };
+    let what = "further windows that open";
+    Approval { what, posts: &bounds.open_windows, at: window.name.span() }.check(settings, findings);
+    for category in open.iter().filter(|category| !bounds.may_open.iter().any(|may| may.0 == category.0)) {
+        let may: Vec<&str> = bounds.may_open.iter().map(|may| may.0.slug()).collect();
+        let expected = match may.is_empty() {
+            true => "a new edition, since this one lets a window open nothing".to_owned(),
+            false => format!("a category that the edition's bounds let a window open: {}", may.join(", ")),
+        };
+        findings.error(&category.span(), Miss::new(expected, quoted(category.0.slug())));
+    }
+}
+
+/// What a settings revision does, and the posts whose approval the edition asks for it.
+struct Approval<'a> {
+    what: &'static str,
+    posts: &'a [RoleName],
+    at: Range<usize>,
+}
+
+impl Approval<'_> {
+    fn check(&self, settings: &SettingsFile, findings: &mut Findings<'_>) {
+        let approved_by = &settings.settings.approved_by;
+        if self.posts.is_empty() {
+            let expected = format!("a new edition, since the bounds of this one allow no {}", self.what);
+            findings.error(&self.at, Miss::new(expected, "them in a settings revision"));
+        } else if !self.posts.iter().any(|post| post.0 == approved_by.0) {
+            let posts: Vec<&str> = self.posts.iter().map(|post| post.0.slug()).collect();
+            let expected = format!("approval for {} by one of {}", self.what, posts.join(", "));
+            findings.error(&approved_by.span(), Miss::new(expected, quoted(approved_by.0.slug())));
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Documents as a whole: the shipped ones read, and every kind of mistake is told at its place.
+
+use super::*;
+use crate::rules::{InspectionSetting, Origin, WindowEffect, YouTube};
+use model::{Category, Host, Outcome};
+use proptest::prelude::*;
+
+const FIRST_SCHOOL: &str = include_str!("../../../../policies/first-school.toml");
+const FIRST_SCHOOL_SETTINGS: &str = include_str!("../../../../policies/first-school.settings.toml");
+const TRUST: &str = include_str!("../../../../policies/trust.toml");
+const SCHEMA: &str = include_str!("../../../../policies/policy.schema.json");
+
+fn edition(text: &str) -> Result<Document, Vec<Problem>> {
+    read(&SourceText { name: "e.toml", text }, None)
+}
+
+fn with_settings(text: &str) -> Result<Document, Vec<Problem>> {
+    let settings = SourceText { name: "s.toml", text };
+    read(&SourceText { name: "e.toml", text: FIRST_SCHOOL }, Some(&settings))
+}
+
+/// The first school's edition with one piece of text replaced by another.
+fn first_school_with(old: &str, new: &str) -> String {
+    assert!(FIRST_SCHOOL.contains(old), "{old}");
+    FIRST_SCHOOL.replacen(old, new, 1)
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+/// Each case: what is written in place of what, and what must be said of it.
+fn each_is_told(base: &str, cases: &[(&str, &str, &[&str])]) {
+    for (old, new, said) in cases {
+        assert!(base.contains(old), "the case {old:?} is out of date");
+        let text = base.replacen(old, new, 1);
+        let problems = match edition(&text) {
+            Ok(document) => document.warnings,
+            Err(problems) => problems,
+        };
+        let all = lines(&problems);
+        for part in *said {
+            assert!(all.contains(part), "{new:?}: expected {part:?} in\n{all}");
+        }
+    }
+}
+
+#[test]
+fn the_shipped_policies_have_neither_mistake_nor_warning() {
+    for text in [FIRST_SCHOOL, TRUST] {
+        let document = edition(text).map_err(|problems| lines(&problems)).unwrap();
+        assert_eq!(lines(&document.warnings), "");
+    }
+    let document = with_settings(FIRST_SCHOOL_SETTINGS).map_err(|problems| lines(&problems)).unwrap();
+    assert_eq!(lines(&document.warnings), "");
+}
+
+#[test]
+fn the_first_school_says_what_it_was_written_to_say() {
+    let document = edition(FIRST_SCHOOL).unwrap();
+    let policy = &document.policy;
+    assert_eq!(policy.hash.as_str().len(), 64);
+    assert_eq!(policy.hash, document.facts.edition_hash);
+    assert_eq!(document.facts.retention.access_log_days, 365);
+    let group = |id: &str| policy.groups.iter().find(|group| group.id.as_str() == id).unwrap();
+    assert_eq!(group("infants").default, Outcome::Block);
+    assert!(group("infants").allow_categories.contains(Category::parse("education").unwrap()));
+    let upper = group("upper-ks2");
+    let games = Category::parse("games").unwrap();
+    assert!(upper.block.contains(games));
+    assert!(matches!(upper.windows[0].effect, WindowEffect::Open(open) if open.contains(games)));
+    assert_eq!((upper.windows[0].from_minute, upper.windows[0].until_minute), (730, 780));
+    assert_eq!(upper.windows[0].days, [true, true, true, true, true, false, false]);
+    assert_eq!(group("guests").inspection, InspectionSetting::Never);
+    assert!(policy.groups.iter().all(|group| !group.block.contains(Category::ILLEGAL)));
+    let this_machine = policy.networks.iter().find(|network| network.id.as_str() == "this-machine").unwrap();
+    assert_eq!(this_machine.group, None);
+}
+
+#[test]
+fn a_trust_denies_above_its_schools_and_its_inner_networks_come_first() {
+    let policy = edition(TRUST).unwrap().policy;
+    let upper = policy.groups.iter().find(|group| group.id.as_str() == "upper-ks2").unwrap();
+    assert!(upper.deny.iter().all(|entry| entry.from == Origin::Trust));
+    let (school, tightening) = &upper.tightened[0];
+    assert_eq!(school.as_str(), "ashbrook");
+    assert_eq!(tightening.youtube, YouTube::Strict);
+    assert!(tightening.deny.iter().all(|entry| entry.from == Origin::School));
+    let place = |id: &str| policy.networks.iter().position(|network| network.id.as_str() == id).unwrap();
+    assert!(place("whitestone-guests") < place("whitestone-school"));
+}
+
+#[test]
+fn a_settings_revision_adds_to_its_edition_and_has_its_part_in_the_hash() {
+    let alone = edition(FIRST_SCHOOL).unwrap();
+    let both = with_settings(FIRST_SCHOOL_SETTINGS).unwrap();
+    assert_ne!(alone.policy.hash, both.policy.hash);
+    assert_eq!(alone.facts.edition_hash, both.facts.edition_hash);
+    let upper = both.policy.groups.iter().find(|group| group.id.as_str() == "upper-ks2").unwrap();
+    let denied = Host::parse("poki.com").unwrap();
+    assert!(upper.deny.iter().any(|entry| entry.host == denied));
+    assert!(upper.windows.iter().any(|window| window.until_minute == 1440));
+}
+
+#[test]
+fn mistakes_of_structure_and_of_names_are_told_with_the_nearest_right_name() {
+    each_is_told(FIRST_SCHOOL, &[
+        ("access_log_days", "acess_log_days", &["unknown key `acess_log_days`; did you mean `access_log_days`?", "`access_log_days` here (pages, searches"]),
+        ("youtube = \"strict\"", "youtube = \"strictest\"", &["one of off, moderate, strict", "did you mean `strict`?"]),
+        ("safe_search = true", "safe_search = \"yes\"", &["expected true or false, found the text \"yes\""]),
+        ("\"gambling\",", "\"gamblign\",", &["expected a category", "did you mean `gambling`?"]),
+        ("\"gambling\",", "\"illegal\",", &["illegal content is always blocked", "by no setting"]),
+        ("group = \"guests\"", "group = \"guest\"", &["the id of a group of the edition, found \"guest\"; did you mean `guests`?"]),
+        ("school = \"larkfield\"", "school = \"larkfeild\"", &["did you mean `larkfield`?"]),
+        ("\"10.20.0.0/20\"", "\"10.20.1.0/20\"", &["did you mean `10.20.0.0/20`?"]),
+        ("host = \"www.bbc.co.uk\"", "host = \"münchen.example\"", &["xn--mnchen-3ya.example"]),
+        ("from = \"12:10\"", "from = \"12.10\"", &["a time of day"]),
+        ("time_zone = \"Europe/London\"", "time_zone = \"Europe/Lundon\"", &["did you mean `Europe/London`?"]),
+        ("access_log_days = 365", "access_log_days = 0", &["expected 1 to 3650, found 0"]),
+        ("review_on = \"2027-09-13\"", "review_on = \"soon\"", &["a date such as"]),
+        ("title = \"Technical", "title = 7 #", &["expected a text in quotes, found the number 7"]),
+        ("id = \"staff-room\"", "id = \"classrooms\"", &["an id that no other network has"]),
+        ("[retention]", "[retention", &[": error: expected TOML"]),
+    ]);
+}
+
+#[test]
+fn mistakes_that_take_more_than_one_value_are_told_too() {
+    each_is_told(FIRST_SCHOOL, &[
+        ("ranges = [\"10.20.16.0/22\"]", "ranges = [\"10.20.0.0/20\"]", &["a range that no other network has"]),
+        ("until = \"13:00\"", "until = \"12:00\"", &["a time after 12:10"]),
+        ("open = [\"games\"]", "open = [\"games\"]\nclose_everything = true", &["one of `open`, `close` and `close_everything`", "more than one"]),
+        ("years = [\"1\", \"2\"]", "years = [\"1\", \"R\"]", &["warning: expected year group R in one group", "a group whose members include year group 2"]),
+        ("roles = [\"guest\"]", "roles = []", &["error: expected a group whose members include the role guest"]),
+        ("roles = [\"guest\"]", "roles = [\"guest\"], equipment = [\"other\"]", &["equipment in a group of its own"]),
+        ("host = \"scratch.mit.edu\"", "host = \"co.uk\"", &["warning: expected a host below a public suffix"]),
+        ("source = \"starter\"", "source = \"gopher://x\"", &["the source \"starter\"", "https://"]),
+        ("format = \"starter\"", "format = \"domains\"", &["`category`: what the names of this list mean"]),
+        ("at = \"school\"", "at = \"trust\"", &["since there is no trust"]),
+        ("role = \"governor\"", "role = \"guest\"", &["a required post for the role governor"]),
+    ]);
+}
+
+#[test]
+fn a_school_of_a_trust_cannot_loosen_and_is_told_why() {
+    let why = "never loosen";
+    each_is_told(TRUST, &[
+        ("youtube = \"strict\"\n\n[[school.tighten.deny]]", "youtube = \"off\"\n\n[[school.tighten.deny]]", &[why, "one of moderate, strict"]),
+        ("safe_search = true", "safe_search = false", &[why]),
+        ("safe_search = true", "default = \"allow\"", &["expected \"block\"", why]),
+        ("safe_search = true", "allow_categories = [\"games\"]", &["unknown key `allow_categories`", why]),
+        ("close = [\"social-media\", \"games\", \"video-streaming\"]", "open = [\"games\"]", &[why, "a window that opens"]),
+        ("trust = \"Whitestone Valley Learning Trust\"", "", &["a lone school has no baseline"]),
+    ]);
+}
+
+#[test]
+fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
+    let text = first_school_with("access_log_days", "acess_log_days")
+        .replacen("\"gambling\",", "\"gamblign\",", 1)
+        .replacen("until = \"13:00\"", "until = \"12:00\"", 1)
+        .replacen("from = \"12:00\"", "from = \"noon\"", 1);
+    let problems = edition(&text).unwrap_err();
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    assert_eq!(errors.len(), 4, "{}", lines(&problems));
+    assert!(errors.is_sorted_by_key(|problem| problem.line));
+    let line = text.lines().position(|line| line.contains("gamblign")).unwrap() + 1;
+    assert_eq!(errors[0].line, line);
+    assert_eq!(text.lines().nth(line - 1).unwrap().find("\"gamblign\"").unwrap() + 1, errors[0].column);
+}
+
+#[test]
+fn settings_outside_the_bounds_are_refused() {
+    for (old, new, said) in [
+        ("approved_by = \"headteacher\"", "approved_by = \"technician\"", "approval for further allow entries by one of headteacher"),
+        ("close_everything = true", "open = [\"dating\"]", "a category that the edition's bounds let a window open"),
+        ("edition_version = \"1.0\"", "edition_version = \"1.1\"", "did you mean `1.0`?"),
+        ("id = \"upper-ks2\"", "id = \"upper-ks2\"\nsafe_search = false", "anything else needs a new edition"),
+        ("[settings]", "[edition]", "expected a settings revision"),
+    ] {
+        assert!(FIRST_SCHOOL_SETTINGS.contains(old), "{old}");
+        let problems = with_settings(&FIRST_SCHOOL_SETTINGS.replacen(old, new, 1)).unwrap_err();
+        let all = lines(&problems);
+        assert!(all.contains(said), "{new:?}: {all}");
+        assert!(problems.iter().all(|problem| problem.file == "s.toml"));
+    }
+    let other = first_school_with("version = \"1.0\"", "version = \"1.2\"");
+    let settings = SourceText { name: "s.toml", text: FIRST_SCHOOL_SETTINGS };
+    let problems = read(&SourceText { name: "e.toml", text: &other }, Some(&settings)).unwrap_err();
+    assert!(lines(&problems).contains("the SHA-256 of the edition's bytes"));
+}
+
+#[test]
+fn a_date_that_has_passed_is_told_only_once_it_has() {
+    let document = edition(FIRST_SCHOOL).unwrap();
+    assert_eq!(document.overdue("2026-11-22".parse().unwrap()), []);
+    let late = document.overdue("2027-09-14".parse().unwrap());
+    assert!(late.iter().any(|problem| problem.expected.contains("this edition's review")));
+    assert!(late.iter().all(|problem| problem.severity == Severity::Warning && problem.line > 1));
+}
+
+#[test]
+fn a_document_that_is_too_long_or_too_deep_or_of_the_other_kind_is_refused() {
+    let long = "#".repeat(MAX_DOCUMENT_BYTES + 1);
+    let deep = format!("a = {}", "[".repeat(100_000));
+    for (text, said) in [
+        (long.as_str(), "at most 4194304 bytes"),
+        (deep.as_str(), "expected TOML"),
+        (FIRST_SCHOOL_SETTINGS, "expected an edition, with a table [edition], found [settings]"),
+        ("", "neither [edition] nor [settings]"),
+    ] {
+        let problems = edition(text).unwrap_err();
+        assert!(lines(&problems).contains(said), "{}", lines(&problems[..1]));
+    }
+}
+
+#[test]
+fn the_schema_that_ships_is_the_schema_of_the_types() {
+    if std::env::var_os("SCHOOLGATE_WRITE_SCHEMA").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/policy.schema.json");
+        std::fs::write(path, schema()).unwrap();
+        return;
+    }
+    assert_eq!(SCHEMA, schema(), "run this test with SCHOOLGATE_WRITE_SCHEMA=1 to write it anew");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_answered(text in "\\PC{0,400}", settings in "\\PC{0,200}") {
+        let settings = SourceText { name: "s", text: &settings };
+        let edition = SourceText { name: "e", text: &text };
+        prop_assert!(read(&edition, Some(&settings)).is_err());
+    }
+
+    #[test]
+    fn a_real_document_with_a_piece_torn_out_or_put_in_is_answered(at in 0..FIRST_SCHOOL.len(), gone in 0_usize..200, new in "[\\[\\]{}=\"a-z0-9.\n ]{0,12}") {
+        let start = FIRST_SCHOOL.floor_char_boundary(at);
+        let end = FIRST_SCHOOL.floor_char_boundary((at + gone).min(FIRST_SCHOOL.len())).max(start);
+        let text = format!("{}{new}{}", &FIRST_SCHOOL[..start], &FIRST_SCHOOL[end..]);
+        if let Err(problems) = edition(&text) {
+            prop_assert!(problems.iter().any(|problem| problem.severity == Severity::Error));
+        }
+    }
+}
