@@ -1,1 +1,29 @@
-//! placeholder
+//! The web console: sign-in, the screens, and the page on which anybody signs in to use the web.
+//!
+//! A request is one call into `app` and one flat page; no rule, no SQL and no second trip lives here. [`ROUTES`] is the
+//! whole of it: method, path, action, handler.
+//!
+//! Left out on purpose, as yet: the approval of policies, alerts, people, devices and every other screen that has no use
+//! case; public report forms; a second factor.
+//!
+//! Invariants: no page is open that [`ROUTES`] does not say is for anybody; no form is taken from another site; nothing
+//! that was typed becomes markup; every page works without its script.
+
+mod assets;
+mod cookie;
+mod desk;
+mod error;
+mod extract;
+mod front_door;
+mod pages;
+mod problem;
+mod routes;
+#[cfg(test)]
+mod samples;
+mod server;
+mod templates;
+mod words;
+
+pub use error::ConsoleError;
+pub use routes::{Access, ROUTES, Route, as_markdown};
+pub use server::{Console, ConsoleConfig};

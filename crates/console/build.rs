@@ -1,0 +1,11 @@
+//! Stops a build without assets with the command that makes them, not with a riddle from a macro.
+
+use std::path::Path;
+
+fn main() {
+    println!("cargo::rerun-if-changed=templates");
+    println!("cargo::rerun-if-changed=assets/built");
+    if !Path::new("assets/built/static/console.css").exists() {
+        println!("cargo::error=the console's assets are not built: run `cargo xtask assets` first");
+    }
+}

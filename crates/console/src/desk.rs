@@ -1,0 +1,106 @@
+//! What every handler works with: the use cases, the templates and the clock; and the visit it answers.
+
+use crate::pages::Frame;
+use crate::problem::Problem;
+use crate::templates::Templates;
+use app::App;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use model::{Actor, Clock};
+use serde::Serialize;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What every handler works with.
+pub(crate) struct Desk {
+    /// The use cases.
+    pub app: App,
+    /// Every template.
+    pub templates: Templates,
+    /// For ages and the names of files.
+    pub clock: Clock,
+    /// The proxy's page on the school's certificate; empty where there is none.
+    pub certificate_page: String,
+    /// How many sign-ins may wait for their hash at once; the next one is told to try again.
+    pub sign_ins: Semaphore,
+    /// False on loopback, where a promise of HTTPS for a year would bind every other program on the machine.
+    pub promises_https: bool,
+}
+
+/// As axum's handlers get it.
+pub(crate) type Shared = Arc<Desk>;
+
+/// One request's visitor: who, from where, to which page. Put in every request by [`front_door`](crate::front_door).
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    /// Who is signed in.
+    pub signed_in: Option<Actor>,
+    /// Their session's token; may be stale when nobody is signed in.
+    pub token: Option<String>,
+    /// Where the connection comes from.
+    pub address: IpAddr,
+    /// The path.
+    pub path: String,
+}
+
+impl Visit {
+    /// Who is acting; nobody is sent to sign in.
+    pub(crate) fn actor(&self) -> Result<&Actor, Problem> {
+        self.signed_in.as_ref().ok_or(Problem::SignInFirst)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let nobody = Self {
+            signed_in: None,
+            token: None,
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            path: parts.uri.path().to_owned(),
+        };
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(nobody))
+    }
+}
+
+impl Desk {
+    /// A page that is as it should be.
+    pub(crate) async fn page(
+        &self,
+        template: &str,
+        visit: &Visit,
+        page: &impl Serialize,
+    ) -> Result<Response, Problem> {
+        let frame = self.app.frame(visit.signed_in.as_ref()).await;
+        let frame = Frame::of(frame, &visit.path, &self.certificate_page);
+        let html = self.templates.render(template, &frame, page).map_err(|error| {
+            tracing::error!(template, error = %chain(&error), "a page could not be made");
+            Problem::OurFault
+        })?;
+        let never_kept = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        Ok((never_kept, Html(html)).into_response())
+    }
+
+    /// A form given back with what is wrong with it.
+    pub(crate) async fn form_again(
+        &self,
+        template: &str,
+        visit: &Visit,
+        page: &impl Serialize,
+    ) -> Result<Response, Problem> {
+        let mut response = self.page(template, visit, page).await?;
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        Ok(response)
+    }
+}
+
+/// The error and its causes, without the values of the page it was making: they may hold names.
+fn chain(error: &minijinja::Error) -> String {
+    let place = format!("{}:{}", error.name().unwrap_or("?"), error.line().unwrap_or(0));
+    format!("{:?} at {place}", error.kind())
+}

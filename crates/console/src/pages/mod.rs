@@ -1,0 +1,14 @@
+//! One file a screen: the flat page that its template renders, and the handlers that answer with it.
+//!
+//! A page is made of a view of `app` and nothing else, with every date, state and number already in words.
+
+pub(crate) mod explain;
+pub(crate) mod fields;
+mod frame;
+pub(crate) mod history;
+pub(crate) mod home;
+pub(crate) mod policy;
+pub(crate) mod sign_in;
+pub(crate) mod web;
+
+pub(crate) use frame::Frame;

@@ -1,0 +1,83 @@
+//! Signing in to use the web from this device: for anybody the school knows, pupils first. Short words, one form.
+
+use crate::desk::{Shared, Visit};
+use crate::extract::Sent;
+use crate::pages::fields::{Field, SummaryLine, summary};
+use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES};
+use crate::problem::Problem;
+use app::views::WebSignInView;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// The form as sent.
+#[derive(Deserialize)]
+pub(crate) struct WebSignInForm {
+    login: String,
+    password: String,
+}
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub(crate) struct WebSignInPage {
+    /// What was wrong.
+    pub summary: Vec<SummaryLine>,
+    /// The name that was typed.
+    pub login: Field,
+    /// Who is signed in on this device; empty when nobody is.
+    pub signed_in: String,
+    /// Until when.
+    pub until: String,
+    /// The device's address.
+    pub address: String,
+}
+
+impl WebSignInPage {
+    /// The page of a view, with the name that was typed.
+    pub(crate) fn of(view: WebSignInView, login: String) -> Self {
+        let problems: Vec<_> = [view.problem]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| ("login".to_owned(), text))
+            .collect();
+        Self {
+            summary: summary(&problems),
+            login: Field::of("login", login, &problems),
+            signed_in: view.signed_in,
+            until: view.until,
+            address: view.address,
+        }
+    }
+}
+
+/// `GET /web/sign-in`
+pub(crate) async fn show(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+    let view = desk.app.web_sign_in_view(visit.address).await;
+    desk.page("web_sign_in.html", &visit, &WebSignInPage::of(view, String::new())).await
+}
+
+/// `POST /web/sign-in`
+pub(crate) async fn enter(
+    State(desk): State<Shared>,
+    visit: Visit,
+    Sent(form): Sent<WebSignInForm>,
+) -> Result<Response, Problem> {
+    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
+    if form.login.len() + form.password.len() > MOST_TYPED_BYTES {
+        return Err(Problem::TooLarge);
+    }
+    let refused_at = Instant::now() + REFUSAL_TAKES;
+    let view = desk.app.sign_in_to_web(&form.login, &form.password, visit.address).await?;
+    if view.problem.is_empty() {
+        return Ok(Redirect::to("/web/sign-in").into_response());
+    }
+    tokio::time::sleep_until(refused_at).await;
+    desk.form_again("web_sign_in.html", &visit, &WebSignInPage::of(view, form.login)).await
+}
+
+/// `POST /web/sign-out`
+pub(crate) async fn leave(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+    desk.app.sign_out_of_web(visit.address).await?;
+    Ok(Redirect::to("/web/sign-in").into_response())
+}

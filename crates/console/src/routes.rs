@@ -1,0 +1,148 @@
+//! Every page, in one table: how it is asked for, where, who may, what for, and what answers. The router, the test that
+//! nothing is open by accident, and the table in `docs/console.md` are made from it.
+
+use crate::assets;
+use crate::desk::{Desk, Shared, Visit};
+use crate::front_door::front_door;
+use crate::pages::{explain, history, home, policy, sign_in, web};
+use crate::problem::Problem;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use model::Action;
+use std::sync::Arc;
+
+/// The most that a form may hold.
+const BODY_LIMIT_BYTES: usize = 64 * 1024;
+
+/// Who may ask for a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Anybody who reaches the console.
+    Anybody,
+    /// Whoever is signed in and may do this. That somebody is, is seen to here; what they may, by the use case.
+    May(Action),
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with its parts in braces.
+    pub path: &'static str,
+    /// Who may.
+    pub access: Access,
+    /// What it is for.
+    pub purpose: &'static str,
+    answer: fn() -> MethodRouter<Shared>,
+}
+
+const fn read(
+    path: &'static str,
+    access: Access,
+    purpose: &'static str,
+    answer: fn() -> MethodRouter<Shared>,
+) -> Route {
+    Route { method: "GET", path, access, purpose, answer }
+}
+
+const fn write(
+    path: &'static str,
+    access: Access,
+    purpose: &'static str,
+    answer: fn() -> MethodRouter<Shared>,
+) -> Route {
+    Route { method: "POST", path, access, purpose, answer }
+}
+
+use Access::{Anybody, May};
+
+/// Every page.
+pub const ROUTES: &[Route] = &[
+    read("/", May(Action::SeeHome), "What needs you", || get(home::show)),
+    read("/policy", May(Action::ReadPolicy), "The policy and the state of every clause", || {
+        get(policy::list)
+    }),
+    read("/policy/{clause}", May(Action::ReadPolicy), "One clause", || get(policy::clause)),
+    read("/history", May(Action::SearchHistory), "Search the access history", || get(history::search)),
+    read("/history.csv", May(Action::ExportHistory), "The same rows as a file", || get(history::export)),
+    read("/why", May(Action::ExplainVerdict), "Why something is or would be allowed or blocked", || {
+        get(explain::show)
+    }),
+    read("/sign-in", Anybody, "Sign in to the console", || get(sign_in::show)),
+    write("/sign-in", Anybody, "Sign in to the console", || post(sign_in::enter)),
+    write("/sign-out", Anybody, "Sign out of the console", || post(sign_in::leave)),
+    read("/web/sign-in", Anybody, "Sign in to use the web from this device", || get(web::show)),
+    write("/web/sign-in", Anybody, "Sign in to use the web from this device", || post(web::enter)),
+    write("/web/sign-out", Anybody, "Stop using the web from this device", || post(web::leave)),
+    read("/assets/{revision}/{file}", Anybody, "Style sheet and scripts", || get(assets::serve)),
+];
+
+/// The table as a router, behind the front door.
+pub(crate) fn router(desk: Desk) -> Router {
+    let desk = Arc::new(desk);
+    let mut router = Router::new();
+    for route in ROUTES {
+        let gate = middleware::from_fn_with_state(route.access, gate);
+        router = router.route(route.path, (route.answer)().layer(gate));
+    }
+    router
+        .fallback(|| async { Problem::NotFound })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&desk), front_door))
+        .with_state(desk)
+}
+
+/// Nobody passes unseen to a page that is not for everybody, whether or not its handler remembers to ask.
+async fn gate(State(access): State<Access>, visit: Visit, request: Request, next: Next) -> Response {
+    match access {
+        May(_) if visit.signed_in.is_none() => Problem::SignInFirst.into_response(),
+        May(_) | Anybody => next.run(request).await,
+    }
+}
+
+/// The table for `docs/console.md`.
+#[must_use]
+pub fn as_markdown() -> String {
+    let mut table = "| method | path | who | what for |\n| --- | --- | --- | --- |\n".to_owned();
+    for Route { method, path, access, purpose, .. } in ROUTES {
+        let who = match access {
+            Anybody => "anybody",
+            May(action) => action.slug(),
+        };
+        table.push_str(&format!("| {method} | `{path}` | {who} | {purpose} |\n"));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_signing_in_and_assets_are_for_anybody() {
+        let open: Vec<_> =
+            ROUTES.iter().filter(|route| route.access == Anybody).map(|route| route.path).collect();
+        assert_eq!(
+            open,
+            [
+                "/sign-in",
+                "/sign-in",
+                "/sign-out",
+                "/web/sign-in",
+                "/web/sign-in",
+                "/web/sign-out",
+                "/assets/{revision}/{file}"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_table_in_the_documentation_is_this_one() {
+        let documentation = include_str!("../../../docs/console.md");
+        assert!(documentation.contains(&as_markdown()), "docs/console.md should hold:\n{}", as_markdown());
+    }
+}

@@ -1,0 +1,304 @@
+//! A sample of every page in every state it has, and the test that renders them all. The templates are strict: one that
+//! names what its view does not have fails here. Names and schools are made up.
+
+use crate::pages::Frame;
+use crate::pages::explain::ExplainPage;
+use crate::pages::history::HistoryPage;
+use crate::pages::home::HomePage;
+use crate::pages::policy::{Clause, Narrowing, PolicyPage};
+use crate::pages::sign_in::SignInPage;
+use crate::pages::web::WebSignInPage;
+use crate::problem::Problem;
+use crate::templates::Templates;
+use app::views::{
+    AreaView, ClauseView, ExplainAnswer, ExplainQuestion, ExplainView, FigureView, FrameView, HealthView,
+    HistoryFilter, HistoryRow, HistoryView, HomeView, NeedView, PolicyView, StepView, WebSignInView,
+};
+use model::{ClauseState, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A text that would be markup if anything let it through.
+const HOSTILE: &str = "\"><script>alert('x')</script><b a='";
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-11-22T10:15:00Z").unwrap()
+}
+
+fn frame(person_name: &str, path: &str) -> Frame {
+    let screens = [("/", "Home"), ("/policy", "The policy"), ("/history", "History"), ("/why", "Why?")];
+    let view = FrameView {
+        organisation: "Willow First School".to_owned(),
+        person_name: person_name.to_owned(),
+        role_title: "Headteacher".to_owned(),
+        screens: screens
+            .into_iter()
+            .filter(|_| !person_name.is_empty())
+            .map(|(path, title)| (path.to_owned(), title.to_owned()))
+            .collect(),
+        warnings: vec![format!("The new policy could not be read. {HOSTILE}")],
+    };
+    Frame::of(view, path, "http://gate.school.example:8080/certificate")
+}
+
+fn homes() -> Vec<HomePage> {
+    let need = |urgency: &str| NeedView {
+        title: "No list of illegal content is loaded".to_owned(),
+        detail: "Clause FLT-2 fails until one is. Ask your technician.".to_owned(),
+        link: "/policy/FLT-2".to_owned(),
+        urgency: urgency.to_owned(),
+    };
+    let part = |state: &str| HealthView {
+        name: "DNS server".to_owned(),
+        state: state.to_owned(),
+        detail: "Answered its own question".to_owned(),
+        checked: now().plus_ms(-90_000),
+    };
+    let figure =
+        |link: &str| FigureView { label: "requests".to_owned(), value: 18_204, link: link.to_owned() };
+    let busy = HomeView {
+        needs: ["urgent", "soon", "note"].map(need).into(),
+        quiet_since: None,
+        figures: ["/history", ""].map(figure).into(),
+        health: ["Working", "Not working", "Unknown"].map(part).into(),
+    };
+    let empty = HomeView { needs: Vec::new(), quiet_since: None, figures: Vec::new(), health: Vec::new() };
+    let quiet = HomeView { quiet_since: Some(now()), ..empty.clone() };
+    [busy, empty, quiet].map(|view| HomePage::of(view, now())).into()
+}
+
+fn clause(id: &str, state: ClauseState) -> ClauseView {
+    ClauseView {
+        id: id.to_owned(),
+        title: format!("Illegal content is always blocked {HOSTILE}"),
+        text: "Illegal content is blocked for everybody, always.".to_owned(),
+        how: vec!["enforced".to_owned(), "measured".to_owned()],
+        met_by: "The first layer of every decision".to_owned(),
+        settings: vec![("lists".to_owned(), "starter".to_owned())],
+        state,
+        owner: "Designated safeguarding lead".to_owned(),
+    }
+}
+
+fn clauses() -> Vec<ClauseView> {
+    let (checked, evidence) = (now().plus_ms(-3 * 3_600_000), "No member list is loaded.".to_owned());
+    let bare = ClauseView { settings: Vec::new(), met_by: String::new(), ..clause("FLT-4", unknown()) };
+    vec![
+        clause("FLT-2", ClauseState::Fail { checked, evidence: evidence.clone() }),
+        clause("FLT-3", ClauseState::Pass { checked, evidence }),
+        bare,
+    ]
+}
+
+fn unknown() -> ClauseState {
+    ClauseState::Unknown { why: "Nothing checks this yet.".to_owned() }
+}
+
+fn policy() -> PolicyView {
+    let area = |title: &str, prefix: &str, clauses| AreaView {
+        title: title.to_owned(),
+        prefix: prefix.to_owned(),
+        clauses,
+    };
+    PolicyView {
+        title: "Technical security policy".to_owned(),
+        version: "1.0".to_owned(),
+        approved_by: "Governors".to_owned(),
+        approved_at: Some(now()),
+        review_due: "1 September 2027".to_owned(),
+        hash: "ab".repeat(32),
+        proposal_waiting: true,
+        passes: 1,
+        fails: 1,
+        unknowns: 2,
+        areas: vec![
+            area("Filtering", "FLT", clauses()),
+            area("Responsibility", "GOV", vec![clause("GOV-1", unknown())]),
+        ],
+    }
+}
+
+fn policies() -> Vec<PolicyPage> {
+    let unapproved = PolicyView { approved_at: None, proposal_waiting: false, ..policy() };
+    let asked = |state: &str, area: &str| Narrowing { state: state.to_owned(), area: area.to_owned() };
+    vec![
+        PolicyPage::of(policy(), &Narrowing::default(), now()),
+        PolicyPage::of(unapproved, &asked("fail", "FLT"), now()),
+        PolicyPage::of(policy(), &asked("pass", "GOV"), now()),
+    ]
+}
+
+fn row(outcome: &str, channel: &str) -> HistoryRow {
+    HistoryRow {
+        at: now(),
+        local_time: "22 November 2026, 10:15:03".to_owned(),
+        person: "Robin Sample".to_owned(),
+        known_by: if channel == "dns" { String::new() } else { "signed in".to_owned() },
+        device: if channel == "dns" { String::new() } else { "Tablet 12".to_owned() },
+        address: "10.1.4.20".to_owned(),
+        group: "Upper Key Stage 2".to_owned(),
+        channel: channel.to_owned(),
+        method: "GET".to_owned(),
+        host: "games.example".to_owned(),
+        path: format!("/search?q={HOSTILE}"),
+        outcome: outcome.to_owned(),
+        reason: "Blocked for the group Upper Key Stage 2: the category Games".to_owned(),
+        status: "200".to_owned(),
+        size: "12.1 kB".to_owned(),
+        explain_link: if channel == "dns" { String::new() } else { "/why?who=robin&url=x".to_owned() },
+    }
+}
+
+fn histories() -> Vec<HistoryPage> {
+    let rows = [("allowed", "https"), ("blocked", "dns"), ("refused-origin", "tunnel"), ("failed", "http")];
+    let full = HistoryView {
+        filter: HistoryFilter {
+            person: HOSTILE.to_owned(),
+            outcome: "blocked".to_owned(),
+            page: "2".to_owned(),
+            ..HistoryFilter::default()
+        },
+        problems: Vec::new(),
+        rows: rows.map(|(outcome, channel)| row(outcome, channel)).into(),
+        total: 10_000,
+        total_is_more: true,
+        next: Some("3".to_owned()),
+        categories: vec![("games".to_owned(), "Games".to_owned())],
+        may_export: true,
+    };
+    let first = HistoryView { filter: HistoryFilter::default(), may_export: false, ..full.clone() };
+    let last = HistoryView { next: None, total: 1, total_is_more: false, ..full.clone() };
+    let none = HistoryView { rows: Vec::new(), ..last.clone() };
+    let never = HistoryView { filter: HistoryFilter::default(), ..none.clone() };
+    let names = ["from", "until", "person", "device", "host", "outcome", "channel", "category"];
+    let problems = names.map(|name| (name.to_owned(), format!("Enter something else {HOSTILE}"))).into();
+    let wrong = HistoryView { problems, ..none.clone() };
+    [full, first, last, none, never, wrong].map(HistoryPage::of).into()
+}
+
+fn explanations() -> Vec<ExplainPage> {
+    let step = |decided| StepView { layer: "Games".to_owned(), found: HOSTILE.to_owned(), decided };
+    let answer = |verdict: &str| ExplainAnswer {
+        verdict: verdict.to_owned(),
+        sentence: "Blocked for the group Upper Key Stage 2: the category Games".to_owned(),
+        who: "Robin Sample is a learner in year group 5.".to_owned(),
+        steps: vec![step(false), step(true)],
+        inspection: "Encrypted connections are opened, read and closed again.".to_owned(),
+        revisions: "Policy ab, lists cd".to_owned(),
+    };
+    let asked = |who: &str, verdict: Option<&str>, problems: &[&str]| {
+        ExplainPage::of(ExplainView {
+            question: ExplainQuestion { who: who.to_owned(), url: HOSTILE.to_owned(), at: String::new() },
+            problems: problems.iter().map(|name| ((*name).to_owned(), "Enter it again".to_owned())).collect(),
+            answer: verdict.map(answer),
+            groups: vec![("upper-ks2".to_owned(), "Upper Key Stage 2".to_owned())],
+        })
+    };
+    vec![
+        asked("", None, &[]),
+        asked("robin", Some("Blocked"), &[]),
+        asked("upper-ks2", Some("Allowed"), &[]),
+        asked(HOSTILE, None, &["who", "url", "at"]),
+    ]
+}
+
+fn sign_ins() -> Vec<SignInPage> {
+    vec![
+        SignInPage::default(),
+        SignInPage { left: true, next: HOSTILE.to_owned(), ..SignInPage::default() },
+        SignInPage::again(HOSTILE.to_owned(), String::new(), "Check the name and the password.".to_owned()),
+    ]
+}
+
+fn web_sign_ins() -> Vec<WebSignInPage> {
+    let view = |signed_in: &str, problem: &str, until: &str| WebSignInView {
+        address: "10.1.4.20".to_owned(),
+        signed_in: signed_in.to_owned(),
+        problem: problem.to_owned(),
+        until: until.to_owned(),
+    };
+    let views = [view("", "", ""), view("Robin", "", "16:00"), view("", "Try again.", "")];
+    views.map(|view| WebSignInPage::of(view, HOSTILE.to_owned())).into()
+}
+
+/// Every page in every state.
+struct Gallery {
+    templates: Templates,
+    pages: Vec<(&'static str, String)>,
+}
+
+impl Gallery {
+    fn hang(&mut self, name: &'static str, person: &str, path: &str, page: &impl Serialize) {
+        let html = self.templates.render(name, &frame(person, path), page);
+        self.pages.push((name, html.unwrap_or_else(|error| panic!("{name}: {error:#}"))));
+    }
+}
+
+fn gallery() -> Gallery {
+    let mut all = Gallery { templates: Templates::load().unwrap(), pages: Vec::new() };
+    homes().iter().for_each(|page| all.hang("home.html", "Alex Sample", "/", page));
+    policies().iter().for_each(|page| all.hang("policy.html", "Alex Sample", "/policy", page));
+    for view in clauses() {
+        all.hang("clause.html", "Alex Sample", "/policy/FLT-2", &Clause::of(view, now()));
+    }
+    histories().iter().for_each(|page| all.hang("history.html", "Alex Sample", "/history", page));
+    explanations().iter().for_each(|page| all.hang("why.html", "Alex Sample", "/why", page));
+    sign_ins().iter().for_each(|page| all.hang("sign_in.html", "", "/sign-in", page));
+    web_sign_ins().iter().for_each(|page| all.hang("web_sign_in.html", "", "/web/sign-in", page));
+    for problem in
+        [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
+    {
+        all.hang("problem.html", "", "/web/sign-in", &problem.page());
+        all.hang("problem.html", "Alex Sample", "/nowhere", &problem.page());
+    }
+    all
+}
+
+#[test]
+fn every_template_renders_with_every_sample() {
+    let Gallery { pages, .. } = gallery();
+    let mut rendered: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, html) in &pages {
+        *rendered.entry(name).or_default() += 1;
+        for (unwanted, why) in [
+            ("<script>", "typed text became markup"),
+            ("style=", "the content security policy forbids it"),
+            ("onclick", "the content security policy forbids it"),
+            ("GOV.UK", "it is not a government service"),
+        ] {
+            assert!(!html.contains(unwanted), "{name} holds {unwanted}: {why}");
+        }
+        for (wanted, count) in [("<h1 ", 1), ("<main ", 1), ("lang=\"en-GB\"", 1), ("<title>", 1)] {
+            assert_eq!(html.matches(wanted).count(), count, "{name}: {wanted}");
+        }
+        assert_eq!(html.matches("<table").count(), html.matches("<caption").count(), "{name}");
+    }
+    let ours = Templates::own_pages().filter(|name| name != "layout.html" && name != "forms.html");
+    assert_eq!(ours.collect::<Vec<_>>(), rendered.keys().copied().collect::<Vec<_>>());
+}
+
+#[test]
+fn narrowing_the_policy_keeps_what_was_asked_for_and_counts_it() {
+    let shown: Vec<usize> = policies().iter().map(|page| page.shown).collect();
+    assert_eq!(shown, [4, 1, 0]);
+}
+
+#[test]
+fn a_group_that_was_asked_about_is_chosen_again_and_not_typed() {
+    let page = &explanations()[2];
+    assert_eq!(page.who.value, "");
+    let chosen: Vec<_> =
+        page.groups.iter().filter(|choice| choice.selected).map(|choice| &choice.value).collect();
+    assert_eq!(chosen, ["upper-ks2"]);
+}
+
+#[test]
+fn the_way_through_history_keeps_the_question() {
+    let page = &histories()[0];
+    assert!(page.next.starts_with("/history?person=%22") && page.next.ends_with("&outcome=blocked&page=3"));
+    assert!(page.export.starts_with("/history.csv?") && !page.export.contains("page="));
+    assert!(page.newest.ends_with("outcome=blocked"));
+    assert_eq!(page.total, "More than 10,000 requests");
+    assert_eq!(histories()[1].export, "");
+    assert_eq!(histories()[2].total, "1 request");
+}

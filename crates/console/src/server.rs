@@ -1,0 +1,201 @@
+//! The listener: TLS 1.2 and 1.3, HTTP/1.1 and HTTP/2, each connection bounded in number, size and time.
+
+use crate::desk::Desk;
+use crate::error::ConsoleError;
+use crate::routes::router;
+use crate::templates::Templates;
+use app::App;
+use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use model::Clock;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
+
+/// Connections at once; the next one waits in the system's queue.
+const MOST_CONNECTIONS: usize = 512;
+/// Sign-ins that may wait for their hash at once: a class of thirty, twice.
+const MOST_SIGN_INS: usize = 64;
+/// From the first byte to a finished TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// For all the headers of one request; it also ends idle HTTP/1.1 connections.
+const HEADERS_LIMIT: Duration = Duration::from_secs(15);
+/// After this, a connection answers what it has begun and ends; browsers open another one unseen.
+const CONNECTION_LIMIT: Duration = Duration::from_secs(600);
+/// What a connection still has when it is told to end.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+/// Headers in one request.
+const MOST_HEADERS: usize = 64;
+/// Bytes of headers in one request.
+const MOST_HEADER_BYTES: u32 = 32 * 1024;
+/// Requests at once on one HTTP/2 connection.
+const MOST_STREAMS: u32 = 64;
+
+/// What the console is told at start.
+#[derive(Clone)]
+pub struct ConsoleConfig {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The console's certificate and those that lead to the school's authority, PEM.
+    pub cert_chain_pem: String,
+    /// Its private key, PEM.
+    pub key_pem: String,
+    /// The proxy's page on the school's certificate, linked where people may need it; `None` for no link.
+    pub certificate_page: Option<String>,
+    /// For ages on pages.
+    pub clock: Clock,
+}
+
+/// The address a connection came from, in every request of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub IpAddr);
+
+/// The console, listening but not yet answering.
+pub struct Console {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    tls: TlsAcceptor,
+    router: Router,
+}
+
+impl Console {
+    /// Takes the address, reads the certificate, parses the templates. Nothing is answered before [`Console::run`].
+    ///
+    /// # Errors
+    /// [`ConsoleError`] says what was expected and what was found.
+    pub async fn bind(config: ConsoleConfig, app: App) -> Result<Self, ConsoleError> {
+        let tls = tls(&config)?;
+        let templates = Templates::load()?;
+        let listen = |source| ConsoleError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+        let local_addr = listener.local_addr().map_err(listen)?;
+        let desk = Desk {
+            app,
+            templates,
+            clock: config.clock,
+            certificate_page: config.certificate_page.unwrap_or_default(),
+            sign_ins: Semaphore::new(MOST_SIGN_INS),
+            promises_https: !local_addr.ip().is_loopback(),
+        };
+        Ok(Self { listener, local_addr, tls, router: router(desk) })
+    }
+
+    /// Where it listens, with the port the system chose where it was asked for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Answers until `shutdown` is done, then lets every connection finish the request it is in.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let (ending, ended) = watch::channel(false);
+        tokio::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accept(&self.listener, &places) => accepted,
+            };
+            let Some((stream, peer, place)) = accepted else { continue };
+            let (tls, router, ended) = (self.tls.clone(), self.router.clone(), ended.clone());
+            tokio::spawn(async move {
+                converse(stream, Peer(peer), (tls, router), ended).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        let _ = ending.send(true);
+        let everybody = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, places.acquire_many(everybody)).await;
+    }
+}
+
+type Accepted = (TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit);
+
+/// The next connection, once there is a place for it; `None` where it failed, after a breath where the system is out of
+/// handles.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer.ip().to_canonical(), place)),
+        Err(error) => {
+            tracing::warn!(%error, "the console could not take a connection");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// One connection, from its handshake to its end. What goes wrong here is the other side's, and common: it is not logged
+/// above debug.
+async fn converse(
+    stream: TcpStream,
+    peer: Peer,
+    (tls, router): (TlsAcceptor, Router),
+    mut ended: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let stream = match tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => TokioIo::new(stream),
+        Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake with the console failed"),
+        Err(_) => return tracing::debug!("a TLS handshake with the console took too long"),
+    };
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let builder = http();
+    let connection = builder.serve_connection(stream, service);
+    tokio::pin!(connection);
+    let stop = async {
+        tokio::select! {
+            _ = ended.wait_for(|ended| *ended) => {}
+            () = tokio::time::sleep(CONNECTION_LIMIT) => {}
+        }
+    };
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = tokio::time::timeout(FAREWELL_LIMIT, connection).await;
+}
+
+fn http() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_LIMIT).max_headers(MOST_HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEADERS_LIMIT)
+        .max_header_list_size(MOST_HEADER_BYTES)
+        .max_concurrent_streams(MOST_STREAMS);
+    builder
+}
+
+fn tls(config: &ConsoleConfig) -> Result<TlsAcceptor, ConsoleError> {
+    let chain = CertificateDer::pem_slice_iter(config.cert_chain_pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| ConsoleError::CertificateChain { found: error.to_string() })?;
+    if chain.is_empty() {
+        return Err(ConsoleError::CertificateChain { found: "none".to_owned() });
+    }
+    let key = PrivateKeyDer::from_pem_slice(config.key_pem.as_bytes())
+        .map_err(|error| ConsoleError::PrivateKey { found: error.to_string() })?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(server)))
+}
