@@ -1,0 +1,15 @@
+//! The server through its sockets: real clients on loopback, and an upstream of the tests' own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test ends where its helper does"
+)]
+
+mod upstream;
+mod world;
+
+mod answers;
+mod policy_journeys;
+mod wires;
