@@ -1,0 +1,92 @@
+//! Lists as they were read become one image, through the guard.
+
+use crate::guard::{Account, Guard};
+use crate::list::{ReadList, SourceState};
+use crate::{ListError, Refusal, Tally};
+use model::ListId;
+use policy::image::{Image, ImageWriter, NewEntry, NewList};
+use std::sync::Arc;
+
+/// An image's bytes, and the account of how they came to be.
+#[derive(Debug)]
+pub struct BuiltImage {
+    /// The image, as [`crate::write`] takes it.
+    pub bytes: Vec<u8>,
+    /// The account.
+    pub report: Report,
+}
+
+/// The account of an update.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The image's revision.
+    pub revision: Arc<str>,
+    /// How many different names it holds.
+    pub names: u64,
+    /// The lists, in the order of the policy.
+    pub lists: Vec<ListReport>,
+}
+
+/// The account of one list.
+#[derive(Clone, Debug)]
+pub struct ListReport {
+    /// Its id.
+    pub id: ListId,
+    /// Its name on screens.
+    pub name: Arc<str>,
+    /// How many different names of it are in the image.
+    pub names: u64,
+    /// Where its entries come from.
+    pub state: SourceState,
+    /// What was left out, by the reader and by the guard.
+    pub dropped: Tally,
+    /// What the guard refused, in the order of the list: the first 50.
+    pub refused: Vec<Refusal>,
+}
+
+/// Builds the image of these lists. The same entries in another order give the same bytes.
+///
+/// # Errors
+/// [`ListError::Image`] when there are more lists than an image holds.
+pub fn build(lists: &[ReadList]) -> Result<BuiltImage, ListError> {
+    let guard = Guard::new();
+    let mut writer = ImageWriter::default();
+    let mut reports = Vec::with_capacity(lists.len());
+    for list in lists {
+        reports.push(add(list, &guard, &mut writer)?);
+    }
+    let bytes: Arc<[u8]> = writer.finish()?.into();
+    let image = Image::from_bytes(bytes.clone())?;
+    for (report, written) in reports.iter_mut().zip(image.lists()) {
+        report.names = written.names;
+    }
+    let report = Report { revision: image.revision().clone(), names: image.names(), lists: reports };
+    Ok(BuiltImage { bytes: bytes.to_vec(), report })
+}
+
+/// Adds one list. Its account must be in the writer before its entries, so the guard is asked twice and nothing is
+/// held in between.
+fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListReport, ListError> {
+    let mut account = Account::default();
+    for entry in list.entries() {
+        if let Err(why) = guard.check(&entry) {
+            account.add(&entry, why);
+        }
+    }
+    account.tally.add_all(&list.dropped);
+    let dropped = account.tally.in_words();
+    let head = NewList { id: list.id.clone(), name: list.name.clone(), read_at: list.read_at, dropped };
+    let index = writer.list(head)?;
+    for entry in list.entries().filter(|entry| guard.check(entry).is_ok()) {
+        let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
+        writer.push(index, NewEntry { host, reach, effect, weight, category, line });
+    }
+    Ok(ListReport {
+        id: list.id.clone(),
+        name: list.name.clone(),
+        names: 0,
+        state: list.state.clone(),
+        dropped: account.tally,
+        refused: account.refused,
+    })
+}

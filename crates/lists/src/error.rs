@@ -1,0 +1,117 @@
+//! What can go wrong between a source and an image in force.
+
+use policy::image::ImageError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a list was not read, or an image not written or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// A file or folder cannot be read.
+    #[error("reading {path}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("writing {path}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The archive is damaged.
+    #[error("unpacking the archive")]
+    Unpack(#[source] io::Error),
+    /// A bound on size was reached.
+    #[error("expected at most {limit_bytes} bytes")]
+    TooLarge {
+        /// The bound.
+        limit_bytes: u64,
+    },
+    /// A bound on the number of files was reached.
+    #[error("expected at most {most} files in a tree")]
+    TooManyFiles {
+        /// The bound.
+        most: usize,
+    },
+    /// A category tree was expected.
+    #[error("expected a tree of folders, found a single file")]
+    NotATree,
+    /// A list without folders needs a category.
+    #[error("expected a category for the list, found none")]
+    NoCategory,
+    /// Not one rule could be read: an error page, an empty file, another format.
+    #[error("expected host names, found none in {dropped} lines")]
+    NoNames {
+        /// The lines that were left out.
+        dropped: u64,
+    },
+    /// The address is none that can be fetched.
+    #[error("expected an http or https address, found {found:?}")]
+    Address {
+        /// The text.
+        found: String,
+    },
+    /// The other side cannot be reached, or ends the connection.
+    #[error("connecting to {host}")]
+    Connect {
+        /// The list's server.
+        host: String,
+        /// What the system says; a certificate that is not trusted is said here.
+        source: io::Error,
+    },
+    /// The TLS settings cannot be made.
+    #[error("setting up TLS")]
+    Tls(#[from] rustls::Error),
+    /// The other side does not speak HTTP as it should.
+    #[error("fetching over HTTP")]
+    Http(#[from] hyper::Error),
+    /// Another status than success.
+    #[error("expected status 200, found {found}")]
+    Status {
+        /// The status.
+        found: u16,
+    },
+    /// Sent on too often.
+    #[error("expected at most {most} redirections")]
+    Redirections {
+        /// The bound.
+        most: u8,
+    },
+    /// Sent from an https address to one that is not.
+    #[error("expected to stay on https, was sent to plain http")]
+    Downgrade,
+    /// It took too long.
+    #[error("expected the whole list within {limit_s} seconds")]
+    TimedOut {
+        /// The bound.
+        limit_s: u64,
+    },
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// There is no earlier image to go back to.
+    #[error("expected an earlier image, found none")]
+    NoEarlierImage,
+    /// A reader was stopped while it worked: the program is shutting down.
+    #[error("reading was stopped")]
+    Stopped,
+}
+
+impl ListError {
+    /// The whole chain on one line, for reports and logs.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+}
