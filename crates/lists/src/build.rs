@@ -3,6 +3,7 @@
 use crate::guard::{Account, Guard};
 use crate::list::{ReadList, SourceState};
 use crate::{ListError, Refusal, Tally};
+use bytes::Bytes;
 use model::ListId;
 use policy::image::{Image, ImageWriter, NewEntry, NewList};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct BuiltImage {
     /// The image, as [`crate::write`] takes it.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// The account.
     pub report: Report,
 }
@@ -55,32 +56,29 @@ pub fn build(lists: &[ReadList]) -> Result<BuiltImage, ListError> {
     for list in lists {
         reports.push(add(list, &guard, &mut writer)?);
     }
-    let bytes: Arc<[u8]> = writer.finish()?.into();
+    let bytes = Bytes::from(writer.finish()?);
     let image = Image::from_bytes(bytes.clone())?;
     for (report, written) in reports.iter_mut().zip(image.lists()) {
         report.names = written.names;
     }
     let report = Report { revision: image.revision().clone(), names: image.names(), lists: reports };
-    Ok(BuiltImage { bytes: bytes.to_vec(), report })
+    Ok(BuiltImage { bytes, report })
 }
 
-/// Adds one list. Its account must be in the writer before its entries, so the guard is asked twice and nothing is
-/// held in between.
 fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListReport, ListError> {
     let mut account = Account::default();
+    let (id, name) = (list.id.clone(), list.name.clone());
+    let index = writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
     for entry in list.entries() {
         if let Err(why) = guard.check(&entry) {
             account.add(&entry, why);
+            continue;
         }
-    }
-    account.tally.add_all(&list.dropped);
-    let dropped = account.tally.in_words();
-    let head = NewList { id: list.id.clone(), name: list.name.clone(), read_at: list.read_at, dropped };
-    let index = writer.list(head)?;
-    for entry in list.entries().filter(|entry| guard.check(entry).is_ok()) {
         let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
         writer.push(index, NewEntry { host, reach, effect, weight, category, line });
     }
+    account.tally.add_all(&list.dropped);
+    writer.left_out(index, account.tally.in_words());
     Ok(ListReport {
         id: list.id.clone(),
         name: list.name.clone(),

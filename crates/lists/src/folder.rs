@@ -1,8 +1,8 @@
 //! The folder of lists: `images/REVISION.sgi`, and `current`, a pointer of one or two lines: the revision in force and
 //! the one before it. Both files are replaced by renaming, so that whoever reads finds the old or the new, whole.
 
-use crate::ListError;
 use crate::mapped::map;
+use crate::{BuiltImage, ListError};
 use policy::image::Image;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -21,20 +21,21 @@ struct Pointer {
 /// Writes an image and puts it in force; the one in force before is kept, and older ones go.
 ///
 /// # Errors
-/// [`ListError::Write`]; the image in force stays what it was.
-pub fn write(dir: &Path, bytes: &[u8]) -> Result<Image, ListError> {
+/// [`ListError::Write`], and what opening the written file can fail with; the image in force stays what it was.
+pub fn write(dir: &Path, built: &BuiltImage) -> Result<Image, ListError> {
     let images = dir.join(IMAGES);
     fs::create_dir_all(&images).map_err(|source| ListError::Write { path: images, source })?;
-    let revision = Image::from_bytes(bytes.to_vec())?.revision().to_string();
-    let path = image_path(dir, &revision);
-    replace(&path, bytes)?;
+    let revision = built.report.revision.to_string();
+    replace(&image_path(dir, &revision), &built.bytes)?;
+    // Opened before the pointer names it: what was written is what was meant.
+    let image = open(dir, &revision)?;
     let before = read_pointer(dir);
     let previous = before
         .and_then(|before| if before.current == revision { before.previous } else { Some(before.current) });
     let pointer = Pointer { current: revision, previous };
     write_pointer(dir, &pointer)?;
     remove_others(dir, &pointer);
-    open(dir, &pointer.current)
+    Ok(image)
 }
 
 /// Opens the image in force. One that is damaged is passed over for the one before, and both facts are logged; `None`

@@ -67,7 +67,7 @@ pub async fn update(
     let dir = dir.to_owned();
     blocking(move || {
         let built = build(&read)?;
-        let image = folder::write(&dir, &built.bytes)?;
+        let image = folder::write(&dir, &built)?;
         tracing::info!(revision = &*built.report.revision, names = built.report.names, "lists updated");
         Ok((image, built.report))
     })

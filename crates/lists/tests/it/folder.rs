@@ -1,13 +1,13 @@
-use lists::{ListError, ReadList, build, open_current, read_bytes, roll_back, write};
+use lists::{BuiltImage, ListError, ReadList, build, open_current, read_bytes, roll_back, write};
 use model::{Category, Host, ListId, Timestamp};
 use policy::rules::ListFormat;
 use std::path::{Path, PathBuf};
 
-fn image_of(name: &str) -> Vec<u8> {
+fn image_of(name: &str) -> BuiltImage {
     let mut list = ReadList::new(ListId::new("one"), "One".into(), Timestamp(0));
     let category = Category::parse("games").unwrap();
     read_bytes(ListFormat::Domains, name.as_bytes(), category, &mut list);
-    build(&[list]).unwrap().bytes
+    build(&[list]).unwrap()
 }
 
 fn blocks(dir: &Path, host: &str) -> bool {

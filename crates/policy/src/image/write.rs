@@ -46,7 +46,7 @@ pub struct NewList {
     pub name: Arc<str>,
     /// When its source was read.
     pub read_at: Timestamp,
-    /// What was left out, counted by reason.
+    /// What was left out, counted by reason, as far as it is known by now; see [`ImageWriter::left_out`].
     pub dropped: Vec<(Arc<str>, u64)>,
 }
 
@@ -104,6 +104,13 @@ impl ImageWriter {
         let index = u16::try_from(self.lists.len()).ok().filter(|index| *index < u16::MAX).ok_or(too_many)?;
         self.lists.push(list);
         Ok(ListIndex(index))
+    }
+
+    /// Says what was left out of a list, once all of it was read; an earlier account is replaced.
+    pub fn left_out(&mut self, list: ListIndex, dropped: Vec<(Arc<str>, u64)>) {
+        if let Some(announced) = self.lists.get_mut(usize::from(list.0)) {
+            announced.dropped = dropped;
+        }
     }
 
     /// Adds an entry to a list.
