@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// How long a local name's addresses are kept by clients, in seconds.
 const LOCAL_TTL_S: u32 = 60;
 
+/// How long clients keep what came from upstream at most, in seconds, so that a change of the policy or the end of a
+/// lunch hour is felt by those who have just been there. The cache here keeps it for its own time.
+const CLIENT_TTL_S: u32 = 300;
+
 /// Names that exist only within a site, so that a private address is what they ought to have: RFC 8375, RFC 6762, and
 /// the name ICANN keeps free for private use (resolution 2024.07.29.06).
 const PRIVATE_BY_NATURE: [&str; 3] = ["home.arpa", "local", "internal"];
@@ -172,8 +176,17 @@ impl Chain {
         Ok(answer.explain(why))
     }
 
-    /// Looks a name up, with the type and bits of the question: in the cache, then at the upstreams.
+    /// Looks a name up, with the type and bits of the question.
     async fn look_up(&self, name: &Name, asked: &Asked) -> Result<Answer, NoUpstreamAnswered> {
+        let mut answer = self.kept_or_fetched(name, asked).await?;
+        for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
+            record.ttl = record.ttl.min(CLIENT_TTL_S);
+        }
+        Ok(answer)
+    }
+
+    /// From the cache, else from the upstreams.
+    async fn kept_or_fetched(&self, name: &Name, asked: &Asked) -> Result<Answer, NoUpstreamAnswered> {
         let question = Question {
             name: name.to_lowercase(),
             record_type: asked.record_type(),

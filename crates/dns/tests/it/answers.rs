@@ -30,6 +30,17 @@ async fn a_kept_answer_ages_with_the_clock_and_is_asked_for_again_when_it_has_ru
 }
 
 #[tokio::test]
+async fn clients_keep_an_answer_for_five_minutes_at_most_and_the_server_for_its_time() {
+    let world = World::start(site(Says::Records(vec![a("site.test.", 3_600, [203, 0, 113, 7])]))).await;
+    for (seconds, ttl_s) in [(0, 300), (3_400, 200)] {
+        world.clock.advance_ms(seconds * 1_000);
+        let answer = world.ask(NOBODY, "site.test.", RecordType::A).await;
+        assert_eq!(answer.answers[0].ttl, ttl_s);
+    }
+    assert_eq!(world.upstream.times_asked("site.test.", RecordType::A), 1);
+}
+
+#[tokio::test]
 async fn a_name_that_does_not_exist_is_remembered_as_long_as_its_zone_says() {
     let world = World::start([].into()).await;
     for (seconds, times_asked) in [(0, 1), (29, 1), (1, 2)] {
