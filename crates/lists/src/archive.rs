@@ -81,6 +81,10 @@ pub(crate) fn pack(tree: &Tree, keep: fn(&str) -> bool) -> Result<Vec<u8>, ListE
         let mut header = Header::new_gnu();
         header.set_mode(0o644);
         if let Some(target) = tree.link_target(path) {
+            // A link to the root of the tree has no name to be written by, and stands for no category.
+            if target.is_empty() {
+                continue;
+            }
             header.set_entry_type(EntryType::Link);
             header.set_size(0);
             archive.append_link(&mut header, path, target).map_err(ListError::Unpack)?;

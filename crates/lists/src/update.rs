@@ -108,7 +108,11 @@ fn read_local(source: &ListSource, at: Timestamp) -> Result<Fresh, ListError> {
     let opened = Opened::Tree(Tree::from_folder(&path)?);
     let list = read(source, &opened, at)?;
     let Opened::Tree(tree) = opened else { return Ok(Fresh { list, copy: None }) };
-    Ok(Fresh { list, copy: Some(archive::pack(&tree, files_read(source.format))?) })
+    let copy = archive::pack(&tree, files_read(source.format));
+    let copy = copy.inspect_err(|error| {
+        tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy made of a list's folder");
+    });
+    Ok(Fresh { list, copy: copy.ok() })
 }
 
 fn read_packed(source: &ListSource, bytes: Vec<u8>, at: Timestamp) -> Result<Fresh, ListError> {

@@ -150,7 +150,7 @@ fn ut1(folders: &[(&str, &str)]) -> ListSource {
 }
 
 const LINKS: &[(&str, &str)] =
-    &[("bl/ads", "publicite"), ("bl/porn", "./adult"), ("bl/out", "../../etc"), ("bl/gone", "nowhere")];
+    &[("bl/ads", "publicite"), ("bl/porn", "./adult"), ("bl/out", "../../etc"), ("bl/gone", "nowhere"), ("bl/root", "..")];
 const FILES: &[(&str, &str)] = &[
     ("bl/publicite/domains", "ads.example\n"),
     ("bl/adult/domains", "adult.example\n198.51.100.7\n"),
@@ -163,7 +163,7 @@ const FILES: &[(&str, &str)] = &[
 fn a_tree_is_read_through_its_links_from_an_archive_and_from_the_disk_alike() {
     let folders =
         [("ads", "advertising-tracking"), ("porn", "pornography"), ("gone", "games"), ("absent", "games")];
-    let expected = "*.ads.example *.adult.example *.198.51.100.7 FolderWithoutCategory=3 FolderNotThere=1 \
+    let expected = "*.ads.example *.adult.example *.198.51.100.7 FolderWithoutCategory=4 FolderNotThere=1 \
                     PageFile=2 LinkOutside=1 LinkBroken=1";
     let source = ut1(&folders);
     let archive = open(&tree_archive(LINKS, FILES), files_read(ListFormat::Ut1)).unwrap();
