@@ -1,1 +1,46 @@
-//! placeholder
+//! The web proxy: explicit HTTP and CONNECT, TLS inspection with HTTP/1.1 and HTTP/2, and its own pages.
+//!
+//! Left out so far: transparent mode, the PROXY protocol, WebSocket over HTTP/2, client certificates towards origins,
+//! revocation checks, HTTP/3. `docs/proxy.md` has the whole list.
+//!
+//! Invariants: what is not decided is not reached; each request is decided for itself, by the snapshot in force when it
+//! comes; an origin whose certificate is not good is never passed on as good; the address that was checked is the
+//! address that is connected to; every queue, body, wait and number of connections is bounded; no log line names a
+//! host, an address on the web or a person.
+//!
+//! A connection goes through these phases, in this order (field `phase` of log lines):
+//!
+//! 1. `connect`: who asks for which host, and whether the tunnel is refused before anything is read from it;
+//! 2. `hello`: what the client says first decides between TLS, plain HTTP and everything else;
+//! 3. `request`: each request is decided with its path;
+//! 4. `response`: the origin's head, cleaned of what is only between us and the origin;
+//! 5. `body`: both bodies flow through and are counted, never collected;
+//! 6. `done`: one event goes to history.
+
+mod ca;
+mod config;
+mod dial;
+mod error;
+mod explicit;
+mod forward;
+mod gate;
+mod headers;
+mod hello;
+mod inner;
+mod leaf;
+mod link;
+mod listen;
+mod pages;
+mod pump;
+mod resolve;
+mod streams;
+mod tunnel;
+mod verify;
+mod visit;
+
+pub use ca::CertificateAuthority;
+pub use config::{Config, Limits, Ports};
+pub use error::ProxyError;
+pub use leaf::{LeafSigner, Validity};
+pub use listen::Proxy;
+pub use resolve::Resolver;

@@ -1,0 +1,92 @@
+//! What the proxy is told at start: its settings, its bounds, and the ports to the rest of the program.
+
+use crate::{LeafSigner, Resolver};
+use blockpage::Links;
+use model::{Clock, CurrentRoster, EventSender, IdentityMap};
+use policy::CurrentSnapshot;
+use rustls_pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The proxy's settings.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// The host that `proxy.pac` names. `None`: the host by which the file was asked for.
+    pub advertised_host: Option<String>,
+    /// Private certificate authorities whose origins are trusted beside the public ones.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Where block pages lead.
+    pub links: Links,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+/// The proxy's bounds. The defaults suit a school of some thousand people.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at once; past it new ones wait in the kernel's queue.
+    pub connections: usize,
+    /// Connections at once from one address; past it new ones are closed.
+    pub connections_per_client: usize,
+    /// The most bytes of a request's or response's head.
+    pub head_bytes: usize,
+    /// The most header fields of a request or response over HTTP/1.1.
+    pub header_fields: usize,
+    /// Streams at once on an HTTP/2 connection.
+    pub streams: u32,
+    /// For a whole request head, counted from the moment one may come; it ends idle HTTP/1.1 connections too.
+    pub head_timeout: Duration,
+    /// For the first bytes inside a tunnel.
+    pub hello_timeout: Duration,
+    /// For a TLS handshake, on either side.
+    pub handshake_timeout: Duration,
+    /// For a TCP connection to an origin, over all its addresses.
+    pub connect_timeout: Duration,
+    /// For the head of an origin's response.
+    pub answer_timeout: Duration,
+    /// For a connection on which nothing moves in either direction.
+    pub idle_timeout: Duration,
+    /// For open work to end once the proxy is told to stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            connections_per_client: 1_024,
+            head_bytes: 64 * 1024,
+            header_fields: 128,
+            streams: 100,
+            head_timeout: Duration::from_secs(60),
+            hello_timeout: Duration::from_secs(15),
+            handshake_timeout: Duration::from_secs(15),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(180),
+            idle_timeout: Duration::from_secs(300),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the proxy needs from the rest of the program.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// The policy and lists in force.
+    pub snapshot: Arc<CurrentSnapshot>,
+    /// The people and devices in force.
+    pub roster: Arc<CurrentRoster>,
+    /// Who is at which address.
+    pub identities: Arc<IdentityMap>,
+    /// Where events go.
+    pub events: EventSender,
+    /// The time.
+    pub clock: Clock,
+    /// The signer of leaf certificates.
+    pub signer: Arc<LeafSigner>,
+    /// Names to addresses.
+    pub resolver: Arc<Resolver>,
+}

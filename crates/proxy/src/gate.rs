@@ -1,0 +1,141 @@
+//! What every connection shares, and the one way to ask the policy.
+
+use crate::dial::Dialer;
+use crate::leaf::Validity;
+use crate::link::Protocol;
+use crate::visit::Visit;
+use crate::{Config, LeafSigner, Ports, ProxyError};
+use blockpage::Links;
+use http::Method;
+use model::{AccessEvent, Ask, Channel, Host, Target, Verdict};
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The longest method that is kept in history.
+const LONGEST_METHOD: usize = 32;
+
+/// What every connection shares.
+pub(crate) struct Gate {
+    pub(crate) ports: Ports,
+    pub(crate) links: Links,
+    pub(crate) advertised_host: Option<String>,
+    pub(crate) dialer: Arc<Dialer>,
+    server_tls: ServerConfig,
+    pub(crate) tracker: TaskTracker,
+    /// Told to stop: no new work, tunnels end.
+    pub(crate) stopping: CancellationToken,
+    /// Out of patience: everything ends.
+    pub(crate) aborting: CancellationToken,
+}
+
+impl Gate {
+    pub(crate) fn new(config: Config, ports: Ports, own: Vec<SocketAddr>) -> Result<Self, ProxyError> {
+        let tls = TlsConnector::from(crate::verify::client_tls(&config, ports.clock.clone())?);
+        let dialer = Dialer { resolver: Arc::clone(&ports.resolver), tls, limits: config.limits, own };
+        Ok(Self {
+            server_tls: server_tls(&ports)?,
+            dialer: Arc::new(dialer),
+            links: config.links,
+            advertised_host: config.advertised_host,
+            ports,
+            tracker: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            aborting: CancellationToken::new(),
+        })
+    }
+
+    /// Asks the policy in force now, for whoever is at the address now.
+    pub(crate) fn decide(&self, client: IpAddr, what: Target, how: Channel) -> (Ask, Verdict) {
+        let at = self.ports.clock.now();
+        let snapshot = self.ports.snapshot.get();
+        let who = snapshot.who(client, at, &self.ports.roster.get(), &self.ports.identities);
+        let ask = Ask { who, what, how, at };
+        let verdict = snapshot.decide(&ask);
+        (ask, verdict)
+    }
+
+    /// Begins a visit.
+    pub(crate) fn visit(&self, ask: &Ask, verdict: &Verdict, method: &Method) -> Visit {
+        let method = method.as_str().get(..LONGEST_METHOD).unwrap_or(method.as_str());
+        Visit::new(AccessEvent::of(ask, verdict, method), self.ports.events.clone())
+    }
+
+    /// TLS towards a client, as `host`, speaking one protocol.
+    pub(crate) fn tls_as(
+        &self,
+        host: &Host,
+        origin: Option<Validity>,
+        protocol: Protocol,
+    ) -> Result<Arc<ServerConfig>, ProxyError> {
+        let mut tls = self.server_tls.clone();
+        tls.cert_resolver = Arc::new(OneLeaf(self.ports.signer.leaf(host, origin)?));
+        tls.alpn_protocols = vec![protocol.name().to_vec()];
+        Ok(Arc::new(tls))
+    }
+
+    /// Runs a task that ends with the proxy.
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let aborting = self.aborting.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = aborting.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    pub(crate) fn signer(&self) -> &LeafSigner {
+        &self.ports.signer
+    }
+}
+
+/// TLS towards clients: 1.2 and 1.3. Sessions are not resumed, so that no ticket of one host is ever good for another.
+fn server_tls(ports: &Ports) -> Result<ServerConfig, ProxyError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let time = Arc::new(crate::ca::TlsTime(ports.clock.clone()));
+    let mut tls = ServerConfig::builder_with_details(provider, time)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(NoLeaf));
+    tls.session_storage = Arc::new(NoServerSessionStorage {});
+    tls.send_tls13_tickets = 0;
+    Ok(tls)
+}
+
+/// Stands in until a host is known.
+#[derive(Debug)]
+struct NoLeaf;
+
+impl ResolvesServerCert for NoLeaf {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+}
+
+#[derive(Debug)]
+struct OneLeaf(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OneLeaf {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// Runs hyper's tasks where they are waited for at the end.
+#[derive(Clone)]
+pub(crate) struct Tracked(pub(crate) TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Tracked
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}

@@ -1,0 +1,129 @@
+//! What of a head is only between two neighbours, and never passed on (RFC 9110, section 7.6.1).
+//!
+//! `Via` is not added on purpose, though RFC 9110, section 7.6.3 asks for it: it tells every origin that a child sits
+//! behind a school's filter, and some origins answer differently because of it.
+
+use http::header::{
+    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+const BETWEEN_NEIGHBOURS: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Takes out of a request's head what is between the client and us. That the client takes trailers is passed on.
+pub(crate) fn clean_request(headers: &mut HeaderMap) {
+    let takes_trailers = list(headers, &TE).any(|coding| coding.eq_ignore_ascii_case("trailers"));
+    clean(headers);
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Takes out of a response's head what is between the origin and us, and its invitations to HTTP/3 and other ports,
+/// which lead past the gate.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    clean(headers);
+    headers.remove(ALT_SVC);
+}
+
+/// True when a head asks for, or grants, a change to the WebSocket protocol (RFC 6455, section 4).
+pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
+    list(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
+        && list(headers, &UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))
+}
+
+/// Says again, to the next neighbour, that the connection becomes a WebSocket.
+pub(crate) fn ask_for_websocket(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// HTTP/2 may split cookies over several fields; HTTP/1.1 wants one (RFC 9113, section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() < 2 {
+        return;
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+fn clean(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = list(headers, &CONNECTION)
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        // Nobody may have the frame of the message itself taken out.
+        .filter(|name| *name != CONTENT_LENGTH && *name != HOST)
+        .collect();
+    for name in BETWEEN_NEIGHBOURS.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// The members of a comma-separated field.
+fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_between_neighbours_goes_no_further() {
+        let mut request = headers(&[
+            ("connection", "keep-alive, x-between-us, content-length"),
+            ("x-between-us", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-authorization", "Basic eA=="),
+            ("te", "gzip, trailers"),
+            ("content-length", "3"),
+            ("cookie", "a=1"),
+        ]);
+        clean_request(&mut request);
+        let mut left: Vec<(&str, &str)> =
+            request.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
+        left.sort_unstable();
+        assert_eq!(left, [("content-length", "3"), ("cookie", "a=1"), ("te", "trailers")]);
+    }
+
+    #[test]
+    fn no_response_invites_the_browser_past_the_gate() {
+        let mut response = headers(&[("alt-svc", "h3=\":443\""), ("upgrade", "h2"), ("etag", "x")]);
+        clean_response(&mut response);
+        assert_eq!(response, headers(&[("etag", "x")]));
+    }
+
+    #[test]
+    fn split_cookies_become_one_field() {
+        let mut request = HeaderMap::new();
+        request.append(COOKIE, HeaderValue::from_static("a=1"));
+        request.append(COOKIE, HeaderValue::from_static("b=2"));
+        join_cookies(&mut request);
+        assert_eq!(request, headers(&[("cookie", "a=1; b=2")]));
+    }
+
+    #[test]
+    fn only_an_upgrade_to_a_websocket_is_one() {
+        assert!(is_websocket(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")])));
+        assert!(!is_websocket(&headers(&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c")])));
+        assert!(!is_websocket(&headers(&[("upgrade", "websocket")])));
+    }
+}

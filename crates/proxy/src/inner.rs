@@ -1,0 +1,239 @@
+//! Requests for one origin: those inside an opened tunnel, and plain ones. Each is decided for itself.
+
+use crate::error::DialError;
+use crate::forward::{Outgoing, forward};
+use crate::gate::{Gate, Tracked};
+use crate::link::{Link, Origin, Protocol, Scheme, kind};
+use crate::pump::pump;
+use crate::visit::{AnswerBody, Visit, page_answer, without_page};
+use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
+use http::header::{ACCEPT, HOST, HeaderName};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// A client's requests for one origin.
+pub(crate) struct Inner {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) client: IpAddr,
+    pub(crate) link: Arc<Link>,
+}
+
+/// Serves a client's requests for one origin until the connection ends or the proxy stops.
+pub(crate) async fn serve<S>(inner: Arc<Inner>, stream: S, protocol: Protocol)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match protocol {
+        Protocol::Http1 => serve_http1(inner, stream).await,
+        Protocol::Http2 => serve_http2(inner, stream).await,
+    }
+}
+
+/// HTTP/1.1 towards a client, with the limits of every listener.
+pub(crate) fn http1_server(gate: &Gate) -> http1::Builder {
+    let limits = &gate.dialer.limits;
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.header_fields)
+        .max_header_size(limits.head_bytes);
+    server
+}
+
+async fn serve_http1<S>(inner: Arc<Inner>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let gate = Arc::clone(&inner.gate);
+    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
+    let served = http1_server(&gate).serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut served = pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = gate.stopping.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    client_ended(ended);
+}
+
+async fn serve_http2<S>(inner: Arc<Inner>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let gate = Arc::clone(&inner.gate);
+    let limits = &gate.dialer.limits;
+    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
+    let served = http2::Builder::new(Tracked(gate.tracker.clone()))
+        .timer(TokioTimer::new())
+        .adaptive_window(true)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut served = pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = gate.stopping.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    client_ended(ended);
+}
+
+pub(crate) fn client_ended(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
+    }
+}
+
+/// One request, from its head to the head of its answer.
+pub(crate) async fn answer(
+    inner: Arc<Inner>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let is_head = *request.method() == Method::HEAD;
+    let response = decide(&inner, request).await;
+    Ok(if is_head { without_page(response) } else { response })
+}
+
+/// Phase `request`.
+async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<AnswerBody> {
+    let shape = shape_of(request.headers());
+    let refuse = |refusal| page_answer(blockpage::not_possible(refusal, &inner.gate.links).page(shape));
+    let Some(authority) = authority_of(&request).filter(|_| request.method() != Method::CONNECT) else {
+        return refuse(Refusal::NotUnderstood);
+    };
+    let Ok(host) = Host::parse(authority.host()) else { return refuse(Refusal::NotUnderstood) };
+    let origin = &inner.link.origin;
+    let port = authority.port_u16().unwrap_or(origin.scheme.default_port());
+    let is_other = host != origin.host || port != origin.port;
+    let how = match origin.scheme {
+        Scheme::Http => Channel::Http,
+        Scheme::Https => Channel::Https,
+    };
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let what = Target { host: host.clone(), port: Some(port), path: Some(path) };
+    let (ask, verdict) = inner.gate.decide(inner.client, what, how);
+    let mut visit = inner.gate.visit(&ask, &verdict, request.method());
+    if is_other {
+        visit.became(EventOutcome::Blocked);
+        return visit.page(blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape));
+    }
+    if verdict.outcome == Outcome::Block {
+        let view = BlockView::of(&verdict, &host);
+        return visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape));
+    }
+    let authority = match authority.port() {
+        Some(port) => format!("{}:{port}", authority.host()),
+        None => authority.host().to_owned(),
+    };
+    fetch(inner, request, Allowed { verdict, authority, visit, shape }).await
+}
+
+/// A request that the policy lets through.
+struct Allowed {
+    verdict: Verdict,
+    authority: String,
+    visit: Visit,
+    shape: Shape,
+}
+
+/// Phases `response` and `body`.
+async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allowed) -> Response<AnswerBody> {
+    let Allowed { verdict, authority, mut visit, shape } = allowed;
+    let upgrade = hyper::upgrade::on(&mut request);
+    let outgoing = Outgoing::new(request, authority, Arc::clone(&visit.up));
+    let websocket = outgoing.is_websocket();
+    let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
+    let limit = inner.gate.dialer.limits.answer_timeout;
+    let forwarded = tokio::time::timeout(limit, forward(&inner.link, outgoing, rewritten)).await;
+    let (mut response, lease) = match forwarded.unwrap_or(Err(OriginFault::TooSlow.into())) {
+        Ok(answered) => answered,
+        Err(error) => {
+            let (notice, outcome) = fault_notice(&inner.gate, error, &verdict, &inner.link.origin);
+            visit.became(outcome);
+            return visit.page(notice.page(shape));
+        }
+    };
+    visit.answered(response.status());
+    if websocket && response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let origin = hyper::upgrade::on(&mut response);
+        let gate = Arc::clone(&inner.gate);
+        inner.gate.spawn(async move {
+            match tokio::try_join!(upgrade, origin) {
+                Ok((client, origin)) => pump(&gate, TokioIo::new(client), TokioIo::new(origin), visit).await,
+                Err(error) => {
+                    tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin")
+                }
+            }
+        });
+        return response.map(|_| AnswerBody::empty());
+    }
+    response.map(|body| AnswerBody::origin(body, visit, lease))
+}
+
+/// The page and the outcome for an origin that was allowed and not reached.
+pub(crate) fn fault_notice(
+    gate: &Gate,
+    error: DialError,
+    verdict: &Verdict,
+    origin: &Origin,
+) -> (Notice, EventOutcome) {
+    tracing::debug!(phase = "response", fault = %error, "an origin was not reached");
+    match error {
+        DialError::Origin(fault) => {
+            (blockpage::origin_failed(fault, verdict.stage, &origin.host), EventOutcome::Failed)
+        }
+        DialError::Certificate(fault) => {
+            (blockpage::bad_certificate(fault, verdict.stage, &origin.host), EventOutcome::RefusedOrigin)
+        }
+        DialError::PrivateAddress => {
+            (blockpage::not_possible(Refusal::PrivateAddress, &gate.links), EventOutcome::Failed)
+        }
+    }
+}
+
+/// The form in which a client can show a page of ours.
+pub(crate) fn shape_of(headers: &HeaderMap) -> Shape {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    Shape::of(text(&ACCEPT), text(&FETCH_DEST))
+}
+
+/// Host and port a request is for: from its address where it names them (HTTP/2, requests to a proxy), else from its
+/// one `Host` field. Two hosts in a request are none.
+pub(crate) fn authority_of<B>(request: &Request<B>) -> Option<Authority> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return None;
+    }
+    match (request.uri().authority(), field) {
+        (Some(authority), _) => Some(authority.clone()),
+        (None, Some(field)) => field.to_str().ok()?.parse().ok(),
+        (None, None) => None,
+    }
+}
+
+impl Scheme {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! CONNECT: phases `connect` and `hello`, and the choice of what happens to the tunnel.
+//!
+//! Where the name in the TLS hello differs from the host of the CONNECT, both must be allowed, and the gate dials the
+//! name of the hello itself: whoever names one site and calls at another's address gets nowhere.
+
+use crate::error::DialError;
+use crate::explicit::Caller;
+use crate::gate::Gate;
+use crate::hello::{self, Hello, TlsHello};
+use crate::inner::{Inner, fault_notice, serve, shape_of};
+use crate::link::{Link, Origin, Protocol, Scheme};
+use crate::pump::pump;
+use crate::streams::{IdleStream, Replay};
+use crate::visit::{AnswerBody, Visit, page_answer};
+use blockpage::{BlockView, Refusal};
+use bytes::BytesMut;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use model::{Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::StartHandshake;
+
+/// A client's stream inside its tunnel: what came with the CONNECT, what was read to see who speaks first, the rest.
+type ClientStream = Replay<Replay<IdleStream<TcpStream>>>;
+
+/// A tunnel that was asked for and decided.
+struct Tunnel {
+    gate: Arc<Gate>,
+    caller: Caller,
+    host: Host,
+    port: u16,
+    verdict: Verdict,
+    visit: Visit,
+    /// The origin, where the tunnel is passed on unread.
+    origin: Option<TcpStream>,
+}
+
+/// Phase `connect`.
+pub(crate) async fn connect(
+    gate: &Arc<Gate>,
+    caller: &Caller,
+    mut request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let shape = shape_of(request.headers());
+    let target = request.uri().authority().and_then(|authority| {
+        Some((Host::parse(authority.host()).ok()?, authority.port_u16().filter(|port| *port != 0)?))
+    });
+    let Some((host, port)) = target else {
+        return page_answer(blockpage::not_possible(Refusal::NotUnderstood, &gate.links).page(shape));
+    };
+    let what = Target { host: host.clone(), port: Some(port), path: None };
+    let (ask, verdict) = gate.decide(caller.address, what, Channel::Tunnel);
+    let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
+    let origin = match (verdict.outcome, verdict.inspection) {
+        (_, Inspection::Inspect) => None,
+        (Outcome::Block, _) => {
+            let view = BlockView::of(&verdict, &host);
+            return visit.page(blockpage::blocked(&view, &gate.links).page(shape));
+        }
+        (Outcome::Allow, _) => match dial_rewritten(gate, &host, port, &verdict).await {
+            Ok(origin) => Some(origin),
+            Err(error) => {
+                let origin = Origin { scheme: Scheme::Https, host, port };
+                let (notice, outcome) = fault_notice(gate, error, &verdict, &origin);
+                visit.became(outcome);
+                return visit.page(notice.page(shape));
+            }
+        },
+    };
+    let tunnel =
+        Tunnel { gate: Arc::clone(gate), caller: caller.clone(), host, port, verdict, visit, origin };
+    let upgrade = hyper::upgrade::on(&mut request);
+    gate.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => tunnel.run(upgraded).await,
+            Err(_) => tunnel.visit.forget(),
+        }
+    });
+    Response::new(AnswerBody::empty())
+}
+
+async fn dial_rewritten(
+    gate: &Gate,
+    host: &Host,
+    port: u16,
+    verdict: &Verdict,
+) -> Result<TcpStream, DialError> {
+    let target = verdict.rewrite.as_ref().and_then(|rewrite| Host::parse(&rewrite.to).ok());
+    gate.dialer.tcp(target.as_ref().unwrap_or(host), port).await
+}
+
+impl Tunnel {
+    /// Phase `hello`.
+    async fn run(self, upgraded: Upgraded) {
+        let Ok(parts) = upgraded.downcast::<TokioIo<IdleStream<TcpStream>>>() else {
+            tracing::error!(phase = "hello", "a tunnel came over a stream that is not the listener's");
+            return self.visit.forget();
+        };
+        let mut stream = Replay::new(parts.read_buf, parts.io.into_inner());
+        let mut first = BytesMut::with_capacity(4096);
+        let limit = self.gate.dialer.limits.hello_timeout;
+        tokio::select! {
+            () = self.gate.stopping.cancelled() => return self.visit.forget(),
+            // An error shows again when the tunnel is used.
+            _ = origin_speaks(self.origin.as_ref(), self.verdict.inspection) => return self.pass_on_silent(stream).await,
+            heard = timeout(limit, stream.read_buf(&mut first)) => match heard {
+                Ok(Ok(1..)) => {}
+                _ => return self.visit.forget(),
+            },
+        }
+        let stream = Replay::new(first.freeze(), stream);
+        match timeout(limit, hello::listen(stream)).await.unwrap_or(Hello::Broken) {
+            Hello::Tls(hello) => self.tls(*hello).await,
+            Hello::Http(stream) => self.plain(stream).await,
+            Hello::Other(stream) => self.other(stream).await,
+            Hello::Broken => self.end(EventOutcome::Failed),
+            Hello::Silent => self.visit.forget(),
+        }
+    }
+
+    /// The origin spoke first, as mail servers do; only a tunnel on the bypass list comes here.
+    async fn pass_on_silent(self, client: Replay<IdleStream<TcpStream>>) {
+        if let Some(origin) = self.origin {
+            pump(&self.gate, client, origin, self.visit).await;
+        }
+    }
+
+    fn end(mut self, outcome: EventOutcome) {
+        self.visit.became(outcome);
+    }
+
+    /// Neither TLS nor HTTP: passed on where the policy says the host is not to be opened, else closed.
+    async fn other(self, client: Replay<ClientStream>) {
+        match (self.origin, self.verdict.inspection) {
+            (Some(origin), Inspection::Bypass) => pump(&self.gate, client, origin, self.visit).await,
+            _ => {
+                let mut visit = self.visit;
+                visit.became(EventOutcome::Blocked);
+            }
+        }
+    }
+
+    /// Plain HTTP inside a tunnel, as browsers send `ws://`: read like any other plain HTTP.
+    async fn plain(self, stream: Replay<ClientStream>) {
+        self.visit.forget();
+        let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
+        let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
+        let inner = Inner { gate: self.gate, client: self.caller.address, link };
+        serve(Arc::new(inner), stream, Protocol::Http1).await;
+    }
+
+    async fn tls(mut self, hello: TlsHello<ClientStream>) {
+        if let Some(name) = hello.name.clone().filter(|name| *name != self.host) {
+            if self.verdict.outcome == Outcome::Block {
+                return self.end(EventOutcome::Blocked);
+            }
+            self.moves_to(name);
+        }
+        match (self.verdict.outcome, self.verdict.inspection) {
+            (_, Inspection::Inspect) => self.inspect(hello).await,
+            (Outcome::Allow, _) => self.pass_on(hello).await,
+            (Outcome::Block, _) => self.end(EventOutcome::Blocked),
+        }
+    }
+
+    /// The name in the hello is where the tunnel leads from now on, if it is allowed as well.
+    fn moves_to(&mut self, name: Host) {
+        let what = Target { host: name.clone(), port: Some(self.port), path: None };
+        let (ask, verdict) = self.gate.decide(self.caller.address, what, Channel::Tunnel);
+        let visit = self.gate.visit(&ask, &verdict, &Method::CONNECT);
+        std::mem::replace(&mut self.visit, visit).forget();
+        (self.host, self.verdict, self.origin) = (name, verdict, None);
+    }
+
+    /// Unread to the origin. A bypass leaves every byte as it is: the client sees the origin's own certificate.
+    async fn pass_on(mut self, hello: TlsHello<ClientStream>) {
+        let origin = match self.origin.take() {
+            Some(origin) => origin,
+            None => match dial_rewritten(&self.gate, &self.host, self.port, &self.verdict).await {
+                Ok(origin) => origin,
+                Err(_) => return self.end(EventOutcome::Failed),
+            },
+        };
+        pump(&self.gate, hello.replay(), origin, self.visit).await;
+    }
+
+    /// Opened: the origin first, so that the client is offered the protocol that the origin speaks.
+    async fn inspect(self, hello: TlsHello<ClientStream>) {
+        let offered = &hello.protocols;
+        let origin = Origin { scheme: Scheme::Https, host: self.host.clone(), port: self.port };
+        let link = Arc::new(Link::new(&self.gate, origin, Protocol::ours_of(offered)));
+        let opened = match self.verdict.outcome {
+            Outcome::Block => None,
+            Outcome::Allow => {
+                let rewritten = self.verdict.rewrite.as_ref().map(|rewrite| Arc::clone(&rewrite.to));
+                link.open(rewritten).await.ok()
+            }
+        };
+        let protocol = opened.as_ref().map_or_else(|| Protocol::best_of(offered), |opened| opened.protocol);
+        let validity = opened.and_then(|opened| opened.validity);
+        let tls = match self.gate.tls_as(&self.host, validity, protocol) {
+            Ok(tls) => tls,
+            Err(error) => {
+                tracing::error!(phase = "hello", %error, "a leaf certificate could not be made");
+                return self.end(EventOutcome::Failed);
+            }
+        };
+        let handshake = StartHandshake::from_parts(hello.accepted, hello.rest).into_stream(tls);
+        let Ok(Ok(stream)) = timeout(self.gate.dialer.limits.handshake_timeout, handshake).await else {
+            tracing::debug!(phase = "hello", "a client did not take the leaf certificate");
+            return self.end(EventOutcome::Failed);
+        };
+        self.visit.forget();
+        let inner = Inner { gate: self.gate, client: self.caller.address, link };
+        serve(Arc::new(inner), stream, protocol).await;
+    }
+}
+
+/// Ends when an origin on the bypass list says something before the client did; never for any other.
+async fn origin_speaks(origin: Option<&TcpStream>, inspection: Inspection) -> std::io::Result<()> {
+    match origin {
+        Some(origin) if inspection == Inspection::Bypass => origin.readable().await,
+        _ => std::future::pending().await,
+    }
+}

@@ -1,0 +1,215 @@
+//! One visit: a request or a tunnel, from its decision to the event that goes to history.
+//!
+//! The event is sent when the visit is dropped: after the last byte of the answer, or when either side has gone. So no
+//! path through the proxy can forget it, and none can send it twice.
+
+use crate::forward::Lease;
+use blockpage::Page;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use model::{AccessEvent, Channel, EventOutcome, EventSender};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use tokio::time::Instant;
+
+/// A visit that goes on.
+pub(crate) struct Visit {
+    event: Option<AccessEvent>,
+    events: EventSender,
+    began: Instant,
+    /// Bytes from the client.
+    pub(crate) up: Arc<AtomicU64>,
+    /// Bytes to the client.
+    pub(crate) down: Arc<AtomicU64>,
+}
+
+impl Visit {
+    pub(crate) fn new(event: AccessEvent, events: EventSender) -> Self {
+        Self { event: Some(event), events, began: Instant::now(), up: Arc::default(), down: Arc::default() }
+    }
+
+    /// The client was given this status.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if let Some(event) = &mut self.event {
+            event.status = Some(status.as_u16());
+        }
+    }
+
+    /// It became something other than the verdict says.
+    pub(crate) fn became(&mut self, outcome: EventOutcome) {
+        if let Some(event) = &mut self.event {
+            event.outcome = outcome;
+        }
+    }
+
+    /// It was not worth an event: it is told by the requests inside it, or nothing was asked.
+    pub(crate) fn forget(mut self) {
+        self.event = None;
+    }
+
+    /// Answers with a page of ours.
+    pub(crate) fn page(mut self, page: Page) -> Response<AnswerBody> {
+        let mut response = page_answer(page);
+        self.answered(response.status());
+        response.body_mut().visit = Some(self);
+        response
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let Some(mut event) = self.event.take() else { return };
+        event.bytes_up = self.up.load(Ordering::Relaxed);
+        event.bytes_down = self.down.load(Ordering::Relaxed);
+        event.took_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let unanswered = event.status.is_none() && event.channel != Channel::Tunnel;
+        if unanswered && event.outcome == EventOutcome::Allowed {
+            event.outcome = EventOutcome::Failed;
+        }
+        self.events.send(event);
+    }
+}
+
+/// An answer with a page of ours, which is no visit.
+pub(crate) fn page_answer(page: Page) -> Response<AnswerBody> {
+    let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(AnswerBody::bytes(Bytes::from(page.body)));
+    *response.status_mut() = status;
+    for (name, value) in page.headers {
+        if let Ok(value) = http::HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// Takes the body of ours out of the answer to a HEAD, and leaves its length. HTTP/1.1 does this by itself; over HTTP/2 a
+/// body here would break the stream (RFC 9110, section 9.3.2).
+pub(crate) fn without_page(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    if let Content::Ours(page) = &mut response.body_mut().content {
+        let length = page.size_hint().exact().unwrap_or(0);
+        *page = Full::default();
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+    }
+    response
+}
+
+/// The body of an answer: counted as it flows, and the end of its visit.
+pub(crate) struct AnswerBody {
+    content: Content,
+    visit: Option<Visit>,
+    /// Gives the connection to the origin back when the body has ended.
+    _lease: Option<Lease>,
+}
+
+enum Content {
+    Ours(Full<Bytes>),
+    Origin(Incoming),
+}
+
+impl AnswerBody {
+    /// No body and no visit.
+    pub(crate) fn empty() -> Self {
+        Self { content: Content::Ours(Full::default()), visit: None, _lease: None }
+    }
+
+    /// Bytes of ours that are no visit.
+    pub(crate) fn bytes(bytes: Bytes) -> Self {
+        Self { content: Content::Ours(Full::new(bytes)), ..Self::empty() }
+    }
+
+    /// An origin's body; the connection it comes over is given back after it.
+    pub(crate) fn origin(body: Incoming, visit: Visit, lease: Lease) -> Self {
+        Self { content: Content::Origin(body), visit: Some(visit), _lease: Some(lease) }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = match &mut self.content {
+            Content::Ours(body) => ready!(Pin::new(body).poll_frame(cx))
+                .map(|frame| frame.map_err(|never: Infallible| match never {})),
+            Content::Origin(body) => ready!(Pin::new(body).poll_frame(cx)),
+        };
+        match &polled {
+            Some(Ok(frame)) => {
+                if let (Some(bytes), Some(visit)) = (frame.data_ref(), &self.visit) {
+                    count(&visit.down, bytes);
+                }
+            }
+            Some(Err(_)) => {
+                if let Some(visit) = &mut self.visit {
+                    visit.became(EventOutcome::Failed);
+                }
+            }
+            None => self.visit = None,
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Ours(body) => body.is_end_stream(),
+            Content::Origin(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Ours(body) => body.size_hint(),
+            Content::Origin(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The body of a request on its way to the origin, counted; or none.
+pub(crate) struct AskBody {
+    content: Option<Incoming>,
+    up: Arc<AtomicU64>,
+}
+
+impl AskBody {
+    pub(crate) fn new(content: Option<Incoming>, up: Arc<AtomicU64>) -> Self {
+        Self { content, up }
+    }
+}
+
+impl Body for AskBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(content) = &mut self.content else { return Poll::Ready(None) };
+        let polled = ready!(Pin::new(content).poll_frame(cx));
+        if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            count(&self.up, bytes);
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+fn count(counter: &AtomicU64, bytes: &Bytes) {
+    counter.fetch_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+}

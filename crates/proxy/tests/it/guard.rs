@@ -1,0 +1,74 @@
+//! What the proxy does not let itself be used for, and the bounds on its clients.
+
+use crate::client::Answer;
+use crate::origin::{Origin, full};
+use crate::world::{Setting, World};
+use http::{Request, StatusCode};
+use proxy::Limits;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn nobody_gets_into_private_networks_or_the_gate_itself_through_the_proxy() {
+    let world =
+        World::with(Setting { bypass: vec!["127.0.0.1", "10.1.2.3", "good.test"], ..Setting::default() })
+            .await;
+    let origin = Origin::start(None).await;
+    for host in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "localhost"] {
+        let request =
+            Request::builder().uri(format!("http://{host}:{}/", origin.port())).body(full("")).unwrap();
+        let answer = Answer::read(world.client().ask_proxy(request).await).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{host}");
+    }
+    assert!(world.client().tunnel("127.0.0.1", origin.port()).await.is_err());
+    // A listed host may lie on loopback, but not on the proxy's own port.
+    assert!(world.client().tunnel("good.test", world.proxy.port()).await.is_err());
+    assert!(origin.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_dawdles_over_its_head_is_cut_off() {
+    let limits = Limits { head_timeout: Duration::from_millis(50), ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let mut stream = TcpStream::connect(world.proxy).await.unwrap();
+    stream.write_all(b"GET http://good.test/ HTTP/1.1\r\nx-slow: ").await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(!rest.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_big_is_refused() {
+    let world = World::usual().await;
+    let mut stream = TcpStream::connect(world.proxy).await.unwrap();
+    let head = format!("GET http://good.test/ HTTP/1.1\r\nx-big: {}\r\n\r\n", "x".repeat(80_000));
+    let _ = stream.write_all(head.as_bytes()).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn a_client_has_only_so_many_connections() {
+    let limits = Limits { connections_per_client: 1, ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let kept = world.client().tunnel("good.test", 443).await.unwrap();
+    let mut second = TcpStream::connect(world.proxy).await.unwrap();
+    assert_eq!(second.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    drop(kept);
+}
+
+#[tokio::test]
+async fn a_request_that_names_two_hosts_or_none_is_not_understood() {
+    let world = World::usual().await;
+    let origin = Origin::start(None).await;
+    for hosts in ["host: good.test\r\nhost: other.test\r\n", "x-none: 1\r\n"] {
+        let mut stream = world.client().tunnel("good.test", origin.port()).await.unwrap();
+        stream.write_all(format!("GET / HTTP/1.1\r\n{hosts}\r\n").as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400");
+    }
+    assert!(origin.seen().is_empty());
+}

@@ -1,0 +1,19 @@
+//! The proxy between real clients and real origins on loopback.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where what it takes for granted does not hold"
+)]
+
+mod certificates;
+mod client;
+mod events;
+mod guard;
+mod inspection;
+mod origin;
+mod own_pages;
+mod plain;
+mod streaming;
+mod tunnels;
+mod world;

@@ -1,0 +1,180 @@
+//! Origins of the tests' own: TLS or plain, HTTP/1.1 and HTTP/2, with a record of what reached them.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+pub type TestBody = BoxBody<Bytes, hyper::Error>;
+
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub version: Version,
+    pub target: String,
+    pub headers: HeaderMap,
+}
+
+#[derive(Clone)]
+pub struct Origin {
+    pub address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<Mutex<usize>>,
+}
+
+impl Origin {
+    /// `None` serves plain HTTP.
+    pub async fn start(tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let origin = Self { address, seen: Arc::default(), connections: Arc::default() };
+        let serving = origin.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (origin, tls) = (serving.clone(), tls.clone());
+                *origin.connections.lock().unwrap() += 1;
+                tokio::spawn(async move {
+                    match tls {
+                        None => origin.serve(stream, false).await,
+                        Some(tls) => {
+                            let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await else { return };
+                            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                            origin.serve(stream, http2).await;
+                        }
+                    }
+                });
+            }
+        });
+        origin
+    }
+
+    /// Answers one request on each connection and hangs up without a word.
+    pub async fn start_rude(tls: Arc<ServerConfig>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let origin = Self { address, seen: Arc::default(), connections: Arc::default() };
+        let connections = Arc::clone(&origin.connections);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                *connections.lock().unwrap() += 1;
+                let Ok(mut stream) = TlsAcceptor::from(Arc::clone(&tls)).accept(stream).await else {
+                    continue;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => head.push(byte),
+                        Err(_) => break,
+                    }
+                }
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        origin
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        *self.connections.lock().unwrap()
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, http2: bool) {
+        let service = service_fn(move |request| self.clone().answer(request));
+        let stream = TokioIo::new(stream);
+        if http2 {
+            let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(stream, service)
+                .await;
+        } else {
+            let server = hyper::server::conn::http1::Builder::new();
+            let _ = server.serve_connection(stream, service).with_upgrades().await;
+        }
+    }
+
+    async fn answer(self, mut request: Request<Incoming>) -> Result<Response<TestBody>, Infallible> {
+        self.seen.lock().unwrap().push(Seen {
+            version: request.version(),
+            target: request.uri().to_string(),
+            headers: request.headers().clone(),
+        });
+        Ok(match request.uri().path() {
+            "/echo" => Response::new(request.into_body().boxed()),
+            "/trailers" => trailers(),
+            "/websocket" => websocket(&mut request),
+            "/range" => {
+                let mut response = Response::new(full("part"));
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                response.headers_mut().insert("content-range", "bytes 0-3/10".parse().unwrap());
+                response
+            }
+            _ => {
+                let is_head = request.method() == Method::HEAD;
+                let mut response = Response::new(full(if is_head { "" } else { "hello from the origin" }));
+                response.headers_mut().insert("content-length", "21".parse().unwrap());
+                response.headers_mut().insert("alt-svc", "h3=\":443\"".parse().unwrap());
+                response.headers_mut().insert("x-origin", "yes".parse().unwrap());
+                response
+            }
+        })
+    }
+}
+
+pub fn full(text: &'static str) -> TestBody {
+    Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed()
+}
+
+fn trailers() -> Response<TestBody> {
+    let trailers: HeaderMap = [("x-sum".parse().unwrap(), "42".parse().unwrap())].into_iter().collect();
+    let frames = [Ok(Frame::data(Bytes::from_static(b"body"))), Ok(Frame::trailers(trailers))];
+    let mut response = Response::new(BodyExt::boxed(StreamBody::new(Frames(frames.into_iter().collect()))));
+    response.headers_mut().insert("trailer", "x-sum".parse().unwrap());
+    response
+}
+
+/// Frames that are there already, as a stream.
+struct Frames(std::collections::VecDeque<Result<Frame<Bytes>, hyper::Error>>);
+
+impl futures_util::Stream for Frames {
+    type Item = Result<Frame<Bytes>, hyper::Error>;
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(self.0.pop_front())
+    }
+}
+
+/// Switches protocols and sends back every byte it gets, in capitals.
+fn websocket(request: &mut Request<Incoming>) -> Response<TestBody> {
+    let upgrade = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let mut stream = TokioIo::new(upgrade.await.unwrap());
+        let mut buffer = [0; 256];
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            stream.write_all(&buffer[..count].to_ascii_uppercase()).await.unwrap();
+        }
+    });
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    for (name, value) in [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-accept", "x")]
+    {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}

@@ -1,0 +1,61 @@
+//! Plain HTTP.
+
+use crate::client::Answer;
+use crate::origin::{Origin, full};
+use crate::world::World;
+use http::{Request, StatusCode};
+use model::{Channel, EventOutcome};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test]
+async fn a_plain_page_is_fetched_and_a_denied_path_of_it_is_blocked() {
+    let world = World::usual().await;
+    let origin = Origin::start(None).await;
+    let get = |path: &str| {
+        Request::builder()
+            .uri(format!("http://good.test:{}{path}", origin.port()))
+            .header("host", "misleading.test")
+            .header("proxy-connection", "keep-alive")
+            .body(full(""))
+            .unwrap()
+    };
+    let answer = Answer::read(world.client().ask_proxy(get("/page")).await).await;
+    assert_eq!((answer.status, answer.text()), (StatusCode::OK, "hello from the origin"));
+    let seen = &origin.seen()[0];
+    assert_eq!(seen.target, "/page");
+    assert_eq!(seen.headers["host"], format!("good.test:{}", origin.port()));
+    assert!(!seen.headers.contains_key("proxy-connection"));
+    let blocked = Answer::read(world.client().ask_proxy(get("/denied?x=1")).await).await;
+    assert_eq!(blocked.status, StatusCode::FORBIDDEN);
+    let events = world.finish().await;
+    assert_eq!(events.len(), 2);
+    assert_eq!((events[0].channel, events[0].path.as_str()), (Channel::Http, "/page"));
+    assert_eq!((events[1].outcome, events[1].path.as_str()), (EventOutcome::Blocked, "/denied?x=1"));
+}
+
+#[tokio::test]
+async fn plain_http_inside_a_tunnel_is_read_like_any_other_and_its_websockets_work() {
+    let world = World::usual().await;
+    let origin = Origin::start(None).await;
+    let authority = format!("good.test:{}", origin.port());
+    let mut stream = world.client().tunnel("good.test", origin.port()).await.unwrap();
+    let denied = format!("GET /denied HTTP/1.1\r\nhost: {authority}\r\n\r\n");
+    stream.write_all(denied.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 403");
+    let mut stream = world.client().tunnel("good.test", origin.port()).await.unwrap();
+    let upgrade = format!(
+        "GET /websocket HTTP/1.1\r\nhost: {authority}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    );
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"));
+    stream.write_all(b"abc").await.unwrap();
+    let mut echoed = [0; 3];
+    stream.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"ABC");
+}

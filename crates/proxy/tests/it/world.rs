@@ -1,0 +1,205 @@
+//! A running proxy with a policy, a root it trusts, and everything it sends to history.
+
+use crate::certificates::{Flaw, Root, now, provider};
+use crate::client::Client;
+use crate::origin::Origin;
+use model::{
+    AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, Host, IdentityMap,
+    ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
+};
+use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
+use policy::rules::{
+    Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy, School, YouTube,
+};
+use policy::{CurrentSnapshot, Image, Snapshot};
+use proxy::{CertificateAuthority, Config, LeafSigner, Limits, Ports, Proxy, Resolver};
+use rustls::ClientConfig;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub struct World {
+    pub proxy: SocketAddr,
+    pub root: Root,
+    pub snapshot: Arc<CurrentSnapshot>,
+    pub signer: Arc<LeafSigner>,
+    events: EventReceiver,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+/// What a test changes of a usual school: everybody on loopback is in one group that may reach everything.
+pub struct Setting {
+    pub stage: Stage,
+    pub deny: Vec<&'static str>,
+    pub block: Vec<&'static str>,
+    pub bypass: Vec<&'static str>,
+    pub inspection: InspectionSetting,
+    pub safe_search: bool,
+    pub limits: Limits,
+    pub listed: Vec<&'static str>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Adults,
+            deny: vec!["denied.test", "good.test/denied"],
+            block: vec!["gambling"],
+            bypass: vec!["bypass.test"],
+            inspection: InspectionSetting::On,
+            safe_search: false,
+            limits: Limits::default(),
+            listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
+        }
+    }
+}
+
+impl World {
+    pub async fn usual() -> Self {
+        Self::with(Setting::default()).await
+    }
+
+    pub async fn with(setting: Setting) -> Self {
+        let root = Root::new("Ash Trust root");
+        let clock = Clock::fixed(now());
+        let authority = CertificateAuthority::create("Ash Primary web filter", now()).unwrap();
+        let signer = Arc::new(LeafSigner::new(authority, clock.clone()).unwrap());
+        let (sender, events) = event_channel(1024);
+        let snapshot = Arc::new(CurrentSnapshot::new(snapshot(&setting)));
+        let listed: HashMap<Host, Vec<std::net::IpAddr>> =
+            setting.listed.iter().map(|name| (host(name), vec!["127.0.0.1".parse().unwrap()])).collect();
+        let ports = Ports {
+            snapshot: Arc::clone(&snapshot),
+            roster: Arc::new(CurrentRoster::default()),
+            identities: Arc::new(IdentityMap::default()),
+            events: sender,
+            clock,
+            signer: Arc::clone(&signer),
+            resolver: Arc::new(Resolver::new(listed, Vec::new())),
+        };
+        let config = Config {
+            listen: vec!["127.0.0.1:0".parse().unwrap()],
+            extra_roots: vec![root.der()],
+            limits: setting.limits,
+            ..Config::default()
+        };
+        let proxy = Proxy::bind(config, ports).await.unwrap();
+        let address = proxy.local_addresses()[0];
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
+        Self { proxy: address, root, snapshot, signer, events, stop, running }
+    }
+
+    /// An origin with a good certificate.
+    pub async fn origin(&self, name: &str, protocols: &[&str]) -> Origin {
+        Origin::start(Some(self.root.server(name, Flaw::None, protocols))).await
+    }
+
+    /// A client that goes through the proxy and trusts the school's authority.
+    pub fn client(&self) -> Client {
+        self.client_trusting(self.signer.authority().certificate_der().clone())
+    }
+
+    pub fn client_trusting(&self, root: rustls_pki_types::CertificateDer<'static>) -> Client {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root).unwrap();
+        let time = Arc::new(crate::certificates::Stopped);
+        let tls = ClientConfig::builder_with_details(provider(), time)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Client { proxy: self.proxy, tls: Arc::new(tls) }
+    }
+
+    pub fn swap_policy(&self, setting: &Setting) {
+        self.snapshot.put(snapshot(setting));
+    }
+
+    /// Stops the proxy and gives everything it sent to history, in the order it came.
+    pub async fn finish(self) -> Vec<AccessEvent> {
+        self.stop.cancel();
+        self.running.await.unwrap();
+        let mut all = Vec::new();
+        while let Some(batch) = self.events.batch(Duration::ZERO, 1024) {
+            all.extend(batch);
+        }
+        all
+    }
+}
+
+pub fn host(name: &str) -> Host {
+    Host::parse(name).unwrap()
+}
+
+fn entry(text: &str) -> Entry {
+    let (name, path) = text.find('/').map_or((text, None), |at| (&text[..at], Some(text[at..].into())));
+    Entry {
+        host: host(name),
+        path,
+        text: text.into(),
+        why: "a test asks for it".into(),
+        from: EntryOrigin::School,
+    }
+}
+
+fn snapshot(setting: &Setting) -> Snapshot {
+    let group = GroupRules {
+        id: GroupId::new("everybody"),
+        name: "Everybody".into(),
+        stage: setting.stage,
+        members: Members::default(),
+        default: Outcome::Allow,
+        block: setting.block.iter().map(|slug| Category::parse(slug).unwrap()).collect(),
+        allow_categories: CategorySet::EMPTY,
+        allow: Vec::new(),
+        deny: setting.deny.iter().map(|text| entry(text)).collect(),
+        windows: Vec::new(),
+        safe_search: setting.safe_search,
+        youtube: YouTube::Off,
+        inspection: setting.inspection,
+        tightened: Vec::new(),
+    };
+    let school = SchoolId::new("ash");
+    let policy = Policy {
+        hash: PolicyHash::new("ab".repeat(32)),
+        title: "Ash Primary".into(),
+        trust: None,
+        schools: vec![School { id: school.clone(), name: "Ash Primary".into() }],
+        time_zone: jiff::tz::TimeZone::get("Europe/London").unwrap(),
+        networks: vec![Network {
+            id: NetworkId::new("classrooms"),
+            school,
+            ranges: vec!["127.0.0.0/8".parse().unwrap()],
+            group: Some(group.id.clone()),
+        }],
+        groups: vec![group],
+        lists: Vec::new(),
+        bypass: setting.bypass.iter().map(|text| entry(text)).collect(),
+    };
+    Snapshot::compile(policy, image(), Vec::new())
+}
+
+/// One list: `casino.test` is gambling.
+fn image() -> Image {
+    let mut writer = ImageWriter::default();
+    let new =
+        NewList { id: ListId::new("betting"), name: "Betting".into(), read_at: now(), dropped: Vec::new() };
+    let list = writer.list(new).unwrap();
+    writer.push(
+        list,
+        NewEntry {
+            host: &host("casino.test"),
+            reach: Reach::Subtree,
+            effect: Effect::Block,
+            weight: Weight::Usual,
+            category: Category::parse("gambling").unwrap(),
+            line: 7,
+        },
+    );
+    Image::from_bytes(writer.finish().unwrap()).unwrap()
+}
