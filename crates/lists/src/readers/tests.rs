@@ -149,8 +149,13 @@ fn ut1(folders: &[(&str, &str)]) -> ListSource {
     }
 }
 
-const LINKS: &[(&str, &str)] =
-    &[("bl/ads", "publicite"), ("bl/porn", "./adult"), ("bl/out", "../../etc"), ("bl/gone", "nowhere"), ("bl/root", "..")];
+const LINKS: &[(&str, &str)] = &[
+    ("bl/ads", "publicite"),
+    ("bl/porn", "./adult"),
+    ("bl/out", "../../etc"),
+    ("bl/gone", "nowhere"),
+    ("bl/root", ".."),
+];
 const FILES: &[(&str, &str)] = &[
     ("bl/publicite/domains", "ads.example\n"),
     ("bl/adult/domains", "adult.example\n198.51.100.7\n"),
