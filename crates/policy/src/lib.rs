@@ -5,6 +5,7 @@
 //! Invariants: [`Snapshot::decide`] is pure, never fails and never waits; every verdict carries its reason; the
 //! order in which layers decide is written once, in `precedence`.
 
+pub mod clauses;
 mod compiled;
 mod entries;
 pub mod file;
@@ -12,6 +13,7 @@ pub mod image;
 mod precedence;
 pub mod rules;
 mod safe_search;
+pub mod show;
 mod snapshot;
 mod who;
 

@@ -1,8 +1,8 @@
 //! A checked document becomes the values that decide, and the facts beside them.
 
 use super::edition::{
-    BypassFile, EditionFile, EntryFile, GroupFile, ListFile, MembersFile, SchoolTightening, SettingsFile, TightenFile,
-    WindowFile,
+    BypassFile, EditionFile, EntryFile, GroupFile, ListFile, MembersFile, SchoolTightening, SettingsFile,
+    TightenFile, WindowFile,
 };
 use super::facts::Facts;
 use super::networks;
@@ -61,7 +61,10 @@ fn policy(edition: &EditionFile, settings: Option<&SettingsFile>, hash: PolicyHa
         schools: edition
             .school
             .iter()
-            .map(|school| School { id: SchoolId::new(school.id.0.as_str()), name: school.name.as_str().into() })
+            .map(|school| School {
+                id: SchoolId::new(school.id.0.as_str()),
+                name: school.name.as_str().into(),
+            })
             .collect(),
         time_zone: edition.edition.time_zone.0.clone(),
         networks: networks.collect(),

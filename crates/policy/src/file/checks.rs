@@ -54,10 +54,15 @@ pub(crate) fn dated(edition: &EditionFile, findings: &Findings<'_>) -> Vec<(Date
         let miss = Miss::new(format!("a date to come for {what}"), date.0.to_string());
         (date.0, findings.problem(&date.span(), Severity::Warning, miss))
     };
-    let reviews = edition.review.iter().map(|review| of(&review.next, &format!("the review \"{}\"", review.what)));
+    let reviews =
+        edition.review.iter().map(|review| of(&review.next, &format!("the review \"{}\"", review.what)));
     let documents = edition.document.iter();
-    let documents = documents.map(|document| of(&document.review_on, &format!("the review of \"{}\"", document.title)));
-    std::iter::once(of(&edition.edition.review_on, "this edition's review")).chain(reviews).chain(documents).collect()
+    let documents =
+        documents.map(|document| of(&document.review_on, &format!("the review of \"{}\"", document.title)));
+    std::iter::once(of(&edition.edition.review_on, "this edition's review"))
+        .chain(reviews)
+        .chain(documents)
+        .collect()
 }
 
 /// Where a window stands, and what it may do there.
@@ -72,7 +77,11 @@ pub(crate) enum WindowPlace {
 /// Reports the mistakes of a window.
 pub(crate) fn check_window(window: &WindowFile, place: WindowPlace, findings: &mut Findings<'_>) {
     if window.from.0 >= window.until.0 {
-        let from = format!("a time after {:02}:{:02}; a window over midnight is written as two", window.from.0 / 60, window.from.0 % 60);
+        let from = format!(
+            "a time after {:02}:{:02}; a window over midnight is written as two",
+            window.from.0 / 60,
+            window.from.0 % 60
+        );
         let until = format!("{:02}:{:02}", window.until.0 / 60, window.until.0 % 60);
         findings.error(&window.until.span(), Miss::new(from, until));
     }
@@ -84,10 +93,14 @@ pub(crate) fn check_window(window: &WindowFile, place: WindowPlace, findings: &m
     let count = effects.into_iter().filter(|given| *given).count();
     if count != 1 {
         let found = if count == 0 { "none of them" } else { "more than one" };
-        findings.error(&window.name.span(), Miss::new("one of `open`, `close` and `close_everything` in this window", found));
+        findings.error(
+            &window.name.span(),
+            Miss::new("one of `open`, `close` and `close_everything` in this window", found),
+        );
     }
     if place == WindowPlace::Tightening && window.open.is_some() {
-        let expected = "a window that closes, since a school may tighten the trust's baseline and never loosen it";
+        let expected =
+            "a window that closes, since a school may tighten the trust's baseline and never loosen it";
         findings.error(&window.name.span(), Miss::new(expected, "a window that opens"));
     }
     if [&window.open, &window.close].into_iter().flatten().any(Vec::is_empty) {
@@ -118,7 +131,8 @@ pub(crate) fn check_list(list: &ListFile, findings: &mut Findings<'_>) {
             findings.error(&category.span(), Miss::new(expected, quoted(category.0.slug())));
         }
         (FormatChoice::Ut1 | FormatChoice::Starter, None) | (_, Some(_)) => {}
-        (_, None) => findings.error(&id, Miss::new("`category`: what the names of this list mean", "nothing of that name")),
+        (_, None) => findings
+            .error(&id, Miss::new("`category`: what the names of this list mean", "nothing of that name")),
     }
     match (list.format, list.folders.is_empty()) {
         (FormatChoice::Ut1, true) => {
@@ -126,7 +140,10 @@ pub(crate) fn check_list(list: &ListFile, findings: &mut Findings<'_>) {
             findings.error(&id, Miss::new(expected, "nothing of that name"));
         }
         (FormatChoice::Ut1, false) | (_, true) => {}
-        (_, false) => findings.error(&id, Miss::new("`folders` for a ut1 tree alone", format!("`folders` for {}", list.format.words()))),
+        (_, false) => findings.error(
+            &id,
+            Miss::new("`folders` for a ut1 tree alone", format!("`folders` for {}", list.format.words())),
+        ),
     }
     let source = list.source.as_str();
     let is_starter = list.format == FormatChoice::Starter;
@@ -136,7 +153,10 @@ pub(crate) fn check_list(list: &ListFile, findings: &mut Findings<'_>) {
     }
     let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     if source.contains("://") && !url::Url::parse(source).is_ok_and(|url| is_web(&url)) {
-        findings.error(&list.source.span(), Miss::new("an address that begins with https:// or http://", quoted(source)));
+        findings.error(
+            &list.source.span(),
+            Miss::new("an address that begins with https:// or http://", quoted(source)),
+        );
     }
 }
 
@@ -161,13 +181,19 @@ fn check_groups(edition: &EditionFile, findings: &mut Findings<'_>) {
         let members = &group.members;
         let has_people = !members.roles.is_empty() || !members.years.is_empty();
         if let (true, Some(kind)) = (has_people, members.equipment.first()) {
-            let expected = "equipment in a group of its own, since its rules do not count for people who are not known";
-            findings.error(&kind.span(), Miss::new(expected, format!("equipment among the people of {}", quoted(&group.id.0))));
+            let expected =
+                "equipment in a group of its own, since its rules do not count for people who are not known";
+            findings.error(
+                &kind.span(),
+                Miss::new(expected, format!("equipment among the people of {}", quoted(&group.id.0))),
+            );
         }
-        let named = edition.network.iter().filter_map(|network| network.group.as_ref()).any(|of| of.0 == group.id.0);
+        let named =
+            edition.network.iter().filter_map(|network| network.group.as_ref()).any(|of| of.0 == group.id.0);
         if !has_people && members.equipment.is_empty() && !named {
             let expected = "members, or a network that names this group";
-            findings.warning(&group.id.span(), Miss::new(expected, format!("nobody in {}", quoted(&group.id.0))));
+            findings
+                .warning(&group.id.span(), Miss::new(expected, format!("nobody in {}", quoted(&group.id.0))));
         }
     }
 }
@@ -205,7 +231,10 @@ fn check_membership(edition: &EditionFile, findings: &mut Findings<'_>) {
         let members = &group.members;
         let roles = members.roles.iter().map(|role| (format!("the role {}", role.0.slug()), role.span()));
         let years = members.years.iter().map(|year| (format!("year group {}", year.0), year.span()));
-        let kinds = members.equipment.iter().map(|kind| (format!("equipment of the kind {}", kind.0.slug()), kind.span()));
+        let kinds = members
+            .equipment
+            .iter()
+            .map(|kind| (format!("equipment of the kind {}", kind.0.slug()), kind.span()));
         for (member, span) in roles.chain(years).chain(kinds) {
             if let Some(earlier) = first.get(member.as_str()) {
                 let expected = format!("{member} in one group; the earlier, {}, counts", quoted(earlier));
@@ -222,7 +251,8 @@ fn check_membership(edition: &EditionFile, findings: &mut Findings<'_>) {
     for member in needed.filter(|member| !first.contains_key(member)) {
         findings.error(&whole, Miss::new(format!("a group whose members include {member}"), "none"));
     }
-    let wanted = Role::ALL.into_iter().filter(|role| !matches!(role, Role::Learner | Role::Staff | Role::Guest));
+    let wanted =
+        Role::ALL.into_iter().filter(|role| !matches!(role, Role::Learner | Role::Staff | Role::Guest));
     let wanted = wanted.map(|role| format!("the role {}", role.slug()));
     let kinds = ["server", "printer"].map(|kind| format!("equipment of the kind {kind}"));
     for member in wanted.chain(kinds).filter(|member| !first.contains_key(member)) {
@@ -232,7 +262,8 @@ fn check_membership(edition: &EditionFile, findings: &mut Findings<'_>) {
 }
 
 fn check_networks(edition: &EditionFile, findings: &mut Findings<'_>) {
-    let ranges = edition.network.iter().flat_map(|network| network.ranges.iter().map(move |range| (network, range)));
+    let ranges =
+        edition.network.iter().flat_map(|network| network.ranges.iter().map(move |range| (network, range)));
     let ranges: Vec<_> = ranges.collect();
     let mut seen: BTreeMap<ipnet::IpNet, &str> = BTreeMap::new();
     for (network, range) in &ranges {
@@ -244,7 +275,8 @@ fn check_networks(edition: &EditionFile, findings: &mut Findings<'_>) {
             other.school.0 != network.school.0 && networks::is_within(&range.0, &outer.0)
         });
         if let Some((other, outer)) = around {
-            let expected = format!("a range outside {} of another school's network {}", outer.0, quoted(&other.id.0));
+            let expected =
+                format!("a range outside {} of another school's network {}", outer.0, quoted(&other.id.0));
             findings.warning(&range.span(), Miss::new(expected, range.0.to_string()));
         }
     }
@@ -287,7 +319,8 @@ fn check_loosening(tighten: &TightenFile, group: &GroupFile, findings: &mut Find
         findings.error(&safe_search.span(), Miss::new(format!("true, {why}"), "false"));
     }
     if let Some(youtube) = tighten.youtube.as_ref().filter(|youtube| ***youtube < group.youtube) {
-        let stricter = YouTubeChoice::ALL.iter().filter(|choice| **choice >= group.youtube).map(|choice| choice.slug());
+        let stricter =
+            YouTubeChoice::ALL.iter().filter(|choice| **choice >= group.youtube).map(|choice| choice.slug());
         let expected = format!("one of {}, {why}", stricter.collect::<Vec<_>>().join(", "));
         findings.error(&youtube.span(), Miss::new(expected, quoted(youtube.slug())));
     }
@@ -296,10 +329,15 @@ fn check_loosening(tighten: &TightenFile, group: &GroupFile, findings: &mut Find
 fn check_posts(edition: &EditionFile, findings: &mut Findings<'_>) {
     for post in &edition.post {
         if post.at == PostPlace::Trust && edition.edition.trust.is_none() {
-            findings.error(&post.role.span(), Miss::new("a post at \"school\", since there is no trust", "\"trust\""));
+            findings.error(
+                &post.role.span(),
+                Miss::new("a post at \"school\", since there is no trust", "\"trust\""),
+            );
         }
     }
-    let missing = POSTS.into_iter().filter(|role| !edition.post.iter().any(|post| post.role.0 == *role && post.required));
+    let missing = POSTS
+        .into_iter()
+        .filter(|role| !edition.post.iter().any(|post| post.role.0 == *role && post.required));
     for role in missing {
         let expected = format!("a required post for the role {}, which clause GOV-1 names", role.slug());
         findings.warning(&edition.edition.review_on.span(), Miss::new(expected, "none in this edition"));

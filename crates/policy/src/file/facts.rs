@@ -169,9 +169,9 @@ pub struct Retention {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Passwords {
-    /// True refuses a person's own names, birth date and school in it.
+    /// Whether a person's own names, birth date and school are refused in it.
     pub refuse_personal_words: bool,
-    /// True refuses common and breached ones.
+    /// Whether common and breached ones are refused.
     pub refuse_common: bool,
     /// Phases whose user names and passwords class teachers may keep in a sealed record.
     #[serde(default)]
@@ -274,7 +274,7 @@ pub struct Access {
     /// Roles that always use a second factor, beside every administrator.
     #[serde(default)]
     pub second_factor: Vec<RoleName>,
-    /// True asks staff for a second factor away from school.
+    /// Whether staff are asked for a second factor away from school.
     pub second_factor_away: bool,
     /// Roles that may reset a password after making sure who asks.
     pub reset_by: Vec<RoleName>,

@@ -22,12 +22,13 @@ mod values;
 mod walk;
 
 pub use choices::{
-    Counting, DayChoice, DefaultChoice, FormatChoice, Generator, InspectionChoice, MediaRule, Phase, PostPlace, YouTubeChoice,
+    Counting, DayChoice, DefaultChoice, FormatChoice, Generator, InspectionChoice, MediaRule, Phase,
+    PostPlace, YouTubeChoice,
 };
 pub use facts::{
-    Access, AdultPasswords, Ai, Alerts, Backups, Bounds, Change, Devices, Disposal, Edition, Facts, Filtering,
-    LearnerPasswords, Lockout, Media, Monitoring, Passwords, Post, RelatedDocument, Retention, Review, Settings,
-    Strategy, TemporaryPasswords, Training, YoungestPasswords,
+    Access, AdultPasswords, Ai, Alerts, Backups, Bounds, Change, Devices, Disposal, Edition, Facts,
+    Filtering, LearnerPasswords, Lockout, Media, Monitoring, Passwords, Post, RelatedDocument, Retention,
+    Review, Settings, Strategy, TemporaryPasswords, Training, YoungestPasswords,
 };
 pub use problem::{Problem, Severity};
 pub use values::{At, CategoryName, DateText, HashText, Name, RoleName, TimeZoneText, show_date};
@@ -127,6 +128,14 @@ pub fn schema() -> String {
     text
 }
 
+/// What a field of a table is for, in the words of the schema; its name, where the schema says nothing.
+pub(crate) fn described(table: &str, field: &str) -> String {
+    let described = schema_value().pointer(&format!("/$defs/{table}/properties/{field}/description"));
+    let described =
+        described.and_then(Value::as_str).map(|sentence| sentence.trim_end_matches('.').to_owned());
+    described.unwrap_or_else(|| field.replace('_', " "))
+}
+
 fn schema_value() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(|| {
@@ -193,7 +202,10 @@ fn load<'a, T: Kind>(source: &SourceText<'a>, mut ids: Ids) -> Read<'a, T> {
     }
     let (tree, errors) = DeTable::parse_recoverable(source.text);
     for error in &errors {
-        findings.error(&error.span().unwrap_or(0..0), Miss::new("TOML", error.message().trim().replace('\n', ", ")));
+        findings.error(
+            &error.span().unwrap_or(0..0),
+            Miss::new("TOML", error.message().trim().replace('\n', ", ")),
+        );
     }
     if !errors.is_empty() {
         return Read { file: None, ids, findings };
@@ -202,7 +214,8 @@ fn load<'a, T: Kind>(source: &SourceText<'a>, mut ids: Ids) -> Read<'a, T> {
     let mut table = tree.into_inner();
     if !table.contains_key(T::TABLE) {
         let found = ["edition", "settings"].into_iter().find(|kind| table.contains_key(*kind));
-        let found = found.map_or_else(|| "neither [edition] nor [settings]".to_owned(), |kind| format!("[{kind}]"));
+        let found =
+            found.map_or_else(|| "neither [edition] nor [settings]".to_owned(), |kind| format!("[{kind}]"));
         findings.error(&(0..0), Miss::new(T::NOUN, found));
         return Read { file: None, ids, findings };
     }
@@ -215,12 +228,18 @@ fn load<'a, T: Kind>(source: &SourceText<'a>, mut ids: Ids) -> Read<'a, T> {
     Read { file, ids, findings }
 }
 
-fn deserialise<T: DeserializeOwned>(tree: toml::Spanned<DeTable<'_>>, findings: &mut Findings<'_>) -> Option<T> {
+fn deserialise<T: DeserializeOwned>(
+    tree: toml::Spanned<DeTable<'_>>,
+    findings: &mut Findings<'_>,
+) -> Option<T> {
     match T::deserialize(toml::de::Deserializer::from(tree)) {
         Ok(file) => Some(file),
         Err(error) => {
             let span = error.span().unwrap_or(0..0);
-            findings.error(&span, Miss::new("a document that can be read", error.message().trim().replace('\n', ", ")));
+            findings.error(
+                &span,
+                Miss::new("a document that can be read", error.message().trim().replace('\n', ", ")),
+            );
             None
         }
     }

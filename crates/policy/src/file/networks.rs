@@ -14,7 +14,8 @@ pub(crate) fn inner_first(networks: &[NetworkFile]) -> Result<Vec<usize>, usize>
         .iter()
         .enumerate()
         .map(|(outer, network)| {
-            let inner = networks.iter().enumerate().filter(|(at, other)| *at != outer && inside(other, network));
+            let inner =
+                networks.iter().enumerate().filter(|(at, other)| *at != outer && inside(other, network));
             (outer, inner.map(|(at, _)| at).collect())
         })
         .collect();

@@ -128,7 +128,7 @@ impl<'a> Findings<'a> {
 
     /// The problems in the order of the file, each once.
     pub(crate) fn into_problems(mut self) -> Vec<Problem> {
-        self.found.sort_by(|a, b| (a.line, a.column, a.severity).cmp(&(b.line, b.column, b.severity)));
+        self.found.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
         self.found.dedup();
         self.found
     }
@@ -152,7 +152,10 @@ mod tests {
         let at = text.find('x').unwrap();
         findings.error(&(at..at + 1), Miss::new("a number", quoted("x")).nearest(Some("2".to_owned())));
         let problems = findings.into_problems();
-        assert_eq!(problems[0].to_string(), "a.toml:2:7: error: expected a number, found \"x\"; did you mean `2`?");
+        assert_eq!(
+            problems[0].to_string(),
+            "a.toml:2:7: error: expected a number, found \"x\"; did you mean `2`?"
+        );
     }
 
     #[test]

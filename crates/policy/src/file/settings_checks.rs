@@ -7,7 +7,12 @@ use super::values::RoleName;
 use std::ops::Range;
 
 /// Reports every mistake of a settings revision whose structure is sound.
-pub(crate) fn check(settings: &SettingsFile, edition: &EditionFile, edition_hash: &str, findings: &mut Findings<'_>) {
+pub(crate) fn check(
+    settings: &SettingsFile,
+    edition: &EditionFile,
+    edition_hash: &str,
+    findings: &mut Findings<'_>,
+) {
     check_edition(settings, edition, edition_hash, findings);
     for change in &settings.group {
         check_change(change, settings, edition, findings);
@@ -15,7 +20,8 @@ pub(crate) fn check(settings: &SettingsFile, edition: &EditionFile, edition_hash
     let bounds = &edition.bounds;
     for list in &settings.list {
         check_list(list, findings);
-        Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }.check(settings, findings);
+        Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }
+            .check(settings, findings);
     }
     for tighten in &settings.tighten {
         if edition.edition.trust.is_none() {
@@ -34,7 +40,9 @@ pub(crate) fn check(settings: &SettingsFile, edition: &EditionFile, edition_hash
 fn check_edition(settings: &SettingsFile, edition: &EditionFile, hash: &str, findings: &mut Findings<'_>) {
     let page = &settings.settings;
     let (title, version) = (&edition.edition.title, &edition.edition.version);
-    for (given, right, what) in [(&page.edition_title, title, "title"), (&page.edition_version, version, "version")] {
+    for (given, right, what) in
+        [(&page.edition_title, title, "title"), (&page.edition_version, version, "version")]
+    {
         if **given != *right {
             let miss = Miss::new(format!("the {what} of the edition"), quoted(given));
             findings.error(&given.span(), miss.nearest(Some(right.clone())));
@@ -46,7 +54,12 @@ fn check_edition(settings: &SettingsFile, edition: &EditionFile, hash: &str, fin
     }
 }
 
-fn check_change(change: &GroupChange, settings: &SettingsFile, edition: &EditionFile, findings: &mut Findings<'_>) {
+fn check_change(
+    change: &GroupChange,
+    settings: &SettingsFile,
+    edition: &EditionFile,
+    findings: &mut Findings<'_>,
+) {
     let bounds = &edition.bounds;
     check_entries(&change.allow, findings);
     check_entries(&change.deny, findings);
@@ -65,7 +78,12 @@ fn check_change(change: &GroupChange, settings: &SettingsFile, edition: &Edition
     }
 }
 
-fn check_new_window(window: &WindowFile, settings: &SettingsFile, edition: &EditionFile, findings: &mut Findings<'_>) {
+fn check_new_window(
+    window: &WindowFile,
+    settings: &SettingsFile,
+    edition: &EditionFile,
+    findings: &mut Findings<'_>,
+) {
     let bounds = &edition.bounds;
     let Some(open) = &window.open else {
         let what = "further windows that close";

@@ -104,54 +104,129 @@ fn a_settings_revision_adds_to_its_edition_and_has_its_part_in_the_hash() {
 
 #[test]
 fn mistakes_of_structure_and_of_names_are_told_with_the_nearest_right_name() {
-    each_is_told(FIRST_SCHOOL, &[
-        ("access_log_days", "acess_log_days", &["unknown key `acess_log_days`; did you mean `access_log_days`?", "`access_log_days` here (pages, searches"]),
-        ("youtube = \"strict\"", "youtube = \"strictest\"", &["one of off, moderate, strict", "did you mean `strict`?"]),
-        ("safe_search = true", "safe_search = \"yes\"", &["expected true or false, found the text \"yes\""]),
-        ("\"gambling\",", "\"gamblign\",", &["expected a category", "did you mean `gambling`?"]),
-        ("\"gambling\",", "\"illegal\",", &["illegal content is always blocked", "by no setting"]),
-        ("group = \"guests\"", "group = \"guest\"", &["the id of a group of the edition, found \"guest\"; did you mean `guests`?"]),
-        ("school = \"larkfield\"", "school = \"larkfeild\"", &["did you mean `larkfield`?"]),
-        ("\"10.20.0.0/20\"", "\"10.20.1.0/20\"", &["did you mean `10.20.0.0/20`?"]),
-        ("host = \"www.bbc.co.uk\"", "host = \"münchen.example\"", &["xn--mnchen-3ya.example"]),
-        ("from = \"12:10\"", "from = \"12.10\"", &["a time of day"]),
-        ("time_zone = \"Europe/London\"", "time_zone = \"Europe/Lundon\"", &["did you mean `Europe/London`?"]),
-        ("access_log_days = 365", "access_log_days = 0", &["expected 1 to 3650, found 0"]),
-        ("review_on = \"2027-09-13\"", "review_on = \"soon\"", &["a date such as"]),
-        ("title = \"Technical", "title = 7 #", &["expected a text in quotes, found the number 7"]),
-        ("id = \"staff-room\"", "id = \"classrooms\"", &["an id that no other network has"]),
-        ("[retention]", "[retention", &[": error: expected TOML"]),
-    ]);
+    each_is_told(
+        FIRST_SCHOOL,
+        &[
+            (
+                "access_log_days",
+                "acess_log_days",
+                &[
+                    "unknown key `acess_log_days`; did you mean `access_log_days`?",
+                    "`access_log_days` here (pages, searches",
+                ],
+            ),
+            (
+                "youtube = \"strict\"",
+                "youtube = \"strictest\"",
+                &["one of off, moderate, strict", "did you mean `strict`?"],
+            ),
+            (
+                "safe_search = true",
+                "safe_search = \"yes\"",
+                &["expected true or false, found the text \"yes\""],
+            ),
+            ("\"gambling\",", "\"gamblign\",", &["expected a category", "did you mean `gambling`?"]),
+            ("\"gambling\",", "\"illegal\",", &["illegal content is always blocked", "by no setting"]),
+            (
+                "group = \"guests\"",
+                "group = \"guest\"",
+                &["the id of a group of the edition, found \"guest\"; did you mean `guests`?"],
+            ),
+            ("school = \"larkfield\"", "school = \"larkfeild\"", &["did you mean `larkfield`?"]),
+            ("\"10.20.0.0/20\"", "\"10.20.1.0/20\"", &["did you mean `10.20.0.0/20`?"]),
+            ("host = \"www.bbc.co.uk\"", "host = \"münchen.example\"", &["xn--mnchen-3ya.example"]),
+            ("from = \"12:10\"", "from = \"12.10\"", &["a time of day"]),
+            (
+                "time_zone = \"Europe/London\"",
+                "time_zone = \"Europe/Lundon\"",
+                &["did you mean `Europe/London`?"],
+            ),
+            ("access_log_days = 365", "access_log_days = 0", &["expected 1 to 3650, found 0"]),
+            ("review_on = \"2027-09-13\"", "review_on = \"soon\"", &["a date such as"]),
+            ("title = \"Technical", "title = 7 #", &["expected a text in quotes, found the number 7"]),
+            ("id = \"staff-room\"", "id = \"classrooms\"", &["an id that no other network has"]),
+            ("[retention]", "[retention", &[": error: expected TOML"]),
+        ],
+    );
 }
 
 #[test]
 fn mistakes_that_take_more_than_one_value_are_told_too() {
-    each_is_told(FIRST_SCHOOL, &[
-        ("ranges = [\"10.20.16.0/22\"]", "ranges = [\"10.20.0.0/20\"]", &["a range that no other network has"]),
-        ("until = \"13:00\"", "until = \"12:00\"", &["a time after 12:10"]),
-        ("open = [\"games\"]", "open = [\"games\"]\nclose_everything = true", &["one of `open`, `close` and `close_everything`", "more than one"]),
-        ("years = [\"1\", \"2\"]", "years = [\"1\", \"R\"]", &["warning: expected year group R in one group", "a group whose members include year group 2"]),
-        ("roles = [\"guest\"]", "roles = []", &["error: expected a group whose members include the role guest"]),
-        ("roles = [\"guest\"]", "roles = [\"guest\"], equipment = [\"other\"]", &["equipment in a group of its own"]),
-        ("host = \"scratch.mit.edu\"", "host = \"co.uk\"", &["warning: expected a host below a public suffix"]),
-        ("source = \"starter\"", "source = \"gopher://x\"", &["the source \"starter\"", "https://"]),
-        ("format = \"starter\"", "format = \"domains\"", &["`category`: what the names of this list mean"]),
-        ("at = \"school\"", "at = \"trust\"", &["since there is no trust"]),
-        ("role = \"governor\"", "role = \"guest\"", &["a required post for the role governor"]),
-    ]);
+    each_is_told(
+        FIRST_SCHOOL,
+        &[
+            (
+                "ranges = [\"10.20.16.0/22\"]",
+                "ranges = [\"10.20.0.0/20\"]",
+                &["a range that no other network has"],
+            ),
+            ("until = \"13:00\"", "until = \"12:00\"", &["a time after 12:10"]),
+            (
+                "open = [\"games\"]",
+                "open = [\"games\"]\nclose_everything = true",
+                &["one of `open`, `close` and `close_everything`", "more than one"],
+            ),
+            (
+                "years = [\"1\", \"2\"]",
+                "years = [\"1\", \"R\"]",
+                &[
+                    "warning: expected year group R in one group",
+                    "a group whose members include year group 2",
+                ],
+            ),
+            (
+                "roles = [\"guest\"]",
+                "roles = []",
+                &["error: expected a group whose members include the role guest"],
+            ),
+            (
+                "roles = [\"guest\"]",
+                "roles = [\"guest\"], equipment = [\"other\"]",
+                &["equipment in a group of its own"],
+            ),
+            (
+                "host = \"scratch.mit.edu\"",
+                "host = \"co.uk\"",
+                &["warning: expected a host below a public suffix"],
+            ),
+            ("source = \"starter\"", "source = \"gopher://x\"", &["the source \"starter\"", "https://"]),
+            (
+                "format = \"starter\"",
+                "format = \"domains\"",
+                &["`category`: what the names of this list mean"],
+            ),
+            ("at = \"school\"", "at = \"trust\"", &["since there is no trust"]),
+            ("role = \"governor\"", "role = \"guest\"", &["a required post for the role governor"]),
+        ],
+    );
 }
 
 #[test]
 fn a_school_of_a_trust_cannot_loosen_and_is_told_why() {
     let why = "never loosen";
-    each_is_told(TRUST, &[
-        ("youtube = \"strict\"\n\n[[school.tighten.deny]]", "youtube = \"off\"\n\n[[school.tighten.deny]]", &[why, "one of moderate, strict"]),
-        ("safe_search = true", "safe_search = false", &[why]),
-        ("safe_search = true", "default = \"allow\"", &["expected \"block\"", why]),
-        ("safe_search = true", "allow_categories = [\"games\"]", &["unknown key `allow_categories`", why]),
-        ("close = [\"social-media\", \"games\", \"video-streaming\"]", "open = [\"games\"]", &[why, "a window that opens"]),
-        ("trust = \"Whitestone Valley Learning Trust\"", "", &["a lone school has no baseline"]),
-    ]);
+    each_is_told(
+        TRUST,
+        &[
+            (
+                "youtube = \"strict\"\n\n[[school.tighten.deny]]",
+                "youtube = \"off\"\n\n[[school.tighten.deny]]",
+                &[why, "one of moderate, strict"],
+            ),
+            ("safe_search = true", "safe_search = false", &[why]),
+            ("safe_search = true", "default = \"allow\"", &["expected \"block\"", why]),
+            (
+                "safe_search = true",
+                "allow_categories = [\"games\"]",
+                &["unknown key `allow_categories`", why],
+            ),
+            (
+                "close = [\"social-media\", \"games\", \"video-streaming\"]",
+                "open = [\"games\"]",
+                &[why, "a window that opens"],
+            ),
+            ("trust = \"Whitestone Valley Learning Trust\"", "", &["a lone school has no baseline"]),
+        ],
+    );
 }
 
 #[test]
@@ -161,7 +236,8 @@ fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
         .replacen("until = \"13:00\"", "until = \"12:00\"", 1)
         .replacen("from = \"12:00\"", "from = \"noon\"", 1);
     let problems = edition(&text).unwrap_err();
-    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+    let errors: Vec<&Problem> =
+        problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     assert_eq!(errors.len(), 4, "{}", lines(&problems));
     assert!(errors.is_sorted_by_key(|problem| problem.line));
     let line = text.lines().position(|line| line.contains("gamblign")).unwrap() + 1;
@@ -172,10 +248,22 @@ fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
 #[test]
 fn settings_outside_the_bounds_are_refused() {
     for (old, new, said) in [
-        ("approved_by = \"headteacher\"", "approved_by = \"technician\"", "approval for further allow entries by one of headteacher"),
-        ("close_everything = true", "open = [\"dating\"]", "a category that the edition's bounds let a window open"),
+        (
+            "approved_by = \"headteacher\"",
+            "approved_by = \"technician\"",
+            "approval for further allow entries by one of headteacher",
+        ),
+        (
+            "close_everything = true",
+            "open = [\"dating\"]",
+            "a category that the edition's bounds let a window open",
+        ),
         ("edition_version = \"1.0\"", "edition_version = \"1.1\"", "did you mean `1.0`?"),
-        ("id = \"upper-ks2\"", "id = \"upper-ks2\"\nsafe_search = false", "anything else needs a new edition"),
+        (
+            "id = \"upper-ks2\"",
+            "id = \"upper-ks2\"\nsafe_search = false",
+            "anything else needs a new edition",
+        ),
         ("[settings]", "[edition]", "expected a settings revision"),
     ] {
         assert!(FIRST_SCHOOL_SETTINGS.contains(old), "{old}");

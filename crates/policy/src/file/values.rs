@@ -212,8 +212,18 @@ pub(crate) fn check_text(kind: &str, text: &str) -> Result<(), Miss> {
 /// A date as a page shows it: `22 November 2026`.
 pub fn show_date(date: &Date) -> String {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-        "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let month = usize::from(date.month().unsigned_abs()).saturating_sub(1);
     format!("{} {} {}", date.day(), MONTHS.get(month).copied().unwrap_or_default(), date.year())
@@ -229,7 +239,8 @@ fn read_name(text: &str) -> Result<String, Miss> {
     if !text.is_empty() && text.len() <= 40 && text.bytes().all(fits) {
         return Ok(text.to_owned());
     }
-    let slug: String = text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let slug: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let slug = slug.trim_matches('-').to_owned();
     let miss = Miss::new("a short name of lower-case letters, digits and hyphens, at most 40", quoted(text));
     Err(miss.nearest(Some(slug).filter(|slug| !slug.is_empty() && slug.len() <= 40)))
@@ -242,7 +253,9 @@ fn read_host(text: &str) -> Result<Host, Miss> {
     };
     if let Some(below) = text.strip_prefix("*.") {
         let nearest = Host::parse(below).ok().map(|host| host.to_string());
-        return Err(Miss::new("a host without a star: it covers everything below it", quoted(text)).nearest(nearest));
+        return Err(
+            Miss::new("a host without a star: it covers everything below it", quoted(text)).nearest(nearest)
+        );
     }
     if let Some((host, path)) = split_address(text) {
         let expected = match path {
@@ -254,9 +267,12 @@ fn read_host(text: &str) -> Result<Host, Miss> {
     if let Ok(ascii) = idna::domain_to_ascii(text)
         && let Ok(host) = Host::parse(&ascii)
     {
-        return Err(Miss::new("an international name in its xn-- form", quoted(text)).nearest(Some(host.to_string())));
+        return Err(
+            Miss::new("an international name in its xn-- form", quoted(text)).nearest(Some(host.to_string()))
+        );
     }
-    let expected = error.strip_prefix("expected ").unwrap_or(&error).split(", found").next().unwrap_or_default();
+    let expected =
+        error.strip_prefix("expected ").unwrap_or(&error).split(", found").next().unwrap_or_default();
     Err(Miss::new(format!("a host with {expected}"), quoted(text)))
 }
 
@@ -269,7 +285,9 @@ fn split_address(text: &str) -> Option<(Host, &str)> {
 }
 
 fn read_path(text: &str) -> Result<String, Miss> {
-    let fits = text.starts_with('/') && text.len() <= 2_000 && !text.contains(|c: char| c.is_whitespace() || c == '#');
+    let fits = text.starts_with('/')
+        && text.len() <= 2_000
+        && !text.contains(|c: char| c.is_whitespace() || c == '#');
     if fits {
         return Ok(text.to_owned());
     }
@@ -290,7 +308,8 @@ fn read_range(text: &str) -> Result<IpNet, Miss> {
     if range.trunc() == range {
         return Ok(range);
     }
-    let begins = format!("a range that begins at its first address (/{} has no such start)", range.prefix_len());
+    let begins =
+        format!("a range that begins at its first address (/{} has no such start)", range.prefix_len());
     Err(Miss::new(begins, quoted(text)).nearest(Some(range.trunc().to_string())))
 }
 
@@ -317,13 +336,15 @@ fn read_date(text: &str) -> Result<Date, Miss> {
 
 fn read_time_zone(text: &str) -> Result<TimeZone, Miss> {
     TimeZone::get(text).map_err(|_| {
-        let known = ["Europe/London", "Europe/Jersey", "Europe/Guernsey", "Europe/Isle_of_Man", "Europe/Gibraltar"];
+        let known =
+            ["Europe/London", "Europe/Jersey", "Europe/Guernsey", "Europe/Isle_of_Man", "Europe/Gibraltar"];
         Miss::new("a time zone such as \"Europe/London\"", quoted(text)).nearest(nearest(text, known))
     })
 }
 
 fn read_hash(text: &str) -> Result<String, Miss> {
-    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let is_hash =
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let miss = || Miss::new("a SHA-256 in 64 lower-case hexadecimal digits", quoted(text));
     is_hash.then(|| text.to_owned()).ok_or_else(miss)
 }

@@ -79,7 +79,13 @@ impl Walk<'_, '_> {
         let empty = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
-        let required: Vec<&str> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let mut sound = true;
         for name in required.iter().filter(|name| !table.contains_key(**name)) {
             let what = properties.get(*name).map(|property| self.purpose(property)).unwrap_or_default();
@@ -111,14 +117,24 @@ impl Walk<'_, '_> {
             ("array", DeValue::Array(rows)) => {
                 let items = schema.get("items").cloned().unwrap_or_default();
                 let all = std::mem::replace(rows, std::iter::empty().collect());
-                *rows = all.into_iter().filter_map(|mut row| self.value(&items, &mut row).then_some(row)).collect();
-                check_bounds(&schema, ["minItems", "maxItems"], i64::try_from(rows.len()).unwrap_or(i64::MAX), "entries")
+                *rows = all
+                    .into_iter()
+                    .filter_map(|mut row| self.value(&items, &mut row).then_some(row))
+                    .collect();
+                check_bounds(
+                    &schema,
+                    ["minItems", "maxItems"],
+                    i64::try_from(rows.len()).unwrap_or(i64::MAX),
+                    "entries",
+                )
             }
             ("string", DeValue::String(text)) => self.text(&schema, text),
-            ("integer", DeValue::Integer(number)) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => check_bounds(&schema, ["minimum", "maximum"], number, ""),
-                Err(_) => Err(Miss::new("a whole number", number.as_str())),
-            },
+            ("integer", DeValue::Integer(number)) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => check_bounds(&schema, ["minimum", "maximum"], number, ""),
+                    Err(_) => Err(Miss::new("a whole number", number.as_str())),
+                }
+            }
             ("boolean", DeValue::Boolean(_)) => Ok(()),
             (_, other) => Err(Miss::new(expected(&schema), found(other))),
         };
@@ -135,7 +151,9 @@ impl Walk<'_, '_> {
             if names.contains(&text) {
                 return Ok(());
             }
-            if text == model::Category::ILLEGAL.slug() && schema.get("description").is_some_and(|noun| noun == "a category") {
+            if text == model::Category::ILLEGAL.slug()
+                && schema.get("description").is_some_and(|noun| noun == "a category")
+            {
                 let expected = "a category that can be configured; illegal content is always blocked, for everybody, by no setting";
                 return Err(Miss::new(expected, quoted(text)));
             }
@@ -192,7 +210,9 @@ fn normalise(schema: &Value, value: &mut DeValue<'_>) {
         return;
     }
     let text = match value {
-        DeValue::Datetime(date) if schema.get(TEXT_KEYWORD).is_some_and(|kind| kind == "date") => date.to_string(),
+        DeValue::Datetime(date) if schema.get(TEXT_KEYWORD).is_some_and(|kind| kind == "date") => {
+            date.to_string()
+        }
         DeValue::Integer(number) if schema.get("enum").is_some() => number.as_str().to_owned(),
         _ => return,
     };
@@ -202,7 +222,9 @@ fn normalise(schema: &Value, value: &mut DeValue<'_>) {
 fn kind_of(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or_default(),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or_default()
+        }
         _ => "",
     }
 }
@@ -214,7 +236,8 @@ fn unknown_key(schema: &Value, properties: &Map<String, Value>, key: &str) -> Mi
         Some(keys) => format!("{keys}: {listed}"),
         None => format!("one of {listed}"),
     };
-    Miss::new(expected, format!("the unknown key `{}`", quoted(key).trim_matches('"'))).nearest(nearest(key, names))
+    Miss::new(expected, format!("the unknown key `{}`", quoted(key).trim_matches('"')))
+        .nearest(nearest(key, names))
 }
 
 fn check_bounds(schema: &Value, keys: [&str; 2], number: i64, unit: &str) -> Result<(), Miss> {
@@ -236,7 +259,11 @@ fn expected(schema: &Value) -> String {
         let noun = noun.unwrap_or("a name");
         let listed: Vec<&str> = names.iter().filter_map(Value::as_str).take(MOST_NAMES_LISTED).collect();
         return match names.len() > MOST_NAMES_LISTED {
-            true => format!("{noun} (one of {} names, such as {})", names.len(), listed.get(1..4).unwrap_or_default().join(", ")),
+            true => format!(
+                "{noun} (one of {} names, such as {})",
+                names.len(),
+                listed.get(1..4).unwrap_or_default().join(", ")
+            ),
             false => format!("{noun}: one of {}", listed.join(", ")),
         };
     }

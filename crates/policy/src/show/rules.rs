@@ -1,0 +1,221 @@
+//! Who may reach what, in words: networks, groups, windows, lists.
+
+use super::page::Block;
+use crate::clauses::joined;
+use crate::file::{DayChoice, Document};
+use crate::rules::{
+    Entry, GroupRules, InspectionSetting, ListFormat, Members, Policy, School, Tightening, Window,
+    WindowEffect, YouTube,
+};
+use model::{CategorySet, DeviceKind, Outcome};
+
+pub(crate) fn blocks(document: &Document) -> Vec<Block> {
+    let policy = &document.policy;
+    let mut blocks = vec![Block::heading(2, "Networks"), networks(policy)];
+    blocks.push(Block::heading(2, "Who may reach what"));
+    blocks.push(Block::paragraph(
+        "Illegal content is blocked for everybody, before anything below. A learner is in the first group with their \
+         year, an adult in the first with their role. Somebody who is not known gets the denials of all people's \
+         groups at once.",
+    ));
+    for group in &policy.groups {
+        blocks.extend(group_blocks(group, policy));
+    }
+    blocks.push(Block::heading(2, "Lists"));
+    blocks.push(lists(policy));
+    blocks.push(Block::heading(2, "Never opened"));
+    blocks.push(Block::paragraph(
+        "Connections to these hosts, and to everything below them, are decided by name and passed on unread, for \
+         everybody.",
+    ));
+    blocks.push(entries("Hosts never opened", &policy.bypass));
+    blocks
+}
+
+fn networks(policy: &Policy) -> Block {
+    let rows = policy.networks.iter().map(|network| {
+        let school = policy.schools.iter().find(|school| school.id == network.school);
+        let ranges: Vec<String> = network.ranges.iter().map(ToString::to_string).collect();
+        let unknown =
+            network.group.as_ref().and_then(|id| policy.groups.iter().find(|group| group.id == *id));
+        [
+            network.id.to_string(),
+            school.map_or_else(String::new, |school| school.name.to_string()),
+            joined(&ranges),
+            unknown.map_or_else(|| "Every group's denials".to_owned(), |group| group.name.to_string()),
+        ]
+    });
+    let columns = ["Network", "School", "Addresses", "Rules for people who are not known"];
+    Block::table("Networks, narrowest first", columns, rows.collect())
+}
+
+fn group_blocks(group: &GroupRules, policy: &Policy) -> Vec<Block> {
+    let mut points = vec![
+        format!("Who: {}.", members(&group.members)),
+        match group.default {
+            Outcome::Allow => "What nothing below speaks of is allowed.".to_owned(),
+            Outcome::Block => "What nothing below speaks of is blocked.".to_owned(),
+        },
+        format!("Blocked categories: {}.", categories(group.block)),
+    ];
+    if !group.allow_categories.is_empty() {
+        points.push(format!("Allowed categories: {}.", categories(group.allow_categories)));
+    }
+    points.extend(group.windows.iter().map(window));
+    points.push(
+        if group.safe_search {
+            "Search engines are held to their safe form."
+        } else {
+            "Search engines are left as they are."
+        }
+        .to_owned(),
+    );
+    points.push(youtube(group.youtube).to_owned());
+    points.push(inspection(group.inspection).to_owned());
+    let mut blocks = vec![Block::heading(3, &*group.name), Block::Points(points)];
+    if !group.allow.is_empty() {
+        blocks.push(entries(&format!("{}: allowed whatever their category", group.name), &group.allow));
+    }
+    if !group.deny.is_empty() {
+        blocks.push(entries(&format!("{}: denied", group.name), &group.deny));
+    }
+    for (at, added) in &group.tightened {
+        let school = policy.schools.iter().find(|school| school.id == *at);
+        blocks.extend(tightened(added, school, group));
+    }
+    blocks
+}
+
+fn tightened(added: &Tightening, school: Option<&School>, group: &GroupRules) -> Vec<Block> {
+    let school = school.map_or("", |school| &*school.name);
+    let mut points = Vec::new();
+    if added.default_block {
+        points.push("What nothing speaks of is blocked.".to_owned());
+    }
+    if !added.block.is_empty() {
+        points.push(format!("Further blocked categories: {}.", categories(added.block)));
+    }
+    points.extend(added.closed.iter().map(window));
+    if added.safe_search {
+        points.push("Search engines are held to their safe form.".to_owned());
+    }
+    if added.youtube != YouTube::Off {
+        points.push(youtube(added.youtube).to_owned());
+    }
+    let mut blocks = vec![Block::paragraph(format!("{school} tightens this for {}:", group.name))];
+    if !points.is_empty() {
+        blocks.push(Block::Points(points));
+    }
+    if !added.deny.is_empty() {
+        blocks.push(entries(&format!("{}: denied at {school}", group.name), &added.deny));
+    }
+    blocks
+}
+
+fn members(members: &Members) -> String {
+    let roles = members.roles.iter().map(|role| role.title().to_lowercase());
+    let years = members.years.iter().map(|year| match year.to_string().as_str() {
+        "N" => "nursery".to_owned(),
+        "R" => "reception".to_owned(),
+        number => format!("Year {number}"),
+    });
+    let kinds = members.equipment.iter().map(|kind| equipment(*kind).to_owned());
+    match years.chain(roles).chain(kinds).collect::<Vec<_>>() {
+        nobody if nobody.is_empty() => "whoever a network puts here".to_owned(),
+        some => joined(&some),
+    }
+}
+
+fn equipment(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Workstation => "workstations",
+        DeviceKind::Server => "servers",
+        DeviceKind::Printer => "printers",
+        DeviceKind::Other => "other equipment",
+    }
+}
+
+fn categories(set: CategorySet) -> String {
+    let mut titles: Vec<String> = set.iter().map(|category| category.title().to_owned()).collect();
+    titles.sort();
+    match titles.as_slice() {
+        [] => "none".to_owned(),
+        some => some.join("; "),
+    }
+}
+
+fn window(window: &Window) -> String {
+    let days: Vec<String> = match window.days {
+        [true, true, true, true, true, true, true] => vec!["every day".to_owned()],
+        [true, true, true, true, true, false, false] => vec!["Monday to Friday".to_owned()],
+        days => DayChoice::ALL
+            .iter()
+            .zip(days)
+            .filter(|(_, on)| *on)
+            .map(|(day, _)| day.words().to_owned())
+            .collect(),
+    };
+    let effect = match window.effect {
+        WindowEffect::Open(open) => format!("these open: {}", categories(open)),
+        WindowEffect::Close(closed) => format!("these close: {}", categories(closed)),
+        WindowEffect::CloseEverything => "everything is closed".to_owned(),
+    };
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let (from, until) = (clock(window.from_minute), clock(window.until_minute));
+    format!("\u{201c}{}\u{201d}, {}, {from} to {until}: {effect}.", window.name, joined(&days))
+}
+
+fn youtube(youtube: YouTube) -> &'static str {
+    match youtube {
+        YouTube::Off => "YouTube is left as it is.",
+        YouTube::Moderate => "YouTube is held to its moderate restricted mode.",
+        YouTube::Strict => "YouTube is held to its strict restricted mode.",
+    }
+}
+
+fn inspection(inspection: InspectionSetting) -> &'static str {
+    match inspection {
+        InspectionSetting::On => {
+            "Encrypted connections are opened and read, but for the hosts named further down."
+        }
+        InspectionSetting::Off => {
+            "Encrypted connections pass unread, but where illegal content is suspected."
+        }
+        InspectionSetting::Never => {
+            "Encrypted connections are never opened: these devices do not carry the school's certificate."
+        }
+    }
+}
+
+fn entries(caption: &str, entries: &[Entry]) -> Block {
+    let rows = entries.iter().map(|entry| [entry.text.to_string(), entry.why.to_string()]);
+    Block::table(caption, ["Host", "Why"], rows.collect())
+}
+
+fn lists(policy: &Policy) -> Block {
+    let rows = policy.lists.iter().map(|list| {
+        let folders: Vec<String> = list
+            .folders
+            .iter()
+            .map(|(folder, category)| format!("{folder} as {}", category.title()))
+            .collect();
+        let meaning = match (&list.category, folders.is_empty()) {
+            (Some(category), _) => category.title().to_owned(),
+            (None, false) => joined(&folders),
+            (None, true) => "Each part names its own category".to_owned(),
+        };
+        [list.name.to_string(), format(list.format).to_owned(), list.source.to_string(), meaning]
+    });
+    Block::table("Lists", ["List", "Written as", "From", "Category"], rows.collect())
+}
+
+fn format(format: ListFormat) -> &'static str {
+    match format {
+        ListFormat::Domains => "Names, each with all below it",
+        ListFormat::DomainsExact => "Names, each alone",
+        ListFormat::Hosts => "A hosts file",
+        ListFormat::AdGuard => "AdGuard DNS rules",
+        ListFormat::Ut1 => "A tree of categories",
+        ListFormat::Starter => "The lists that ship with Schoolgate",
+    }
+}
