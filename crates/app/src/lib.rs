@@ -1,1 +1,43 @@
-//! placeholder
+//! The use cases: what people and the program do, one file each. Check the permission, load, ask a pure rule, save with
+//! the audit fact, return a view that a screen needs nothing else for.
+//!
+//! Left out on purpose: HTTP, SQL, and decisions about single requests (those are `policy::Snapshot`'s).
+//!
+//! Invariants: nothing is read or changed without a permission check; a check that fails is a fact in the audit chain; a
+//! look at the history is recorded before its rows are given; a person of one school sees no other school's rows. In
+//! views stand people's names; in log lines they never do.
+
+mod approved;
+mod checks;
+mod demo;
+mod error;
+mod explain;
+mod export_history;
+mod facade;
+mod frame;
+mod health;
+mod history_query;
+mod history_rows;
+mod home;
+mod intake;
+mod password;
+mod people;
+mod policies;
+mod policy_view;
+mod retention;
+mod search_history;
+mod sign_in;
+mod take_up;
+pub mod views;
+mod web_sign_in;
+mod words;
+
+pub use approved::{InForce, approved_policy};
+pub use demo::{Demo, DemoAccount};
+pub use error::AppError;
+pub use facade::{App, Parts};
+pub use health::Health;
+pub use intake::record_events;
+pub use people::{Move, move_person};
+pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
+pub use sign_in::ConsoleSession;

@@ -1,0 +1,172 @@
+//! Gathering what the running system sees, for the checks of `registers`.
+
+use crate::facade::App;
+use crate::{AppError, InForce};
+use jiff::civil::Date;
+use model::{
+    Ask, Category, CategorySet, Channel, Host, Outcome, PersonId, Role, Scope, Target, Timestamp, Who,
+};
+use policy::file::PostPlace;
+use policy::rules::{Entry, GroupRules, Origin};
+use policy::{Policy, Snapshot};
+use registers::{
+    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
+    PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+};
+use std::sync::Arc;
+use store::PostHolder;
+
+/// The made-up host of the starter lists that stands for illegal content; it does not exist.
+const ILLEGAL_TEST_HOST: &str = "illegal-test.schoolgate.test";
+/// Ways round the filter, and the made-up host of the starter lists for each.
+const WAYS_ROUND: [(&str, &str); 2] =
+    [("vpn-proxy", "vpn-proxy.schoolgate.test"), ("encrypted-dns", "encrypted-dns.schoolgate.test")];
+/// How a stored password begins when it is today's kind of hash.
+const HASH_PREFIX: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+impl App {
+    /// What is seen now.
+    pub(crate) async fn facts(&self) -> Result<Facts, AppError> {
+        let now = self.now();
+        let (snapshot, in_force) = (self.snapshot(), self.in_force());
+        let seen = self.0.parts.health.seen();
+        let history = self.0.parts.history.clone();
+        let newest = tokio::task::spawn_blocking(move || history.newest()).await??;
+        let (accounts, hashed) = self.0.parts.store.count_hashes(HASH_PREFIX).await?;
+        let holders = self.0.parts.store.post_holders(now).await?;
+        Ok(Facts {
+            now,
+            policy: Some(self.policy_seen(&in_force, &snapshot)),
+            illegal: Some(IllegalLayer {
+                self_test: test_illegal_layer(&snapshot, now),
+                // No reader for a member organisation's list exists yet, so none can be loaded.
+                member_lists: Vec::new(),
+            }),
+            groups: Some(self.groups_seen(&snapshot)),
+            lists: Some(lists_seen(&snapshot, in_force.document.facts.filtering.lists_fresh_hours)),
+            requests: Some(RequestsSeen { newest, lost: seen.lost, trouble: seen.history_trouble }),
+            retention: Some(RetentionSeen {
+                days: in_force.document.facts.retention.access_log_days,
+                expired: seen.expired,
+            }),
+            circumvention: Some(try_ways_round(&snapshot, now)),
+            passwords: Some(PasswordsSeen { accounts, hashed }),
+            listeners: seen.listeners.into_values().collect(),
+            posts: Some(posts_seen(&in_force, &holders, |id| self.0.parts.roster.get().person(id).is_some())),
+        })
+    }
+
+    fn policy_seen(&self, in_force: &InForce, snapshot: &Snapshot) -> PolicySeen {
+        PolicySeen {
+            approved_at: in_force.approved_at,
+            approved_by: self.name_in_audit(&in_force.approved_by),
+            approved: in_force.hash.clone(),
+            deciding: snapshot.policy().hash.clone(),
+            review_due: end_of(in_force.document.facts.edition.review_on.0, snapshot.policy()),
+        }
+    }
+
+    fn groups_seen(&self, snapshot: &Snapshot) -> GroupsSeen {
+        let roster = self.0.parts.roster.get();
+        let people = roster.people().count();
+        let without = roster.people().filter(|person| {
+            !person.affiliations.iter().any(|affiliation| snapshot.group_of(affiliation).is_some())
+        });
+        let groups = snapshot.policy().groups.iter().filter(|group| !group.members.is_equipment()).count();
+        GroupsSeen { groups, people, people_without_group: without.count() }
+    }
+}
+
+fn end_of(date: Date, policy: &Policy) -> Option<Timestamp> {
+    let next = date.tomorrow().ok()?.to_zoned(policy.time_zone.clone()).ok()?;
+    Some(Timestamp(next.timestamp().as_millisecond()))
+}
+
+/// Asks for the layer's test host under a copy of the policy that allows everything to everybody, the host by name too:
+/// no setting may reach before the layer. `None` where the lists do not have the host.
+fn test_illegal_layer(snapshot: &Snapshot, now: Timestamp) -> Option<SelfTest> {
+    let host = Host::parse(ILLEGAL_TEST_HOST).ok()?;
+    if !snapshot.image().lookup(&host).categories().contains(Category::ILLEGAL) {
+        return None;
+    }
+    let mut policy = snapshot.policy().clone();
+    for group in &mut policy.groups {
+        switch_everything_off(group, &host);
+    }
+    let groups: Vec<_> = policy.groups.iter().map(|group| Some(group.id.clone())).chain([None]).collect();
+    let open = Snapshot::compile(policy, snapshot.image().clone(), vec![host.clone()]);
+    let reached = groups.into_iter().any(|named_group| {
+        let who = Who { named_group, ..Who::default() };
+        let ask = Ask { who, what: Target::host(host.clone()), how: Channel::Explain, at: now };
+        open.decide(&ask).outcome == Outcome::Allow
+    });
+    let outcome = if reached { Outcome::Allow } else { Outcome::Block };
+    Some(SelfTest { at: now, outcome })
+}
+
+fn switch_everything_off(group: &mut GroupRules, host: &Host) {
+    group.default = Outcome::Allow;
+    group.block = CategorySet::EMPTY;
+    group.allow_categories = Category::all().collect();
+    group.deny.clear();
+    group.windows.clear();
+    group.tightened.clear();
+    let text: Arc<str> = host.to_string().into();
+    let why = Arc::from("a self-test");
+    group.allow = vec![Entry { host: host.clone(), path: None, text, why, from: Origin::School }];
+}
+
+/// Tries the ways round the filter as each group of learners.
+fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
+    let learners = snapshot
+        .policy()
+        .groups
+        .iter()
+        .filter(|group| !group.members.years.is_empty() || group.members.roles.contains(&Role::Learner));
+    let (mut groups, mut open, mut lists_name_them) = (0, Vec::new(), true);
+    for group in learners {
+        groups += 1;
+        for (category, host) in WAYS_ROUND {
+            let (Some(category), Ok(host)) = (Category::parse(category), Host::parse(host)) else { continue };
+            lists_name_them &= snapshot.image().lookup(&host).categories().contains(category);
+            let who = Who { named_group: Some(group.id.clone()), ..Who::default() };
+            let ask = Ask { who, what: Target::host(host), how: Channel::Explain, at: now };
+            if snapshot.decide(&ask).outcome == Outcome::Allow {
+                open.push((group.name.to_string(), category.title().to_owned()));
+            }
+        }
+    }
+    Circumvention { groups, open, lists_name_them }
+}
+
+fn lists_seen(snapshot: &Snapshot, fresh_hours: u32) -> ListsSeen {
+    let lists = snapshot.image().lists().iter();
+    let lists =
+        lists.map(|list| ListSeen { name: list.name.to_string(), read_at: list.read_at, names: list.names });
+    ListsSeen { fresh_hours, lists: lists.collect() }
+}
+
+/// Each required post, at each place where it is required, against who holds it.
+fn posts_seen(in_force: &InForce, holders: &[PostHolder], on_roster: impl Fn(PersonId) -> bool) -> PostsSeen {
+    let policy = &in_force.document.policy;
+    let (mut required, mut vacant) = (0, Vec::new());
+    for post in in_force.document.facts.posts.iter().filter(|post| post.required) {
+        let trust = [(Scope::Trust, "the trust".to_owned())];
+        let schools = policy.schools.iter();
+        let schools = schools.map(|school| (Scope::School(school.id.clone()), school.name.to_string()));
+        let places: Vec<(Scope, String)> = match post.at {
+            PostPlace::Trust => trust.to_vec(),
+            PostPlace::School => schools.collect(),
+        };
+        for (scope, place) in places {
+            required += 1;
+            let held = holders.iter().any(|holder| {
+                holder.role == post.role.0 && holder.scope.covers(&scope) && on_roster(holder.person)
+            });
+            if !held {
+                vacant.push(PostVacant { role: post.role.0, place });
+            }
+        }
+    }
+    PostsSeen { required, vacant }
+}

@@ -1,0 +1,136 @@
+//! A made-up school's people, devices and two days of history, so that a stranger sees a working gate at once.
+//!
+//! Only into records that know nobody yet. From the same seed and the same time come the same people and the same visits.
+//! Every visit is decided by the policy in force, so that the history agrees with the "Why?" page. Nobody in it is real.
+
+mod people;
+mod visits;
+
+use crate::{App, AppError};
+use identity::{Password, hash};
+use model::{Actor, Role, Scope};
+use people::Cast;
+use std::sync::Arc;
+use store::{Change, Fact};
+
+/// What the demo is made from.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// The password of every account. Made for the demo, and shown to whoever starts it.
+    pub password: String,
+    /// Makes the same demo again.
+    pub seed: u64,
+}
+
+/// An account of the demo.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DemoAccount {
+    /// The login.
+    pub login: String,
+    /// The made-up name.
+    pub name: String,
+    /// What the person is, in words.
+    pub role: String,
+    /// True for those who may sign in to the console.
+    pub console: bool,
+}
+
+impl App {
+    /// Fills empty records with the demo; its accounts, staff first.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] where somebody is on the roster already.
+    pub async fn seed_demo(&self, demo: &Demo) -> Result<Vec<DemoAccount>, AppError> {
+        let store = &self.0.parts.store;
+        let known = store.count_people().await?;
+        if known > 0 {
+            return Err(AppError::refused(
+                "There are people here already; the demo is only for a new, empty folder.",
+                format!("expected nobody on the roster, found {known}"),
+            ));
+        }
+        let (in_force, now) = (self.in_force(), self.now());
+        let mut random = Random(demo.seed);
+        let cast = people::cast(&in_force.document, now, &mut random);
+        let mut changes = cast.changes(now);
+        changes.extend(self.accounts(&cast, demo, &mut random).await?);
+        let fact = Fact::new(&Actor::Program, Scope::Trust, now, "seed-demo").about("demo");
+        self.commit(&fact, &changes).await?;
+        self.take_up_changes().await?;
+        self.record_visits(&cast, random).await?;
+        Ok(cast.people.iter().map(|part| part.account()).collect())
+    }
+
+    /// Everybody's account, hashed as many at once as sign-ins are.
+    async fn accounts(&self, cast: &Cast, demo: &Demo, random: &mut Random) -> Result<Vec<Change>, AppError> {
+        let password = Password::new(&demo.password)?;
+        let mut hashing = Vec::new();
+        for part in &cast.people {
+            let (pepper, password, salt) = (self.0.parts.pepper.clone(), password.clone(), random.bytes());
+            let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
+            let (person, login) = (part.person.id, part.person.login.clone());
+            hashing.push(tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                let password_hash = hash(&pepper, &password, salt)?.0;
+                Ok::<_, AppError>(Change::AddAccount { person, login, password_hash, scope: Scope::Trust })
+            }));
+        }
+        let mut accounts = Vec::new();
+        for hashed in hashing {
+            accounts.push(hashed.await??);
+        }
+        Ok(accounts)
+    }
+
+    async fn record_visits(&self, cast: &Cast, random: Random) -> Result<(), AppError> {
+        let (snapshot, roster, now) = (self.snapshot(), self.0.parts.roster.get(), self.now());
+        let events = visits::visits(&snapshot, &roster, &cast.browsing(), now, random);
+        let history = self.0.parts.history.clone();
+        tokio::task::spawn_blocking(move || history.append(&events)).await??;
+        Ok(())
+    }
+}
+
+/// A small generator of numbers that look random (SplitMix64): the same from the same seed, and no secret.
+pub(crate) struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `end`; 0 where `end` is 0.
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(end.max(1))).unwrap_or(0)
+    }
+
+    /// One of a list; `None` where it is empty.
+    pub(crate) fn one_of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+        list.get(usize::try_from(self.below(u32::try_from(list.len()).unwrap_or(u32::MAX))).unwrap_or(0))
+    }
+
+    /// As many bytes as are asked for.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.next().to_le_bytes()[0])
+    }
+}
+
+/// The roles that sit at a desk of their own in the demo.
+const STAFF: [Role; 12] = [
+    Role::Governor,
+    Role::Headteacher,
+    Role::SeniorLeader,
+    Role::SafeguardingLead,
+    Role::OnlineSafetyLead,
+    Role::BusinessManager,
+    Role::DataProtectionOfficer,
+    Role::DataProtectionLead,
+    Role::GovernanceProfessional,
+    Role::Technician,
+    Role::ClassTeacher,
+    Role::Staff,
+];

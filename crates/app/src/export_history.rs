@@ -1,0 +1,137 @@
+//! Taking history away as a file: comma-separated values (RFC 4180), newest first, at most 100,000 rows.
+//!
+//! A cell that a spreadsheet would take for a formula begins with an apostrophe, since what stands in a URL is chosen by
+//! whoever wrote the page.
+
+use crate::history_query::cursor;
+use crate::history_rows::Names;
+use crate::search_history::with_filter;
+use crate::views::HistoryFilter;
+use crate::{App, AppError, words};
+use history::{Query, Stored};
+use model::{Action, Actor, Category};
+use std::ops::ControlFlow;
+
+/// The most rows of a file.
+const MOST_ROWS: usize = 100_000;
+
+/// The columns, in order.
+const COLUMNS: [&str; 20] = [
+    "time (UTC)",
+    "school time",
+    "school",
+    "person",
+    "login",
+    "known by",
+    "device",
+    "address",
+    "group",
+    "channel",
+    "method",
+    "host",
+    "path",
+    "outcome",
+    "category",
+    "reason",
+    "status",
+    "bytes up",
+    "bytes down",
+    "event",
+];
+
+impl App {
+    /// The matching history as a file. That it was taken is recorded first.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where the filter cannot be read.
+    pub async fn export_history(&self, actor: &Actor, filter: HistoryFilter) -> Result<Vec<u8>, AppError> {
+        let reach = self.reach(actor, Action::ExportHistory).await?;
+        let filter = HistoryFilter { page: String::new(), ..filter };
+        let query = self.history_query(&filter, &reach).map_err(|problems| {
+            let sentences: Vec<String> = problems.into_iter().map(|(_, sentence)| sentence).collect();
+            AppError::refused(sentences.join(". "), "expected a filter that can be read, found mistakes")
+        })?;
+        self.note(&with_filter(self.fact(actor, "export-history"), &filter)).await?;
+        let events = self.export_events(query).await?;
+        let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
+        let names = Names::new(&roster, snapshot.policy());
+        write(&names, &events)
+            .map_err(|error| AppError::failed(format!("expected to write rows, found: {error}")))
+    }
+
+    async fn export_events(&self, query: Query) -> Result<Vec<Stored>, AppError> {
+        let history = self.0.parts.history.clone();
+        let exported = tokio::task::spawn_blocking(move || {
+            let mut events = Vec::new();
+            history.export(&query, &mut |stored| {
+                events.push(stored);
+                if events.len() < MOST_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            Ok::<_, history::HistoryError>(events)
+        });
+        Ok(exported.await??)
+    }
+}
+
+fn write(names: &Names<'_>, events: &[Stored]) -> Result<Vec<u8>, csv::Error> {
+    let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    file.write_record(COLUMNS)?;
+    for stored in events {
+        file.write_record(cells(names, stored).iter().map(|cell| harmless(cell)))?;
+    }
+    file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+fn cells(names: &Names<'_>, stored: &Stored) -> [String; 20] {
+    let event = &stored.event;
+    let row = names.row(stored);
+    [
+        event.at.to_string(),
+        words::date_and_time(names.zone(), event.at),
+        event.school.as_ref().map(ToString::to_string).unwrap_or_default(),
+        row.person,
+        names.login(event.person),
+        row.known_by,
+        row.device,
+        row.address,
+        row.group,
+        row.channel,
+        row.method,
+        row.host,
+        row.path,
+        row.outcome,
+        event.category.map(Category::slug).unwrap_or_default().to_owned(),
+        row.reason,
+        row.status,
+        event.bytes_up.to_string(),
+        event.bytes_down.to_string(),
+        cursor(stored.id),
+    ]
+}
+
+/// The cell, so that no spreadsheet takes it for a formula.
+fn harmless(cell: &str) -> String {
+    match cell.as_bytes().first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => format!("'{cell}"),
+        _ => cell.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for (cell, harmless_cell) in [
+            ("=1+1", "'=1+1"),
+            ("@x", "'@x"),
+            ("-2", "'-2"),
+            ("\t=x", "'\t=x"),
+            ("/path?a=b", "/path?a=b"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(cell), harmless_cell);
+        }
+    }
+}

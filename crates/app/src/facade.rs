@@ -1,0 +1,165 @@
+//! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
+
+use crate::{AppError, Health, InForce, people};
+use history::History;
+use identity::{Pepper, scopes_for};
+use model::{Action, Actor, Clock, CurrentRoster, Host, IdentityMap, SchoolId, Scope, Timestamp};
+use policy::{CurrentSnapshot, Snapshot};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use store::{Change, Fact, Revisions, Store};
+use tokio::sync::Semaphore;
+
+/// The use cases of one gate. A clone is another handle on the same one.
+#[derive(Clone)]
+pub struct App(pub(crate) Arc<Inner>);
+
+/// What the use cases work with; the edges share most of it.
+pub struct Parts {
+    /// The records.
+    pub store: Store,
+    /// The access history.
+    pub history: History,
+    /// The policy and lists in force.
+    pub snapshot: Arc<CurrentSnapshot>,
+    /// The people and devices.
+    pub roster: Arc<CurrentRoster>,
+    /// Who is at which address.
+    pub identities: Arc<IdentityMap>,
+    /// The time.
+    pub clock: Clock,
+    /// What passwords are mixed with.
+    pub pepper: Pepper,
+    /// What is seen of the gate's parts.
+    pub health: Arc<Health>,
+    /// The gate's own names, for every snapshot that is compiled.
+    pub own_hosts: Vec<Host>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) parts: Parts,
+    /// The document behind the snapshot in force.
+    pub(crate) in_force: RwLock<Arc<InForce>>,
+    /// What was last taken up of other programs' changes. Held while taking up, so that it happens once at a time.
+    pub(crate) taken_up: tokio::sync::Mutex<Revisions>,
+    /// Held while a snapshot is compiled and put in force, so that lists and policy never overwrite each other.
+    pub(crate) compiling: Mutex<()>,
+    /// How many passwords are hashed at once: each takes 19 MiB and a core.
+    pub(crate) hashing: Arc<Semaphore>,
+}
+
+/// What an actor sees of what belongs to schools.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// All of it.
+    Everything,
+    /// What belongs to these schools.
+    Schools(Vec<SchoolId>),
+}
+
+impl Reach {
+    /// True when what belongs to this scope is within reach.
+    pub(crate) fn covers(&self, scope: &Scope) -> bool {
+        match (self, scope) {
+            (Self::Everything, _) => true,
+            (Self::Schools(schools), Scope::School(school)) => schools.contains(school),
+            (Self::Schools(_), Scope::Trust) => false,
+        }
+    }
+
+    /// The schools to ask the history for; `None`: all, and events of no known school too.
+    pub(crate) fn schools(&self) -> Option<Vec<SchoolId>> {
+        match self {
+            Self::Everything => None,
+            Self::Schools(schools) => Some(schools.clone()),
+        }
+    }
+}
+
+impl App {
+    /// Takes up the work: loads people, devices and who is at which address from the records.
+    pub async fn start(parts: Parts, in_force: InForce) -> Result<Self, AppError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let revisions = parts.store.revisions().await?;
+        parts.roster.put(people::load_roster(&parts.store).await?);
+        for held in parts.store.web_claims(parts.clock.now()).await? {
+            parts.identities.claim(held.address, held.claim);
+        }
+        Ok(Self(Arc::new(Inner {
+            parts,
+            in_force: RwLock::new(Arc::new(in_force)),
+            taken_up: tokio::sync::Mutex::new(revisions),
+            compiling: Mutex::new(()),
+            hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+        })))
+    }
+
+    /// The policy document in force, with who approved it.
+    pub fn in_force(&self) -> Arc<InForce> {
+        Arc::clone(&self.0.in_force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.parts.snapshot.get()
+    }
+
+    /// Writes a fact that changes nothing.
+    pub(crate) async fn note(&self, fact: &Fact) -> Result<(), AppError> {
+        self.commit(fact, &[]).await
+    }
+
+    pub(crate) async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<(), AppError> {
+        self.0.parts.store.commit(fact, changes).await?;
+        Ok(())
+    }
+
+    /// A fact of this actor, now, in the widest scope they hold.
+    pub(crate) fn fact(&self, actor: &Actor, action: &'static str) -> Fact {
+        Fact::new(actor, actor.widest_scope().unwrap_or(Scope::Trust), self.now(), action)
+    }
+
+    /// What the actor reaches with this action. Where that is nothing, the attempt is recorded.
+    pub(crate) async fn reach(&self, actor: &Actor, action: Action) -> Result<Reach, AppError> {
+        let scopes = scopes_for(actor, action);
+        if scopes.is_empty() {
+            self.record_denial(actor, action).await;
+            return Err(AppError::Denied);
+        }
+        Ok(reach_of(&scopes, &self.snapshot()))
+    }
+
+    async fn record_denial(&self, actor: &Actor, action: Action) {
+        record_denial(&self.0.parts.store, actor, action, self.now()).await;
+    }
+}
+
+/// A school of its own is all there is: whoever holds a role there reaches everything.
+fn reach_of(scopes: &[Scope], snapshot: &Snapshot) -> Reach {
+    let schools: Vec<SchoolId> = scopes
+        .iter()
+        .filter_map(|scope| match scope {
+            Scope::School(school) => Some(school.clone()),
+            Scope::Trust => None,
+        })
+        .collect();
+    let only_school = match snapshot.policy().schools.as_slice() {
+        [only] => Some(&only.id),
+        _ => None,
+    };
+    if schools.len() < scopes.len() || only_school.is_some_and(|only| schools.contains(only)) {
+        return Reach::Everything;
+    }
+    Reach::Schools(schools)
+}
+
+/// Records that somebody asked for what their role does not include. Where even that fails the log has it, without a name.
+pub(crate) async fn record_denial(store: &Store, actor: &Actor, action: Action, now: Timestamp) {
+    let scope = actor.widest_scope().unwrap_or(Scope::Trust);
+    let fact = Fact::new(actor, scope, now, "denied").about(action.slug());
+    if let Err(error) = store.commit(&fact, &[]).await {
+        tracing::error!(action = action.slug(), %error, "a denied attempt could not be recorded");
+    }
+}

@@ -1,0 +1,106 @@
+//! The frame of every page: whose school it is, who is signed in, the screens they may open, and what everybody must
+//! know at once.
+
+use crate::App;
+use crate::views::FrameView;
+use identity::scopes_for;
+use model::{Action, Actor, PersonId, Role};
+
+/// The screens, in order.
+const SCREENS: [(Action, &str, &str); 4] = [
+    (Action::SeeHome, "/", "Home"),
+    (Action::ReadPolicy, "/policy", "The policy"),
+    (Action::SearchHistory, "/history", "History"),
+    (Action::ExplainVerdict, "/why", "Why?"),
+];
+
+impl App {
+    /// The frame for whoever looks.
+    pub async fn frame(&self, actor: Option<&Actor>) -> FrameView {
+        let screens = SCREENS
+            .into_iter()
+            .filter(|(action, ..)| actor.is_some_and(|actor| !scopes_for(actor, *action).is_empty()));
+        FrameView {
+            organisation: self.organisation(actor),
+            person_name: actor.map(|actor| self.name_of(actor)).unwrap_or_default(),
+            role_title: actor.map(role_title).unwrap_or_default(),
+            screens: screens.map(|(_, path, title)| (path.to_owned(), title.to_owned())).collect(),
+            warnings: if actor.is_some() { self.warnings() } else { Vec::new() },
+        }
+    }
+
+    /// The trust's name for whoever acts for it, the school's for whoever belongs to one.
+    fn organisation(&self, actor: Option<&Actor>) -> String {
+        let snapshot = self.snapshot();
+        let policy = snapshot.policy();
+        let own = actor.and_then(Actor::school);
+        let own = own.and_then(|id| policy.schools.iter().find(|school| school.id == id));
+        let only = match policy.schools.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        match (own.or(only), &policy.trust) {
+            (Some(school), _) => school.name.to_string(),
+            (None, Some(trust)) => trust.to_string(),
+            (None, None) => policy.title.to_string(),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let seen = self.0.parts.health.seen();
+        let mut warnings = Vec::new();
+        if let Some(trouble) = seen.policy_trouble {
+            warnings.push(format!(
+                "A policy that was approved could not be put in force; the one before it still decides. {trouble}"
+            ));
+        }
+        if seen.history_trouble.is_some() {
+            warnings.push("Requests are not being recorded: the history cannot be written.".to_owned());
+        }
+        if seen.lost > 0 {
+            warnings
+                .push(format!("{} requests were not recorded: the history could not keep up.", seen.lost));
+        }
+        if let Some(trouble) = seen.lists_trouble {
+            warnings.push(format!(
+                "The filter lists could not be updated; the ones before still count. {trouble}"
+            ));
+        }
+        warnings
+    }
+
+    /// The name a screen shows for whoever acts.
+    pub(crate) fn name_of(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::Person { id, login, .. } => {
+                let roster = self.0.parts.roster.get();
+                roster.person(*id).map_or_else(|| login.clone(), |person| person.display_name.clone())
+            }
+            Actor::CommandLine { user } => format!("{user}, at the command line"),
+            Actor::Program => "Schoolgate".to_owned(),
+        }
+    }
+
+    /// The name for an actor as the audit log writes it, with their role.
+    pub(crate) fn name_in_audit(&self, written: &str) -> String {
+        if let Some(user) = written.strip_prefix("command-line:") {
+            return format!("{user}, at the command line");
+        }
+        let roster = self.0.parts.roster.get();
+        let id = written.strip_prefix("person:").and_then(PersonId::parse);
+        let Some(person) = id.and_then(|id| roster.person(id)) else {
+            return "somebody who has left".to_owned();
+        };
+        match person.affiliations.first() {
+            Some(affiliation) => format!("{}, {}", person.display_name, affiliation.role.title()),
+            None => person.display_name.clone(),
+        }
+    }
+}
+
+/// The role whose words a screen shows: the first that does anything in the console.
+fn role_title(actor: &Actor) -> String {
+    let Actor::Person { roles, .. } = actor else { return String::new() };
+    let first = roles.iter().find(|(role, _)| identity::permits(*role, Action::SeeHome)).or(roles.first());
+    first.map(|(role, _)| Role::title(*role).to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! What is seen of the gate's parts, told by the parts themselves. Nothing here decides; screens and checks read it.
+
+use model::Timestamp;
+use registers::{Listener, ListenerState};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is seen of the gate's parts.
+#[derive(Debug)]
+pub struct Health(Mutex<Seen>);
+
+/// Everything that was told, at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Since when the program runs.
+    pub started: Timestamp,
+    /// What should listen, by name.
+    pub listeners: BTreeMap<String, Listener>,
+    /// Events lost since start.
+    pub lost: u64,
+    /// What went wrong at the last attempt to write history.
+    pub history_trouble: Option<String>,
+    /// Why an approved policy could not be put in force.
+    pub policy_trouble: Option<String>,
+    /// Why the lists could not be updated.
+    pub lists_trouble: Option<String>,
+    /// When old days were last taken away, and after how many days.
+    pub expired: Option<(Timestamp, u32)>,
+    /// When anything last waited for anybody.
+    pub last_needed: Option<Timestamp>,
+}
+
+impl Health {
+    /// Starts with nothing seen.
+    pub fn new(now: Timestamp) -> Self {
+        Self(Mutex::new(Seen {
+            started: now,
+            listeners: BTreeMap::new(),
+            lost: 0,
+            history_trouble: None,
+            policy_trouble: None,
+            lists_trouble: None,
+            expired: None,
+            last_needed: None,
+        }))
+    }
+
+    /// A part listens: "DNS filter", "Web proxy". To be told again at least every five minutes while it does.
+    pub fn listening(&self, name: &str, now: Timestamp) {
+        self.listener(name, ListenerState::Listening, now);
+    }
+
+    /// A part does not listen, and why.
+    pub fn stopped(&self, name: &str, why: &str, now: Timestamp) {
+        self.listener(name, ListenerState::Stopped(why.to_owned()), now);
+    }
+
+    /// The lists could not be updated, and why; `None`: they were.
+    pub fn lists_trouble(&self, trouble: Option<String>) {
+        self.lock().lists_trouble = trouble;
+    }
+
+    pub(crate) fn history_trouble(&self, trouble: Option<String>) {
+        self.lock().history_trouble = trouble;
+    }
+
+    pub(crate) fn policy_trouble(&self, trouble: Option<String>) {
+        self.lock().policy_trouble = trouble;
+    }
+
+    pub(crate) fn lost(&self, events: u64) {
+        self.lock().lost = events;
+    }
+
+    pub(crate) fn expired(&self, now: Timestamp, days: u32) {
+        self.lock().expired = Some((now, days));
+    }
+
+    pub(crate) fn needed(&self, now: Timestamp) {
+        self.lock().last_needed = Some(now);
+    }
+
+    pub(crate) fn seen(&self) -> Seen {
+        self.lock().clone()
+    }
+
+    fn listener(&self, name: &str, state: ListenerState, at: Timestamp) {
+        let listener = Listener { name: name.to_owned(), state, at };
+        self.lock().listeners.insert(name.to_owned(), listener);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

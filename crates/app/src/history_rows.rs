@@ -1,0 +1,125 @@
+//! Stored events as rows of a screen: names for ids, sentences for reasons.
+
+use crate::views::HistoryRow;
+use crate::words;
+use history::Stored;
+use jiff::tz::TimeZone;
+use model::{
+    AccessEvent, Channel, Device, DeviceId, EventOutcome, Group, GroupId, KnownBy, Membership, Outcome,
+    PersonId, Reason, Roster,
+};
+use policy::Policy;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What names the ids in events.
+pub(crate) struct Names<'a> {
+    roster: &'a Roster,
+    devices: HashMap<DeviceId, &'a Arc<Device>>,
+    policy: &'a Policy,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(roster: &'a Roster, policy: &'a Policy) -> Self {
+        let devices = roster.devices().map(|device| (device.id, device)).collect();
+        Self { roster, devices, policy }
+    }
+
+    /// The school's clock.
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.policy.time_zone
+    }
+
+    /// The event as a row.
+    pub(crate) fn row(&self, stored: &Stored) -> HistoryRow {
+        let event = &stored.event;
+        HistoryRow {
+            at: event.at,
+            local_time: words::date_and_time(self.zone(), event.at),
+            person: self.person(event.person),
+            known_by: event.known_by.map(known_by).unwrap_or_default().to_owned(),
+            device: self.device(event.device),
+            address: event.address.to_string(),
+            group: self.group_words(event.group.as_ref()),
+            channel: event.channel.slug().to_owned(),
+            method: event.method.to_string(),
+            host: event.host.to_string(),
+            path: event.path.clone(),
+            outcome: event.outcome.slug().to_owned(),
+            reason: self.reason(event),
+            status: event.status.map(|status| status.to_string()).unwrap_or_default(),
+            size: words::size(event.bytes_down),
+            explain_link: self.explain_link(event),
+        }
+    }
+
+    /// A person's name; "Not known" where there is none.
+    pub(crate) fn person(&self, id: Option<PersonId>) -> String {
+        match id.map(|id| self.roster.person(id)) {
+            Some(Some(person)) => person.display_name.clone(),
+            Some(None) => "Somebody who has left".to_owned(),
+            None => "Not known".to_owned(),
+        }
+    }
+
+    /// A person's login; empty where there is none.
+    pub(crate) fn login(&self, id: Option<PersonId>) -> String {
+        id.and_then(|id| self.roster.person(id)).map(|person| person.login.clone()).unwrap_or_default()
+    }
+
+    /// A device's name; empty where there is none.
+    pub(crate) fn device(&self, id: Option<DeviceId>) -> String {
+        id.and_then(|id| self.devices.get(&id)).map(|device| device.name.clone()).unwrap_or_default()
+    }
+
+    /// Why it was allowed or blocked, and what became of it then.
+    pub(crate) fn reason(&self, event: &AccessEvent) -> String {
+        let outcome = match event.outcome {
+            EventOutcome::Blocked => Outcome::Block,
+            EventOutcome::Allowed | EventOutcome::RefusedOrigin | EventOutcome::Failed => Outcome::Allow,
+        };
+        let reason = Reason {
+            layer: event.layer,
+            category: event.category,
+            list: event.list.clone(),
+            entry: event.entry.clone(),
+            why: None,
+            group: event.group.clone().map(|id| Group { name: self.group_name(&id), id }),
+            membership: Membership::Unknown,
+        };
+        let sentence = reason.sentence(outcome);
+        match event.outcome {
+            EventOutcome::Allowed | EventOutcome::Blocked => sentence,
+            EventOutcome::RefusedOrigin => {
+                format!("Refused: the site could not prove that it is the right one. The policy: {sentence}")
+            }
+            EventOutcome::Failed => format!("Failed: no whole answer came. The policy: {sentence}"),
+        }
+    }
+
+    fn group_name(&self, id: &GroupId) -> Arc<str> {
+        let group = self.policy.groups.iter().find(|group| group.id == *id);
+        group.map_or_else(|| id.as_str().into(), |group| Arc::clone(&group.name))
+    }
+
+    fn group_words(&self, id: Option<&GroupId>) -> String {
+        id.map_or_else(|| "Not known: strictest rules".to_owned(), |id| self.group_name(id).to_string())
+    }
+
+    fn explain_link(&self, event: &AccessEvent) -> String {
+        let login = self.login(event.person);
+        let address = event.address.to_string();
+        let who = if login.is_empty() { &address } else { &login };
+        let scheme = if event.channel == Channel::Http { "http" } else { "https" };
+        let url = format!("{scheme}://{}{}", event.host, event.path);
+        words::link("/why", &[("who", who), ("url", &url), ("at", &words::form_time(self.zone(), event.at))])
+    }
+}
+
+fn known_by(by: KnownBy) -> &'static str {
+    match by {
+        KnownBy::SignIn => "signed in on this device",
+        KnownBy::Device => "the device is lent to them",
+        KnownBy::Named => "named in the question",
+    }
+}

@@ -1,0 +1,155 @@
+//! Home: what needs this person, the figures of the last day, and whether the filter works.
+
+use crate::facade::Reach;
+use crate::health::Seen;
+use crate::policy_view::areas;
+use crate::views::{AreaView, FigureView, HealthView, HomeView, NeedView};
+use crate::{App, AppError, words};
+use history::{OutcomeCounts, Query};
+use identity::scopes_for;
+use model::{Action, Actor, ClauseState, EventOutcome, Scope, Timestamp};
+use registers::{Facts, ListenerState};
+
+/// The time the figures look back on.
+const FIGURES_MS: i64 = 24 * 3_600_000;
+/// A part that was not heard of for longer than this is not known to work.
+const HEARD_OF_MS: i64 = 5 * 60_000;
+/// What must be told to run, even when nothing was heard of it.
+const PARTS: [&str; 2] = ["DNS filter", "Web proxy"];
+
+impl App {
+    /// Home, for whoever looks.
+    pub async fn home(&self, actor: &Actor) -> Result<HomeView, AppError> {
+        let reach = self.reach(actor, Action::SeeHome).await?;
+        let (now, facts, seen) = (self.now(), self.facts().await?, self.0.parts.health.seen());
+        let may = |action| !scopes_for(actor, action).is_empty();
+        let mut needs = Vec::new();
+        if may(Action::ReadPolicy) {
+            needs.extend(failing_clauses(&areas(&self.in_force().document, &facts)));
+        }
+        if may(Action::ApprovePolicy) {
+            needs.extend(proposals(self.0.parts.store.policies_waiting(&Scope::Trust).await?));
+        }
+        let quiet_since = seen.last_needed.unwrap_or(seen.started);
+        if !needs.is_empty() {
+            self.0.parts.health.needed(now);
+        }
+        Ok(HomeView {
+            quiet_since: needs.is_empty().then_some(quiet_since),
+            needs,
+            figures: self.figures(&reach, actor).await?,
+            health: health(&seen, &facts),
+        })
+    }
+
+    async fn figures(&self, reach: &Reach, actor: &Actor) -> Result<Vec<FigureView>, AppError> {
+        let since = self.now().plus_ms(-FIGURES_MS);
+        let query = Query { from: Some(since), schools: reach.schools(), ..Query::default() };
+        let history = self.0.parts.history.clone();
+        let counts = tokio::task::spawn_blocking(move || history.counts_by_outcome(&query)).await??;
+        let linked = !scopes_for(actor, Action::SearchHistory).is_empty();
+        let from = words::form_date(&self.snapshot().policy().time_zone, since);
+        Ok(figure_rows(&counts, linked.then_some(&from)))
+    }
+}
+
+/// What was counted: the label, and the outcome where it is one.
+const FIGURES: [(&str, Option<EventOutcome>); 4] = [
+    ("requests", None),
+    ("blocked by the policy", Some(EventOutcome::Blocked)),
+    ("refused because of a bad certificate", Some(EventOutcome::RefusedOrigin)),
+    ("failed", Some(EventOutcome::Failed)),
+];
+
+fn figure_rows(counts: &OutcomeCounts, linked_from: Option<&String>) -> Vec<FigureView> {
+    let row = |(label, outcome): (&str, Option<EventOutcome>)| {
+        let slug = outcome.map_or("", EventOutcome::slug);
+        FigureView {
+            label: label.to_owned(),
+            value: outcome.map_or_else(|| counts.total(), |outcome| counts.of(outcome)),
+            link: linked_from
+                .map(|from| words::link("/history", &[("outcome", slug), ("from", from)]))
+                .unwrap_or_default(),
+        }
+    };
+    FIGURES.into_iter().map(row).collect()
+}
+
+/// Clauses that fail, each as something that waits, in the catalogue's order.
+fn failing_clauses(areas: &[AreaView]) -> Vec<NeedView> {
+    let clauses = areas.iter().flat_map(|area| &area.clauses);
+    let mut needs: Vec<NeedView> = clauses
+        .filter_map(|clause| match &clause.state {
+            ClauseState::Fail { evidence, .. } => Some(NeedView {
+                title: format!("{} fails: {}", clause.id, clause.title),
+                detail: format!("{evidence}. Owner: {}.", clause.owner),
+                link: format!("/policy/{}", clause.id),
+                urgency: if clause.id.starts_with("FLT") { "urgent" } else { "soon" }.to_owned(),
+            }),
+            _ => None,
+        })
+        .collect();
+    needs.sort_by_key(|need| need.urgency != "urgent");
+    needs
+}
+
+fn proposals(waiting: u64) -> Option<NeedView> {
+    (waiting > 0).then(|| NeedView {
+        title: match waiting {
+            1 => "A policy document waits for approval".to_owned(),
+            more => format!("{more} policy documents wait for approval"),
+        },
+        detail: "Until it is approved, the policy in force stays as it is.".to_owned(),
+        link: "/policy".to_owned(),
+        urgency: "soon".to_owned(),
+    })
+}
+
+fn health(seen: &Seen, facts: &Facts) -> Vec<HealthView> {
+    let mut rows: Vec<HealthView> = PARTS.iter().map(|name| listener(name, seen, facts.now)).collect();
+    let others = seen.listeners.keys().filter(|name| !PARTS.contains(&name.as_str()));
+    rows.extend(others.map(|name| listener(name, seen, facts.now)));
+    rows.push(history_row(seen, facts));
+    rows.push(lists_row(seen, facts));
+    rows
+}
+
+fn listener(name: &str, seen: &Seen, now: Timestamp) -> HealthView {
+    let (state, detail, checked) = match seen.listeners.get(name) {
+        None => ("Unknown", "It has not been heard of since start".to_owned(), seen.started),
+        Some(part) => match &part.state {
+            ListenerState::Stopped(why) => ("Not working", why.clone(), part.at),
+            ListenerState::Listening if part.at.plus_ms(HEARD_OF_MS) < now => {
+                ("Unknown", "It was not heard of in the last 5 minutes".to_owned(), part.at)
+            }
+            ListenerState::Listening => ("Working", "It takes requests".to_owned(), part.at),
+        },
+    };
+    HealthView { name: name.to_owned(), state: state.to_owned(), detail, checked }
+}
+
+fn history_row(seen: &Seen, facts: &Facts) -> HealthView {
+    let (state, detail) = match (&seen.history_trouble, seen.lost) {
+        (Some(_), _) => ("Not working", "It cannot be written; the technician's log says why".to_owned()),
+        (None, 0) => ("Working", "Nothing was lost since start".to_owned()),
+        (None, lost) => ("Not working", format!("{lost} requests were lost since start")),
+    };
+    HealthView {
+        name: "Recording of requests".to_owned(),
+        state: state.to_owned(),
+        detail,
+        checked: facts.now,
+    }
+}
+
+fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
+    let lists = facts.lists.as_ref().map(|seen| seen.lists.as_slice()).unwrap_or_default();
+    let names: u64 = lists.iter().map(|list| list.names).sum();
+    let oldest = lists.iter().map(|list| list.read_at).min().unwrap_or(seen.started);
+    let (state, detail) = match &seen.lists_trouble {
+        Some(trouble) => ("Not working", trouble.clone()),
+        None if names == 0 => ("Not working", "No list is loaded".to_owned()),
+        None => ("Working", format!("{} lists with {names} names", lists.len())),
+    };
+    HealthView { name: "Filter lists".to_owned(), state: state.to_owned(), detail, checked: oldest }
+}

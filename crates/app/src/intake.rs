@@ -1,0 +1,70 @@
+//! Taking up access events: from the edges' channel into the history, in batches, in a thread of its own.
+
+use crate::Health;
+use history::History;
+use model::{AccessEvent, EventReceiver};
+use std::time::Duration;
+
+/// How long a first event is waited for; what came in meanwhile is written at the latest then.
+const WAIT: Duration = Duration::from_millis(500);
+/// The most events of one batch.
+const MOST_IN_BATCH: usize = 4_096;
+/// The most events that are held while the history cannot be written; past that the oldest are lost, and counted.
+const MOST_HELD: usize = 65_536;
+
+/// Writes events until every sender is gone and the last event is written. Runs in the caller's thread, which is made
+/// for it.
+///
+/// Where the history cannot be written (a full disk), events are held, at most 65,536, and tried again with each batch.
+pub fn record_events(events: &EventReceiver, history: &History, health: &Health) {
+    let mut held = Held::default();
+    while let Some(batch) = events.batch(WAIT, MOST_IN_BATCH) {
+        held.take(batch);
+        held.write(history, health);
+        health.lost(events.lost().saturating_add(held.lost));
+    }
+    held.write(history, health);
+    let unwritten = u64::try_from(held.events.len()).unwrap_or(u64::MAX);
+    health.lost(events.lost().saturating_add(held.lost).saturating_add(unwritten));
+    if unwritten > 0 {
+        tracing::error!(events = unwritten, "events were lost at the end: the history could not be written");
+    }
+}
+
+/// What is not written yet.
+#[derive(Default)]
+struct Held {
+    events: Vec<AccessEvent>,
+    lost: u64,
+    failing: bool,
+}
+
+impl Held {
+    fn take(&mut self, batch: Vec<AccessEvent>) {
+        self.events.extend(batch);
+        let excess = self.events.len().saturating_sub(MOST_HELD);
+        self.events.drain(..excess);
+        self.lost = self.lost.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));
+    }
+
+    fn write(&mut self, history: &History, health: &Health) {
+        if self.events.is_empty() {
+            return;
+        }
+        match history.append(&self.events) {
+            Ok(_) => {
+                self.events.clear();
+                if std::mem::take(&mut self.failing) {
+                    health.history_trouble(None);
+                    tracing::info!("the history can be written again");
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the history cannot be written; events are held");
+                }
+                health.history_trouble(Some(error.to_string()));
+            }
+        }
+    }
+}

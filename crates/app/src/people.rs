@@ -1,0 +1,95 @@
+//! People: loading them, and making somebody something else.
+
+use crate::facade::record_denial;
+use crate::{App, AppError};
+use identity::permit;
+use model::{Action, Actor, Affiliation, Clock, Person, Role, Roster, Scope, YearGroup};
+use store::{Change, Fact, Store};
+
+/// What somebody becomes.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Whose login.
+    pub login: String,
+    /// What they become. It takes the place of their first affiliation; others, elsewhere, stay.
+    pub role: Role,
+    /// The year group of a learner; `None` for everybody else.
+    pub year: Option<YearGroup>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everybody and every device of the records.
+pub(crate) async fn load_roster(store: &Store) -> Result<Roster, AppError> {
+    Ok(Roster::new(store.people().await?, store.devices().await?))
+}
+
+/// Makes somebody something else, where they are now. A running gate takes it up within seconds.
+///
+/// # Errors
+/// [`AppError::Denied`]; [`AppError::Refused`] for a login that does not exist, a learner without a year group or anybody
+/// else with one, a missing reason, and for whoever tries to change what they are themselves.
+pub async fn move_person(store: &Store, clock: &Clock, actor: &Actor, change: Move) -> Result<(), AppError> {
+    let person = find(store, &change.login).await?;
+    let scope =
+        person.as_ref().and_then(|person| person.affiliations.first()).map(|first| first.scope.clone());
+    let scope = scope.unwrap_or(Scope::Trust);
+    if permit(actor, Action::MovePerson, &scope).is_err() {
+        record_denial(store, actor, Action::MovePerson, clock.now()).await;
+        return Err(AppError::Denied);
+    }
+    let person = person.ok_or_else(|| {
+        AppError::refused(
+            "Nobody has that user name. Check how it is spelt.",
+            "expected a login, found none such",
+        )
+    })?;
+    check(actor, &person, &change)?;
+    let affiliation = Affiliation { scope: scope.clone(), role: change.role, year: change.year };
+    let before = person.affiliations.first().map(in_words).unwrap_or_default();
+    let fact = Fact::new(actor, scope, clock.now(), "move-person")
+        .about(format!("person:{}", person.id))
+        .with("before", before)
+        .with("after", in_words(&affiliation))
+        .with("reason", change.reason.trim());
+    let affiliations = std::iter::once(affiliation).chain(person.affiliations.into_iter().skip(1)).collect();
+    store.commit(&fact, &[Change::SetAffiliations { person: person.id, affiliations }]).await?;
+    Ok(())
+}
+
+impl App {
+    /// Makes somebody something else, and takes it up at once.
+    pub async fn set_affiliation(&self, actor: &Actor, change: Move) -> Result<(), AppError> {
+        move_person(&self.0.parts.store, &self.0.parts.clock, actor, change).await?;
+        self.take_up_changes().await
+    }
+}
+
+async fn find(store: &Store, login: &str) -> Result<Option<Person>, AppError> {
+    let login = login.trim().to_lowercase();
+    Ok(store.people().await?.into_iter().find(|person| person.login == login))
+}
+
+fn check(actor: &Actor, person: &Person, change: &Move) -> Result<(), AppError> {
+    if matches!(actor, Actor::Person { id, .. } if *id == person.id) {
+        return Err(AppError::refused(
+            "Nobody changes what they are themselves. Ask another leader.",
+            "expected somebody else's affiliation, found the actor's own",
+        ));
+    }
+    if (change.role == Role::Learner) != change.year.is_some() {
+        return Err(AppError::refused(
+            "A learner has a year group, N, R or 1 to 13, and nobody else has one.",
+            "expected a year group for a learner and for nobody else",
+        ));
+    }
+    if change.reason.trim().is_empty() {
+        return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+    }
+    Ok(())
+}
+
+fn in_words(affiliation: &Affiliation) -> String {
+    let year = affiliation.year.map(|year| format!(" in year group {year}")).unwrap_or_default();
+    format!("{}{year} at {}", affiliation.role.slug(), affiliation.scope)
+}

@@ -1,0 +1,52 @@
+//! Taking up what changed while the gate runs: a policy that was approved, people who moved, lists that were updated;
+//! whoever changed it, another program too.
+
+use crate::{App, AppError, InForce, approved_policy, people};
+use policy::{Image, Snapshot};
+use std::sync::{Arc, PoisonError};
+
+impl App {
+    /// Looks whether roster or policy changed, and takes up what did. To be called every second or two.
+    ///
+    /// A policy that cannot be put in force leaves the one before it deciding, and every screen says so.
+    pub async fn take_up_changes(&self) -> Result<(), AppError> {
+        let mut taken_up = self.0.taken_up.lock().await;
+        let store = &self.0.parts.store;
+        let revisions = store.revisions().await?;
+        if revisions.roster != taken_up.roster {
+            self.0.parts.roster.put(people::load_roster(store).await?);
+            taken_up.roster = revisions.roster;
+            tracing::info!("a changed roster was taken up");
+        }
+        if revisions.policy != taken_up.policy {
+            match approved_policy(store).await {
+                Ok(in_force) => self.put_policy(in_force),
+                Err(error) => {
+                    tracing::error!(%error, "an approved policy could not be put in force; the one before it decides");
+                    self.0.parts.health.policy_trouble(Some(error.to_string()));
+                }
+            }
+            taken_up.policy = revisions.policy;
+        }
+        Ok(())
+    }
+
+    /// Puts new lists in force, under the policy that is.
+    pub fn put_lists(&self, image: Image) {
+        let _turn = self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let policy = self.in_force().document.policy.clone();
+        let (names, lists) = (image.names(), Arc::clone(image.revision()));
+        self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
+        tracing::info!(names, %lists, "new lists were put in force");
+    }
+
+    fn put_policy(&self, in_force: InForce) {
+        let _turn = self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let (policy, image) = (in_force.document.policy.clone(), self.snapshot().image().clone());
+        let hash = in_force.hash.clone();
+        self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
+        *self.0.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
+        self.0.parts.health.policy_trouble(None);
+        tracing::info!(policy = %hash, "a policy was put in force");
+    }
+}
