@@ -2,9 +2,11 @@
 
 use crate::failure::Failure;
 use crate::place;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, PipeReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 /// A program with its arguments, in the root of the checkout.
 pub fn command(program: &str, arguments: &[&str]) -> Command {
@@ -42,27 +44,46 @@ pub fn output(mut command: Command) -> Result<String, Failure> {
 
 /// Runs it to its end, handing over each line of both outputs as it comes; true when it succeeded.
 ///
-/// Both go through one pipe, so that they keep their order.
+/// Both go through one pipe, so that they keep their order. A process that the program leaves behind may hold the pipe
+/// open for ever, so that once the program has ended, half a second without a line is the end too.
 pub fn follow(mut command: Command, line: &mut dyn FnMut(&str)) -> Result<bool, Failure> {
     let (reader, writer) = std::io::pipe().map_err(|error| not_started(&command, &error))?;
     let second = writer.try_clone().map_err(|error| not_started(&command, &error))?;
-    let mut child =
-        command.stdout(writer).stderr(second).spawn().map_err(|error| not_started(&command, &error))?;
+    let spawned = command.stdout(writer).stderr(second).spawn();
+    let mut child = spawned.map_err(|error| not_started(&command, &error))?;
     let name = words(&command);
     // The command still holds the writing ends; without this the pipe would never close.
     drop(command);
-    let mut reader = BufReader::new(reader);
-    let mut bytes = Vec::new();
+    let lines = lines_of(reader);
+    let mut ended = None;
     loop {
-        bytes.clear();
-        match reader.read_until(b'\n', &mut bytes) {
-            Ok(0) => break,
-            Ok(_) => line(String::from_utf8_lossy(&bytes).trim_end()),
-            Err(error) => return Err(Failure::new(format!("{name}: could not read its output: {error}"))),
+        match lines.recv_timeout(Duration::from_millis(500)) {
+            Ok(text) => line(&text),
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if ended.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => {
+                ended = child.try_wait().map_err(|error| Failure::new(format!("{name}: {error}")))?;
+            }
         }
     }
     let status = child.wait().map_err(|error| Failure::new(format!("{name}: {error}")))?;
     Ok(status.success())
+}
+
+/// Reads lines on a thread of its own, until the pipe closes or nobody listens.
+fn lines_of(reader: PipeReader) -> Receiver<String> {
+    let (sender, lines) = sync_channel(1024);
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(reader);
+        let mut bytes = Vec::new();
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {
+            if sender.send(String::from_utf8_lossy(&bytes).trim_end().to_owned()).is_err() {
+                break;
+            }
+            bytes.clear();
+        }
+    });
+    lines
 }
 
 /// The command in this folder instead.
@@ -91,6 +112,14 @@ mod tests {
         let shell = command("sh", &["-c", "echo out; echo err >&2; exit 3"]);
         assert!(!follow(shell, &mut |line| lines.push(line.to_owned())).unwrap());
         assert_eq!(lines, ["out", "err"]);
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_does_not_hold_up_the_end() {
+        let mut lines = Vec::new();
+        let shell = command("sh", &["-c", "sleep 20 & echo $!"]);
+        assert!(follow(shell, &mut |line| lines.push(line.to_owned())).unwrap());
+        run(command("kill", &[&lines[0]])).unwrap();
     }
 
     #[test]
