@@ -364,7 +364,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_bytes_open_as_a_day_and_take_an_event(
             opened in any::<bool>(),

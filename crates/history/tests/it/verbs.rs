@@ -232,7 +232,8 @@ fn readers_see_whole_appends_while_one_writes() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    // Each append waits for the disk, so fewer cases than is usual.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
     #[test]
     fn pages_of_any_size_show_each_event_once_in_the_order_of_days(
         batches in prop::collection::vec(prop::collection::vec(0..DAY_MS * 3, 1..30), 1..12),
