@@ -82,7 +82,7 @@ impl ExplainPage {
         let group_asked = groups.iter().any(|(id, _)| *id == question.who);
         let (who, group) =
             if group_asked { (String::new(), question.who) } else { (question.who, String::new()) };
-        let nobody = [("", "Choose a group")].into_iter();
+        let nobody = [("", "Somebody who is not known")].into_iter();
         let named = groups.iter().map(|(id, name)| (id.as_str(), name.as_str()));
         Self {
             summary: summary(&problems),

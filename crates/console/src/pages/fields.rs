@@ -33,7 +33,11 @@ pub(crate) struct SummaryLine {
 pub(crate) fn summary(problems: &[(String, String)]) -> Vec<SummaryLine> {
     problems
         .iter()
-        .map(|(field, text)| SummaryLine { text: text.clone(), href: format!("#{field}") })
+        .map(|(field, text)| {
+            // Where a list was to go on is in the address alone, not in a field.
+            let place = if field == "page" { "main-content" } else { field };
+            SummaryLine { text: text.clone(), href: format!("#{place}") }
+        })
         .collect()
 }
 

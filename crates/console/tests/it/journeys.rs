@@ -1,0 +1,153 @@
+//! What visitors do: signing in and out, asking, sending what they should not.
+
+use crate::school::{PASSWORD, School, login};
+use crate::wire::{Visitor, form_from};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, StatusCode, Version};
+use model::Role;
+
+#[tokio::test]
+async fn a_page_arrives_over_both_versions_with_headers_that_keep_browsers_strict() {
+    let school = School::open().await;
+    let visitor = Visitor::new(&school);
+    for (protocol, version) in [("h2", Version::HTTP_2), ("http/1.1", Version::HTTP_11)] {
+        let request = Request::get("/sign-in").body(Full::<Bytes>::default()).unwrap();
+        let answer = visitor.send(protocol, request).await;
+        assert_eq!((answer.version, answer.status), (version, StatusCode::OK));
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"));
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert!(!answer.headers.contains_key("strict-transport-security"));
+    }
+    school.close().await;
+}
+
+#[tokio::test]
+async fn what_a_page_needs_is_served_and_kept() {
+    let school = School::open().await;
+    let visitor = Visitor::new(&school);
+    let page = visitor.get("/sign-in").await.body.replace("&#x2f;", "/");
+    let links: Vec<_> = page.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assert_eq!(links.len(), 2);
+    for link in links {
+        let file = visitor.get(link).await;
+        assert_eq!(file.status, StatusCode::OK);
+        assert!(file.headers["cache-control"].to_str().unwrap().contains("immutable"));
+    }
+    assert_eq!(visitor.get("/assets/0/console.css").await.status, StatusCode::NOT_FOUND);
+    school.close().await;
+}
+
+#[tokio::test]
+async fn signing_in_leads_on_and_signing_out_ends_it() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    let form = format!(
+        "login={}&password={}&next=%2Fpolicy%3Fstate%3Dfail",
+        login(Role::Headteacher),
+        PASSWORD.replace(' ', "+")
+    );
+    let entered = head.post("/sign-in", &form).await;
+    assert_eq!((entered.status, entered.location()), (StatusCode::SEE_OTHER, "/policy?state=fail"));
+    let cookie = entered.headers["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-schoolgate=") && cookie.ends_with("Secure; HttpOnly; SameSite=Lax"));
+    head.take_cookie(&entered);
+    let home = head.get("/").await;
+    assert!(home.body.contains("Robin Headteacher") && home.body.contains("Larkfield First School"));
+
+    let kept = head.cookie.clone();
+    let left = head.post("/sign-out", "").await;
+    assert_eq!(left.location(), "/sign-in?left=yes");
+    head.take_cookie(&left);
+    assert_eq!(head.cookie, "");
+    head.cookie = kept;
+    assert_eq!(head.get("/").await.status, StatusCode::SEE_OTHER, "a session that ended stays ended");
+    school.close().await;
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_look_the_same() {
+    let school = School::open().await;
+    let visitor = Visitor::new(&school);
+    let head = login(Role::Headteacher);
+    let wrong_password = visitor.post("/sign-in", &format!("login={head}&password=wrong")).await;
+    let wrong_name = visitor.post("/sign-in", "login=nobody.here&password=wrong").await;
+    for answer in [&wrong_password, &wrong_name] {
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains("There is a problem") && !answer.body.contains("value=\"wrong\""));
+        assert!(!answer.headers.contains_key("set-cookie"));
+    }
+    assert_eq!(wrong_password.body.replace(&head, "nobody.here"), wrong_name.body);
+    school.close().await;
+}
+
+#[tokio::test]
+async fn a_form_from_another_site_changes_nothing() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    for site in ["cross-site", "same-site", "none"] {
+        let answer = head.send("h2", form_from(site, "/sign-out", "")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.body.contains("Nothing was changed"));
+    }
+    assert_eq!(head.get("/").await.status, StatusCode::OK);
+    school.close().await;
+}
+
+#[tokio::test]
+async fn a_pupil_signs_in_to_the_web_and_out_of_it() {
+    let school = School::open().await;
+    let pupil = Visitor::new(&school);
+    let form = |password: &str| format!("login={}&password={password}", login(Role::Learner));
+    let wrong = pupil.post("/web/sign-in", &form("wrong")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let right = pupil.post("/web/sign-in", &form(&PASSWORD.replace(' ', "+"))).await;
+    assert_eq!((right.status, right.location()), (StatusCode::SEE_OTHER, "/web/sign-in"));
+    assert!(pupil.get("/web/sign-in").await.body.contains("Hello Robin"));
+    pupil.post("/web/sign-out", "").await;
+    assert!(!pupil.get("/web/sign-in").await.body.contains("Hello Robin"));
+    school.close().await;
+}
+
+#[tokio::test]
+async fn questions_are_answered_and_wrong_ones_given_back() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    let pupil = login(Role::Learner);
+    let why = head.get(&format!("/why?who={pupil}&group=&url=www.example.org&at=")).await;
+    assert!(why.body.contains("This decided."), "{}", why.body);
+    let wrong = head.get("/why?who=nobody.here&url=&at=").await;
+    assert!(wrong.body.contains("There is a problem") && wrong.body.contains("<title>Error: "));
+    let history = head.get("/history?from=yesterday").await;
+    assert!(history.body.contains("href=\"#from\""));
+    let file = head.get("/history.csv").await;
+    assert_eq!(file.headers["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(file.headers["content-disposition"], "attachment; filename=\"history-2026-11-23.csv\"");
+    school.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_too_much_or_unreadable_gets_a_page_in_plain_words() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    let too_much = format!("login={}&password=x", "a".repeat(70_000));
+    let cases = [
+        (head.get("/nowhere").await, StatusCode::NOT_FOUND),
+        (head.get("/policy/NO-1").await, StatusCode::NOT_FOUND),
+        (head.get("/sign-out").await, StatusCode::METHOD_NOT_ALLOWED),
+        (head.get("/history?person=a&person=b").await, StatusCode::BAD_REQUEST),
+        (head.get("/policy/%FF").await, StatusCode::BAD_REQUEST),
+        (head.post("/sign-in", "nothing=here").await, StatusCode::BAD_REQUEST),
+        (head.post("/sign-in", &too_much).await, StatusCode::PAYLOAD_TOO_LARGE),
+    ];
+    for (answer, status) in cases {
+        assert_eq!(answer.status, status);
+        assert!(answer.body.contains("<h1 class=\"govuk-heading-l\">"), "{status}: {}", answer.body);
+    }
+    school.close().await;
+}

@@ -1,0 +1,8 @@
+//! The console as its visitors meet it: over TLS, with real use cases behind it, and every role at the door.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by it")]
+
+mod journeys;
+mod permissions;
+mod school;
+mod wire;

@@ -1,0 +1,130 @@
+//! A made-up school with a console of its own: one account for each role, all with the same password.
+
+use app::{App, Health, InForce, Parts};
+use console::{Console, ConsoleConfig};
+use history::History;
+use identity::{Password, Pepper};
+use model::{
+    Actor, Affiliation, Clock, CurrentRoster, GateId, IdentityMap, Person, PersonId, Role, Roster, SchoolId,
+    Scope, Timestamp, YearGroup,
+};
+use policy::file::{Document, SourceText};
+use policy::image::Image;
+use policy::{CurrentSnapshot, Snapshot};
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::{Change, Fact, Place, Store};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Everybody's password here.
+pub const PASSWORD: &str = "otter lantern gravel";
+
+/// A running console.
+pub struct School {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What to trust it by.
+    pub root: CertificateDer<'static>,
+    stop: oneshot::Sender<()>,
+    done: JoinHandle<()>,
+    _history: TempDir,
+}
+
+/// The login of whoever has this role.
+pub fn login(role: Role) -> String {
+    format!("{}.sample", role.slug())
+}
+
+impl School {
+    /// Opens the school.
+    pub async fn open() -> Self {
+        let clock = Clock::fixed(Timestamp::parse("2026-11-23T10:15:00Z").unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let app = use_cases(&clock, folder.path()).await;
+        let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let config = ConsoleConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            cert_chain_pem: key.cert.pem(),
+            key_pem: key.signing_key.serialize_pem(),
+            certificate_page: None,
+            clock,
+        };
+        let console = Console::bind(config, app).await.unwrap();
+        let address = console.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        let done = tokio::spawn(console.run(async move {
+            let _ = stopped.await;
+        }));
+        Self { address, root: key.cert.der().clone(), stop, done, _history: folder }
+    }
+
+    /// Closes it, and waits until it is closed.
+    pub async fn close(self) {
+        let _ = self.stop.send(());
+        self.done.await.unwrap();
+    }
+}
+
+async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
+    let now = clock.now();
+    let text = include_str!("../../../../policies/first-school.toml");
+    let source = SourceText { name: "first-school.toml", text };
+    let document = policy::file::read(&source, None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let (store, pepper) = (Store::open(&Place::Memory, now).await.unwrap(), Pepper::random().unwrap());
+    store.commit(&fact(now), &everybody(&document, &pepper)).await.unwrap();
+    let parts = Parts {
+        store,
+        history: History::open(folder, GateId(1)).unwrap().0,
+        snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(
+            document.policy.clone(),
+            Image::empty(),
+            Vec::new(),
+        ))),
+        roster: Arc::new(CurrentRoster::new(Roster::new(Vec::new(), Vec::new()))),
+        identities: Arc::new(IdentityMap::default()),
+        clock: clock.clone(),
+        pepper,
+        health: Arc::new(Health::new(now)),
+        own_hosts: Vec::new(),
+    };
+    let in_force = InForce {
+        hash: document.policy.hash.clone(),
+        document,
+        approved_at: now,
+        approved_by: Actor::Program.to_string(),
+        approved_why: "the tests' school".to_owned(),
+    };
+    App::start(parts, in_force).await.unwrap()
+}
+
+fn fact(now: Timestamp) -> Fact {
+    Fact::new(&Actor::Program, Scope::Trust, now, "open-the-tests-school")
+}
+
+fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
+    let school: SchoolId = document.policy.schools.first().unwrap().id.clone();
+    let scope = Scope::School(school);
+    let hash = identity::hash(pepper, &Password::new(PASSWORD).unwrap(), [7; 16]).unwrap();
+    let mut changes = Vec::new();
+    for (number, role) in Role::ALL.into_iter().enumerate() {
+        let id = PersonId(uuid::Uuid::from_u128(number as u128 + 1));
+        let year = (role == Role::Learner).then(|| YearGroup::parse("5").unwrap());
+        let person = Person {
+            id,
+            login: login(role),
+            display_name: format!("Robin {}", role.title()),
+            affiliations: vec![Affiliation { scope: scope.clone(), role, year }],
+        };
+        changes.push(Change::AddPerson { person, scope: scope.clone() });
+        changes.push(Change::AddAccount {
+            person: id,
+            login: login(role),
+            password_hash: hash.0.clone(),
+            scope: scope.clone(),
+        });
+    }
+    changes
+}
