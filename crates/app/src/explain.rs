@@ -64,7 +64,7 @@ impl App {
                 problem("at", "Write date and time as year, month, day and time: 2026-11-22T10:15")
             }),
         };
-        let what = target(&question.url);
+        let what = target_of(&question.url).map_err(|sentence| problem("url", sentence));
         let who = at.clone().unwrap_or(self.now());
         let who = self.who(question.who.trim(), who, reach, snapshot);
         match (who, what, at) {
@@ -130,21 +130,22 @@ fn people_at(who: &Who, address: IpAddr) -> String {
     }
 }
 
-fn target(text: &str) -> Result<Target, Problem> {
+/// Reads the address of a page as people type it, with or without its scheme; the error is a sentence for them.
+pub fn target_of(text: &str) -> Result<Target, &'static str> {
+    const WRONG: &str = "That is not the address of a page. It looks like www.bbc.co.uk/bitesize";
     let text = text.trim();
     if text.is_empty() {
-        return Err(problem("url", "Type the address of a page, such as www.bbc.co.uk/bitesize"));
+        return Err("Type the address of a page, such as www.bbc.co.uk/bitesize");
     }
     if text.len() > MOST_FIELD_BYTES {
-        return Err(problem("url", "Use at most 2,048 characters"));
+        return Err("Use at most 2,048 characters");
     }
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let wrong = || problem("url", "That is not the address of a page. It looks like www.bbc.co.uk/bitesize");
-    let url = url::Url::parse(&with_scheme).map_err(|_| wrong())?;
+    let url = url::Url::parse(&with_scheme).map_err(|_| WRONG)?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(problem("url", "Only addresses that begin with http or https pass the filter"));
+        return Err("Only addresses that begin with http or https pass the filter");
     }
-    let host = url.host_str().and_then(|host| Host::parse(host).ok()).ok_or_else(wrong)?;
+    let host = url.host_str().and_then(|host| Host::parse(host).ok()).ok_or(WRONG)?;
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     Ok(Target { host, port: url.port_or_known_default(), path: Some(format!("{}{query}", url.path())) })
 }
@@ -220,19 +221,19 @@ mod tests {
             ("https://[::1]:8443/a", "[::1]", 8443, "/a"),
             ("b\u{fc}cher.example", "xn--bcher-kva.example", 443, "/"),
         ] {
-            let target = target(text).unwrap();
+            let target = target_of(text).unwrap();
             let found = (target.host.to_string(), target.port, target.path);
             assert_eq!(found, (host.to_owned(), Some(port), Some(path.to_owned())), "{text}");
         }
         for text in ["", "ftp://example.com", "https://", "two words", "https:///x:y"] {
-            assert_eq!(target(text).err().map(|(field, _)| field), Some("url".to_owned()), "{text}");
+            assert!(target_of(text).is_err(), "{text}");
         }
     }
 
     proptest::proptest! {
         #[test]
         fn whatever_is_typed_is_a_target_or_a_problem(text in "\\PC{0,120}") {
-            let _ = target(&text);
+            let _ = target_of(&text);
         }
     }
 }

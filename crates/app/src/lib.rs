@@ -35,6 +35,7 @@ mod words;
 pub use approved::{InForce, approved_policy};
 pub use demo::{Demo, DemoAccount};
 pub use error::AppError;
+pub use explain::target_of;
 pub use facade::{App, Parts};
 pub use health::Health;
 pub use intake::record_events;

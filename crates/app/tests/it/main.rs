@@ -1,0 +1,19 @@
+//! The use cases, each against real records in memory, a real history in a temporary folder, and a clock that stands
+//! still: the shipped policies, a small list image, made-up people.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test's helpers fail the test by panicking"
+)]
+
+mod demo;
+mod explaining;
+mod history;
+mod policies;
+mod recording;
+mod screens;
+mod sign_in;
+mod world;

@@ -1,0 +1,140 @@
+//! The frame, home and the policy: what each role sees, and that no state is better than what was seen.
+
+use crate::world::{NOW, World, put_in_force, school, technician};
+use app::views::{ClauseView, PolicyView};
+use app::{AppError, approved_policy};
+use model::{Action, Actor, ClauseState, Clock, Role, Scope};
+use store::{Place, Store};
+
+async fn clause(world: &World, actor: &Actor, id: &str) -> ClauseView {
+    let view: PolicyView = world.app.policy_view(actor).await.unwrap();
+    view.areas.into_iter().flat_map(|area| area.clauses).find(|clause| clause.id == id).unwrap()
+}
+
+fn evidence(state: &ClauseState) -> &str {
+    match state {
+        ClauseState::Pass { evidence, .. } | ClauseState::Fail { evidence, .. } => evidence,
+        ClauseState::Unknown { why } => why,
+    }
+}
+
+#[tokio::test]
+async fn the_frame_shows_the_screens_of_the_role_and_nothing_to_strangers() {
+    let world = World::new("trust.toml").await;
+    let governor = world.add("governor", Role::Governor, school("ashbrook")).await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let frame = world.app.frame(Some(&governor)).await;
+    let paths: Vec<_> = frame.screens.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["/", "/policy"]);
+    assert_eq!(
+        (frame.organisation.as_str(), frame.role_title.as_str()),
+        ("Ashbrook Primary School", "Governor")
+    );
+    assert_eq!(frame.person_name, "Governor Thistlewick");
+    assert_eq!(world.app.frame(Some(&lead)).await.screens.len(), 4);
+    world.health.lists_trouble(Some("The address does not answer.".to_owned()));
+    let stranger = world.app.frame(None).await;
+    assert!(stranger.screens.is_empty() && stranger.warnings.is_empty() && stranger.person_name.is_empty());
+    assert_eq!(world.app.frame(Some(&lead)).await.warnings.len(), 1);
+}
+
+#[tokio::test]
+async fn every_clause_has_a_state_and_what_nothing_checks_is_unknown() {
+    let world = World::new("first-school.toml").await;
+    let governor = world.add("governor", Role::Governor, school("larkfield")).await;
+    let view = world.app.policy_view(&governor).await.unwrap();
+    let clauses: Vec<_> = view.areas.iter().flat_map(|area| &area.clauses).collect();
+    assert_eq!(view.passes + view.fails + view.unknowns, clauses.len());
+    assert!(clauses.len() > 80, "the whole catalogue: {}", clauses.len());
+    let unchecked =
+        clauses.iter().filter(|clause| evidence(&clause.state) == "Nothing checks this yet").count();
+    assert!(unchecked > 60 && view.unknowns >= unchecked, "{unchecked} of {}", view.unknowns);
+    assert!(view.approved_by.contains("technician, at the command line"), "{}", view.approved_by);
+    assert!(!view.proposal_waiting);
+}
+
+#[tokio::test]
+async fn the_illegal_layer_is_tested_and_fails_for_want_of_a_member_list() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let clause = clause(&world, &head, "FLT-2").await;
+    assert_eq!(clause.state.word(), "Fail");
+    assert!(evidence(&clause.state).contains("no member list is loaded"), "{:?}", clause.state);
+    assert!(evidence(&clause.state).contains("blocks its test host"), "{:?}", clause.state);
+}
+
+#[tokio::test]
+async fn checks_follow_what_the_running_system_sees() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let pupil = world.add_pupil("amara", "4", school("larkfield")).await;
+    for (id, word, part) in [
+        ("GOV-5", "Pass", "approved on 20 November 2026"),
+        ("FLT-4", "Pass", "Each of 2 people"),
+        ("FLT-6", "Pass", "groups of learners"),
+        ("FLT-8", "Pass", "1 lists"),
+        ("FLT-9", "Unknown", "No request was recorded yet"),
+        ("FLT-13", "Unknown", "was not applied"),
+        ("PWD-13", "Pass", "Each of 2 passwords"),
+        ("FLT-1", "Unknown", "not both seen"),
+        ("GOV-1", "Fail", "Nobody holds"),
+    ] {
+        let clause = clause(&world, &head, id).await;
+        assert_eq!(clause.state.word(), word, "{id}: {:?}", clause.state);
+        assert!(evidence(&clause.state).contains(part), "{id}: {:?}", clause.state);
+    }
+    world.visit(pupil, "larkfield", "education.schoolgate.test", NOW);
+    world.app.expire_history().await.unwrap();
+    for id in ["FLT-9", "FLT-13"] {
+        assert_eq!(clause(&world, &head, id).await.state.word(), "Pass", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn home_says_what_needs_the_person_and_how_the_filter_is() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let home = world.app.home(&head).await.unwrap();
+    assert!(home.needs[0].title.starts_with("FLT-2 fails"), "{:?}", home.needs);
+    assert_eq!((home.needs[0].urgency.as_str(), home.needs[0].link.as_str()), ("urgent", "/policy/FLT-2"));
+    assert_eq!(home.quiet_since, None);
+    assert!(home.health.iter().any(|part| part.name == "DNS filter" && part.state == "Unknown"));
+    world.health.listening("DNS filter", NOW);
+    world.health.stopped("Web proxy", "the port is taken", NOW);
+    let home = world.app.home(&head).await.unwrap();
+    let states: Vec<_> = home.health.iter().map(|part| part.state.as_str()).collect();
+    assert_eq!(states, ["Working", "Not working", "Working", "Working"]);
+    assert!(home.figures.iter().all(|figure| figure.link.starts_with("/history")));
+    let governor = world.add("governor", Role::Governor, school("larkfield")).await;
+    let home = world.app.home(&governor).await.unwrap();
+    assert!(home.figures.iter().all(|figure| figure.link.is_empty()), "no link to what one may not see");
+}
+
+#[tokio::test]
+async fn pupils_and_guests_are_denied_every_screen() {
+    let world = World::new("first-school.toml").await;
+    let guest = world.add("guest", Role::Guest, school("larkfield")).await;
+    world.assert_denied(Action::SeeHome, world.app.home(&guest).await).await;
+    world.assert_denied(Action::ReadPolicy, world.app.policy_view(&guest).await).await;
+    world.assert_denied(Action::ExplainVerdict, world.app.explain(&guest, Default::default()).await).await;
+    world
+        .assert_denied(Action::SearchHistory, world.app.search_history(&guest, Default::default()).await)
+        .await;
+}
+
+#[tokio::test]
+async fn the_command_line_may_look_at_everything_and_is_named() {
+    let world = World::new("first-school.toml").await;
+    assert!(world.app.policy_view(&technician()).await.is_ok());
+    let frame = world.app.frame(Some(&technician())).await;
+    assert_eq!(frame.person_name, "technician, at the command line");
+}
+
+#[tokio::test]
+async fn without_an_approved_policy_there_is_no_start_but_words_that_say_what_to_do() {
+    let (store, clock) = (Store::open(&Place::Memory, NOW).await.unwrap(), Clock::fixed(NOW));
+    let error = approved_policy(&store).await.unwrap_err();
+    assert!(matches!(error, AppError::Refused { .. }));
+    assert!(error.theirs().contains("schoolgate policy propose"), "{}", error.theirs());
+    put_in_force(&store, &clock, "trust.toml").await;
+}

@@ -1,0 +1,178 @@
+//! Signing in, to the console and to the web.
+
+use crate::world::{NOW, PASSWORD, World, school};
+use app::{AppError, Move};
+use model::{Actor, Channel, KnownBy, Outcome, Role, Scope, Target, YearGroup};
+use std::net::IpAddr;
+
+const HERE: &str = "10.20.0.77";
+
+fn here() -> IpAddr {
+    HERE.parse().unwrap()
+}
+
+fn theirs(error: AppError) -> String {
+    assert!(matches!(error, AppError::Refused { .. }), "{error:?}");
+    error.theirs().to_owned()
+}
+
+#[tokio::test]
+async fn staff_sign_in_and_out_and_the_token_is_worth_nothing_afterwards() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let session = world.app.sign_in(" HEAD ", PASSWORD, here()).await.unwrap();
+    assert_eq!(world.app.actor(&session.token).await, Some(head));
+    world.app.sign_out(&session.token).await.unwrap();
+    world.app.sign_out(&session.token).await.unwrap();
+    assert_eq!(world.app.actor(&session.token).await, None);
+    assert_eq!((world.count_facts("sign-in").await, world.count_facts("sign-out").await), (1, 1));
+    assert_eq!(world.app.actor("no token").await, None);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_login_are_refused_in_the_same_words() {
+    let world = World::new("first-school.toml").await;
+    world.add("head", Role::Headteacher, school("larkfield")).await;
+    let wrong = world.app.sign_in("head", "three quiet otter", here()).await.err().unwrap();
+    let unknown = world.app.sign_in("nobody", PASSWORD, here()).await.err().unwrap();
+    let long = world.app.sign_in("head", &"x".repeat(5_000), here()).await.err().unwrap();
+    let words = theirs(wrong);
+    assert_eq!((theirs(unknown), theirs(long)), (words.clone(), words));
+    let facts = world.facts().await;
+    let refused: Vec<_> = facts.iter().filter(|fact| fact.action == "sign-in-refused").collect();
+    let subjects: Vec<_> = refused.iter().map(|fact| fact.subject.as_str()).collect();
+    assert_eq!(subjects, ["login:head", "unknown login", "login:head"]);
+    assert!(!format!("{facts:?}").contains("nobody"), "what was typed for a login is not written down");
+}
+
+#[tokio::test]
+async fn a_pupil_with_the_right_password_is_told_that_this_is_for_staff() {
+    let world = World::new("first-school.toml").await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    let right = theirs(world.app.sign_in("amara", PASSWORD, here()).await.err().unwrap());
+    assert!(right.contains("for staff"), "{right}");
+    let wrong = theirs(world.app.sign_in("amara", "wrong", here()).await.err().unwrap());
+    assert!(!wrong.contains("staff"), "a wrong password learns nothing about the account: {wrong}");
+    assert_eq!(world.count_facts("denied").await, 1);
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself_and_after_an_idle_hour() {
+    let world = World::new("first-school.toml").await;
+    world.add("head", Role::Headteacher, school("larkfield")).await;
+    let session = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
+    for _ in 0..14 {
+        world.clock.advance_ms(50 * 60_000);
+        assert!(world.app.actor(&session.token).await.is_some(), "used every 50 minutes it stays");
+    }
+    world.clock.advance_ms(50 * 60_000);
+    assert!(world.app.actor(&session.token).await.is_none(), "after twelve hours it ends whatever is done");
+    let idle = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
+    world.clock.advance_ms(3_600_000);
+    assert!(world.app.actor(&idle.token).await.is_none(), "an idle hour ends it");
+}
+
+#[tokio::test]
+async fn a_role_that_was_taken_away_is_gone_from_the_running_session() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    world.add("teacher", Role::ClassTeacher, school("larkfield")).await;
+    let session = world.app.sign_in("teacher", PASSWORD, here()).await.unwrap();
+    world.app.set_affiliation(&head, to("teacher", Role::Guest, None)).await.unwrap();
+    let Some(Actor::Person { roles, .. }) = world.app.actor(&session.token).await else {
+        panic!("still somebody")
+    };
+    assert_eq!(roles, [(Role::Guest, school("larkfield"))]);
+}
+
+#[tokio::test]
+async fn signing_in_to_the_web_makes_the_filter_know_the_person_until_they_leave() {
+    let world = World::new("first-school.toml").await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    let wrong = world.app.sign_in_to_web("amara", "wrong", here()).await.unwrap();
+    assert!(!wrong.problem.is_empty() && wrong.signed_in.is_empty());
+    let view = world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
+    assert_eq!(
+        (view.address.as_str(), view.signed_in.as_str(), view.until.as_str()),
+        (HERE, "Amara", "18:15")
+    );
+    assert!(group_at(&world).is_some_and(|group| group.contains("ks2")), "{:?}", group_at(&world));
+    world.app.sign_out_of_web(here()).await.unwrap();
+    assert_eq!(world.app.web_sign_in_view(here()).await.signed_in, "");
+    assert_eq!(group_at(&world), None);
+    assert_eq!(
+        world.restarted().await.app.web_sign_in_view(here()).await.signed_in,
+        "",
+        "after a restart too"
+    );
+}
+
+#[tokio::test]
+async fn a_web_sign_in_ends_with_the_day_and_survives_a_restart_until_then() {
+    let world = World::new("first-school.toml").await;
+    world.add("guest", Role::Guest, school("larkfield")).await;
+    world.clock.advance_ms(10 * 3_600_000);
+    let view = world.app.sign_in_to_web("guest", PASSWORD, here()).await.unwrap();
+    assert_eq!(view.until, "00:00");
+    let restarted = world.restarted().await;
+    assert_eq!(restarted.app.web_sign_in_view(here()).await.signed_in, "Guest");
+    world.clock.advance_ms(4 * 3_600_000);
+    assert_eq!(restarted.app.web_sign_in_view(here()).await.signed_in, "");
+}
+
+#[tokio::test]
+async fn somebody_who_is_moved_to_staff_gets_the_staff_rules_at_once() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
+    world.app.set_affiliation(&head, to("amara", Role::Staff, None)).await.unwrap();
+    assert_eq!(group_at(&world).as_deref(), Some("staff"));
+}
+
+#[tokio::test]
+async fn moving_people_is_for_leaders_and_never_oneself() {
+    let world = World::new("trust.toml").await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let technician = world.add("technician", Role::Technician, Scope::Trust).await;
+    world.add("teacher", Role::ClassTeacher, school("whitestone")).await;
+    world.add_pupil("amara", "4", school("ashbrook")).await;
+    let year = YearGroup::parse("5");
+    for (actor, change) in
+        [(&technician, to("amara", Role::Staff, None)), (&head, to("teacher", Role::Staff, None))]
+    {
+        let attempt = world.app.set_affiliation(actor, change).await;
+        world.assert_denied(model::Action::MovePerson, attempt).await;
+    }
+    let unknown = world.app.set_affiliation(&head, to("nobody", Role::Staff, None)).await;
+    assert!(
+        matches!(unknown, Err(AppError::Denied)),
+        "outside a school, unknown and forbidden look the same"
+    );
+    for change in [
+        to("head", Role::Governor, None),
+        to("amara", Role::Learner, None),
+        to("amara", Role::Staff, year),
+        Move { reason: " ".to_owned(), ..to("amara", Role::Learner, year) },
+    ] {
+        assert!(matches!(world.app.set_affiliation(&head, change).await, Err(AppError::Refused { .. })));
+    }
+    world.app.set_affiliation(&head, to("amara", Role::Learner, year)).await.unwrap();
+    let roster = world.roster.get();
+    assert_eq!(roster.person_by_login("amara").unwrap().affiliations[0].year, year);
+}
+
+fn to(login: &str, role: Role, year: Option<YearGroup>) -> Move {
+    Move { login: login.to_owned(), role, year, reason: "a new post".to_owned() }
+}
+
+/// The group whose rules count at the test's address; `None` where all count.
+fn group_at(world: &World) -> Option<String> {
+    let (snapshot, now) = (world.snapshot.get(), world.clock.now());
+    let who = snapshot.who(here(), now, &world.roster.get(), &world.identities);
+    assert!(who.people.iter().all(|known| known.by == KnownBy::SignIn));
+    let what = Target::host(model::Host::parse("gambling.schoolgate.test").unwrap());
+    let verdict = snapshot.decide(&model::Ask { who, what, how: Channel::Explain, at: NOW });
+    assert_eq!(verdict.outcome, Outcome::Block);
+    verdict.reason.group.map(|group| group.id.to_string())
+}
