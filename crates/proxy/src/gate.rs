@@ -127,15 +127,17 @@ impl ResolvesServerCert for OneLeaf {
     }
 }
 
-/// Runs hyper's tasks where they are waited for at the end.
+/// Runs hyper's tasks so that they end with the proxy.
 #[derive(Clone)]
-pub(crate) struct Tracked(pub(crate) TaskTracker);
+pub(crate) struct Tracked(pub(crate) Arc<Gate>);
 
 impl<F> hyper::rt::Executor<F> for Tracked
 where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        self.0.spawn(task);
+        self.0.spawn(async move {
+            task.await;
+        });
     }
 }

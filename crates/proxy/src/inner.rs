@@ -19,6 +19,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -78,7 +79,7 @@ where
     let gate = Arc::clone(&inner.gate);
     let limits = &gate.dialer.limits;
     let service = service_fn(move |request| answer(Arc::clone(&inner), request));
-    let served = http2::Builder::new(Tracked(gate.tracker.clone()))
+    let served = http2::Builder::new(Tracked(Arc::clone(&gate)))
         .timer(TokioTimer::new())
         .adaptive_window(true)
         .max_concurrent_streams(limits.streams)
@@ -160,9 +161,8 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     let outgoing = Outgoing::new(request, authority, Arc::clone(&visit.up));
     let websocket = outgoing.is_websocket();
     let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
-    let limit = inner.gate.dialer.limits.answer_timeout;
-    let forwarded = tokio::time::timeout(limit, forward(&inner.link, outgoing, rewritten)).await;
-    let (mut response, lease) = match forwarded.unwrap_or(Err(OriginFault::TooSlow.into())) {
+    let forwarded = forward(&inner.link, outgoing, rewritten);
+    let (mut response, lease) = match while_moving(&inner.gate, &visit.up, forwarded).await {
         Ok(answered) => answered,
         Err(error) => {
             let (notice, outcome) = fault_notice(&inner.gate, error, &verdict, &inner.link.origin);
@@ -185,6 +185,27 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
         return response.map(|_| AnswerBody::empty());
     }
     response.map(|body| AnswerBody::origin(body, visit, lease))
+}
+
+/// Waits for an answer as long as the answer's time-out since the upload last moved: a long upload is no silence.
+async fn while_moving<T>(
+    gate: &Gate,
+    up: &AtomicU64,
+    forwarded: impl Future<Output = Result<T, DialError>>,
+) -> Result<T, DialError> {
+    let mut forwarded = pin!(forwarded);
+    let mut sent = up.load(Ordering::Relaxed);
+    loop {
+        if let Ok(answered) =
+            tokio::time::timeout(gate.dialer.limits.answer_timeout, forwarded.as_mut()).await
+        {
+            return answered;
+        }
+        let sent_before = std::mem::replace(&mut sent, up.load(Ordering::Relaxed));
+        if sent == sent_before {
+            return Err(OriginFault::TooSlow.into());
+        }
+    }
 }
 
 /// The page and the outcome for an origin that was allowed and not reached.

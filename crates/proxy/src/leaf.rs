@@ -44,10 +44,10 @@ impl Validity {
 
 /// Signs leaf certificates with the school's authority.
 pub struct LeafSigner {
-    authority: CertificateAuthority,
+    pub(crate) authority: CertificateAuthority,
     key: KeyPair,
     tls_key: Arc<dyn SigningKey>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     leaves: Cache<(Host, Option<Validity>), Leaf>,
 }
 
@@ -200,15 +200,5 @@ mod tests {
             x509_parser::parse_x509_certificate(&chain.cert[0]).unwrap().1.raw_serial().to_vec()
         };
         assert_ne!(number(&first), number(&second));
-    }
-
-    #[test]
-    fn no_leaf_is_good_for_the_device_itself() {
-        let clock = clock();
-        let signer = signer(&clock);
-        for host in ["localhost", "127.0.0.1"] {
-            let chain = signer.leaf(&Host::parse(host).unwrap(), None).unwrap();
-            assert!(verify(&signer, &chain, host, clock.now()).is_err());
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! The way to one origin for one client connection: opened when needed, kept while it works, verified each time anew.
 
-use crate::dial::Dialer;
 use crate::error::DialError;
-use crate::gate::Gate;
+use crate::gate::{Gate, Tracked};
 use crate::leaf::Validity;
 use crate::visit::AskBody;
 use blockpage::OriginFault;
@@ -13,7 +12,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::task::TaskTracker;
 
 /// HTTP/1.1 connections to an origin at once for one client connection; more only come from a client that speaks
 /// HTTP/2 to an origin that does not.
@@ -72,8 +70,7 @@ pub(crate) struct Origin {
 /// The way to one origin.
 pub(crate) struct Link {
     pub(crate) origin: Origin,
-    dialer: Arc<Dialer>,
-    tracker: TaskTracker,
+    gate: Arc<Gate>,
     /// What is offered when the link is opened anew.
     protocols: Vec<Vec<u8>>,
     /// One opens at a time, so that the streams of an HTTP/2 connection share what the first of them opens.
@@ -114,11 +111,10 @@ pub(crate) enum Reuse {
 
 impl Link {
     /// A link that is not open yet. `protocols` are offered in TLS when it opens.
-    pub(crate) fn new(gate: &Gate, origin: Origin, protocols: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(gate: &Arc<Gate>, origin: Origin, protocols: Vec<Vec<u8>>) -> Self {
         Self {
             origin,
-            dialer: Arc::clone(&gate.dialer),
-            tracker: gate.tracker.clone(),
+            gate: Arc::clone(gate),
             protocols,
             opening: tokio::sync::Mutex::default(),
             open: Mutex::default(),
@@ -154,10 +150,16 @@ impl Link {
         reuse: Reuse,
     ) -> Result<Carrier, DialError> {
         let _turn = self.opening.lock().await;
-        if let Some(carrier) = self.open_carrier(rewritten, reuse).await? {
-            return Ok(carrier);
+        if let Some(sender) = self.open_http2(rewritten, reuse)? {
+            return Ok(Carrier::Http2(sender));
         }
-        let slot = self.slot().await?;
+        let slot =
+            Arc::clone(&self.http1_slots).acquire_owned().await.map_err(|_| OriginFault::Unreachable)?;
+        while let Some(mut sender) = self.pop_http1() {
+            if sender.ready().await.is_ok() {
+                return Ok(Carrier::Http1(sender, slot));
+            }
+        }
         match self.dial(rewritten).await?.0 {
             Sender::Http1(sender) => Ok(Carrier::Http1(sender, slot)),
             Sender::Http2(sender) => {
@@ -167,30 +169,25 @@ impl Link {
         }
     }
 
-    async fn open_carrier(
+    /// The open HTTP/2 connection, once what may not be used any more is put away. Errors: the fault of an opening that
+    /// nobody has been told yet.
+    fn open_http2(
         &self,
         rewritten: Option<&Arc<str>>,
         reuse: Reuse,
-    ) -> Result<Option<Carrier>, DialError> {
-        {
-            let mut open = self.lock();
-            if let Some(fault) = open.fault.take() {
-                return Err(fault);
-            }
-            if reuse == Reuse::No || open.rewritten.as_ref() != rewritten {
-                *open = Open { rewritten: rewritten.cloned(), ..Open::default() };
-            }
-            if let Some(sender) = open.http2.take_if(|sender| sender.is_ready()) {
-                open.http2 = Some(sender.clone());
-                return Ok(Some(Carrier::Http2(sender)));
-            }
+    ) -> Result<Option<http2::SendRequest<AskBody>>, DialError> {
+        let mut open = self.lock();
+        if let Some(fault) = open.fault.take() {
+            return Err(fault);
         }
-        loop {
-            let Some(mut sender) = self.lock().idle_http1.pop() else { return Ok(None) };
-            if sender.ready().await.is_ok() {
-                return Ok(Some(Carrier::Http1(sender, self.slot().await?)));
-            }
+        if reuse == Reuse::No || open.rewritten.as_ref() != rewritten {
+            *open = Open { rewritten: rewritten.cloned(), ..Open::default() };
         }
+        Ok(open.http2.clone().filter(http2::SendRequest::is_ready))
+    }
+
+    fn pop_http1(&self) -> Option<http1::SendRequest<AskBody>> {
+        self.lock().idle_http1.pop()
     }
 
     /// Takes an HTTP/1.1 connection back once its exchange is over.
@@ -201,11 +198,6 @@ impl Link {
         }
     }
 
-    async fn slot(&self) -> Result<OwnedSemaphorePermit, DialError> {
-        let slot = Arc::clone(&self.http1_slots).acquire_owned().await;
-        slot.map_err(|_| OriginFault::Unreachable.into())
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -214,12 +206,12 @@ impl Link {
     async fn dial(&self, rewritten: Option<&Arc<str>>) -> Result<(Sender, Opened), DialError> {
         let Origin { scheme, host, port } = &self.origin;
         let target = rewritten.and_then(|name| Host::parse(name).ok());
-        let stream = self.dialer.tcp(target.as_ref().unwrap_or(host), *port).await?;
+        let stream = self.gate.dialer.tcp(target.as_ref().unwrap_or(host), *port).await?;
         if *scheme == Scheme::Http {
             let sender = self.http1(stream).await?;
             return Ok((sender, Opened { protocol: Protocol::Http1, validity: None }));
         }
-        let stream = self.dialer.tls(host, stream, self.protocols.clone()).await?;
+        let stream = self.gate.dialer.tls(host, stream, self.protocols.clone()).await?;
         let (_, session) = stream.get_ref();
         let protocol = Protocol::agreed(session.alpn_protocol());
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
@@ -235,13 +227,13 @@ impl Link {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = &self.dialer.limits;
+        let limits = &self.gate.dialer.limits;
         let handshake = http1::Builder::new()
             .max_headers(limits.header_fields)
             .max_header_size(limits.head_bytes)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
-        self.tracker.spawn(async move { ended(connection.with_upgrades().await) });
+        self.gate.spawn(async move { ended(connection.with_upgrades().await) });
         Ok(Sender::Http1(sender))
     }
 
@@ -249,8 +241,8 @@ impl Link {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let limits = &self.dialer.limits;
-        let handshake = http2::Builder::new(crate::gate::Tracked(self.tracker.clone()))
+        let limits = &self.gate.dialer.limits;
+        let handshake = http2::Builder::new(Tracked(Arc::clone(&self.gate)))
             .timer(TokioTimer::new())
             .adaptive_window(true)
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
@@ -258,7 +250,7 @@ impl Link {
             .keep_alive_timeout(limits.handshake_timeout)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
-        self.tracker.spawn(async move { ended(connection.await) });
+        self.gate.spawn(async move { ended(connection.await) });
         Ok(Sender::Http2(sender))
     }
 }

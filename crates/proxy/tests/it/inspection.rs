@@ -1,12 +1,14 @@
 //! Tunnels that are opened.
 
 use crate::certificates::Flaw;
-use crate::client::Answer;
+use crate::client::{Answer, Talk};
 use crate::origin::{Origin, full};
 use crate::world::{Setting, World};
 use http::{Method, StatusCode, Version};
 use model::{EventOutcome, Stage};
 use policy::rules::InspectionSetting;
+use proxy::Limits;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const BOTH: &[&str] = &["h2", "http/1.1"];
@@ -179,6 +181,36 @@ async fn a_host_that_was_blocked_when_its_tunnel_opened_can_be_reached_once_it_i
         }
         assert_eq!(origin.connections(), 1);
     }
+}
+
+#[tokio::test]
+async fn many_streams_of_a_client_share_few_connections_to_an_origin_that_speaks_no_http2() {
+    let world = World::usual().await;
+    let origin = world.origin("denied.test", &["http/1.1"]).await;
+    let mut talk = world.client().talk("denied.test", origin.port(), BOTH).await;
+    assert_eq!(talk.get("/").await.status, StatusCode::FORBIDDEN);
+    world.swap_policy(&Setting { deny: Vec::new(), ..Setting::default() });
+    let request = |talk: &Talk| talk.request(Method::POST, "/echo").body(full("four")).unwrap();
+    let Talk::Http2(sender, _) = &talk else { panic!("expected HTTP/2") };
+    let answers = (0..40).map(|_| {
+        let (mut sender, request) = (sender.clone(), request(&talk));
+        async move { Answer::read(sender.send_request(request).await.unwrap()).await }
+    });
+    for answer in futures_util::future::join_all(answers).await {
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, "four"));
+    }
+    assert!(origin.connections() <= 6, "{}", origin.connections());
+}
+
+#[tokio::test]
+async fn an_origin_that_says_nothing_for_too_long_is_given_up() {
+    let limits = Limits { answer_timeout: Duration::from_millis(100), ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let origin = world.origin("good.test", BOTH).await;
+    let mut talk = world.client().talk("good.test", origin.port(), BOTH).await;
+    let answer = talk.get("/silence").await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(answer.text().contains("took too long"));
 }
 
 #[tokio::test]

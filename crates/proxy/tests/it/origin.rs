@@ -115,6 +115,7 @@ impl Origin {
         });
         Ok(match request.uri().path() {
             "/echo" => Response::new(request.into_body().boxed()),
+            "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
             "/websocket" => websocket(&mut request),
             "/range" => {
