@@ -14,7 +14,7 @@ use model::{
 use std::sync::Arc;
 
 /// The categories that are ways round the filter; an allow entry does not open them.
-const WAYS_ROUND: [&str; 2] = ["vpn-proxy", "encrypted-dns"];
+pub(crate) const WAYS_ROUND: [&str; 2] = ["vpn-proxy", "encrypted-dns"];
 
 /// The policy and the lists in force. [`Snapshot::decide`] is pure: the same question gets the same verdict.
 #[derive(Debug)]

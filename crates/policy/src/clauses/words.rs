@@ -50,11 +50,12 @@ fn leaves(value: &Value) -> &[Value] {
     }
 }
 
-/// Texts as a list in a sentence: "a, b and c".
+/// Texts as a list in a sentence: "a, b and c"; by semicolons where the texts have commas or "and" of their own.
 pub(crate) fn joined(texts: &[String]) -> String {
     match texts {
         [] => "none".to_owned(),
         [only] => only.clone(),
+        texts if texts.iter().any(|text| text.contains(", ") || text.contains(" and ")) => texts.join("; "),
         [all @ .., last] => format!("{} and {last}", all.join(", ")),
     }
 }

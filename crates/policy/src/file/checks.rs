@@ -3,10 +3,13 @@
 //! Left out: structure, names and texts (`walk`), and what a settings revision may do (`settings_checks`).
 
 use super::choices::{DefaultChoice, FormatChoice, InspectionChoice, PostPlace, YouTubeChoice};
-use super::edition::{EditionFile, EntryFile, GroupFile, ListFile, SchoolFile, TightenFile, WindowFile};
+use super::edition::{
+    EditionFile, EntryFile, GroupFile, ListFile, RulesPart, SchoolFile, TightenFile, WindowFile,
+};
 use super::networks;
 use super::problem::{Findings, Miss, Problem, Severity, quoted};
 use super::values::{At, CategoryName, DateText};
+use crate::snapshot::WAYS_ROUND;
 use jiff::civil::Date;
 use model::{Host, Role};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -27,24 +30,52 @@ const POSTS: [Role; 11] = [
     Role::ClassTeacher,
 ];
 
-/// Reports every mistake of an edition whose structure is sound.
-pub(crate) fn check(edition: &EditionFile, findings: &mut Findings<'_>) {
-    check_groups(edition, findings);
-    check_membership(edition, findings);
-    check_networks(edition, findings);
-    for school in &edition.school {
-        check_tightening(school, edition, findings);
+/// Reports the mistakes between the parts of an edition, as far as they could be read.
+pub(crate) fn check(rules: &RulesPart, findings: &mut Findings<'_>) {
+    check_groups(rules, findings);
+    check_membership(rules, findings);
+    check_networks(rules, findings);
+    for school in &rules.school {
+        check_tightening(school, rules, findings);
     }
-    for list in &edition.list {
+    for list in &rules.list {
         check_list(list, findings);
     }
-    for bypass in &edition.bypass {
+    for bypass in &rules.bypass {
         check_suffix(&bypass.host, findings);
     }
-    check_posts(edition, findings);
+    for post in rules.post.iter().filter(|post| post.at == PostPlace::Trust && !rules.may_have_trust()) {
+        let expected = "a post at \"school\", since there is no trust";
+        findings.error(&post.role.span(), Miss::new(expected, "\"trust\""));
+    }
     let mut reviews = HashSet::new();
-    for review in edition.review.iter().filter(|review| !reviews.insert(&review.id.0)) {
+    for review in rules.review.iter().filter(|review| !reviews.insert(&review.id.0)) {
         findings.error(&review.id.span(), Miss::new("an id that no other review has", quoted(&review.id.0)));
+    }
+}
+
+/// Reports what an edition lacks; only one whose structure is sound can be asked.
+pub(crate) fn check_complete(edition: &EditionFile, findings: &mut Findings<'_>) {
+    let first_group: Range<usize> = edition.group.first().map_or(0..0, |group| group.id.span());
+    let there: HashSet<String> =
+        edition.group.iter().flat_map(members_of).map(|(member, _)| member).collect();
+    let phases = edition.edition.phases.iter();
+    let years = phases.flat_map(|phase| phase.years()).map(|year| format!("year group {year}"));
+    let needed = ["the role staff", "the role guest"].map(str::to_owned).into_iter().chain(years);
+    for member in needed.filter(|member| !there.contains(member)) {
+        findings.error(&first_group, Miss::new(format!("a group whose members include {member}"), "none"));
+    }
+    let others = |role: &Role| !matches!(role, Role::Learner | Role::Staff | Role::Guest);
+    let wanted = Role::ALL.into_iter().filter(others).map(|role| format!("the role {}", role.slug()));
+    let kinds = ["server", "printer"].map(|kind| format!("equipment of the kind {kind}"));
+    for member in wanted.chain(kinds).filter(|member| !there.contains(member)) {
+        let found = "none, so that every group's denials count there";
+        findings.warning(&first_group, Miss::new(format!("a group whose members include {member}"), found));
+    }
+    let held = |role: &Role| edition.post.iter().any(|post| post.role.0 == *role && post.required);
+    for role in POSTS.into_iter().filter(|role| !held(role)) {
+        let expected = format!("a required post for the role {}, which clause GOV-1 names", role.slug());
+        findings.warning(&edition.edition.review_on.span(), Miss::new(expected, "none in this edition"));
     }
 }
 
@@ -169,14 +200,15 @@ fn check_suffix(host: &At<super::values::HostText>, findings: &mut Findings<'_>)
     }
 }
 
-fn check_groups(edition: &EditionFile, findings: &mut Findings<'_>) {
-    for group in &edition.group {
+fn check_groups(rules: &RulesPart, findings: &mut Findings<'_>) {
+    for group in &rules.group {
         check_categories(group, findings);
         check_entries(&group.allow, findings);
         check_entries(&group.deny, findings);
         check_paths(group, findings);
         for window in &group.window {
             check_window(window, WindowPlace::Group, findings);
+            check_opening(window, group, findings);
         }
         let members = &group.members;
         let has_people = !members.roles.is_empty() || !members.years.is_empty();
@@ -189,7 +221,7 @@ fn check_groups(edition: &EditionFile, findings: &mut Findings<'_>) {
             );
         }
         let named =
-            edition.network.iter().filter_map(|network| network.group.as_ref()).any(|of| of.0 == group.id.0);
+            rules.network.iter().filter_map(|network| network.group.as_ref()).any(|of| of.0 == group.id.0);
         if !has_people && members.equipment.is_empty() && !named {
             let expected = "members, or a network that names this group";
             findings
@@ -212,6 +244,23 @@ fn check_categories(group: &GroupFile, findings: &mut Findings<'_>) {
     }
 }
 
+/// A window opens what is shut, and no way round the filter.
+fn check_opening(window: &WindowFile, group: &GroupFile, findings: &mut Findings<'_>) {
+    for category in window.open.iter().flatten() {
+        let slug = category.0.slug();
+        let is_shut =
+            group.default == DefaultChoice::Block || group.block.iter().any(|shut| shut.0 == category.0);
+        if WAYS_ROUND.contains(&slug) {
+            let expected =
+                "a category that a window can open; ways round the filter stay shut where they are blocked";
+            findings.warning(&category.span(), Miss::new(expected, quoted(slug)));
+        } else if !is_shut {
+            let expected = "a category that is shut to this group; here the window changes nothing";
+            findings.warning(&category.span(), Miss::new(expected, quoted(slug)));
+        }
+    }
+}
+
 /// A path is seen only inside a connection that is opened.
 fn check_paths(group: &GroupFile, findings: &mut Findings<'_>) {
     if group.inspection == InspectionChoice::On {
@@ -224,18 +273,11 @@ fn check_paths(group: &GroupFile, findings: &mut Findings<'_>) {
     }
 }
 
-/// Each role, year and kind of equipment belongs to one group, and the groups that every school needs are there.
-fn check_membership(edition: &EditionFile, findings: &mut Findings<'_>) {
+/// Each role, year and kind of equipment belongs to one group.
+fn check_membership(rules: &RulesPart, findings: &mut Findings<'_>) {
     let mut first: HashMap<String, &str> = HashMap::new();
-    for group in &edition.group {
-        let members = &group.members;
-        let roles = members.roles.iter().map(|role| (format!("the role {}", role.0.slug()), role.span()));
-        let years = members.years.iter().map(|year| (format!("year group {}", year.0), year.span()));
-        let kinds = members
-            .equipment
-            .iter()
-            .map(|kind| (format!("equipment of the kind {}", kind.0.slug()), kind.span()));
-        for (member, span) in roles.chain(years).chain(kinds) {
+    for group in &rules.group {
+        for (member, span) in members_of(group) {
             if let Some(earlier) = first.get(member.as_str()) {
                 let expected = format!("{member} in one group; the earlier, {}, counts", quoted(earlier));
                 findings.warning(&span, Miss::new(expected, format!("it in {} too", quoted(&group.id.0))));
@@ -244,26 +286,21 @@ fn check_membership(edition: &EditionFile, findings: &mut Findings<'_>) {
             }
         }
     }
-    let whole: Range<usize> = edition.group.first().map_or(0..0, |group| group.id.span());
-    let phases = edition.edition.phases.iter();
-    let years = phases.flat_map(|phase| phase.years()).map(|year| format!("year group {year}"));
-    let needed = ["the role staff", "the role guest"].map(str::to_owned).into_iter().chain(years);
-    for member in needed.filter(|member| !first.contains_key(member)) {
-        findings.error(&whole, Miss::new(format!("a group whose members include {member}"), "none"));
-    }
-    let wanted =
-        Role::ALL.into_iter().filter(|role| !matches!(role, Role::Learner | Role::Staff | Role::Guest));
-    let wanted = wanted.map(|role| format!("the role {}", role.slug()));
-    let kinds = ["server", "printer"].map(|kind| format!("equipment of the kind {kind}"));
-    for member in wanted.chain(kinds).filter(|member| !first.contains_key(member)) {
-        let found = "none, so that every group's denials count there";
-        findings.warning(&whole, Miss::new(format!("a group whose members include {member}"), found));
-    }
 }
 
-fn check_networks(edition: &EditionFile, findings: &mut Findings<'_>) {
+/// The members of a group in words, and where each stands.
+fn members_of(group: &GroupFile) -> impl Iterator<Item = (String, Range<usize>)> {
+    let members = &group.members;
+    let roles = members.roles.iter().map(|role| (format!("the role {}", role.0.slug()), role.span()));
+    let years = members.years.iter().map(|year| (format!("year group {}", year.0), year.span()));
+    let kinds = members.equipment.iter();
+    let kinds = kinds.map(|kind| (format!("equipment of the kind {}", kind.0.slug()), kind.span()));
+    roles.chain(years).chain(kinds)
+}
+
+fn check_networks(rules: &RulesPart, findings: &mut Findings<'_>) {
     let ranges =
-        edition.network.iter().flat_map(|network| network.ranges.iter().map(move |range| (network, range)));
+        rules.network.iter().flat_map(|network| network.ranges.iter().map(move |range| (network, range)));
     let ranges: Vec<_> = ranges.collect();
     let mut seen: BTreeMap<ipnet::IpNet, &str> = BTreeMap::new();
     for (network, range) in &ranges {
@@ -280,8 +317,8 @@ fn check_networks(edition: &EditionFile, findings: &mut Findings<'_>) {
             findings.warning(&range.span(), Miss::new(expected, range.0.to_string()));
         }
     }
-    if let Err(stuck) = networks::inner_first(&edition.network)
-        && let Some(range) = edition.network.get(stuck).and_then(|network| network.ranges.first())
+    if let Err(stuck) = networks::inner_first(&rules.network)
+        && let Some(range) = rules.network.get(stuck).and_then(|network| network.ranges.first())
     {
         let expected = "networks of which one lies inside the other, or neither";
         let found = "two that each lie inside the other by different ranges";
@@ -289,10 +326,10 @@ fn check_networks(edition: &EditionFile, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_tightening(school: &SchoolFile, edition: &EditionFile, findings: &mut Findings<'_>) {
+fn check_tightening(school: &SchoolFile, rules: &RulesPart, findings: &mut Findings<'_>) {
     let mut seen = HashSet::new();
     for tighten in &school.tighten {
-        if edition.edition.trust.is_none() {
+        if !rules.may_have_trust() {
             let expected = "the rule in the group itself, since a lone school has no baseline to tighten";
             findings.error(&tighten.group.span(), Miss::new(expected, "a tightening"));
         }
@@ -304,7 +341,7 @@ fn check_tightening(school: &SchoolFile, edition: &EditionFile, findings: &mut F
             check_window(window, WindowPlace::Tightening, findings);
         }
         check_entries(&tighten.deny, findings);
-        if let Some(group) = edition.group.iter().find(|group| group.id.0 == tighten.group.0) {
+        if let Some(group) = rules.group.iter().find(|group| group.id.0 == tighten.group.0) {
             check_loosening(tighten, group, findings);
         }
     }
@@ -323,23 +360,5 @@ fn check_loosening(tighten: &TightenFile, group: &GroupFile, findings: &mut Find
             YouTubeChoice::ALL.iter().filter(|choice| **choice >= group.youtube).map(|choice| choice.slug());
         let expected = format!("one of {}, {why}", stricter.collect::<Vec<_>>().join(", "));
         findings.error(&youtube.span(), Miss::new(expected, quoted(youtube.slug())));
-    }
-}
-
-fn check_posts(edition: &EditionFile, findings: &mut Findings<'_>) {
-    for post in &edition.post {
-        if post.at == PostPlace::Trust && edition.edition.trust.is_none() {
-            findings.error(
-                &post.role.span(),
-                Miss::new("a post at \"school\", since there is no trust", "\"trust\""),
-            );
-        }
-    }
-    let missing = POSTS
-        .into_iter()
-        .filter(|role| !edition.post.iter().any(|post| post.role.0 == *role && post.required));
-    for role in missing {
-        let expected = format!("a required post for the role {}, which clause GOV-1 names", role.slug());
-        findings.warning(&edition.edition.review_on.span(), Miss::new(expected, "none in this edition"));
     }
 }

@@ -92,6 +92,35 @@ pub(crate) struct EditionFile {
     pub(crate) document: Vec<RelatedDocument>,
 }
 
+/// The parts of an edition that are checked against each other, as far as they are sound.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RulesPart {
+    pub(crate) edition: Option<Edition>,
+    #[serde(default)]
+    pub(crate) school: Vec<SchoolFile>,
+    #[serde(default)]
+    pub(crate) network: Vec<NetworkFile>,
+    #[serde(default)]
+    pub(crate) group: Vec<GroupFile>,
+    #[serde(default)]
+    pub(crate) list: Vec<ListFile>,
+    #[serde(default)]
+    pub(crate) bypass: Vec<BypassFile>,
+    #[serde(default)]
+    pub(crate) bounds: Bounds,
+    #[serde(default)]
+    pub(crate) post: Vec<Post>,
+    #[serde(default)]
+    pub(crate) review: Vec<Review>,
+}
+
+impl RulesPart {
+    /// Whether there is a trust; taken to be so while the front page cannot be read.
+    pub(crate) fn may_have_trust(&self) -> bool {
+        self.edition.as_ref().is_none_or(|edition| edition.trust.is_some())
+    }
+}
+
 /// What leaders approve, within an edition's bounds.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

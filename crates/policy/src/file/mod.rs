@@ -34,7 +34,7 @@ pub use problem::{Problem, Severity};
 pub use values::{At, CategoryName, DateText, HashText, Name, RoleName, TimeZoneText, show_date};
 
 use crate::rules::Policy;
-use edition::{EditionFile, PolicyDocument, SettingsFile};
+use edition::{EditionFile, PolicyDocument, RulesPart, SettingsFile};
 use jiff::civil::Date;
 use model::PolicyHash;
 use problem::{Findings, Miss};
@@ -42,6 +42,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
+use toml::Spanned;
 use toml::de::DeTable;
 use walk::{Ids, Walk};
 
@@ -92,29 +93,35 @@ impl Document {
 /// The error is every mistake of both, in the order of the files, at least one of them an error.
 pub fn read(edition: &SourceText<'_>, settings: Option<&SourceText<'_>>) -> Result<Document, Vec<Problem>> {
     let edition_hash = hash_of(&[edition.text.as_bytes()]);
-    let mut edition_read: Read<'_, EditionFile> = load(edition, Ids::default());
-    if let Some(file) = &edition_read.file {
-        checks::check(file, &mut edition_read.findings);
+    let (tree, ids, mut findings) = load(edition, EDITION, Ids::default());
+    let rules: Option<RulesPart> = tree.as_ref().and_then(Tree::part);
+    if let Some(rules) = &rules {
+        checks::check(rules, &mut findings);
     }
-    let ids = edition_read.ids;
-    let mut settings_read: Option<Read<'_, SettingsFile>> = settings.map(|source| load(source, ids));
-    if let Some(read) = &mut settings_read
-        && let (Some(file), Some(edition)) = (&read.file, &edition_read.file)
-    {
-        settings_checks::check(file, edition, edition_hash.as_str(), &mut read.findings);
+    let whole: Option<EditionFile> = tree.and_then(|tree| tree.whole(&mut findings));
+    if let Some(edition) = &whole {
+        checks::check_complete(edition, &mut findings);
     }
-    let settings_file = settings_read.as_ref().and_then(|read| read.file.as_ref());
-    let failed = edition_read.findings.has_errors()
-        || settings_read.as_ref().is_some_and(|read| read.findings.has_errors() || read.file.is_none());
-    let whole = edition_read.file.filter(|_| !failed);
-    let dated = whole.as_ref().map(|file| checks::dated(file, &edition_read.findings)).unwrap_or_default();
+    let mut settings_findings = None;
+    let mut settings_file: Option<SettingsFile> = None;
+    if let Some(source) = settings {
+        let (tree, _, mut found) = load(source, SETTINGS, ids);
+        settings_file = tree.and_then(|tree| tree.whole(&mut found));
+        if let (Some(file), Some(rules)) = (&settings_file, &rules) {
+            settings_checks::check(file, rules, edition_hash.as_str(), &mut found);
+        }
+        settings_findings = Some(found);
+    }
+    let failed = findings.has_errors() || settings_findings.as_ref().is_some_and(Findings::has_errors);
+    let whole = whole.filter(|_| !failed);
+    let dated = whole.as_ref().map(|file| checks::dated(file, &findings)).unwrap_or_default();
     let hash = match settings {
         Some(settings) => hash_of(&[edition.text.as_bytes(), HASH_SEPARATOR, settings.text.as_bytes()]),
         None => edition_hash.clone(),
     };
-    let built = whole.and_then(|file| build::build(&file, settings_file, hash, edition_hash));
-    let mut problems = edition_read.findings.into_problems();
-    problems.extend(settings_read.into_iter().flat_map(|read| read.findings.into_problems()));
+    let built = whole.and_then(|file| build::build(&file, settings_file.as_ref(), hash, edition_hash));
+    let mut problems = findings.into_problems();
+    problems.extend(settings_findings.into_iter().flat_map(Findings::into_problems));
     match built {
         Some((policy, facts, words)) => Ok(Document { policy, facts, warnings: problems, words, dated }),
         None => Err(problems),
@@ -154,95 +161,102 @@ fn hash_of(parts: &[&[u8]]) -> PolicyHash {
     PolicyHash::new(digits)
 }
 
-/// A file as far as it could be read.
-struct Read<'a, T> {
-    file: Option<T>,
-    ids: Ids,
-    findings: Findings<'a>,
-}
-
-/// What is told apart before anything else: which kind of document a file is.
-trait Kind: DeserializeOwned {
+/// A kind of document.
+#[derive(Clone, Copy)]
+struct Kind {
     /// The schema's name of it.
-    const DEFINITION: &'static str;
+    definition: &'static str,
     /// The table that only it has.
-    const TABLE: &'static str;
+    table: &'static str,
     /// What it is called.
-    const NOUN: &'static str;
-
-    fn declare(ids: &mut Ids, tree: &DeTable<'_>, findings: &mut Findings<'_>);
+    noun: &'static str,
+    /// Takes the ids that such a document declares.
+    declare: fn(&mut Ids, &DeTable<'_>, &mut Findings<'_>),
 }
 
-impl Kind for EditionFile {
-    const DEFINITION: &'static str = "EditionFile";
-    const TABLE: &'static str = "edition";
-    const NOUN: &'static str = "an edition, with a table [edition]";
+const EDITION: Kind = Kind {
+    definition: "EditionFile",
+    table: "edition",
+    noun: "an edition, with a table [edition]",
+    declare: Ids::declare,
+};
 
-    fn declare(ids: &mut Ids, tree: &DeTable<'_>, findings: &mut Findings<'_>) {
-        ids.declare(tree, findings);
+const SETTINGS: Kind = Kind {
+    definition: "SettingsFile",
+    table: "settings",
+    noun: "a settings revision, with a table [settings]",
+    declare: Ids::declare_settings,
+};
+
+/// A parsed document without what was mistaken in it.
+enum Tree<'a> {
+    /// Nothing that it cannot do without is missing.
+    Sound(Spanned<DeTable<'a>>),
+    /// Something is.
+    Mistaken(Spanned<DeTable<'a>>),
+}
+
+impl Tree<'_> {
+    /// What of it can be read without the rest.
+    fn part<T: DeserializeOwned>(&self) -> Option<T> {
+        let (Self::Sound(tree) | Self::Mistaken(tree)) = self;
+        T::deserialize(toml::de::Deserializer::from(tree.clone())).ok()
+    }
+
+    /// The whole of it, where it is sound.
+    fn whole<T: DeserializeOwned>(self, findings: &mut Findings<'_>) -> Option<T> {
+        let Self::Sound(tree) = self else { return None };
+        let read = T::deserialize(toml::de::Deserializer::from(tree));
+        read.map_err(|error| {
+            let found = error.message().trim().replace('\n', ", ");
+            findings.error(&error.span().unwrap_or(0..0), Miss::new("a document that can be read", found));
+        })
+        .ok()
     }
 }
 
-impl Kind for SettingsFile {
-    const DEFINITION: &'static str = "SettingsFile";
-    const TABLE: &'static str = "settings";
-    const NOUN: &'static str = "a settings revision, with a table [settings]";
-
-    fn declare(ids: &mut Ids, tree: &DeTable<'_>, findings: &mut Findings<'_>) {
-        ids.declare_settings(tree, findings);
-    }
-}
-
-fn load<'a, T: Kind>(source: &SourceText<'a>, mut ids: Ids) -> Read<'a, T> {
+/// Parses a document and walks it; without a tree, nothing of it can be read.
+fn load<'a>(source: &SourceText<'a>, kind: Kind, mut ids: Ids) -> (Option<Tree<'a>>, Ids, Findings<'a>) {
     let mut findings = Findings::new(source.name, source.text);
+    let Some(mut tree) = parse(source, kind, &mut findings) else { return (None, ids, findings) };
+    (kind.declare)(&mut ids, tree.get_ref(), &mut findings);
+    let empty = serde_json::Map::new();
+    let definitions = schema_value().get("$defs").and_then(Value::as_object).unwrap_or(&empty);
+    let schema = definitions.get(kind.definition).cloned().unwrap_or_default();
+    let mut walk = Walk { definitions, ids: &ids, findings: &mut findings };
+    let tree = match walk.table(&schema, tree.get_mut(), &(0..0)) {
+        true => Tree::Sound(tree),
+        false => Tree::Mistaken(tree),
+    };
+    (Some(tree), ids, findings)
+}
+
+fn parse<'a>(
+    source: &SourceText<'a>,
+    kind: Kind,
+    findings: &mut Findings<'_>,
+) -> Option<Spanned<DeTable<'a>>> {
     if source.text.len() > MAX_DOCUMENT_BYTES {
         let most = format!("at most {MAX_DOCUMENT_BYTES} bytes");
         findings.error(&(0..0), Miss::new(most, format!("{} bytes", source.text.len())));
-        return Read { file: None, ids, findings };
+        return None;
     }
     let (tree, errors) = DeTable::parse_recoverable(source.text);
     for error in &errors {
-        findings.error(
-            &error.span().unwrap_or(0..0),
-            Miss::new("TOML", error.message().trim().replace('\n', ", ")),
-        );
+        let found = error.message().trim().replace('\n', ", ");
+        findings.error(&error.span().unwrap_or(0..0), Miss::new("TOML", found));
     }
     if !errors.is_empty() {
-        return Read { file: None, ids, findings };
+        return None;
     }
-    let span = tree.span();
-    let mut table = tree.into_inner();
-    if !table.contains_key(T::TABLE) {
-        let found = ["edition", "settings"].into_iter().find(|kind| table.contains_key(*kind));
+    if !tree.get_ref().contains_key(kind.table) {
+        let found = ["edition", "settings"].into_iter().find(|other| tree.get_ref().contains_key(*other));
         let found =
-            found.map_or_else(|| "neither [edition] nor [settings]".to_owned(), |kind| format!("[{kind}]"));
-        findings.error(&(0..0), Miss::new(T::NOUN, found));
-        return Read { file: None, ids, findings };
+            found.map_or_else(|| "neither [edition] nor [settings]".to_owned(), |other| format!("[{other}]"));
+        findings.error(&(0..0), Miss::new(kind.noun, found));
+        return None;
     }
-    T::declare(&mut ids, &table, &mut findings);
-    let empty = serde_json::Map::new();
-    let definitions = schema_value().get("$defs").and_then(Value::as_object).unwrap_or(&empty);
-    let schema = definitions.get(T::DEFINITION).cloned().unwrap_or_default();
-    let sound = Walk { definitions, ids: &ids, findings: &mut findings }.table(&schema, &mut table, &(0..0));
-    let file = if sound { deserialise(toml::Spanned::new(span, table), &mut findings) } else { None };
-    Read { file, ids, findings }
-}
-
-fn deserialise<T: DeserializeOwned>(
-    tree: toml::Spanned<DeTable<'_>>,
-    findings: &mut Findings<'_>,
-) -> Option<T> {
-    match T::deserialize(toml::de::Deserializer::from(tree)) {
-        Ok(file) => Some(file),
-        Err(error) => {
-            let span = error.span().unwrap_or(0..0);
-            findings.error(
-                &span,
-                Miss::new("a document that can be read", error.message().trim().replace('\n', ", ")),
-            );
-            None
-        }
-    }
+    Some(tree)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Checks of a settings revision: that it belongs to its edition, and keeps within what the edition lets it change.
 
 use super::checks::{WindowPlace, check_entries, check_list, check_window};
-use super::edition::{EditionFile, GroupChange, SettingsFile, WindowFile};
+use super::edition::{GroupChange, RulesPart, SettingsFile, WindowFile};
 use super::problem::{Findings, Miss, quoted};
 use super::values::RoleName;
 use std::ops::Range;
@@ -9,22 +9,22 @@ use std::ops::Range;
 /// Reports every mistake of a settings revision whose structure is sound.
 pub(crate) fn check(
     settings: &SettingsFile,
-    edition: &EditionFile,
+    rules: &RulesPart,
     edition_hash: &str,
     findings: &mut Findings<'_>,
 ) {
-    check_edition(settings, edition, edition_hash, findings);
+    check_edition(settings, rules, edition_hash, findings);
     for change in &settings.group {
-        check_change(change, settings, edition, findings);
+        check_change(change, settings, rules, findings);
     }
-    let bounds = &edition.bounds;
+    let bounds = &rules.bounds;
     for list in &settings.list {
         check_list(list, findings);
         Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }
             .check(settings, findings);
     }
     for tighten in &settings.tighten {
-        if edition.edition.trust.is_none() {
+        if !rules.may_have_trust() {
             let expected = "the rule in a group, since a lone school has no baseline to tighten";
             findings.error(&tighten.group.span(), Miss::new(expected, "a tightening"));
         }
@@ -37,9 +37,10 @@ pub(crate) fn check(
     }
 }
 
-fn check_edition(settings: &SettingsFile, edition: &EditionFile, hash: &str, findings: &mut Findings<'_>) {
+fn check_edition(settings: &SettingsFile, rules: &RulesPart, hash: &str, findings: &mut Findings<'_>) {
     let page = &settings.settings;
-    let (title, version) = (&edition.edition.title, &edition.edition.version);
+    let Some(edition) = &rules.edition else { return };
+    let (title, version) = (&edition.title, &edition.version);
     for (given, right, what) in
         [(&page.edition_title, title, "title"), (&page.edition_version, version, "version")]
     {
@@ -57,10 +58,10 @@ fn check_edition(settings: &SettingsFile, edition: &EditionFile, hash: &str, fin
 fn check_change(
     change: &GroupChange,
     settings: &SettingsFile,
-    edition: &EditionFile,
+    rules: &RulesPart,
     findings: &mut Findings<'_>,
 ) {
-    let bounds = &edition.bounds;
+    let bounds = &rules.bounds;
     check_entries(&change.allow, findings);
     check_entries(&change.deny, findings);
     if let Some(entry) = change.allow.first() {
@@ -74,17 +75,17 @@ fn check_change(
     }
     for window in &change.window {
         check_window(window, WindowPlace::Group, findings);
-        check_new_window(window, settings, edition, findings);
+        check_new_window(window, settings, rules, findings);
     }
 }
 
 fn check_new_window(
     window: &WindowFile,
     settings: &SettingsFile,
-    edition: &EditionFile,
+    rules: &RulesPart,
     findings: &mut Findings<'_>,
 ) {
-    let bounds = &edition.bounds;
+    let bounds = &rules.bounds;
     let Some(open) = &window.open else {
         let what = "further windows that close";
         Approval { what, posts: &bounds.close_windows, at: window.name.span() }.check(settings, findings);

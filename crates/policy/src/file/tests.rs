@@ -234,15 +234,16 @@ fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
     let text = first_school_with("access_log_days", "acess_log_days")
         .replacen("\"gambling\",", "\"gamblign\",", 1)
         .replacen("until = \"13:00\"", "until = \"12:00\"", 1)
-        .replacen("from = \"12:00\"", "from = \"noon\"", 1);
+        .replacen("from = \"12:00\"", "from = \"noon\"", 1)
+        .replacen("[lockout]", "[lockuot]", 1);
     let problems = edition(&text).unwrap_err();
     let errors: Vec<&Problem> =
         problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
-    assert_eq!(errors.len(), 4, "{}", lines(&problems));
+    assert_eq!(errors.len(), 7, "{}", lines(&problems));
     assert!(errors.is_sorted_by_key(|problem| problem.line));
     let line = text.lines().position(|line| line.contains("gamblign")).unwrap() + 1;
-    assert_eq!(errors[0].line, line);
-    assert_eq!(text.lines().nth(line - 1).unwrap().find("\"gamblign\"").unwrap() + 1, errors[0].column);
+    assert_eq!(errors[1].line, line);
+    assert_eq!(text.lines().nth(line - 1).unwrap().find("\"gamblign\"").unwrap() + 1, errors[1].column);
 }
 
 #[test]

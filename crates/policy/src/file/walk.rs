@@ -256,15 +256,14 @@ fn check_bounds(schema: &Value, keys: [&str; 2], number: i64, unit: &str) -> Res
 fn expected(schema: &Value) -> String {
     let noun = schema.get("description").and_then(Value::as_str);
     if let Some(names) = schema.get("enum").and_then(Value::as_array) {
-        let noun = noun.unwrap_or("a name");
         let listed: Vec<&str> = names.iter().filter_map(Value::as_str).take(MOST_NAMES_LISTED).collect();
-        return match names.len() > MOST_NAMES_LISTED {
-            true => format!(
-                "{noun} (one of {} names, such as {})",
-                names.len(),
-                listed.get(1..4).unwrap_or_default().join(", ")
-            ),
-            false => format!("{noun}: one of {}", listed.join(", ")),
+        return match (noun, names.len() > MOST_NAMES_LISTED) {
+            (noun, true) => {
+                let some = listed.get(1..4).unwrap_or_default().join(", ");
+                format!("{} (one of {} names, such as {some})", noun.unwrap_or("a name"), names.len())
+            }
+            (Some(noun), false) => format!("{noun}: one of {}", listed.join(", ")),
+            (None, false) => format!("one of {}", listed.join(", ")),
         };
     }
     match kind_of(schema) {
