@@ -1,1 +1,76 @@
-fn main(){}
+//! The program: command line, configuration, wiring, tasks, shutdown. No rule and no protocol lives here.
+
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod edges;
+mod error;
+mod folder;
+mod gate;
+mod tasks;
+
+use clap::Parser as _;
+use cli::{Command, CommandLine, PolicyCommand};
+use error::ProgramError;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SCHOOLGATE_LOG").unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    // Every TLS connection of the program uses this one provider; a second call would only say that it is there.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => return ended(Err(ProgramError::Part { part: "runtime", words: source.to_string() })),
+    };
+    ended(runtime.block_on(run(command_line.command)))
+}
+
+async fn run(command: Command) -> Result<(), ProgramError> {
+    match command {
+        Command::Run(arguments) => gate::run(&arguments).await,
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Policy(PolicyCommand::Check(document)) => commands::policy::check(&document),
+        Command::Policy(PolicyCommand::Show { document, html }) => commands::policy::show(&document, html),
+        Command::Policy(PolicyCommand::Schema) => print(&policy::file::schema()),
+        Command::Policy(PolicyCommand::Propose { document, reason, at }) => {
+            commands::policy::propose(&document, &reason, &at).await
+        }
+        Command::Policy(PolicyCommand::Approve { hash, reason, at }) => {
+            commands::policy::approve(&hash, &reason, &at).await
+        }
+        Command::Explain(question) => commands::explain::explain(&question).await,
+        Command::People(command) => commands::people::change(&command).await,
+    }
+}
+
+/// Writes to standard output; a reader that went away is no error of ours.
+fn print(text: &str) -> Result<(), ProgramError> {
+    let mut out = std::io::stdout().lock();
+    let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(ProgramError::File { file: "standard output".into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ended(result: Result<(), ProgramError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done where even standard error is gone.
+            drop(writeln!(std::io::stderr(), "{error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

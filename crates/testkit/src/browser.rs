@@ -30,8 +30,6 @@ pub struct BrowserOptions {
     pub proxy: String,
     /// A CA certificate (PEM file) to put in the browser's NSS store; `None`: it trusts only what the system trusts.
     pub trusted_ca: Option<PathBuf>,
-    /// Extra `MAP host address` rules of the browser's own resolver, for pages reached without the proxy.
-    pub host_rules: String,
 }
 
 /// A running Chromium with one page.
@@ -257,9 +255,6 @@ fn chromium(home: &Path, options: &BrowserOptions) -> Command {
     if !options.proxy.is_empty() {
         // Without the second flag Chromium would go round the proxy for every host of this machine.
         command.arg(format!("--proxy-server={}", options.proxy)).arg("--proxy-bypass-list=<-loopback>");
-    }
-    if !options.host_rules.is_empty() {
-        command.arg(format!("--host-resolver-rules={}", options.host_rules));
     }
     command
 }

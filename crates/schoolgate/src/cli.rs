@@ -1,0 +1,142 @@
+//! The command line: what can be typed. What each command does is in `commands`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A school's technical security policy, running.
+#[derive(Debug, Parser)]
+#[command(name = "schoolgate", version, about, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the gate: DNS, proxy and console, from the approved policy in its folder.
+    Run(RunArguments),
+    /// Make a demo school in a folder, where there is none yet, and start it.
+    Demo(RunArguments),
+    /// Check, show, propose and approve policy documents.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Say why something is, or would be, allowed or blocked.
+    Explain(ExplainArguments),
+    /// Change what people are.
+    #[command(subcommand)]
+    People(PeopleCommand),
+}
+
+/// Where a gate keeps everything it has.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The gate's folder: configuration, records, history, lists, keys.
+    #[arg(long, value_name = "FOLDER", default_value = "var")]
+    pub(crate) folder: PathBuf,
+    /// Once everything listens, print one line of JSON with the addresses, and nothing else.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with policy documents.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Check a document and name every mistake in it.
+    Check(DocumentArguments),
+    /// Print the readable policy: who may reach what, and every clause with the values in it.
+    Show {
+        #[command(flatten)]
+        document: DocumentArguments,
+        /// As a web page instead of plain text.
+        #[arg(long)]
+        html: bool,
+    },
+    /// Print the JSON Schema of policy documents, for editors.
+    Schema,
+    /// Put a document forward. It is checked and kept; nothing changes until it is approved.
+    Propose {
+        #[command(flatten)]
+        document: DocumentArguments,
+        /// Why; it is recorded.
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+    /// Put a proposed document in force, without the approval screens: an emergency, and recorded as one.
+    Approve {
+        /// The document's hash, as `propose` printed it; its first 8 digits are enough.
+        hash: String,
+        /// Why this could not wait; it is recorded and shown.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+}
+
+/// A policy document.
+#[derive(Debug, Args)]
+pub(crate) struct DocumentArguments {
+    /// The edition (TOML).
+    #[arg(value_name = "FILE")]
+    pub(crate) edition: PathBuf,
+    /// The settings revision within it (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+}
+
+/// The folder of a gate.
+#[derive(Debug, Args)]
+pub(crate) struct FolderArguments {
+    /// The gate's folder.
+    #[arg(long, value_name = "FOLDER", default_value = "var")]
+    pub(crate) folder: PathBuf,
+}
+
+/// A question for `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The policy document to decide by.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The settings revision within it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Who asks: an address, a group of the policy, or, with --folder, a login.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) who: String,
+    /// A gate's folder, for its lists and its people; without it, the starter lists alone.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// When, such as 2026-11-23T12:20 in the school's local time; now by default.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What to reach: a host, or an address with its path.
+    pub(crate) url: String,
+}
+
+/// What can be done with people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeopleCommand {
+    /// Make a person something else: another role, another year group.
+    Move {
+        /// The person's login.
+        login: String,
+        /// The new role, such as staff, class-teacher or learner.
+        #[arg(long)]
+        role: String,
+        /// The year group of a learner: N, R or 1 to 13.
+        #[arg(long)]
+        year: Option<String>,
+        /// Why; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+}

@@ -1,0 +1,88 @@
+//! `schoolgate policy`: check, show, propose, approve.
+
+use crate::cli::{DocumentArguments, FolderArguments};
+use crate::commands::at_the_machine;
+use crate::error::ProgramError;
+use app::Proposal;
+use model::Clock;
+use policy::file::{Document, Problem, SourceText, read};
+use std::path::Path;
+
+pub(crate) fn check(document: &DocumentArguments) -> Result<(), ProgramError> {
+    let read = read_document(document)?;
+    let warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+    let policy = &read.policy;
+    crate::print(&format!(
+        "{}{}: no mistakes. {} groups, {} networks, {} lists. Hash {}",
+        warnings.iter().map(|warning| format!("{warning}\n")).collect::<String>(),
+        document.edition.display(),
+        policy.groups.len(),
+        policy.networks.len(),
+        policy.lists.len(),
+        policy.hash
+    ))
+}
+
+pub(crate) fn show(document: &DocumentArguments, html: bool) -> Result<(), ProgramError> {
+    let read = read_document(document)?;
+    crate::print(&if html { policy::show::html(&read) } else { policy::show::text(&read) })
+}
+
+pub(crate) async fn propose(
+    document: &DocumentArguments,
+    reason: &str,
+    at: &FolderArguments,
+) -> Result<(), ProgramError> {
+    let proposal = Proposal {
+        edition: named_text(&document.edition)?,
+        settings: document.settings.as_deref().map(named_text).transpose()?,
+        reason: reason.to_owned(),
+    };
+    let store = crate::gate::records(&at.folder, &Clock::System).await?;
+    let proposed = app::propose_policy(&store, &Clock::System, &at_the_machine(), proposal).await;
+    store.close().await;
+    let proposed = proposed.map_err(ProgramError::asked)?;
+    crate::print(&format!(
+        "{}Proposed {}\nIt is kept and changes nothing yet. To put it in force without the approval screens:\n  \
+         schoolgate policy approve {} --reason \"...\" --folder {}",
+        proposed.warnings.iter().map(|warning| format!("{warning}\n")).collect::<String>(),
+        proposed.hash,
+        proposed.hash.as_str().get(..8).unwrap_or_default(),
+        at.folder.display()
+    ))
+}
+
+pub(crate) async fn approve(hash: &str, reason: &str, at: &FolderArguments) -> Result<(), ProgramError> {
+    let store = crate::gate::records(&at.folder, &Clock::System).await?;
+    let approved = app::approve_policy(&store, &Clock::System, &at_the_machine(), hash, reason).await;
+    store.close().await;
+    let hash = approved.map_err(ProgramError::asked)?;
+    crate::print(&format!("In force from now on: {hash}. A running gate takes it up within seconds."))
+}
+
+fn named_text(file: &Path) -> Result<(String, String), ProgramError> {
+    Ok((file.display().to_string(), text_of(file)?))
+}
+
+/// Reads a document and its settings revision; the error is every mistake, a line each.
+pub(crate) fn read_files(edition: &Path, settings: Option<&Path>) -> Result<Document, ProgramError> {
+    let edition_text = text_of(edition)?;
+    let settings_text = settings.map(text_of).transpose()?;
+    let edition_name = edition.display().to_string();
+    let settings_name = settings.map(|file| file.display().to_string()).unwrap_or_default();
+    let settings = settings_text.as_ref().map(|text| SourceText { name: &settings_name, text });
+    read(&SourceText { name: &edition_name, text: &edition_text }, settings.as_ref())
+        .map_err(|problems| mistakes(&problems))
+}
+
+fn read_document(document: &DocumentArguments) -> Result<Document, ProgramError> {
+    read_files(&document.edition, document.settings.as_deref())
+}
+
+fn text_of(file: &Path) -> Result<String, ProgramError> {
+    std::fs::read_to_string(file).map_err(|source| ProgramError::file(file, source))
+}
+
+fn mistakes(problems: &[Problem]) -> ProgramError {
+    ProgramError::Policy(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}

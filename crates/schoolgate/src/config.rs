@@ -1,0 +1,200 @@
+//! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
+
+use crate::error::ProgramError;
+use ipnet::IpNet;
+use model::Host;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// The configuration as it is written. Everything has a default but the gate's name.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) gate: GateConfig,
+    #[serde(default)]
+    pub(crate) dns: DnsConfig,
+    #[serde(default)]
+    pub(crate) proxy: ProxyConfig,
+    #[serde(default)]
+    pub(crate) console: ConsoleConfig,
+    #[serde(default)]
+    pub(crate) store: StoreConfig,
+    #[serde(default)]
+    pub(crate) lists: ListsConfig,
+    #[serde(default, rename = "local_name")]
+    pub(crate) local_names: Vec<LocalName>,
+}
+
+/// This gate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GateConfig {
+    /// Its number in the trust, from 1.
+    #[serde(default = "one")]
+    pub(crate) id: u16,
+    /// The name people reach it by.
+    pub(crate) name: String,
+    /// The organisation's name, in certificates and on pages.
+    pub(crate) organisation: String,
+    /// The addresses that the gate's own name is answered with; empty: the name is not answered.
+    #[serde(default)]
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// DNS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DnsConfig {
+    /// Where it listens, UDP and TCP.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Whom it asks; empty: the servers of this machine's `/etc/resolv.conf`.
+    pub(crate) upstreams: Vec<SocketAddr>,
+}
+
+impl Default for DnsConfig {
+    fn default() -> Self {
+        Self { listen: loopback(5300), upstreams: Vec::new() }
+    }
+}
+
+/// The proxy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ProxyConfig {
+    /// Where it listens.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Certificates (PEM files) of authorities that origins may come from, beside the public ones.
+    pub(crate) trusted_roots: Vec<PathBuf>,
+    /// Private address ranges that may be reached through the proxy.
+    pub(crate) reachable_ranges: Vec<String>,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self { listen: loopback(3128), trusted_roots: Vec::new(), reachable_ranges: Vec::new() }
+    }
+}
+
+/// The console.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConsoleConfig {
+    /// Where it listens, HTTPS.
+    pub(crate) listen: SocketAddr,
+    /// The address people type; empty: made from `listen`, or from the gate's name.
+    pub(crate) address: String,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8443)), address: String::new() }
+    }
+}
+
+/// Where records are kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StoreConfig {
+    /// A PostgreSQL address; empty: SQLite in the gate's folder.
+    pub(crate) postgres: String,
+}
+
+/// Lists.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ListsConfig {
+    /// Hours between two looks at the lists' sources.
+    pub(crate) refresh_hours: u16,
+}
+
+impl Default for ListsConfig {
+    fn default() -> Self {
+        Self { refresh_hours: 6 }
+    }
+}
+
+/// A name of the school's own, answered here and reachable through the proxy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LocalName {
+    pub(crate) name: String,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl Config {
+    /// Reads `schoolgate.toml`; the error names line and column.
+    pub(crate) fn read(file: &Path) -> Result<Self, ProgramError> {
+        let text = std::fs::read_to_string(file).map_err(|source| ProgramError::file(file, source))?;
+        toml::from_str(&text)
+            .map_err(|error| ProgramError::Configuration { file: file.to_owned(), words: error.to_string() })
+    }
+}
+
+impl GateConfig {
+    /// The gate's name as a host.
+    pub(crate) fn host(&self) -> Result<Host, ProgramError> {
+        host("gate.name", &self.name)
+    }
+}
+
+impl Config {
+    /// The address people type to reach the console.
+    pub(crate) fn console_address(&self, bound: SocketAddr) -> String {
+        match self.console.address.trim_end_matches('/') {
+            "" if bound.ip().is_loopback() => format!("https://localhost:{}", bound.port()),
+            "" => format!("https://{}:{}", self.gate.name, bound.port()),
+            address => address.to_owned(),
+        }
+    }
+
+    /// The school's own hosts that may be reached through the proxy wherever they lie.
+    pub(crate) fn listed_hosts(&self) -> Result<HashMap<Host, Vec<IpAddr>>, ProgramError> {
+        let named = self.local_names.iter();
+        named.map(|local| Ok((host("local_name.name", &local.name)?, local.addresses.clone()))).collect()
+    }
+
+    /// The private networks that may be reached through the proxy.
+    pub(crate) fn reachable_ranges(&self) -> Result<Vec<IpNet>, ProgramError> {
+        let ranges = self.proxy.reachable_ranges.iter();
+        ranges
+            .map(|range| {
+                range.parse().map_err(|_| {
+                    ProgramError::Question(format!(
+                        "proxy.reachable_ranges: expected a range such as 10.1.0.0/16, found {range}"
+                    ))
+                })
+            })
+            .collect()
+    }
+}
+
+fn host(key: &str, text: &str) -> Result<Host, ProgramError> {
+    Host::parse(text).map_err(|error| ProgramError::Question(format!("{key}: {error}, found {text}")))
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn loopback(port: u16) -> Vec<SocketAddr> {
+    vec![SocketAddr::from(([127, 0, 0, 1], port))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_enough_and_an_unknown_key_is_an_error_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schoolgate.toml");
+        let head = "[gate]\nname = \"gate.test\"\norganisation = \"A school\"\n";
+        std::fs::write(&file, head).unwrap();
+        assert_eq!(Config::read(&file).unwrap().dns.listen, loopback(5300));
+        std::fs::write(&file, format!("{head}[dns]\nlisen = []\n")).unwrap();
+        let words = Config::read(&file).unwrap_err().to_string();
+        assert!(words.contains("line 5") && words.contains("lisen"), "{words}");
+    }
+}

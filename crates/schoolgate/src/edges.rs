@@ -1,0 +1,221 @@
+//! The parts that listen: DNS, proxy, console. Bound first, all of them, and only then run.
+
+use crate::config::{Config, LocalName};
+use crate::error::ProgramError;
+use crate::folder::Folder;
+use crate::gate::Shared;
+use app::{App, Health};
+use console::{Console, ConsoleConfig};
+use dns::{DnsConfig, DnsPorts, DnsServer};
+use model::{Clock, Host};
+use proxy::{CertificateAuthority, LeafSigner, Proxy, Resolver};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::json;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often a part says that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
+
+/// Where everything listens, as people and programs need it.
+#[derive(Clone, Debug)]
+pub(crate) struct Listening {
+    pub(crate) dns: Vec<SocketAddr>,
+    pub(crate) proxy: Vec<SocketAddr>,
+    pub(crate) console: String,
+    pub(crate) authority: PathBuf,
+}
+
+impl Listening {
+    pub(crate) fn as_json(&self) -> String {
+        json!({
+            "dns": self.dns.first().map(ToString::to_string),
+            "proxy": self.proxy_url(),
+            "console": self.console,
+            "authority": self.authority.display().to_string(),
+        })
+        .to_string()
+    }
+
+    pub(crate) fn as_text(&self) -> String {
+        let dns: Vec<String> = self.dns.iter().map(ToString::to_string).collect();
+        format!(
+            "The gate runs.\n  console     {}\n  proxy       {}\n  DNS         {}\n  certificate {}",
+            self.console,
+            self.proxy_url(),
+            dns.join(", "),
+            self.authority.display()
+        )
+    }
+
+    pub(crate) fn proxy_url(&self) -> String {
+        self.proxy.first().map(|address| format!("http://{address}")).unwrap_or_default()
+    }
+}
+
+/// Everything that listens, bound and not yet answering.
+pub(crate) struct Edges {
+    dns: DnsServer,
+    proxy: Proxy,
+    console: Console,
+    listening: Listening,
+    clock: Clock,
+}
+
+impl Edges {
+    pub(crate) async fn bind(
+        folder: &Folder,
+        config: &Config,
+        shared: Shared,
+        app: App,
+    ) -> Result<Self, ProgramError> {
+        let clock = shared.clock.clone();
+        let signer = Arc::new(signer(folder, config, &clock)?);
+        let authority = folder.authority_certificate();
+        let dns = DnsServer::bind(dns_config(config), dns_ports(&shared))
+            .await
+            .map_err(ProgramError::part("DNS"))?;
+        // The console first: the block page leads to it.
+        let console = Console::bind(console_config(config, &signer, &clock)?, app)
+            .await
+            .map_err(ProgramError::part("console"))?;
+        let console_address = config.console_address(console.local_addr());
+        let proxy_config = proxy_config(config, &console_address)?;
+        let proxy = Proxy::bind(proxy_config, proxy_ports(config, &shared, signer)?)
+            .await
+            .map_err(ProgramError::part("proxy"))?;
+        let listening = Listening {
+            dns: dns.local_addrs(),
+            proxy: proxy.local_addresses().to_vec(),
+            console: console_address,
+            authority,
+        };
+        Ok(Self { dns, proxy, console, listening, clock })
+    }
+
+    pub(crate) fn listening(&self) -> Listening {
+        self.listening.clone()
+    }
+
+    /// Starts answering. A part that ends before it was told to ends the whole gate.
+    pub(crate) fn run(self, tasks: &TaskTracker, stop: &CancellationToken, health: &Arc<Health>) {
+        let Self { dns, proxy, console, clock, .. } = self;
+        let part = |name: &'static str| Part {
+            name,
+            stop: stop.clone(),
+            health: Arc::clone(health),
+            clock: clock.clone(),
+        };
+        let until = || stop.clone().cancelled_owned();
+        tasks.spawn(part("DNS filter").watch(dns.run(stop.clone())));
+        tasks.spawn(part("Web proxy").watch(proxy.run(until())));
+        tasks.spawn(part("Console").watch(console.run(until())));
+    }
+}
+
+/// One listening part, and who hears of its life.
+struct Part {
+    name: &'static str,
+    stop: CancellationToken,
+    health: Arc<Health>,
+    clock: Clock,
+}
+
+impl Part {
+    async fn watch(self, run: impl Future<Output = ()>) {
+        let mut sign_of_life = tokio::time::interval(SIGN_OF_LIFE);
+        tokio::pin!(run);
+        loop {
+            tokio::select! {
+                () = &mut run => break,
+                _ = sign_of_life.tick() => self.health.listening(self.name, self.clock.now()),
+            }
+        }
+        if !self.stop.is_cancelled() {
+            tracing::error!(part = self.name, "a part ended by itself");
+            self.health.stopped(self.name, "it ended by itself", self.clock.now());
+            self.stop.cancel();
+        }
+    }
+}
+
+/// The inspection authority: loaded, or made at the first start.
+fn signer(folder: &Folder, config: &Config, clock: &Clock) -> Result<LeafSigner, ProgramError> {
+    let (certificate, key) = (folder.authority_certificate(), folder.authority_key());
+    let authority = if key.exists() {
+        CertificateAuthority::load(&certificate, &key)
+    } else {
+        let name = format!("{} web filter", config.gate.organisation);
+        CertificateAuthority::create(&name, clock.now())
+            .and_then(|authority| authority.save(&certificate, &key).map(|()| authority))
+    };
+    let authority = authority.map_err(ProgramError::part("certificate authority"))?;
+    LeafSigner::new(authority, clock.clone()).map_err(ProgramError::part("certificate authority"))
+}
+
+fn dns_config(config: &Config) -> DnsConfig {
+    let own = LocalName { name: config.gate.name.clone(), addresses: config.gate.addresses.clone() };
+    let names = config.local_names.iter().chain((!own.addresses.is_empty()).then_some(&own));
+    DnsConfig {
+        listen: config.dns.listen.clone(),
+        upstreams: config.dns.upstreams.clone(),
+        local_names: names.map(|local| (local.name.clone(), local.addresses.clone())).collect(),
+        ..DnsConfig::default()
+    }
+}
+
+fn dns_ports(shared: &Shared) -> DnsPorts {
+    let Shared { snapshot, roster, identities, events, clock } = shared.clone();
+    DnsPorts { snapshot, roster, identities, events, clock }
+}
+
+fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config, ProgramError> {
+    let mut extra_roots = Vec::new();
+    for file in &config.proxy.trusted_roots {
+        for certificate in CertificateDer::pem_file_iter(file).map_err(ProgramError::part("trusted_roots"))? {
+            extra_roots.push(certificate.map_err(ProgramError::part("trusted_roots"))?);
+        }
+    }
+    let links = blockpage::Links {
+        sign_in: Some(format!("{console_address}/web/sign-in")),
+        report: None,
+        trusted_people: None,
+    };
+    Ok(proxy::Config { listen: config.proxy.listen.clone(), extra_roots, links, ..proxy::Config::default() })
+}
+
+fn proxy_ports(
+    config: &Config,
+    shared: &Shared,
+    signer: Arc<LeafSigner>,
+) -> Result<proxy::Ports, ProgramError> {
+    let listed: HashMap<Host, Vec<IpAddr>> = config.listed_hosts()?;
+    let resolver = Arc::new(Resolver::new(listed, config.reachable_ranges()?));
+    let Shared { snapshot, roster, identities, events, clock } = shared.clone();
+    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver })
+}
+
+fn console_config(
+    config: &Config,
+    signer: &LeafSigner,
+    clock: &Clock,
+) -> Result<ConsoleConfig, ProgramError> {
+    let loopback = [Host::Name("localhost".into()), Host::Address(IpAddr::from([127, 0, 0, 1]))];
+    let addresses = config.gate.addresses.iter().map(|address| Host::Address(*address));
+    let names: Vec<Host> = [config.gate.host()?].into_iter().chain(loopback).chain(addresses).collect();
+    let certificate = signer.server_certificate(&names).map_err(ProgramError::part("console certificate"))?;
+    let proxy = config.proxy.listen.first().filter(|address| address.port() != 0);
+    Ok(ConsoleConfig {
+        listen: config.console.listen,
+        cert_chain_pem: certificate.chain_pem,
+        key_pem: certificate.key_pem,
+        certificate_page: proxy.map(|address| format!("http://{address}/certificate")),
+        clock: clock.clone(),
+    })
+}

@@ -1,0 +1,94 @@
+//! Where a gate keeps what it has: one folder, closed to every other user.
+
+use crate::error::ProgramError;
+use std::path::{Path, PathBuf};
+
+/// A gate's folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder, made where it is missing, readable by this user alone.
+    pub(crate) fn open(path: &Path) -> Result<Self, ProgramError> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| ProgramError::file(path, source))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The folder of a gate that was set up before.
+    pub(crate) fn existing(path: &Path) -> Result<Self, ProgramError> {
+        let folder = Self(path.to_owned());
+        match folder.config().try_exists() {
+            Ok(true) => Ok(folder),
+            Ok(false) => Err(ProgramError::Question(format!(
+                "{}: expected a gate's folder with a schoolgate.toml in it; `schoolgate demo --folder {}` makes one",
+                path.display(),
+                path.display()
+            ))),
+            Err(source) => Err(ProgramError::file(path, source)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.0.join("schoolgate.toml")
+    }
+
+    pub(crate) fn records(&self) -> PathBuf {
+        self.0.join("records.sqlite")
+    }
+
+    pub(crate) fn history(&self) -> PathBuf {
+        self.0.join("history")
+    }
+
+    pub(crate) fn lists(&self) -> PathBuf {
+        self.0.join("lists")
+    }
+
+    /// The inspection authority's certificate, to install on devices.
+    pub(crate) fn authority_certificate(&self) -> PathBuf {
+        self.0.join("authority.pem")
+    }
+
+    pub(crate) fn authority_key(&self) -> PathBuf {
+        self.0.join("authority.key")
+    }
+
+    /// The demo school's accounts and passwords, for whoever tries it.
+    pub(crate) fn demo_accounts(&self) -> PathBuf {
+        self.0.join("demo-accounts.txt")
+    }
+
+    pub(crate) fn pepper(&self) -> PathBuf {
+        self.0.join("pepper")
+    }
+}
+
+/// Reads a secret, or makes it from `fresh` and writes it for this user alone.
+pub(crate) fn read_or_make_secret(
+    file: &Path,
+    fresh: impl FnOnce() -> Result<Vec<u8>, ProgramError>,
+) -> Result<Vec<u8>, ProgramError> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let bytes = fresh()?;
+            write_secret(file, &bytes).map_err(|source| ProgramError::file(file, source))?;
+            Ok(bytes)
+        }
+        Err(source) => Err(ProgramError::file(file, source)),
+    }
+}
+
+pub(crate) fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    out.write_all(bytes)?;
+    out.sync_all()
+}

@@ -1,0 +1,199 @@
+//! A running gate: records, policy, lists, history, and then DNS, proxy and console, started in this order and stopped in
+//! the other.
+//!
+//! Nothing listens before there is something to decide by: without an approved policy, or without lists, the gate does
+//! not start.
+
+use crate::cli::RunArguments;
+use crate::config::Config;
+use crate::edges::{Edges, Listening};
+use crate::error::ProgramError;
+use crate::folder::{Folder, read_or_make_secret};
+use crate::tasks;
+use app::{App, Health, InForce, Parts};
+use history::History;
+use identity::Pepper;
+use model::{Clock, CurrentRoster, EventReceiver, EventSender, GateId, Host, IdentityMap, event_channel};
+use policy::{CurrentSnapshot, Snapshot};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use store::{Place, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Events that may wait for the history: some seconds of a busy school.
+const MOST_WAITING_EVENTS: usize = 16_384;
+
+/// `schoolgate run`.
+pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
+    let folder = Folder::existing(&arguments.folder)?;
+    let gate = Gate::start(folder).await?;
+    gate.announce(arguments)?;
+    gate.until_stopped().await
+}
+
+/// What the records and the command line need; opened without starting anything.
+pub(crate) async fn records(folder: &Path, clock: &Clock) -> Result<Store, ProgramError> {
+    let folder = Folder::existing(folder)?;
+    let config = Config::read(&folder.config())?;
+    open_records(&folder, &config, clock).await
+}
+
+pub(crate) async fn open_records(
+    folder: &Folder,
+    config: &Config,
+    clock: &Clock,
+) -> Result<Store, ProgramError> {
+    let place = match config.store.postgres.as_str() {
+        "" => Place::File(folder.records()),
+        address => Place::Postgres(address.to_owned()),
+    };
+    Store::open(&place, clock.now()).await.map_err(ProgramError::part("records"))
+}
+
+/// Everything that runs.
+pub(crate) struct Gate {
+    app: App,
+    listening: Listening,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    recorder: JoinHandle<()>,
+    store: Store,
+}
+
+impl Gate {
+    /// Starts everything; an error leaves nothing running.
+    pub(crate) async fn start(folder: Folder) -> Result<Self, ProgramError> {
+        let clock = Clock::System;
+        let config = Config::read(&folder.config())?;
+        let store = open_records(&folder, &config, &clock).await?;
+        let in_force = app::approved_policy(&store).await.map_err(ProgramError::asked)?;
+        let lists = tasks::Lists::new(&folder, &config, clock.clone())?;
+        let snapshot = Arc::new(first_snapshot(&config, &in_force, &lists).await?);
+        let (history, recovery) = History::open(&folder.history(), GateId(config.gate.id))
+            .map_err(ProgramError::part("history"))?;
+        tracing::info!(days = recovery.days, torn_bytes = recovery.torn_bytes, "the history is open");
+
+        let health = Arc::new(Health::new(clock.now()));
+        let (events, receiver) = event_channel(MOST_WAITING_EVENTS);
+        let recorder = start_recorder(receiver, history.clone(), Arc::clone(&health))?;
+        let parts = Parts {
+            store: store.clone(),
+            history,
+            snapshot: Arc::clone(&snapshot),
+            roster: Arc::new(CurrentRoster::default()),
+            identities: Arc::new(IdentityMap::default()),
+            clock: clock.clone(),
+            pepper: pepper(&folder)?,
+            health: Arc::clone(&health),
+            own_hosts: own_hosts(&config)?,
+        };
+        let shared = Shared {
+            snapshot,
+            roster: Arc::clone(&parts.roster),
+            identities: Arc::clone(&parts.identities),
+            events,
+            clock,
+        };
+        let app = App::start(parts, in_force).await.map_err(ProgramError::asked)?;
+        app.expire_history().await.map_err(ProgramError::asked)?;
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
+        let listening = edges.listening();
+        edges.run(&tasks, &stop, &health);
+        tasks::start(&tasks, &stop, app.clone(), lists, health);
+        tasks.close();
+        Ok(Self { app, listening, stop, tasks, recorder, store })
+    }
+
+    /// Its use cases.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Where it listens.
+    pub(crate) fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    fn announce(&self, arguments: &RunArguments) -> Result<(), ProgramError> {
+        if arguments.json {
+            crate::print(&self.listening.as_json())
+        } else {
+            crate::print(&self.listening.as_text())
+        }
+    }
+
+    /// Waits for Ctrl-C or a termination signal, then stops everything in order: edges first, the history last.
+    pub(crate) async fn until_stopped(self) -> Result<(), ProgramError> {
+        let signals = |source| ProgramError::Part { part: "signals", words: format!("{source}") };
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            // A part that ends by itself ends the gate: a service manager starts it whole again.
+            () = self.stop.cancelled() => tracing::error!("a part of the gate ended; the gate stops"),
+        }
+        tracing::info!("stopping: answering what has begun, writing what has happened");
+        let asked = !self.stop.is_cancelled();
+        self.stop.cancel();
+        self.tasks.wait().await;
+        // Every sender of events is gone by now, so the recorder writes its last batch and ends.
+        let recorder = tokio::task::spawn_blocking(move || self.recorder.join());
+        let written = matches!(recorder.await, Ok(Ok(())));
+        self.store.close().await;
+        match (asked, written) {
+            (true, true) => Ok(()),
+            (_, false) => Err(ProgramError::Part { part: "history", words: "its writer ended early".into() }),
+            (false, true) => {
+                Err(ProgramError::Part { part: "gate", words: "a part of it ended by itself".into() })
+            }
+        }
+    }
+}
+
+/// What the edges share with the use cases.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) snapshot: Arc<CurrentSnapshot>,
+    pub(crate) roster: Arc<CurrentRoster>,
+    pub(crate) identities: Arc<IdentityMap>,
+    pub(crate) events: EventSender,
+    pub(crate) clock: Clock,
+}
+
+async fn first_snapshot(
+    config: &Config,
+    in_force: &InForce,
+    lists: &tasks::Lists,
+) -> Result<CurrentSnapshot, ProgramError> {
+    let policy = in_force.document.policy.clone();
+    let image = lists.first(&policy.lists).await?;
+    Ok(CurrentSnapshot::new(Snapshot::compile(policy, image, own_hosts(config)?)))
+}
+
+fn start_recorder(
+    receiver: EventReceiver,
+    history: History,
+    health: Arc<Health>,
+) -> Result<JoinHandle<()>, ProgramError> {
+    std::thread::Builder::new()
+        .name("recorder".into())
+        .spawn(move || app::record_events(&receiver, &history, &health))
+        .map_err(|error| ProgramError::Part { part: "history", words: error.to_string() })
+}
+
+fn own_hosts(config: &Config) -> Result<Vec<Host>, ProgramError> {
+    Ok(vec![config.gate.host()?])
+}
+
+/// The pepper lies beside the records, in a file of its own: a copy of the records alone tells nothing of passwords.
+pub(crate) fn pepper(folder: &Folder) -> Result<Pepper, ProgramError> {
+    let fresh =
+        || Pepper::random().map(|pepper| pepper.as_bytes().to_vec()).map_err(ProgramError::part("pepper"));
+    let bytes = read_or_make_secret(&folder.pepper(), fresh)?;
+    Pepper::from_bytes(&bytes).map_err(ProgramError::part("pepper"))
+}

@@ -1,0 +1,172 @@
+//! A demo school in a temporary folder, started as a stranger would start it, on free ports.
+
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use testkit::browser::{Browser, BrowserOptions};
+use testkit::certificates::{Fault, TestAuthority};
+use testkit::origin::{Origin, TestPage};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a gate may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The names that the outside world of the tests answers to.
+const NAMES: [&str; 8] = [
+    "education.schoolgate.test",
+    "games.schoolgate.test",
+    "generative-ai.schoolgate.test",
+    "news.schoolgate.test",
+    "expired.education.schoolgate.test",
+    "selfsigned.education.schoolgate.test",
+    "wrongname.education.schoolgate.test",
+    "untrusted.education.schoolgate.test",
+];
+
+/// A running gate, and the outside world it sees.
+pub struct Gate {
+    process: Child,
+    addresses: Value,
+    pub folder: tempfile::TempDir,
+    pub authority: TestAuthority,
+}
+
+impl Gate {
+    /// Makes a demo school and starts it.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = TestAuthority::new().unwrap();
+        std::fs::write(folder.path().join("origins.pem"), authority.pem()).unwrap();
+        std::fs::write(folder.path().join("schoolgate.toml"), configuration(folder.path())).unwrap();
+        let (process, addresses) = spawn(folder.path()).await;
+        Self { process, addresses, folder, authority }
+    }
+
+    /// Kills the program as a power cut would, and starts it again on the same folder.
+    pub async fn kill_and_start_again(&mut self) {
+        self.process.kill().await.unwrap();
+        let (process, addresses) = spawn(self.folder.path()).await;
+        self.process = process;
+        self.addresses = addresses;
+    }
+
+    /// Asks the program to stop, as Ctrl-C does, and waits for it; its exit must be a clean one.
+    pub async fn stop(&mut self) {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        assert!(ended.expect("the gate stops when it is asked to").unwrap().success());
+    }
+
+    /// Kills it without a word.
+    pub async fn kill(&mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    pub async fn start_again(&mut self) {
+        let (process, addresses) = spawn(self.folder.path()).await;
+        self.process = process;
+        self.addresses = addresses;
+    }
+
+    /// One of the addresses the program printed: `dns`, `proxy`, `console`, `authority`.
+    pub fn address(&self, name: &str) -> String {
+        self.addresses[name].as_str().unwrap().to_owned()
+    }
+
+    /// The password of a demo account.
+    pub fn password(&self, login: &str) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("demo-accounts.txt")).unwrap();
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(login));
+        line.unwrap_or_else(|| panic!("no demo account {login}"))
+            .split_whitespace()
+            .nth(1)
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A browser that goes through the proxy and has the school's certificate.
+    pub async fn browser(&self) -> Browser {
+        self.browser_with(Some(PathBuf::from(self.address("authority")))).await
+    }
+
+    /// A browser that goes through the proxy, trusting what it is told to.
+    pub async fn browser_with(&self, trusted_ca: Option<PathBuf>) -> Browser {
+        Browser::launch(&BrowserOptions { proxy: self.address("proxy"), trusted_ca }).await.unwrap()
+    }
+
+    /// A browser that goes to the console directly, and is signed in.
+    pub async fn console_browser(&self, login: &str) -> Browser {
+        let trusted_ca = Some(PathBuf::from(self.address("authority")));
+        let mut browser =
+            Browser::launch(&BrowserOptions { proxy: String::new(), trusted_ca }).await.unwrap();
+        self.sign_in(&mut browser, "/sign-in", login).await;
+        browser
+    }
+
+    /// Signs somebody in to use the web from this machine.
+    pub async fn sign_in_to_web(&self, login: &str) {
+        let trusted_ca = Some(PathBuf::from(self.address("authority")));
+        let mut browser =
+            Browser::launch(&BrowserOptions { proxy: String::new(), trusted_ca }).await.unwrap();
+        self.sign_in(&mut browser, "/web/sign-in", login).await;
+        let text = browser.text().await.unwrap();
+        assert!(text.contains("signed in"), "{text}");
+        browser.close().await.unwrap();
+    }
+
+    async fn sign_in(&self, browser: &mut Browser, path: &str, login: &str) {
+        browser.visit(&format!("{}{path}", self.address("console"))).await.unwrap();
+        browser.fill("login", login).await.unwrap();
+        browser.fill("password", &self.password(login)).await.unwrap();
+        browser.press("Sign in").await.unwrap();
+    }
+
+    /// Runs a command of the program against this gate's folder.
+    pub async fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_schoolgate"));
+        command.args(arguments).arg("--folder").arg(self.folder.path());
+        command.output().await.unwrap()
+    }
+
+    /// An HTTPS origin of this name, good or bad, with one page at `/`.
+    pub async fn origin(&self, name: &str, fault: Fault, body: &str) -> (Origin, String) {
+        let tls = self.authority.server(name, fault, &["h2", "http/1.1"]).unwrap();
+        let page = TestPage { content_type: "text/html; charset=utf-8", body: body.to_owned().into() };
+        let origin = Origin::start(Some(tls), HashMap::from([("/".to_owned(), page)])).await.unwrap();
+        let url = format!("https://{name}:{}/", origin.address().port());
+        (origin, url)
+    }
+}
+
+fn configuration(folder: &Path) -> String {
+    let names: String = NAMES
+        .iter()
+        .map(|name| format!("[[local_name]]\nname = \"{name}\"\naddresses = [\"127.0.0.1\"]\n"))
+        .collect();
+    format!(
+        "[gate]\nname = \"gate.schoolgate.test\"\norganisation = \"Larkfield First School\"\n\
+         [dns]\nlisten = [\"127.0.0.1:0\"]\nupstreams = [\"127.0.0.1:9\"]\n\
+         [proxy]\nlisten = [\"127.0.0.1:0\"]\ntrusted_roots = [\"{}\"]\n\
+         [console]\nlisten = \"127.0.0.1:0\"\n{names}",
+        folder.join("origins.pem").display()
+    )
+}
+
+async fn spawn(folder: &Path) -> (Child, Value) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_schoolgate"))
+        .args(["demo", "--json", "--folder"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("the gate is ready in time");
+    let line = line.unwrap().expect("the gate says where it listens");
+    (process, serde_json::from_str(&line).unwrap())
+}

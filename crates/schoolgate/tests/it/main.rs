@@ -1,0 +1,10 @@
+//! Journeys: the real program, a real Chromium, real clients, origins on loopback.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod browsing;
+mod certificates;
+mod command_line;
+mod console;
+mod dns;
+mod gate;
+mod restart;

@@ -1,0 +1,61 @@
+//! Killed in mid-load and started again: the state is intact and the loss is within the promise.
+
+use crate::gate::Gate;
+use std::time::{Duration, Instant};
+use testkit::certificates::Fault;
+
+#[tokio::test]
+async fn killed_in_mid_load_it_starts_again_with_all_but_the_last_second() {
+    let mut gate = Gate::start().await;
+    let (origin, url) = gate.origin("education.schoolgate.test", Fault::None, "<title>Page</title>").await;
+    gate.sign_in_to_web("ks2-pupil").await;
+    let mut browser = gate.browser().await;
+    browser.visit(&url).await.unwrap();
+    // Requests one after the other for three seconds; each carries its time, so that what must be kept is known.
+    let began = Instant::now();
+    let mut sent: Vec<Duration> = Vec::new();
+    while began.elapsed() < Duration::from_secs(3) {
+        let fetched = format!("fetch('/?request-{}').then(r => r.text()).then(() => true)", sent.len());
+        assert_eq!(browser.value_of(&fetched).await.unwrap(), true);
+        sent.push(began.elapsed());
+    }
+    let killed = began.elapsed();
+    gate.kill().await;
+    gate.start_again().await;
+
+    let must_be_there = sent.iter().filter(|at| killed - **at > Duration::from_secs(1)).count();
+    assert!(must_be_there > 20, "enough load to tell: {must_be_there}");
+    let mut lead = gate.console_browser("safeguarding-lead").await;
+    let csv = lead
+        .value_of("fetch('/history.csv?host=education.schoolgate.test').then(r => r.text())")
+        .await
+        .unwrap();
+    let csv = csv.as_str().unwrap();
+    for number in 0..must_be_there {
+        assert!(
+            csv.contains(&format!("request-{number},")) || csv.contains(&format!("request-{number}\"")),
+            "request {number} of {} is lost",
+            sent.len()
+        );
+    }
+    // Who is signed in where is remembered, and the policy still decides.
+    let mut browser = gate.browser().await;
+    browser.visit(&url).await.unwrap();
+    assert_eq!(browser.title().await.unwrap(), "Page");
+    assert!(!origin.seen().is_empty());
+}
+
+#[tokio::test]
+async fn stopped_cleanly_nothing_is_lost() {
+    let mut gate = Gate::start().await;
+    let (_origin, url) = gate.origin("education.schoolgate.test", Fault::None, "<title>Page</title>").await;
+    gate.sign_in_to_web("ks2-pupil").await;
+    let mut browser = gate.browser().await;
+    browser.visit(&format!("{url}?the-very-last-one")).await.unwrap();
+    browser.close().await.unwrap();
+    gate.stop().await;
+    gate.start_again().await;
+    let mut lead = gate.console_browser("safeguarding-lead").await;
+    lead.visit(&format!("{}/history?host=education.schoolgate.test", gate.address("console"))).await.unwrap();
+    assert!(lead.text().await.unwrap().contains("the-very-last-one"));
+}
