@@ -2,9 +2,10 @@
 
 use crate::guard::{Account, Guard};
 use crate::list::{ReadList, SourceState};
+use crate::readers::read_starter;
 use crate::{ListError, Refusal, Tally};
 use bytes::Bytes;
-use model::ListId;
+use model::{ListId, Timestamp};
 use policy::image::{Image, ImageWriter, NewEntry, NewList};
 use std::sync::Arc;
 
@@ -63,6 +64,16 @@ pub fn build(lists: &[ReadList]) -> Result<BuiltImage, ListError> {
     }
     let report = Report { revision: image.revision().clone(), names: image.names(), lists: reports };
     Ok(BuiltImage { bytes, report })
+}
+
+/// The image of the starter lists alone, in memory: for trying a policy where there is no gate.
+///
+/// # Errors
+/// [`ListError::Image`], were the starter lists too many for an image.
+pub fn starter_image(at: Timestamp) -> Result<Image, ListError> {
+    let mut list = ReadList::new(ListId::new("starter"), "Starter lists".into(), at);
+    read_starter(&mut list);
+    Ok(Image::from_bytes(build(&[list])?.bytes)?)
 }
 
 fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListReport, ListError> {

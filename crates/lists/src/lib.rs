@@ -22,7 +22,7 @@ mod readers;
 mod tree;
 mod update;
 
-pub use build::{BuiltImage, ListReport, Report, build};
+pub use build::{BuiltImage, ListReport, Report, build, starter_image};
 pub use dropped::{Dropped, Tally};
 pub use error::ListError;
 pub use fetch::Fetch;
