@@ -1,11 +1,10 @@
 //! Gathering what the running system sees, for the checks of `registers`.
 
-use crate::facade::App;
+use crate::facade::{App, Reach};
 use crate::{AppError, InForce};
+use identity::StoredHash;
 use jiff::civil::Date;
-use model::{
-    Ask, Category, CategorySet, Channel, Host, Outcome, PersonId, Role, Scope, Target, Timestamp, Who,
-};
+use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
 use policy::rules::{Entry, GroupRules, Origin};
 use policy::{Policy, Snapshot};
@@ -21,18 +20,17 @@ const ILLEGAL_TEST_HOST: &str = "illegal-test.schoolgate.test";
 /// Ways round the filter, and the made-up host of the starter lists for each.
 const WAYS_ROUND: [(&str, &str); 2] =
     [("vpn-proxy", "vpn-proxy.schoolgate.test"), ("encrypted-dns", "encrypted-dns.schoolgate.test")];
-/// How a stored password begins when it is today's kind of hash.
-const HASH_PREFIX: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 impl App {
-    /// What is seen now.
-    pub(crate) async fn facts(&self) -> Result<Facts, AppError> {
+    /// What is seen now. People and posts are those within reach, and the trust's own posts; all else is the same for
+    /// everybody.
+    pub(crate) async fn facts(&self, reach: &Reach) -> Result<Facts, AppError> {
         let now = self.now();
         let (snapshot, in_force) = (self.snapshot(), self.in_force());
         let seen = self.0.parts.health.seen();
         let history = self.0.parts.history.clone();
         let newest = tokio::task::spawn_blocking(move || history.newest()).await??;
-        let (accounts, hashed) = self.0.parts.store.count_hashes(HASH_PREFIX).await?;
+        let (accounts, hashed) = self.0.parts.store.count_hashes(&StoredHash::current_prefix()).await?;
         let holders = self.0.parts.store.post_holders(now).await?;
         Ok(Facts {
             now,
@@ -42,7 +40,7 @@ impl App {
                 // No reader for a member organisation's list exists yet, so none can be loaded.
                 member_lists: Vec::new(),
             }),
-            groups: Some(self.groups_seen(&snapshot)),
+            groups: Some(self.groups_seen(&snapshot, reach)),
             lists: Some(lists_seen(&snapshot, in_force.document.facts.filtering.lists_fresh_hours)),
             requests: Some(RequestsSeen { newest, lost: seen.lost, trouble: seen.history_trouble }),
             retention: Some(RetentionSeen {
@@ -52,7 +50,7 @@ impl App {
             circumvention: Some(try_ways_round(&snapshot, now)),
             passwords: Some(PasswordsSeen { accounts, hashed }),
             listeners: seen.listeners.into_values().collect(),
-            posts: Some(posts_seen(&in_force, &holders, |id| self.0.parts.roster.get().person(id).is_some())),
+            posts: Some(self.posts_seen(&in_force, &holders, reach)),
         })
     }
 
@@ -66,14 +64,46 @@ impl App {
         }
     }
 
-    fn groups_seen(&self, snapshot: &Snapshot) -> GroupsSeen {
+    fn groups_seen(&self, snapshot: &Snapshot, reach: &Reach) -> GroupsSeen {
         let roster = self.0.parts.roster.get();
-        let people = roster.people().count();
-        let without = roster.people().filter(|person| {
-            !person.affiliations.iter().any(|affiliation| snapshot.group_of(affiliation).is_some())
-        });
+        let (mut people, mut people_without_group) = (0, 0);
+        for person in roster.people().filter(|person| reach.covers_person(person)) {
+            people += 1;
+            let grouped =
+                person.affiliations.iter().any(|affiliation| snapshot.group_of(affiliation).is_some());
+            people_without_group += usize::from(!grouped);
+        }
         let groups = snapshot.policy().groups.iter().filter(|group| !group.members.is_equipment()).count();
-        GroupsSeen { groups, people, people_without_group: without.count() }
+        GroupsSeen { groups, people, people_without_group }
+    }
+
+    /// Each required post, at each place within reach where it is required, against who holds it.
+    fn posts_seen(&self, in_force: &InForce, holders: &[PostHolder], reach: &Reach) -> PostsSeen {
+        let roster = self.0.parts.roster.get();
+        let schools = in_force.document.policy.schools.iter();
+        let schools: Vec<(Scope, String)> = schools
+            .map(|school| (Scope::School(school.id.clone()), school.name.to_string()))
+            .filter(|(scope, _)| reach.covers(scope))
+            .collect();
+        let trust = vec![(Scope::Trust, "the trust".to_owned())];
+        let (mut required, mut vacant) = (0, Vec::new());
+        for post in in_force.document.facts.posts.iter().filter(|post| post.required) {
+            let places = match post.at {
+                PostPlace::Trust => &trust,
+                PostPlace::School => &schools,
+            };
+            required += places.len();
+            let is_held = |scope: &Scope| {
+                holders.iter().any(|holder| {
+                    holder.role == post.role.0
+                        && holder.scope.covers(scope)
+                        && roster.person(holder.person).is_some()
+                })
+            };
+            let empty = places.iter().filter(|(scope, _)| !is_held(scope));
+            vacant.extend(empty.map(|(_, place)| PostVacant { role: post.role.0, place: place.clone() }));
+        }
+        PostsSeen { required, vacant }
     }
 }
 
@@ -144,29 +174,4 @@ fn lists_seen(snapshot: &Snapshot, fresh_hours: u32) -> ListsSeen {
     let lists =
         lists.map(|list| ListSeen { name: list.name.to_string(), read_at: list.read_at, names: list.names });
     ListsSeen { fresh_hours, lists: lists.collect() }
-}
-
-/// Each required post, at each place where it is required, against who holds it.
-fn posts_seen(in_force: &InForce, holders: &[PostHolder], on_roster: impl Fn(PersonId) -> bool) -> PostsSeen {
-    let policy = &in_force.document.policy;
-    let (mut required, mut vacant) = (0, Vec::new());
-    for post in in_force.document.facts.posts.iter().filter(|post| post.required) {
-        let trust = [(Scope::Trust, "the trust".to_owned())];
-        let schools = policy.schools.iter();
-        let schools = schools.map(|school| (Scope::School(school.id.clone()), school.name.to_string()));
-        let places: Vec<(Scope, String)> = match post.at {
-            PostPlace::Trust => trust.to_vec(),
-            PostPlace::School => schools.collect(),
-        };
-        for (scope, place) in places {
-            required += 1;
-            let held = holders.iter().any(|holder| {
-                holder.role == post.role.0 && holder.scope.covers(&scope) && on_roster(holder.person)
-            });
-            if !held {
-                vacant.push(PostVacant { role: post.role.0, place });
-            }
-        }
-    }
-    PostsSeen { required, vacant }
 }

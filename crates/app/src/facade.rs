@@ -3,7 +3,7 @@
 use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Pepper, scopes_for};
-use model::{Action, Actor, Clock, CurrentRoster, Host, IdentityMap, SchoolId, Scope, Timestamp};
+use model::{Action, Actor, Clock, CurrentRoster, Host, IdentityMap, Person, SchoolId, Scope, Timestamp};
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Change, Fact, Revisions, Store};
@@ -66,6 +66,12 @@ impl Reach {
         }
     }
 
+    /// True when somebody belongs to what is within reach.
+    pub(crate) fn covers_person(&self, person: &Person) -> bool {
+        *self == Self::Everything
+            || person.affiliations.iter().any(|affiliation| self.covers(&affiliation.scope))
+    }
+
     /// The schools to ask the history for; `None`: all, and events of no known school too.
     pub(crate) fn schools(&self) -> Option<Vec<SchoolId>> {
         match self {
@@ -87,7 +93,8 @@ impl App {
         Ok(Self(Arc::new(Inner {
             parts,
             in_force: RwLock::new(Arc::new(in_force)),
-            taken_up: tokio::sync::Mutex::new(revisions),
+            // Between loading the policy and this moment another may have been approved: the first look compares hashes.
+            taken_up: tokio::sync::Mutex::new(Revisions { policy: None, ..revisions }),
             compiling: Mutex::new(()),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
         })))

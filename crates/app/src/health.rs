@@ -64,8 +64,12 @@ impl Health {
         self.lock().history_trouble = trouble;
     }
 
-    pub(crate) fn policy_trouble(&self, trouble: Option<String>) {
-        self.lock().policy_trouble = trouble;
+    /// True when this is news.
+    pub(crate) fn policy_trouble(&self, trouble: Option<String>) -> bool {
+        let mut seen = self.lock();
+        let news = seen.policy_trouble != trouble;
+        seen.policy_trouble = trouble;
+        news
     }
 
     pub(crate) fn lost(&self, events: u64) {

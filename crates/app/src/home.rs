@@ -21,7 +21,7 @@ impl App {
     /// Home, for whoever looks.
     pub async fn home(&self, actor: &Actor) -> Result<HomeView, AppError> {
         let reach = self.reach(actor, Action::SeeHome).await?;
-        let (now, facts, seen) = (self.now(), self.facts().await?, self.0.parts.health.seen());
+        let (now, facts, seen) = (self.now(), self.facts(&reach).await?, self.0.parts.health.seen());
         let may = |action| !scopes_for(actor, action).is_empty();
         let mut needs = Vec::new();
         if may(Action::ReadPolicy) {

@@ -10,8 +10,8 @@ use registers::{Facts, state_of};
 impl App {
     /// The policy in force.
     pub async fn policy_view(&self, actor: &Actor) -> Result<PolicyView, AppError> {
-        self.reach(actor, Action::ReadPolicy).await?;
-        let facts = self.facts().await?;
+        let reach = self.reach(actor, Action::ReadPolicy).await?;
+        let facts = self.facts(&reach).await?;
         let in_force = self.in_force();
         let waiting = self.0.parts.store.policies_waiting(&Scope::Trust).await?;
         let areas = areas(&in_force.document, &facts);

@@ -104,11 +104,14 @@ impl App {
 
     /// Ends a session. A token that holds none is no mistake.
     pub async fn sign_out(&self, token: &str) -> Result<(), AppError> {
-        let (Some(actor), Some(token)) = (self.actor(token).await, SessionToken::parse(token)) else {
-            return Ok(());
-        };
-        let close = Change::CloseSession { token_hash: token.hash().as_str().to_owned() };
-        self.commit(&self.fact(&actor, "sign-out").about(actor.to_string()), &[close]).await
+        let Some(token) = SessionToken::parse(token) else { return Ok(()) };
+        let token_hash = token.hash().as_str().to_owned();
+        let Some(session) = self.0.parts.store.session(&token_hash, self.now()).await? else { return Ok(()) };
+        // An asleep session is ended too, and one whose person has left.
+        let person = self.0.parts.roster.get().person(session.person).cloned();
+        let actor = person.map_or(Actor::Program, |person| actor_of(&person));
+        let fact = self.fact(&actor, "sign-out").about(format!("person:{}", session.person));
+        self.commit(&fact, &[Change::CloseSession { token_hash }]).await
     }
 
     /// Records a sign-in that did not work. A login that does not exist is not written down: people type passwords there.

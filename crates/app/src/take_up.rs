@@ -20,13 +20,13 @@ impl App {
         }
         if revisions.policy != taken_up.policy {
             match approved_policy(store).await {
-                Ok(in_force) => self.put_policy(in_force),
-                Err(error) => {
-                    tracing::error!(%error, "an approved policy could not be put in force; the one before it decides");
-                    self.0.parts.health.policy_trouble(Some(error.to_string()));
+                Ok(in_force) => {
+                    self.put_policy(in_force);
+                    taken_up.policy = revisions.policy;
                 }
+                // It is tried again at the next look: the reason may have been the database's.
+                Err(error) => self.policy_trouble(&error),
             }
-            taken_up.policy = revisions.policy;
         }
         Ok(())
     }
@@ -40,13 +40,23 @@ impl App {
         tracing::info!(names, %lists, "new lists were put in force");
     }
 
+    fn policy_trouble(&self, error: &AppError) {
+        if self.0.parts.health.policy_trouble(Some(error.to_string())) {
+            tracing::error!(%error, "an approved policy could not be put in force; the one before it decides");
+        }
+    }
+
+    /// Puts a policy in force, unless it is the one that decides already.
     fn put_policy(&self, in_force: InForce) {
+        self.0.parts.health.policy_trouble(None);
         let _turn = self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         let (policy, image) = (in_force.document.policy.clone(), self.snapshot().image().clone());
         let hash = in_force.hash.clone();
+        if hash == self.snapshot().policy().hash && hash == self.in_force().hash {
+            return;
+        }
         self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
         *self.0.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
-        self.0.parts.health.policy_trouble(None);
         tracing::info!(policy = %hash, "a policy was put in force");
     }
 }

@@ -91,6 +91,20 @@ async fn checks_follow_what_the_running_system_sees() {
 }
 
 #[tokio::test]
+async fn states_of_a_school_speak_of_its_own_people_and_posts() {
+    let world = World::new("trust.toml").await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    world.add_pupil("wesley", "9", school("whitestone")).await;
+    let groups = clause(&world, &head, "FLT-4").await;
+    assert!(evidence(&groups.state).contains("Each of 1 people"), "{:?}", groups.state);
+    let posts = clause(&world, &head, "GOV-1").await;
+    assert!(evidence(&posts.state).contains("Ashbrook"), "{:?}", posts.state);
+    assert!(!evidence(&posts.state).contains("Whitestone"), "{:?}", posts.state);
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    assert!(evidence(&clause(&world, &lead, "GOV-1").await.state).contains("Whitestone"));
+}
+
+#[tokio::test]
 async fn home_says_what_needs_the_person_and_how_the_filter_is() {
     let world = World::new("first-school.toml").await;
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
