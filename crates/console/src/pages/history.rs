@@ -126,7 +126,7 @@ pub(crate) struct Row {
     pub host: String,
     /// The path; may be empty.
     pub path: String,
-    /// "GET over https", "AAAA over DNS", with status and size where there are any.
+    /// "GET over HTTPS", "DNS question, AAAA", with status and size where there are any.
     pub how: String,
     /// The outcome in a word.
     pub outcome: &'static str,
@@ -200,14 +200,14 @@ impl Row {
             "refused-origin" => ("Refused", "govuk-tag--orange"),
             _ => ("Failed", "govuk-tag--grey"),
         };
-        let channel = match row.channel.as_str() {
-            "dns" => "DNS",
-            "tunnel" => "a connection not opened",
-            "https" => "HTTPS",
-            _ => "HTTP",
+        let mut how = match row.channel.as_str() {
+            "dns" => format!("DNS question, {}", row.method),
+            "tunnel" => "A connection that was not opened".to_owned(),
+            "https" => format!("{} over HTTPS", row.method),
+            _ => format!("{} over HTTP", row.method),
         };
-        let mut how = format!("{} over {channel}", row.method);
-        for part in [&row.status, &row.size].into_iter().filter(|part| !part.is_empty()) {
+        let size = if row.channel == "dns" { "" } else { &row.size };
+        for part in [&row.status, size].into_iter().filter(|part| !part.is_empty()) {
             how.push_str(", ");
             how.push_str(part);
         }
