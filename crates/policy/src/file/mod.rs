@@ -90,7 +90,8 @@ impl Document {
 
 /// Reads an edition, with a settings revision where there is one.
 ///
-/// The error is every mistake of both, in the order of the files, at least one of them an error.
+/// The error is every mistake of both, in the order of the files, at least one of them an error; of one file at most
+/// 1,000 errors and 1,000 warnings are told.
 pub fn read(edition: &SourceText<'_>, settings: Option<&SourceText<'_>>) -> Result<Document, Vec<Problem>> {
     let edition_hash = hash_of(&[edition.text.as_bytes()]);
     let (tree, ids, mut findings) = load(edition, EDITION, Ids::default());
@@ -222,9 +223,9 @@ fn load<'a>(source: &SourceText<'a>, kind: Kind, mut ids: Ids) -> (Option<Tree<'
     (kind.declare)(&mut ids, tree.get_ref(), &mut findings);
     let empty = serde_json::Map::new();
     let definitions = schema_value().get("$defs").and_then(Value::as_object).unwrap_or(&empty);
-    let schema = definitions.get(kind.definition).cloned().unwrap_or_default();
+    let schema = definitions.get(kind.definition).unwrap_or(&Value::Null);
     let mut walk = Walk { definitions, ids: &ids, findings: &mut findings };
-    let tree = match walk.table(&schema, tree.get_mut(), &(0..0)) {
+    let tree = match walk.table(schema, tree.get_mut(), &(0..0)) {
         true => Tree::Sound(tree),
         false => Tree::Mistaken(tree),
     };

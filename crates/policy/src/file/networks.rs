@@ -20,8 +20,11 @@ pub(crate) fn inner_first(networks: &[NetworkFile]) -> Result<Vec<usize>, usize>
         })
         .collect();
     let mut order = Vec::with_capacity(networks.len());
-    while let Some(at) = waiting.iter().position(|(_, inner)| inner.iter().all(|at| order.contains(at))) {
-        order.push(waiting.remove(at).0);
+    let mut placed = std::collections::HashSet::new();
+    while let Some(at) = waiting.iter().position(|(_, inner)| inner.iter().all(|at| placed.contains(at))) {
+        let (next, _) = waiting.remove(at);
+        placed.insert(next);
+        order.push(next);
     }
     waiting.first().map_or(Ok(order), |(stuck, _)| Err(*stuck))
 }

@@ -10,6 +10,9 @@ use std::ops::Range;
 /// How much of the document's own text a problem repeats.
 const MOST_FOUND_CHARS: usize = 80;
 
+/// The most errors, and the most warnings, that are told of one file.
+const MOST_PROBLEMS: usize = 1_000;
+
 /// A mistake in a document, or something its author should look at.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Problem {
@@ -96,23 +99,29 @@ pub(crate) struct Findings<'a> {
     text: &'a str,
     /// The byte at which each line starts.
     line_starts: Vec<usize>,
-    found: Vec<Problem>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl<'a> Findings<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { file, text, line_starts: std::iter::once(0).chain(breaks).collect(), found: Vec::new() }
+        let line_starts = std::iter::once(0).chain(breaks).collect();
+        Self { file, text, line_starts, errors: Vec::new(), warnings: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, span: &Range<usize>, miss: Miss) {
-        let problem = self.problem(span, Severity::Error, miss);
-        self.found.push(problem);
+        if self.has_room() {
+            let problem = self.problem(span, Severity::Error, miss);
+            self.errors.push(problem);
+        }
     }
 
     pub(crate) fn warning(&mut self, span: &Range<usize>, miss: Miss) {
-        let problem = self.problem(span, Severity::Warning, miss);
-        self.found.push(problem);
+        if self.warnings.len() < MOST_PROBLEMS {
+            let problem = self.problem(span, Severity::Warning, miss);
+            self.warnings.push(problem);
+        }
     }
 
     /// A problem at a place, without collecting it.
@@ -123,14 +132,21 @@ impl<'a> Findings<'a> {
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.found.iter().any(|problem| problem.severity == Severity::Error)
+        !self.errors.is_empty()
+    }
+
+    /// False once so many errors were told that no more are.
+    pub(crate) fn has_room(&self) -> bool {
+        self.errors.len() < MOST_PROBLEMS
     }
 
     /// The problems in the order of the file, each once.
-    pub(crate) fn into_problems(mut self) -> Vec<Problem> {
-        self.found.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
-        self.found.dedup();
-        self.found
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.errors;
+        problems.extend(self.warnings);
+        problems.sort_by_key(|problem| (problem.line, problem.column, problem.severity));
+        problems.dedup();
+        problems
     }
 
     fn place(&self, byte: usize) -> (usize, usize) {

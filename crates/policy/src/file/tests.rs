@@ -146,6 +146,8 @@ fn mistakes_of_structure_and_of_names_are_told_with_the_nearest_right_name() {
             ("title = \"Technical", "title = 7 #", &["expected a text in quotes, found the number 7"]),
             ("id = \"staff-room\"", "id = \"classrooms\"", &["an id that no other network has"]),
             ("[retention]", "[retention", &[": error: expected TOML"]),
+            ("access_log_days = 365", "access_log_days = 0x0", &["expected 1 to 3650"]),
+            ("approved_on = \"2026-09-14\"", "approved_on = 2026-09-14T10:00:00Z", &["a date such as"]),
         ],
     );
 }
@@ -277,6 +279,27 @@ fn settings_outside_the_bounds_are_refused() {
     let settings = SourceText { name: "s.toml", text: FIRST_SCHOOL_SETTINGS };
     let problems = read(&SourceText { name: "e.toml", text: &other }, Some(&settings)).unwrap_err();
     assert!(lines(&problems).contains("the SHA-256 of the edition's bytes"));
+}
+
+#[test]
+fn numbers_and_dates_are_read_in_each_form_that_toml_has() {
+    for (old, new) in [
+        ("access_log_days = 365", "access_log_days = 0x16d"),
+        ("access_log_days = 365", "access_log_days = 3_65"),
+        ("approved_on = \"2026-09-14\"", "approved_on = 2026-09-14"),
+        ("years = [\"3\", \"4\"]", "years = [3, 4]"),
+    ] {
+        let document = edition(&first_school_with(old, new)).map_err(|problems| lines(&problems)).unwrap();
+        assert_eq!(document.facts.retention.access_log_days, 365);
+        assert_eq!(lines(&document.warnings), "");
+    }
+}
+
+#[test]
+fn a_document_with_very_many_mistakes_is_answered_with_the_first_thousand() {
+    let many: String = (0..30_000).map(|at| format!("[[group]]\nid = \"g{at}\"\nstag = \"x\"\n")).collect();
+    let problems = edition(&format!("[edition]\n{many}")).unwrap_err();
+    assert_eq!(problems.len(), 1_000);
 }
 
 #[test]

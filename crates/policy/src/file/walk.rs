@@ -9,6 +9,7 @@ use super::problem::{Findings, Miss, nearest, quoted};
 use super::values::{TEXT_KEYWORD, check_text};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -18,13 +19,16 @@ const KEYS_KEYWORD: &str = "x-schoolgate-keys";
 /// The most names that a message lists.
 const MOST_NAMES_LISTED: usize = 16;
 
+/// A schema that allows anything, where one is silent.
+const ANYTHING: &Value = &Value::Null;
+
 /// The ids that a document and its edition declare.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub(crate) struct Ids {
-    pub(crate) schools: Vec<String>,
-    pub(crate) networks: Vec<String>,
-    pub(crate) groups: Vec<String>,
-    pub(crate) lists: Vec<String>,
+    schools: HashSet<String>,
+    networks: HashSet<String>,
+    groups: HashSet<String>,
+    lists: HashSet<String>,
 }
 
 impl Ids {
@@ -41,7 +45,7 @@ impl Ids {
         declare(tree, "list", &mut self.lists, findings);
     }
 
-    fn of(&self, kind: &str) -> Option<&[String]> {
+    fn of(&self, kind: &str) -> Option<&HashSet<String>> {
         match kind {
             "school" => Some(&self.schools),
             "group" => Some(&self.groups),
@@ -50,14 +54,11 @@ impl Ids {
     }
 }
 
-fn declare(tree: &DeTable<'_>, noun: &str, ids: &mut Vec<String>, findings: &mut Findings<'_>) {
+fn declare(tree: &DeTable<'_>, noun: &str, ids: &mut HashSet<String>, findings: &mut Findings<'_>) {
     let rows = tree.get(noun).and_then(|rows| rows.get_ref().as_array());
-    let mut known: std::collections::HashSet<String> = ids.iter().cloned().collect();
     for id in rows.into_iter().flatten().filter_map(|row| row.get_ref().get("id")) {
         let Some(text) = id.get_ref().as_str() else { continue };
-        if known.insert(text.to_owned()) {
-            ids.push(text.to_owned());
-        } else {
+        if !ids.insert(text.to_owned()) {
             findings.error(&id.span(), Miss::new(format!("an id that no other {noun} has"), quoted(text)));
         }
     }
@@ -72,12 +73,11 @@ pub(crate) struct Walk<'a, 'f> {
     pub(crate) findings: &'a mut Findings<'f>,
 }
 
-impl Walk<'_, '_> {
+impl<'a> Walk<'a, '_> {
     /// Walks a table along a schema; false when it lacks something that it cannot do without.
-    pub(crate) fn table(&mut self, schema: &Value, table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+    pub(crate) fn table(&mut self, schema: &'a Value, table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
         let schema = self.resolve(schema);
-        let empty = Map::new();
-        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+        let properties = schema.get("properties").and_then(Value::as_object);
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let required: Vec<&str> = schema
             .get("required")
@@ -88,17 +88,20 @@ impl Walk<'_, '_> {
             .collect();
         let mut sound = true;
         for name in required.iter().filter(|name| !table.contains_key(**name)) {
-            let what = properties.get(*name).map(|property| self.purpose(property)).unwrap_or_default();
+            let what = properties
+                .and_then(|all| all.get(*name))
+                .map(|property| self.purpose(property))
+                .unwrap_or_default();
             self.findings.error(span, Miss::new(format!("`{name}` here{what}"), "nothing of that name"));
             sound = false;
         }
         let mut mistaken = Vec::new();
         for (key, value) in table.iter_mut() {
             let name = key.get_ref().as_ref();
-            match properties.get(name).or(others) {
+            match properties.and_then(|all| all.get(name)).or(others) {
                 Some(property) if self.value(property, value) => continue,
                 Some(_) => sound &= !required.contains(&name),
-                None => self.findings.error(&key.span(), unknown_key(&schema, properties, name)),
+                None => self.findings.error(&key.span(), unknown_key(schema, properties, name)),
             }
             mistaken.push(name.to_owned());
         }
@@ -108,35 +111,31 @@ impl Walk<'_, '_> {
         sound
     }
 
-    fn value(&mut self, schema: &Value, node: &mut Spanned<DeValue<'_>>) -> bool {
+    fn value(&mut self, schema: &'a Value, node: &mut Spanned<DeValue<'_>>) -> bool {
         let schema = self.resolve(schema);
         let span = node.span();
-        normalise(&schema, node.get_mut());
-        let missed = match (kind_of(&schema), node.get_mut()) {
-            ("object", DeValue::Table(table)) => return self.table(&schema, table, &span),
+        normalise(schema, node.get_mut());
+        let missed = match (kind_of(schema), node.get_mut()) {
+            ("object", DeValue::Table(table)) => return self.table(schema, table, &span),
             ("array", DeValue::Array(rows)) => {
-                let items = schema.get("items").cloned().unwrap_or_default();
+                let items = schema.get("items").unwrap_or(ANYTHING);
                 let all = std::mem::replace(rows, std::iter::empty().collect());
                 *rows = all
                     .into_iter()
-                    .filter_map(|mut row| self.value(&items, &mut row).then_some(row))
+                    .filter_map(|mut row| self.value(items, &mut row).then_some(row))
                     .collect();
-                check_bounds(
-                    &schema,
-                    ["minItems", "maxItems"],
-                    i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                    "entries",
-                )
+                let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+                check_bounds(schema, ["minItems", "maxItems"], count, "entries")
             }
-            ("string", DeValue::String(text)) => self.text(&schema, text),
+            ("string", DeValue::String(text)) => self.text(schema, text),
             ("integer", DeValue::Integer(number)) => {
                 match i64::from_str_radix(number.as_str(), number.radix()) {
-                    Ok(number) => check_bounds(&schema, ["minimum", "maximum"], number, ""),
+                    Ok(number) => check_bounds(schema, ["minimum", "maximum"], number, ""),
                     Err(_) => Err(Miss::new("a whole number", number.as_str())),
                 }
             }
             ("boolean", DeValue::Boolean(_)) => Ok(()),
-            (_, other) => Err(Miss::new(expected(&schema), found(other))),
+            (_, other) => Err(Miss::new(expected(schema), found(other))),
         };
         let sound = missed.is_ok();
         if let Err(miss) = missed {
@@ -170,8 +169,9 @@ impl Walk<'_, '_> {
         };
         check_text(kind, text)?;
         match self.ids.of(kind) {
-            Some(ids) if !ids.iter().any(|id| id == text) => {
-                let near = nearest(text, ids.iter().map(String::as_str));
+            Some(ids) if !ids.contains(text) => {
+                let candidates = ids.iter().filter(|_| self.findings.has_room());
+                let near = nearest(text, candidates.map(String::as_str));
                 Err(Miss::new(format!("the id of a {kind} of the edition"), quoted(text)).nearest(near))
             }
             _ => Ok(()),
@@ -179,23 +179,23 @@ impl Walk<'_, '_> {
     }
 
     /// The schema behind references and "or nothing"; a few steps at most.
-    fn resolve<'s>(&self, schema: &'s Value) -> Cow<'s, Value> {
-        let mut at = Cow::Borrowed(schema);
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        let mut at = schema;
         for _ in 0..8 {
             let reference = at.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
             let next = match reference {
                 Some(name) => self.definitions.get(name),
                 None => at.get("anyOf").and_then(Value::as_array).and_then(|any| any.first()),
             };
-            match next.cloned() {
-                Some(next) => at = Cow::Owned(next),
+            match next {
+                Some(next) => at = next,
                 None => break,
             }
         }
         at
     }
 
-    fn purpose(&self, property: &Value) -> String {
+    fn purpose(&self, property: &'a Value) -> String {
         let described = property.get("description").and_then(Value::as_str);
         let resolved = self.resolve(property);
         let described = described.or(resolved.get("description").and_then(Value::as_str)).unwrap_or_default();
@@ -229,8 +229,8 @@ fn kind_of(schema: &Value) -> &str {
     }
 }
 
-fn unknown_key(schema: &Value, properties: &Map<String, Value>, key: &str) -> Miss {
-    let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+fn unknown_key(schema: &Value, properties: Option<&Map<String, Value>>, key: &str) -> Miss {
+    let names: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
     let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let expected = match schema.get(KEYS_KEYWORD).and_then(Value::as_str) {
         Some(keys) => format!("{keys}: {listed}"),
