@@ -5,8 +5,8 @@ use crate::problem::Problem;
 use crate::templates::Templates;
 use app::App;
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use model::{Actor, Clock};
 use serde::Serialize;
@@ -79,11 +79,10 @@ impl Desk {
         let frame = self.app.frame(visit.signed_in.as_ref()).await;
         let frame = Frame::of(frame, &visit.path, &self.certificate_page);
         let html = self.templates.render(template, &frame, page).map_err(|error| {
-            tracing::error!(template, error = %chain(&error), "a page could not be made");
+            tracing::error!(template, error = place(&error), "a page could not be made");
             Problem::OurFault
         })?;
-        let never_kept = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-        Ok((never_kept, Html(html)).into_response())
+        Ok(Html(html).into_response())
     }
 
     /// A form given back with what is wrong with it.
@@ -99,8 +98,7 @@ impl Desk {
     }
 }
 
-/// The error and its causes, without the values of the page it was making: they may hold names.
-fn chain(error: &minijinja::Error) -> String {
-    let place = format!("{}:{}", error.name().unwrap_or("?"), error.line().unwrap_or(0));
-    format!("{:?} at {place}", error.kind())
+/// What went wrong and where, without the words of the error: they may hold names from the page it was making.
+fn place(error: &minijinja::Error) -> String {
+    format!("{:?} at {}:{}", error.kind(), error.name().unwrap_or("?"), error.line().unwrap_or(0))
 }

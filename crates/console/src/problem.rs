@@ -137,15 +137,14 @@ impl IntoResponse for Problem {
 
 /// Gives a bare error answer its page. Whoever is not signed in is sent to sign in, and back afterwards.
 pub(crate) async fn dress(desk: &Desk, visit: &Visit, wanted: &str, response: Response) -> Response {
-    let marked = response.extensions().get::<Problem>().cloned();
-    let is_page = response.headers().contains_key(header::CONTENT_TYPE) && marked.is_none();
-    let bare = Problem::of_status(response.status());
-    // What axum answers by itself is plain text for programmers; a form given back (422) is a page already.
-    let own_text = response
+    // What a part of the server answers by itself is bare or plain text for programmers; a form given back is a page.
+    let is_page = response
         .headers()
         .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    let Some(problem) = marked.or(bare.filter(|_| !is_page || own_text)) else { return response };
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let marked = response.extensions().get::<Problem>().cloned();
+    let unmarked = Problem::of_status(response.status()).filter(|_| !is_page);
+    let Some(problem) = marked.or(unmarked) else { return response };
     if problem == Problem::SignInFirst {
         return Redirect::to(&crate::pages::fields::link("/sign-in", &[("next", wanted)])).into_response();
     }

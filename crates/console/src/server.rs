@@ -145,7 +145,11 @@ async fn converse(
     mut ended: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
-    let stream = match tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)).await {
+    let handshake = tokio::select! {
+        _ = ended.wait_for(|ended| *ended) => return,
+        handshake = tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)) => handshake,
+    };
+    let stream = match handshake {
         Ok(Ok(stream)) => TokioIo::new(stream),
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake with the console failed"),
         Err(_) => return tracing::debug!("a TLS handshake with the console took too long"),
@@ -198,4 +202,33 @@ fn tls(config: &ConsoleConfig) -> Result<TlsAcceptor, ConsoleError> {
         .with_single_cert(chain, key)?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(cert_chain_pem: &str, key_pem: &str) -> ConsoleError {
+        let config = ConsoleConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            cert_chain_pem: cert_chain_pem.to_owned(),
+            key_pem: key_pem.to_owned(),
+            certificate_page: None,
+            clock: Clock::System,
+        };
+        tls(&config).err().unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_with_certificate_or_key_is_said_without_repeating_the_key() {
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (chain, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+        assert!(matches!(refused("no PEM", &key), ConsoleError::CertificateChain { .. }));
+        let broken = refused(&chain, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n");
+        assert!(matches!(broken, ConsoleError::PrivateKey { .. }));
+        assert!(!broken.to_string().contains("c2VjcmV0"));
+        let strangers = refused(&chain, &other.signing_key.serialize_pem());
+        assert!(matches!(strangers, ConsoleError::Tls(_)), "{strangers}");
+    }
 }

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, Version};
 use model::Role;
+use std::time::Duration;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn a_page_arrives_over_both_versions_with_headers_that_keep_browsers_strict() {
@@ -150,4 +152,14 @@ async fn what_is_not_there_or_too_much_or_unreadable_gets_a_page_in_plain_words(
         assert!(answer.body.contains("<h1 class=\"govuk-heading-l\">"), "{status}: {}", answer.body);
     }
     school.close().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_holds_up_neither_visitors_nor_the_end() {
+    let school = School::open().await;
+    let silent = TcpStream::connect(school.address).await.unwrap();
+    assert_eq!(Visitor::new(&school).get("/sign-in").await.status, StatusCode::OK);
+    let closed = tokio::time::timeout(Duration::from_secs(5), school.close()).await;
+    assert!(closed.is_ok(), "the console waits for whoever says nothing");
+    drop(silent);
 }
