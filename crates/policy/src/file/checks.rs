@@ -8,7 +8,7 @@ use super::edition::{
 };
 use super::networks;
 use super::problem::{Findings, Miss, Problem, Severity, quoted};
-use super::values::{At, CategoryName, DateText};
+use super::values::{At, CategoryName, DateText, clock};
 use crate::snapshot::WAYS_ROUND;
 use jiff::civil::Date;
 use model::{Host, Role};
@@ -108,13 +108,9 @@ pub(crate) enum WindowPlace {
 /// Reports the mistakes of a window.
 pub(crate) fn check_window(window: &WindowFile, place: WindowPlace, findings: &mut Findings<'_>) {
     if window.from.0 >= window.until.0 {
-        let from = format!(
-            "a time after {:02}:{:02}; a window over midnight is written as two",
-            window.from.0 / 60,
-            window.from.0 % 60
-        );
-        let until = format!("{:02}:{:02}", window.until.0 / 60, window.until.0 % 60);
-        findings.error(&window.until.span(), Miss::new(from, until));
+        let expected =
+            format!("a time after {}; a window over midnight is written as two", clock(window.from.0));
+        findings.error(&window.until.span(), Miss::new(expected, clock(window.until.0)));
     }
     let closes = window.close_everything.as_ref();
     if let Some(no) = closes.filter(|yes| !***yes) {

@@ -31,6 +31,7 @@ pub use facts::{
     Review, Settings, Strategy, TemporaryPasswords, Training, YoungestPasswords,
 };
 pub use problem::{Problem, Severity};
+pub(crate) use values::clock;
 pub use values::{At, CategoryName, DateText, HashText, Name, RoleName, TimeZoneText, show_date};
 
 use crate::rules::Policy;

@@ -282,6 +282,39 @@ fn settings_outside_the_bounds_are_refused() {
 }
 
 #[test]
+fn a_settings_revision_of_a_trust_tightens_for_one_school() {
+    let hash = edition(TRUST).unwrap().facts.edition_hash;
+    let settings = format!(
+        r#"
+[settings]
+edition_title = "Technical security policy of Whitestone Valley Learning Trust"
+edition_version = "2.0"
+edition_hash = "{hash}"
+revision = 1
+author = "online-safety-lead"
+approved_by = "headteacher"
+approved_on = "2026-11-16"
+why = "A quiet November."
+
+[[tighten]]
+school = "whitestone"
+group = "ks4"
+block = ["music-audio"]
+"#
+    );
+    let trust = SourceText { name: "e.toml", text: TRUST };
+    let added = |text: &str| read(&trust, Some(&SourceText { name: "s.toml", text }));
+    let policy = added(&settings).map_err(|problems| lines(&problems)).unwrap().policy;
+    let group = policy.groups.iter().find(|group| group.id.as_str() == "ks4").unwrap();
+    let (school, tightening) = &group.tightened[0];
+    assert_eq!(school.as_str(), "whitestone");
+    assert!(tightening.block.contains(Category::parse("music-audio").unwrap()));
+    assert!(!group.block.contains(Category::parse("music-audio").unwrap()));
+    let loosened = settings.replace("block =", "allow =");
+    assert!(lines(&added(&loosened).unwrap_err()).contains("never loosen"));
+}
+
+#[test]
 fn numbers_and_dates_are_read_in_each_form_that_toml_has() {
     for (old, new) in [
         ("access_log_days = 365", "access_log_days = 0x16d"),

@@ -152,7 +152,7 @@ text_value! {
 }
 text_value! {
     /// A time of day, as minutes since midnight; 1440 is the midnight that ends the day.
-    TimeText(u16), "time", read_time, |minute| format!("{:02}:{:02}", minute / 60, minute % 60)
+    TimeText(u16), "time", read_time, |minute| clock(*minute)
 }
 text_value! {
     /// A date.
@@ -207,6 +207,11 @@ pub(crate) fn check_text(kind: &str, text: &str) -> Result<(), Miss> {
         "hash" => read_hash(text).map(drop),
         _ => Ok(()),
     }
+}
+
+/// A minute of the day as it is written: `12:10`.
+pub(crate) fn clock(minute: u16) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
 /// A date as a page shows it: `22 November 2026`.

@@ -2,7 +2,7 @@
 
 use super::page::Block;
 use crate::clauses::joined;
-use crate::file::{DayChoice, Document};
+use crate::file::{DayChoice, Document, clock};
 use crate::rules::{
     Entry, GroupRules, InspectionSetting, ListFormat, Members, Policy, School, Tightening, Window,
     WindowEffect, YouTube,
@@ -160,7 +160,6 @@ fn window(window: &Window) -> String {
         WindowEffect::Close(closed) => format!("these close: {}", categories(closed)),
         WindowEffect::CloseEverything => "everything is closed".to_owned(),
     };
-    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     let (from, until) = (clock(window.from_minute), clock(window.until_minute));
     format!("\u{201c}{}\u{201d}, {}, {from} to {until}: {effect}.", window.name, joined(&days))
 }
