@@ -16,8 +16,6 @@ pub enum CertificateFault {
     WrongName,
     /// Nobody we trust vouches for it.
     Untrusted,
-    /// Its maker has taken it back.
-    Revoked,
     /// It cannot be read, or its signature is wrong.
     Broken,
 }
@@ -31,7 +29,6 @@ impl CertificateFault {
             Self::SelfSigned => "its certificate is self-signed: nobody but itself vouches for it",
             Self::WrongName => "its certificate is for another name",
             Self::Untrusted => "its certificate comes from nobody the school trusts",
-            Self::Revoked => "its certificate has been revoked",
             Self::Broken => "its certificate is broken",
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::DialError;
 use crate::headers::{ask_for_websocket, clean_request, clean_response, is_websocket, join_cookies};
-use crate::link::{Carrier, Link, Reuse, Scheme};
+use crate::link::{Carrier, Link, Scheme, Sender};
 use crate::visit::AskBody;
 use blockpage::OriginFault;
 use http::header::{HOST, HeaderValue};
@@ -28,14 +28,14 @@ pub(crate) struct Outgoing {
 /// The connection an answer came over; given back to its link when dropped.
 pub(crate) struct Lease {
     link: Arc<Link>,
-    http1: Option<http1::SendRequest<AskBody>>,
+    http1: Option<(u64, http1::SendRequest<AskBody>)>,
     _slot: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(sender) = self.http1.take() {
-            self.link.give_back(sender);
+        if let Some((number, sender)) = self.http1.take() {
+            self.link.give_back(number, sender);
         }
     }
 }
@@ -101,8 +101,10 @@ pub(crate) async fn forward(
 ) -> Result<(Response<Incoming>, Lease), DialError> {
     let repeatable = outgoing.may_repeat();
     let mut unsent = None;
-    for reuse in [Reuse::Yes, Reuse::No] {
-        let carrier = link.carrier(rewritten, reuse).await?;
+    let mut stale = 0;
+    for _ in 0..2 {
+        let carrier = link.carrier(rewritten, stale).await?;
+        stale = carrier.number;
         let (sent, lease) = send(link, carrier, &mut outgoing, unsent.take()).await?;
         match sent {
             Ok(response) => return received(response, &outgoing, lease),
@@ -144,23 +146,22 @@ async fn send(
     outgoing: &mut Outgoing,
     unsent: Option<AskBody>,
 ) -> Result<(Result<Response<Incoming>, Unanswered>, Lease), DialError> {
-    let fitted = match &carrier {
-        Carrier::Http1(..) => outgoing.for_http1(),
-        Carrier::Http2(_) => outgoing.for_http2(link.origin.scheme),
+    let fitted = match &carrier.sender {
+        Sender::Http1(_) => outgoing.for_http1(),
+        Sender::Http2(_) => outgoing.for_http2(link.origin.scheme),
     };
     let mut request = fitted.ok_or(OriginFault::BrokeOff)?;
     if let Some(body) = unsent {
         *request.body_mut() = body;
     }
-    let (sent, lease) = match carrier {
-        Carrier::Http1(mut sender, slot) => {
+    let mut lease = Lease { link: Arc::clone(link), http1: None, _slot: carrier.slot };
+    let sent = match carrier.sender {
+        Sender::Http1(mut sender) => {
             let sent = sender.try_send_request(request).await;
-            (sent, Lease { link: Arc::clone(link), http1: Some(sender), _slot: Some(slot) })
+            lease.http1 = Some((carrier.number, sender));
+            sent
         }
-        Carrier::Http2(mut sender) => {
-            let sent = sender.try_send_request(request).await;
-            (sent, Lease { link: Arc::clone(link), http1: None, _slot: None })
-        }
+        Sender::Http2(mut sender) => sender.try_send_request(request).await,
     };
     let sent = sent.map_err(|mut error| match error.take_message() {
         Some(request) => Unanswered::NotSent(request.into_body()),

@@ -25,7 +25,7 @@ pub(crate) struct Gate {
     pub(crate) ports: Ports,
     pub(crate) links: Links,
     pub(crate) advertised_host: Option<String>,
-    pub(crate) dialer: Arc<Dialer>,
+    pub(crate) dialer: Dialer,
     server_tls: ServerConfig,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
@@ -40,7 +40,7 @@ impl Gate {
         let dialer = Dialer { resolver: Arc::clone(&ports.resolver), tls, limits: config.limits, own };
         Ok(Self {
             server_tls: server_tls(&ports)?,
-            dialer: Arc::new(dialer),
+            dialer,
             links: config.links,
             advertised_host: config.advertised_host,
             ports,

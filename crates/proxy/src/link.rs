@@ -79,20 +79,29 @@ pub(crate) struct Link {
     http1_slots: Arc<Semaphore>,
 }
 
-/// What is open of a link.
+/// What is open of a link. Connections are numbered from 1 in the order they were opened.
 #[derive(Default)]
 struct Open {
+    opened: u64,
     /// The name whose addresses were dialled in place of the host's own.
     rewritten: Option<Arc<str>>,
-    http2: Option<http2::SendRequest<AskBody>>,
-    idle_http1: Vec<http1::SendRequest<AskBody>>,
+    http2: Option<(u64, http2::SendRequest<AskBody>)>,
+    idle_http1: Vec<(u64, http1::SendRequest<AskBody>)>,
     /// Why the first opening failed, for the request that asks next.
     fault: Option<DialError>,
 }
 
 /// A connection that carries one request.
-pub(crate) enum Carrier {
-    Http1(http1::SendRequest<AskBody>, OwnedSemaphorePermit),
+pub(crate) struct Carrier {
+    pub(crate) number: u64,
+    pub(crate) sender: Sender,
+    /// HTTP/1.1 carries one request at a time, and only so many connections.
+    pub(crate) slot: Option<OwnedSemaphorePermit>,
+}
+
+/// The end of a connection that takes requests.
+pub(crate) enum Sender {
+    Http1(http1::SendRequest<AskBody>),
     Http2(http2::SendRequest<AskBody>),
 }
 
@@ -100,13 +109,6 @@ pub(crate) enum Carrier {
 pub(crate) struct Opened {
     pub(crate) protocol: Protocol,
     pub(crate) validity: Option<Validity>,
-}
-
-/// Whether a connection that was used before will do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reuse {
-    Yes,
-    No,
 }
 
 impl Link {
@@ -125,76 +127,88 @@ impl Link {
     /// Opens it ahead of the first request. A failure is kept for that request, which shows it.
     pub(crate) async fn open(&self, rewritten: Option<Arc<str>>) -> Result<Opened, DialError> {
         let dialled = self.dial(rewritten.as_ref()).await;
-        let mut open = self.lock();
-        open.rewritten = rewritten;
+        self.lock().rewritten = rewritten;
         match dialled {
-            Ok((Sender::Http1(sender), opened)) => {
-                open.idle_http1.push(sender);
-                Ok(opened)
-            }
-            Ok((Sender::Http2(sender), opened)) => {
-                open.http2 = Some(sender);
+            Ok((sender, opened)) => {
+                let number = self.number(&sender);
+                if let Sender::Http1(sender) = sender {
+                    self.give_back(number, sender);
+                }
                 Ok(opened)
             }
             Err(fault) => {
-                open.fault = Some(fault);
+                self.lock().fault = Some(fault);
                 Err(fault)
             }
         }
     }
 
-    /// A connection for one request: one that is open, or a new one.
-    pub(crate) async fn carrier(
-        &self,
-        rewritten: Option<&Arc<str>>,
-        reuse: Reuse,
-    ) -> Result<Carrier, DialError> {
-        let _turn = self.opening.lock().await;
-        if let Some(sender) = self.open_http2(rewritten, reuse)? {
-            return Ok(Carrier::Http2(sender));
-        }
-        let slot =
-            Arc::clone(&self.http1_slots).acquire_owned().await.map_err(|_| OriginFault::Unreachable)?;
-        while let Some(mut sender) = self.pop_http1() {
-            if sender.ready().await.is_ok() {
-                return Ok(Carrier::Http1(sender, slot));
-            }
-        }
-        match self.dial(rewritten).await?.0 {
-            Sender::Http1(sender) => Ok(Carrier::Http1(sender, slot)),
-            Sender::Http2(sender) => {
-                self.lock().http2 = Some(sender.clone());
-                Ok(Carrier::Http2(sender))
-            }
+    /// A client that speaks HTTP/1.1 is answered over HTTP/1.1 ever after, since its WebSockets need it.
+    pub(crate) fn settle(&mut self, client: Protocol) {
+        if client == Protocol::Http1 {
+            self.protocols.retain(|name| name == Protocol::HTTP1);
         }
     }
 
-    /// The open HTTP/2 connection, once what may not be used any more is put away. Errors: the fault of an opening that
+    /// A connection for one request: an open one with a number above `newer_than`, or a new one.
+    pub(crate) async fn carrier(
+        &self,
+        rewritten: Option<&Arc<str>>,
+        newer_than: u64,
+    ) -> Result<Carrier, DialError> {
+        let _turn = self.opening.lock().await;
+        if let Some((number, sender)) = self.open_http2(rewritten, newer_than)? {
+            return Ok(Carrier { number, sender: Sender::Http2(sender), slot: None });
+        }
+        let slot = Arc::clone(&self.http1_slots).acquire_owned().await;
+        let slot = slot.map_err(|_| OriginFault::Unreachable)?;
+        while let Some((number, mut sender)) = self.pop_http1() {
+            if number > newer_than && sender.ready().await.is_ok() {
+                return Ok(Carrier { number, sender: Sender::Http1(sender), slot: Some(slot) });
+            }
+        }
+        let (sender, _) = self.dial(rewritten).await?;
+        let number = self.number(&sender);
+        let slot = matches!(sender, Sender::Http1(_)).then_some(slot);
+        Ok(Carrier { number, sender, slot })
+    }
+
+    /// The open HTTP/2 connection, once what leads elsewhere by now is put away. Errors: the fault of an opening that
     /// nobody has been told yet.
     fn open_http2(
         &self,
         rewritten: Option<&Arc<str>>,
-        reuse: Reuse,
-    ) -> Result<Option<http2::SendRequest<AskBody>>, DialError> {
+        newer_than: u64,
+    ) -> Result<Option<(u64, http2::SendRequest<AskBody>)>, DialError> {
         let mut open = self.lock();
         if let Some(fault) = open.fault.take() {
             return Err(fault);
         }
-        if reuse == Reuse::No || open.rewritten.as_ref() != rewritten {
-            *open = Open { rewritten: rewritten.cloned(), ..Open::default() };
+        if open.rewritten.as_ref() != rewritten {
+            *open = Open { opened: open.opened, rewritten: rewritten.cloned(), ..Open::default() };
         }
-        Ok(open.http2.clone().filter(http2::SendRequest::is_ready))
+        Ok(open.http2.clone().filter(|(number, sender)| *number > newer_than && sender.is_ready()))
     }
 
-    fn pop_http1(&self) -> Option<http1::SendRequest<AskBody>> {
+    /// Numbers a new connection; one of HTTP/2 is there for everybody from now on.
+    fn number(&self, sender: &Sender) -> u64 {
+        let mut open = self.lock();
+        open.opened += 1;
+        if let Sender::Http2(sender) = sender {
+            open.http2 = Some((open.opened, sender.clone()));
+        }
+        open.opened
+    }
+
+    fn pop_http1(&self) -> Option<(u64, http1::SendRequest<AskBody>)> {
         self.lock().idle_http1.pop()
     }
 
     /// Takes an HTTP/1.1 connection back once its exchange is over.
-    pub(crate) fn give_back(&self, sender: http1::SendRequest<AskBody>) {
+    pub(crate) fn give_back(&self, number: u64, sender: http1::SendRequest<AskBody>) {
         let mut open = self.lock();
         if !sender.is_closed() && open.idle_http1.len() < MOST_HTTP1 {
-            open.idle_http1.push(sender);
+            open.idle_http1.push((number, sender));
         }
     }
 
@@ -253,11 +267,6 @@ impl Link {
         self.gate.spawn(async move { ended(connection.await) });
         Ok(Sender::Http2(sender))
     }
-}
-
-enum Sender {
-    Http1(http1::SendRequest<AskBody>),
-    Http2(http2::SendRequest<AskBody>),
 }
 
 fn ended(result: hyper::Result<()>) {

@@ -193,7 +193,7 @@ impl Tunnel {
     async fn inspect(self, hello: TlsHello<ClientStream>) {
         let offered = &hello.protocols;
         let origin = Origin { scheme: Scheme::Https, host: self.host.clone(), port: self.port };
-        let link = Arc::new(Link::new(&self.gate, origin, Protocol::ours_of(offered)));
+        let mut link = Link::new(&self.gate, origin, Protocol::ours_of(offered));
         let opened = match self.verdict.outcome {
             Outcome::Block => None,
             Outcome::Allow => {
@@ -202,6 +202,7 @@ impl Tunnel {
             }
         };
         let protocol = opened.as_ref().map_or_else(|| Protocol::best_of(offered), |opened| opened.protocol);
+        link.settle(protocol);
         let validity = opened.and_then(|opened| opened.validity);
         let tls = match self.gate.tls_as(&self.host, validity, protocol) {
             Ok(tls) => tls,
@@ -217,7 +218,7 @@ impl Tunnel {
             return self.end(EventOutcome::Failed);
         };
         self.visit.forget();
-        let inner = Inner { gate: self.gate, client: self.caller.address, link };
+        let inner = Inner { gate: self.gate, client: self.caller.address, link: Arc::new(link) };
         serve(Arc::new(inner), stream, protocol).await;
     }
 }

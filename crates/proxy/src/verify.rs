@@ -104,7 +104,6 @@ fn certificate_fault(error: &CertificateError) -> CertificateFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             CertificateFault::WrongName
         }
-        CertificateError::Revoked => CertificateFault::Revoked,
         CertificateError::BadEncoding | CertificateError::BadSignature => CertificateFault::Broken,
         CertificateError::Other(OtherError(inner)) if inner.is::<SelfSigned>() => {
             CertificateFault::SelfSigned

@@ -118,12 +118,16 @@ impl Talk {
     }
 
     pub async fn send(&mut self, request: Request<TestBody>) -> Response<Incoming> {
+        self.try_send(request).await.unwrap()
+    }
+
+    pub async fn try_send(&mut self, request: Request<TestBody>) -> hyper::Result<Response<Incoming>> {
         match self {
             Self::Http1(sender, _) => {
-                sender.ready().await.unwrap();
-                sender.send_request(request).await.unwrap()
+                sender.ready().await?;
+                sender.send_request(request).await
             }
-            Self::Http2(sender, _) => sender.send_request(request).await.unwrap(),
+            Self::Http2(sender, _) => sender.send_request(request).await,
         }
     }
 

@@ -6,6 +6,8 @@ use crate::world::{Setting, World};
 use http::Method;
 use model::{Category, Channel, EventOutcome, Layer};
 use policy::rules::InspectionSetting;
+use proxy::Limits;
+use std::time::Duration;
 
 const BOTH: &[&str] = &["h2", "http/1.1"];
 
@@ -77,4 +79,27 @@ async fn a_client_that_leaves_before_the_answer_is_told_as_failed() {
     let events = world.finish().await;
     assert_eq!((events.len(), events[0].outcome, events[0].status), (1, EventOutcome::Failed, None));
     drop(asked);
+}
+
+#[tokio::test]
+async fn stopping_ends_what_is_open_and_still_tells_of_it() {
+    let limits = Limits { drain_timeout: Duration::from_millis(100), ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let origin = world.origin("good.test", BOTH).await;
+    let bypassed = world.origin("bypass.test", BOTH).await;
+    let mut waiting = world.client().talk("good.test", origin.port(), BOTH).await;
+    let request = waiting.request(Method::GET, "/silence").body(full("")).unwrap();
+    let asked = tokio::spawn(async move { waiting.try_send(request).await });
+    let trusting = world.client_trusting(world.root.der());
+    let mut tunnel = trusting.talk("bypass.test", bypassed.port(), BOTH).await;
+    tunnel.get("/").await;
+    while origin.seen().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let mut told: Vec<_> =
+        world.finish().await.iter().map(|event| (event.host.to_string(), event.outcome)).collect();
+    told.sort();
+    let expected = [("bypass.test", EventOutcome::Allowed), ("good.test", EventOutcome::Failed)];
+    assert_eq!(told, expected.map(|(host, outcome)| (host.to_owned(), outcome)));
+    assert!(asked.await.unwrap().is_err());
 }

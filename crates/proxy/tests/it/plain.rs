@@ -59,3 +59,23 @@ async fn plain_http_inside_a_tunnel_is_read_like_any_other_and_its_websockets_wo
     stream.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"ABC");
 }
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_told_to_go_on_is_told_and_its_upload_arrives() {
+    let world = World::usual().await;
+    let origin = Origin::start(None).await;
+    let mut stream = tokio::net::TcpStream::connect(world.proxy).await.unwrap();
+    let port = origin.port();
+    let head = format!(
+        "POST http://good.test:{port}/echo HTTP/1.1\r\nhost: good.test:{port}\r\n\
+         expect: 100-continue\r\ncontent-length: 4\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut told = [0; 25];
+    stream.read_exact(&mut told).await.unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"four").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("four"), "{answer}");
+}
