@@ -8,8 +8,8 @@ use sqlx::AnyConnection;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// One change to the records.
-#[derive(Clone, Debug)]
+/// One change to the records. It holds names and hashes, so it is never printed.
+#[derive(Clone)]
 pub enum Change {
     /// Adds somebody with what they are.
     AddPerson {
@@ -100,7 +100,7 @@ pub enum Change {
 }
 
 /// A session to open.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewSession {
     /// The SHA-256 of its token.
     pub token_hash: String,

@@ -32,6 +32,25 @@ async fn every_event_that_was_sent_is_in_the_history_when_the_senders_are_gone()
 }
 
 #[tokio::test]
+async fn what_cannot_be_written_is_counted_and_every_screen_says_so() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let pupil = world.add_pupil("amara", "4", school("larkfield")).await;
+    let event = world.event(pupil, "larkfield", "education.schoolgate.test", NOW);
+    let (sender, receiver) = event_channel(64);
+    sender.send(event);
+    drop(sender);
+    world.break_history();
+    record_events(&receiver, &world.history, &world.health);
+    let warnings = world.app.frame(Some(&lead)).await.warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("cannot be written") && warnings[1].starts_with("1 requests"),
+        "{warnings:?}"
+    );
+}
+
+#[tokio::test]
 async fn history_is_kept_as_long_as_the_policy_says_and_no_longer() {
     let world = World::new("first-school.toml").await;
     let pupil = world.add_pupil("amara", "4", school("larkfield")).await;

@@ -37,7 +37,7 @@ pub struct World {
     pub identities: Arc<IdentityMap>,
     pub health: Arc<Health>,
     pub clock: Clock,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The machine's technician, at the command line.
@@ -98,7 +98,7 @@ impl World {
         let (snapshot, roster) = (Arc::clone(&parts.snapshot), Arc::clone(&parts.roster));
         let (identities, health) = (Arc::clone(&parts.identities), Arc::clone(&parts.health));
         let app = App::start(parts, in_force).await?;
-        Ok(Self { app, store, history, snapshot, roster, identities, health, clock, _folder: folder })
+        Ok(Self { app, store, history, snapshot, roster, identities, health, clock, folder })
     }
 
     /// Another program's gate on the same records, as after a restart.
@@ -145,8 +145,20 @@ impl World {
         Actor::Person { id, login: login.to_owned(), roles: vec![(affiliation.role, affiliation.scope)] }
     }
 
-    /// Records a page that a pupil asked for, as the proxy would.
+    /// Records a page that a pupil asked for.
     pub fn visit(&self, person: PersonId, at_school: &str, host: &str, at: Timestamp) -> AccessEvent {
+        let event = self.event(person, at_school, host, at);
+        self.history.append(std::slice::from_ref(&event)).unwrap();
+        event
+    }
+
+    /// Takes the disk away from under the history.
+    pub fn break_history(&self) {
+        std::fs::remove_dir_all(self.folder.path()).unwrap();
+    }
+
+    /// A page that a pupil asked for, as the proxy would send it.
+    pub fn event(&self, person: PersonId, at_school: &str, host: &str, at: Timestamp) -> AccessEvent {
         let person = self.roster.get().person(person).cloned().unwrap();
         let who = Who {
             address: Some("10.30.0.9".parse().unwrap()),
@@ -160,9 +172,7 @@ impl World {
             path: Some("/=x?q=\"a\",b".to_owned()),
         };
         let ask = Ask { who, what, how: Channel::Https, at };
-        let event = AccessEvent::of(&ask, &self.snapshot.get().decide(&ask), "GET");
-        self.history.append(std::slice::from_ref(&event)).unwrap();
-        event
+        AccessEvent::of(&ask, &self.snapshot.get().decide(&ask), "GET")
     }
 
     /// Every fact of every scope the tests use, oldest first within its scope.
