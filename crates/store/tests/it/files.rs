@@ -3,7 +3,7 @@
 use crate::NOW;
 use crate::story::{add_person, fact, maya};
 use std::os::unix::fs::PermissionsExt;
-use store::{Change, Place, Store, StoreError};
+use store::{Place, Store, StoreError};
 
 #[tokio::test]
 async fn the_file_and_its_side_files_are_closed_to_others() {
@@ -61,28 +61,6 @@ async fn a_chain_that_was_touched_shows_where() {
         let check = store.verify_audit(&model::Scope::Trust).await.unwrap();
         assert_eq!(check.broken_at, broken_at, "{damage}");
     }
-}
-
-#[tokio::test]
-async fn writers_that_come_at_once_all_get_their_turn_and_one_chain() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&Place::File(folder.path().join("records.db")), NOW).await.unwrap();
-    let writers: Vec<_> = (0..40)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let note = Change::NoteInstallation { name: "gate", value: "1".to_owned() };
-                store.commit(&fact("note"), &[note]).await.unwrap().sequence
-            })
-        })
-        .collect();
-    let mut places = Vec::new();
-    for writer in writers {
-        places.push(writer.await.unwrap());
-    }
-    places.sort_unstable();
-    assert_eq!(places, (1..=40).collect::<Vec<_>>());
-    assert_eq!(store.verify_audit(&model::Scope::Trust).await.unwrap().broken_at, None);
 }
 
 /// Changes the file behind the store's back, as somebody with the disk in their hands could.

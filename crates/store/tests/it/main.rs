@@ -32,12 +32,22 @@ async fn the_story_holds_in_a_file() {
 }
 
 #[tokio::test]
+async fn two_programs_that_write_to_one_file_at_once_get_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::File(folder.path().join("records.db"));
+    let (gate, command_line) =
+        (Store::open(&place, NOW).await.unwrap(), Store::open(&place, NOW).await.unwrap());
+    story::write_at_once(&gate, &command_line).await;
+}
+
+#[tokio::test]
 async fn the_story_holds_on_postgresql() {
     let cluster = postgres::Cluster::start().unwrap();
     let place = Place::Postgres(cluster.url());
     let store = Store::open(&place, NOW).await.unwrap();
     story::tell(&store).await;
     let again = Store::open(&place, NOW).await.unwrap();
+    story::write_at_once(&store, &again).await;
     assert_eq!(again.count_people().await.unwrap(), 2, "a second start keeps the records");
     assert!(!format!("{place:?}").contains("localhost"));
     again.close().await;

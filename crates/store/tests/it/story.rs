@@ -188,6 +188,27 @@ async fn the_chain_is_whole(store: &Store) {
     assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
 }
 
+/// Two programs write at once, each with several tasks: every commit gets its place, and the chain stays whole.
+pub async fn write_at_once(one: &Store, other: &Store) {
+    let before = one.verify_audit(&Scope::Trust).await.unwrap().facts;
+    let writers: Vec<_> = (0..40)
+        .map(|number| {
+            let store = if number % 2 == 0 { one.clone() } else { other.clone() };
+            tokio::spawn(async move {
+                let note = Change::NoteInstallation { name: "gate", value: number.to_string() };
+                store.commit(&fact("note"), &[note]).await.unwrap().sequence
+            })
+        })
+        .collect();
+    let mut places = Vec::new();
+    for writer in writers {
+        places.push(u64::try_from(writer.await.unwrap()).unwrap());
+    }
+    places.sort_unstable();
+    assert_eq!(places, (before + 1..=before + 40).collect::<Vec<_>>());
+    assert_eq!(other.verify_audit(&Scope::Trust).await.unwrap().broken_at, None);
+}
+
 pub fn fact(action: &'static str) -> Fact {
     let actor = Actor::CommandLine { user: "technician".to_owned() };
     Fact::new(&actor, Scope::Trust, NOW, action).about("story").with("why", "the \"story\"").with("empty", "")
