@@ -98,7 +98,7 @@ impl Explicit {
             _ => {
                 let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
                 let inner =
-                    Arc::new(Inner { gate: Arc::clone(&self.gate), client: self.caller.address, link });
+                    Arc::new(Inner { gate: Arc::clone(&self.gate), caller: self.caller.clone(), link });
                 *last = Some(Arc::clone(&inner));
                 inner
             }

@@ -1,6 +1,7 @@
 //! Requests for one origin: those inside an opened tunnel, and plain ones. Each is decided for itself.
 
 use crate::error::DialError;
+use crate::explicit::Caller;
 use crate::forward::{Outgoing, forward};
 use crate::gate::{Gate, Tracked};
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
@@ -16,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict};
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,7 @@ const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// A client's requests for one origin.
 pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
-    pub(crate) client: IpAddr,
+    pub(crate) caller: Caller,
     pub(crate) link: Arc<Link>,
 }
 
@@ -129,7 +129,7 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let what = Target { host: host.clone(), port: Some(port), path: Some(path) };
-    let (ask, verdict) = inner.gate.decide(inner.client, what, how);
+    let (ask, verdict) = inner.gate.decide(inner.caller.address, what, how);
     let mut visit = inner.gate.visit(&ask, &verdict, request.method());
     if is_other {
         visit.became(EventOutcome::Blocked);
@@ -173,12 +173,15 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     visit.answered(response.status());
     if websocket && response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let origin = hyper::upgrade::on(&mut response);
-        let gate = Arc::clone(&inner.gate);
+        // With it, the caller keeps its seat as long as the WebSocket lasts.
+        let held = Arc::clone(inner);
         inner.gate.spawn(async move {
             match tokio::try_join!(upgrade, origin) {
-                Ok((client, origin)) => pump(&gate, TokioIo::new(client), TokioIo::new(origin), visit).await,
+                Ok((client, origin)) => {
+                    pump(&held.gate, TokioIo::new(client), TokioIo::new(origin), visit).await
+                }
                 Err(error) => {
-                    tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin")
+                    tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin");
                 }
             }
         });

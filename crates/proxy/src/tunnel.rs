@@ -150,7 +150,7 @@ impl Tunnel {
         self.visit.forget();
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
         let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
-        let inner = Inner { gate: self.gate, client: self.caller.address, link };
+        let inner = Inner { gate: self.gate, caller: self.caller, link };
         serve(Arc::new(inner), stream, Protocol::Http1).await;
     }
 
@@ -218,7 +218,7 @@ impl Tunnel {
             return self.end(EventOutcome::Failed);
         };
         self.visit.forget();
-        let inner = Inner { gate: self.gate, client: self.caller.address, link: Arc::new(link) };
+        let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link) };
         serve(Arc::new(inner), stream, protocol).await;
     }
 }

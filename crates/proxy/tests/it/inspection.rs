@@ -118,7 +118,8 @@ async fn an_origin_that_does_not_answer_is_explained() {
 
 #[tokio::test]
 async fn a_websocket_works_both_ways() {
-    let world = World::usual().await;
+    let limits = Limits { connections_per_client: 1, ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
     let origin = world.origin("good.test", BOTH).await;
     let mut talk = world.client().talk("good.test", origin.port(), &["http/1.1"]).await;
     let request = talk
@@ -138,6 +139,9 @@ async fn a_websocket_works_both_ways() {
         stream.read_exact(&mut echoed).await.unwrap();
         assert_eq!(echoed.to_vec(), text.to_ascii_uppercase());
     }
+    // It counts among its client's connections as long as it lasts.
+    let mut second = tokio::net::TcpStream::connect(world.proxy).await.unwrap();
+    assert_eq!(second.read(&mut [0; 1]).await.unwrap_or(0), 0);
     drop((stream, talk));
     let events = world.finish().await;
     assert_eq!(events.len(), 1);
