@@ -4,11 +4,11 @@ use crate::cli::RunArguments;
 use crate::commands::at_the_machine;
 use crate::config::Config;
 use crate::error::ProgramError;
-use crate::folder::{Folder, write_secret};
+use crate::folder::{Folder, read_or_make_secret, replace_secret};
 use crate::gate::{Gate, open_records};
-use app::{Demo, DemoAccount, Proposal};
+use app::{Demo, Proposal};
 use identity::SessionToken;
-use model::Clock;
+use model::{Clock, Person};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -23,12 +23,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
     approve_policy_once(&folder).await?;
     let gate = Gate::start(folder.clone()).await?;
-    seed_once(&gate, &folder).await?;
-    if arguments.json {
-        crate::print(&gate.listening().as_json())?;
-    } else {
-        crate::print(&welcome(&gate, &folder)?)?;
-    }
+    let accounts = seed_once(&gate, &folder).await?;
+    let words = if arguments.json { gate.listening().as_json() } else { welcome(&gate, &folder, &accounts) };
+    crate::print(&words)?;
     gate.until_stopped().await
 }
 
@@ -55,55 +52,58 @@ async fn approve_policy_once(folder: &Folder) -> Result<(), ProgramError> {
     Ok(())
 }
 
-/// Fills empty records with made-up people, and writes down how they sign in.
-async fn seed_once(gate: &Gate, folder: &Folder) -> Result<(), ProgramError> {
-    let file = folder.demo_accounts();
-    if file.exists() {
-        return Ok(());
+/// Fills empty records with made-up people, and writes down how they sign in: the password first, so that a start that was
+/// cut short is taken up by the next one.
+async fn seed_once(gate: &Gate, folder: &Folder) -> Result<String, ProgramError> {
+    let password = read_or_make_secret(&folder.demo_password(), password)?;
+    let password = String::from_utf8_lossy(&password).into_owned();
+    if gate.store().count_people().await.map_err(ProgramError::part("records"))? == 0 {
+        let demo = Demo { password: password.clone(), seed: SEED };
+        gate.app().seed_demo(&demo).await.map_err(ProgramError::asked)?;
     }
-    let password = password()?;
-    let demo = Demo { password: password.clone(), seed: SEED };
-    let accounts = gate.app().seed_demo(&demo).await.map_err(ProgramError::asked)?;
-    write_secret(&file, account_table(&accounts, &password).as_bytes())
-        .map_err(|source| ProgramError::file(&file, source))
+    let people = gate.store().people().await.map_err(ProgramError::part("records"))?;
+    let (file, table) = (folder.demo_accounts(), account_table(&people, &password));
+    replace_secret(&file, table.as_bytes()).map_err(|source| ProgramError::file(&file, source))?;
+    Ok(table)
 }
 
 /// A password for the demo's accounts: new for each folder, so that no demo can be entered by who has read of it.
-fn password() -> Result<String, ProgramError> {
+fn password() -> Result<Vec<u8>, ProgramError> {
     let token = SessionToken::random().map_err(ProgramError::part("password"))?;
-    Ok(token.reveal().chars().filter(char::is_ascii_alphanumeric).take(14).collect())
+    Ok(token.reveal().bytes().filter(u8::is_ascii_alphanumeric).take(14).collect())
 }
 
-fn account_table(accounts: &[DemoAccount], password: &str) -> String {
+fn account_table(people: &[Person], password: &str) -> String {
     let mut text = String::from("# Made-up people of the demo school: user name, password, what they are.\n");
-    for account in accounts {
+    for person in people {
+        let affiliation = person.affiliations.first();
+        let role = affiliation.map_or("", |affiliation| affiliation.role.title());
+        let year = affiliation.and_then(|affiliation| affiliation.year);
+        let year = year.map(|year| format!(", year group {year}")).unwrap_or_default();
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "{:<28} {password}  {}", account.login, account.role);
+        let _ = writeln!(text, "{:<26} {password}  {role}{year}", person.login);
     }
     text
 }
 
-fn welcome(gate: &Gate, folder: &Folder) -> Result<String, ProgramError> {
+fn welcome(gate: &Gate, folder: &Folder, accounts: &str) -> String {
     let listening = gate.listening();
-    let file = folder.demo_accounts();
-    let table = std::fs::read_to_string(&file).map_err(|source| ProgramError::file(&file, source))?;
-    let accounts = table.lines().filter(|line| !line.starts_with('#'));
     let shown: String = accounts
+        .lines()
         .filter(|line| WORTH_TRYING.iter().any(|role| line.ends_with(role)))
         .fold(String::new(), |text, line| text + "    " + line + "\n");
-    Ok(format!(
+    let dns = listening.dns.first().map(|at| format!("@{} -p {}", at.ip(), at.port())).unwrap_or_default();
+    format!(
         "{}\n\nSign in to the console as (everybody else: {}):\n{shown}\n\
          Browse through the gate (Chromium, with the school's certificate in a profile of its own):\n{}\n\n\
          Try https://games.schoolgate.test/ there, then sign in at {}/web/sign-in as a pupil, and as a teacher.\n\
-         Ask DNS:  dig @{} -p {} www.google.com\n\
+         Ask DNS:  dig {dns} www.google.com\n\
          Ctrl-C stops the gate; nothing is lost.",
         listening.as_text(),
-        file.display(),
+        folder.demo_accounts().display(),
         browser_line(folder.path(), &listening.proxy_url()),
         listening.console,
-        listening.dns.first().map(|at| at.ip().to_string()).unwrap_or_default(),
-        listening.dns.first().map(|at| at.port().to_string()).unwrap_or_default(),
-    ))
+    )
 }
 
 /// The accounts that are shown at once: one for each of the questions a visitor has.

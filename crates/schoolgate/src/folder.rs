@@ -59,6 +59,10 @@ impl Folder {
         self.0.join("authority.key")
     }
 
+    pub(crate) fn demo_password(&self) -> PathBuf {
+        self.0.join("demo-password")
+    }
+
     /// The demo school's accounts and passwords, for whoever tries it.
     pub(crate) fn demo_accounts(&self) -> PathBuf {
         self.0.join("demo-accounts.txt")
@@ -85,7 +89,15 @@ pub(crate) fn read_or_make_secret(
     }
 }
 
-pub(crate) fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a file for this user alone, in place of the one there was.
+pub(crate) fn replace_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => write_secret(file, bytes),
+    }
+}
+
+fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;

@@ -113,6 +113,11 @@ impl Gate {
         &self.app
     }
 
+    /// Its records.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Where it listens.
     pub(crate) fn listening(&self) -> &Listening {
         &self.listening

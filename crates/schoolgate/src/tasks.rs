@@ -7,7 +7,7 @@ use app::{App, Health};
 use lists::Fetch;
 use model::Clock;
 use policy::Image;
-use policy::rules::ListSource;
+use policy::rules::{ListFormat, ListSource};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The lists' folder, and how often their sources are looked at.
 pub(crate) struct Lists {
+    /// Where sources that are no whole path are looked for: the gate's own folder.
+    home: PathBuf,
     folder: PathBuf,
     every: Duration,
     fetch: Fetch,
@@ -34,7 +36,13 @@ impl Lists {
             return Err(ProgramError::Question("lists.refresh_hours: expected 1 or more, found 0".into()));
         }
         let every = HOUR * u32::from(config.lists.refresh_hours);
-        Ok(Self { folder: folder.lists(), every, fetch: Fetch::default(), clock })
+        Ok(Self {
+            home: folder.path().to_owned(),
+            folder: folder.lists(),
+            every,
+            fetch: Fetch::default(),
+            clock,
+        })
     }
 
     /// The image to start with: the one in force, or, where there is none, a new one.
@@ -47,9 +55,20 @@ impl Lists {
 
     async fn update(&self, sources: &[ListSource]) -> Result<Image, lists::ListError> {
         let at = self.clock.now();
-        let (image, report) = lists::update(sources, &self.folder, &self.fetch, at, &mut |_| ()).await?;
+        let sources: Vec<ListSource> = sources.iter().map(|source| self.at_home(source)).collect();
+        let (image, report) = lists::update(&sources, &self.folder, &self.fetch, at, &mut |_| ()).await?;
         tracing::info!(names = report.names, lists = report.lists.len(), "the lists were read");
         Ok(image)
+    }
+}
+
+impl Lists {
+    fn at_home(&self, source: &ListSource) -> ListSource {
+        let is_file = source.format != ListFormat::Starter && !source.source.contains("://");
+        match is_file.then(|| self.home.join(&*source.source)) {
+            Some(path) => ListSource { source: path.display().to_string().into(), ..source.clone() },
+            None => source.clone(),
+        }
     }
 }
 

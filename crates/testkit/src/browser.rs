@@ -136,6 +136,15 @@ impl Browser {
         }
     }
 
+    /// The cookies that go to an address, as a `Cookie` header has them.
+    pub async fn cookies(&mut self, url: &str) -> Result<String, TestError> {
+        let answer = self.call("Network.getCookies", json!({"urls": [url]})).await?;
+        let cookies = answer["cookies"].as_array().cloned().unwrap_or_default();
+        let pair =
+            |cookie: &Value| Some(format!("{}={}", cookie["name"].as_str()?, cookie["value"].as_str()?));
+        Ok(cookies.iter().filter_map(pair).collect::<Vec<_>>().join("; "))
+    }
+
     /// Sets the width of the window in CSS pixels.
     pub async fn set_width(&mut self, pixels: u32) -> Result<(), TestError> {
         let size = json!({"width": pixels, "height": 900, "deviceScaleFactor": 1, "mobile": pixels < 600});

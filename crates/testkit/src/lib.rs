@@ -6,6 +6,7 @@ pub mod browser;
 pub mod certificates;
 pub mod origin;
 pub mod postgres;
+pub mod upstream;
 
 use std::fmt;
 

@@ -1,6 +1,5 @@
 //! What comes back from upstream: kept, aged, withheld, or missing.
 
-use crate::upstream::{Says, Upstream, a, aaaa, name_of};
 use crate::world::{NOBODY, STAFF_ROOM, World, explanations};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::HTTPS;
@@ -8,8 +7,9 @@ use hickory_proto::rr::rdata::svcb::{Alpn, EchConfigList, SVCB, SvcParamKey, Svc
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use model::EventOutcome;
 use std::time::{Duration, Instant};
+use testkit::upstream::{Says, Upstream, a, aaaa, name_of};
 
-fn site(says: Says) -> crate::upstream::Zone {
+fn site(says: Says) -> testkit::upstream::Zone {
     [(("site.test.".to_owned(), RecordType::A), says)].into()
 }
 

@@ -7,7 +7,6 @@
     reason = "a test ends where its helper does"
 )]
 
-mod upstream;
 mod world;
 
 mod answers;

@@ -1,6 +1,5 @@
 //! What the policy makes of a question, seen by the client and in the history.
 
-use crate::upstream::{Says, a, cname};
 use crate::world::{
     LEARNER, NOBODY, SHARED, STAFF_ROOM, World, compile, entry, explanations, person, policy, question,
 };
@@ -8,6 +7,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{RData, RecordType};
 use model::{Category, Channel, EventOutcome, KnownBy, Layer};
 use std::net::IpAddr;
+use testkit::upstream::{Says, a, cname};
 
 fn one(name: &str, address: [u8; 4]) -> ((String, RecordType), Says) {
     ((name.to_owned(), RecordType::A), Says::Records(vec![a(name, 300, address)]))

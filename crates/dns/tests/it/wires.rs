@@ -1,11 +1,11 @@
 //! UDP and TCP as the wires they are: sizes, many questions at once, nonsense, the end.
 
-use crate::upstream::{Says, Zone, a};
 use crate::world::{NOBODY, World, question, receive};
 use hickory_proto::op::{Edns, Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use std::collections::HashSet;
 use std::time::Duration;
+use testkit::upstream::{Says, Zone, a};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

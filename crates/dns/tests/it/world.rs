@@ -1,6 +1,5 @@
 //! A made-up school on loopback: its policy, its people by address, its gate's DNS server, and a client.
 
-use crate::upstream::{Upstream, Zone, name_of};
 use dns::{DnsConfig, DnsPorts, DnsServer};
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::RecordType;
@@ -17,6 +16,7 @@ use policy::{CurrentSnapshot, Policy, Snapshot};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::upstream::{Upstream, Zone, name_of};
 use tokio::net::UdpSocket;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -12,7 +12,7 @@ const LESSON: &str =
 async fn an_allowed_page_arrives_unharmed_over_http2_on_both_sides_and_is_in_the_console_at_once() {
     let gate = Gate::start().await;
     let (origin, url) = gate.origin("education.schoolgate.test", Fault::None, LESSON).await;
-    gate.sign_in_to_web("ks2-pupil").await;
+    gate.sign_in_to_web("elsie").await;
 
     let mut browser = gate.browser().await;
     browser.visit(&url).await.unwrap();
@@ -37,7 +37,7 @@ async fn an_allowed_page_arrives_unharmed_over_http2_on_both_sides_and_is_in_the
 async fn an_event_is_in_the_console_within_two_seconds() {
     let gate = Gate::start().await;
     let (_origin, url) = gate.origin("education.schoolgate.test", Fault::None, LESSON).await;
-    gate.sign_in_to_web("ks2-pupil").await;
+    gate.sign_in_to_web("elsie").await;
     let mut lead = gate.console_browser("safeguarding-lead").await;
     let mut browser = gate.browser().await;
 
@@ -67,18 +67,17 @@ async fn a_blocked_page_speaks_to_its_reader_and_opens_when_the_pupil_is_staff()
     let unknown = browser.text().await.unwrap();
     assert!(unknown.contains("Sign in"), "nobody known is offered to sign in: {unknown}");
 
-    gate.sign_in_to_web("ks1-pupil").await;
+    gate.sign_in_to_web("bryn").await;
     browser.visit(&url).await.unwrap();
     let infant = browser.text().await.unwrap();
-    gate.command(&["people", "move", "ks1-pupil", "--role", "learner", "--year", "5", "--reason", "test"])
-        .await;
+    gate.command(&["people", "move", "bryn", "--role", "learner", "--year", "5", "--reason", "test"]).await;
     until_it_says(&mut browser, &url, |text| text != infant && !text.contains("Play")).await;
     let junior = browser.text().await.unwrap();
     assert_ne!(infant, junior, "each stage has words of its own");
     assert!(infant.len() < junior.len(), "the youngest read the least");
     assert!(origin.seen().is_empty(), "a blocked request never reaches the origin");
 
-    let moved = gate.command(&["people", "move", "ks1-pupil", "--role", "staff", "--reason", "test"]).await;
+    let moved = gate.command(&["people", "move", "bryn", "--role", "staff", "--reason", "test"]).await;
     assert!(moved.status.success(), "{moved:?}");
     until_it_says(&mut browser, &url, |text| text.contains("Play")).await;
     assert_eq!(browser.title().await.unwrap(), "Game");
@@ -88,7 +87,7 @@ async fn a_blocked_page_speaks_to_its_reader_and_opens_when_the_pupil_is_staff()
 async fn a_websocket_works_through_the_proxy() {
     let gate = Gate::start().await;
     let (_origin, url) = gate.origin("education.schoolgate.test", Fault::None, LESSON).await;
-    gate.sign_in_to_web("teacher").await;
+    gate.sign_in_to_web("class-teacher").await;
     let mut browser = gate.browser().await;
     browser.visit(&url).await.unwrap();
     let echoed = browser
@@ -108,7 +107,7 @@ async fn a_websocket_works_through_the_proxy() {
 async fn without_the_schools_certificate_the_same_page_does_not_open() {
     let gate = Gate::start().await;
     let (origin, url) = gate.origin("education.schoolgate.test", Fault::None, LESSON).await;
-    gate.sign_in_to_web("ks2-pupil").await;
+    gate.sign_in_to_web("elsie").await;
     let mut browser = gate.browser_with(None).await;
     assert_eq!(browser.open(&url).await.unwrap(), Err("net::ERR_CERT_AUTHORITY_INVALID".to_owned()));
     assert!(origin.seen().is_empty());

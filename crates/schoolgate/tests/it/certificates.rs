@@ -6,10 +6,10 @@ use testkit::certificates::Fault;
 #[tokio::test]
 async fn an_origin_with_a_bad_certificate_is_refused_and_explained() {
     let gate = Gate::start().await;
-    gate.sign_in_to_web("teacher").await;
+    gate.sign_in_to_web("class-teacher").await;
     let mut browser = gate.browser().await;
     for (name, fault, word) in [
-        ("expired.education.schoolgate.test", Fault::Expired, "out of date"),
+        ("expired.education.schoolgate.test", Fault::Expired, "expired"),
         ("selfsigned.education.schoolgate.test", Fault::SelfSigned, "trust"),
         ("wrongname.education.schoolgate.test", Fault::WrongName, "name"),
         ("untrusted.education.schoolgate.test", Fault::Untrusted, "trust"),

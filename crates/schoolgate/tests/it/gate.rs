@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use testkit::browser::{Browser, BrowserOptions};
 use testkit::certificates::{Fault, TestAuthority};
 use testkit::origin::{Origin, TestPage};
+use testkit::upstream::{RecordType, Says, Upstream, Zone, a};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -30,6 +32,7 @@ const NAMES: [&str; 8] = [
 pub struct Gate {
     process: Child,
     addresses: Value,
+    _upstream: Upstream,
     pub folder: tempfile::TempDir,
     pub authority: TestAuthority,
 }
@@ -40,17 +43,11 @@ impl Gate {
         let folder = tempfile::tempdir().unwrap();
         let authority = TestAuthority::new().unwrap();
         std::fs::write(folder.path().join("origins.pem"), authority.pem()).unwrap();
-        std::fs::write(folder.path().join("schoolgate.toml"), configuration(folder.path())).unwrap();
+        let upstream = Upstream::start(zone()).await;
+        let configuration = configuration(folder.path(), upstream.address);
+        std::fs::write(folder.path().join("schoolgate.toml"), configuration).unwrap();
         let (process, addresses) = spawn(folder.path()).await;
-        Self { process, addresses, folder, authority }
-    }
-
-    /// Kills the program as a power cut would, and starts it again on the same folder.
-    pub async fn kill_and_start_again(&mut self) {
-        self.process.kill().await.unwrap();
-        let (process, addresses) = spawn(self.folder.path()).await;
-        self.process = process;
-        self.addresses = addresses;
+        Self { process, addresses, _upstream: upstream, folder, authority }
     }
 
     /// Asks the program to stop, as Ctrl-C does, and waits for it; its exit must be a clean one.
@@ -61,11 +58,12 @@ impl Gate {
         assert!(ended.expect("the gate stops when it is asked to").unwrap().success());
     }
 
-    /// Kills it without a word.
+    /// Kills it as a power cut would.
     pub async fn kill(&mut self) {
         self.process.kill().await.unwrap();
     }
 
+    /// Starts it again on the same folder.
     pub async fn start_again(&mut self) {
         let (process, addresses) = spawn(self.folder.path()).await;
         self.process = process;
@@ -107,11 +105,15 @@ impl Gate {
         browser
     }
 
-    /// Signs somebody in to use the web from this machine.
+    /// Signs somebody in to use the web from this machine, in place of whoever is.
     pub async fn sign_in_to_web(&self, login: &str) {
         let trusted_ca = Some(PathBuf::from(self.address("authority")));
         let mut browser =
             Browser::launch(&BrowserOptions { proxy: String::new(), trusted_ca }).await.unwrap();
+        browser.visit(&format!("{}/web/sign-in", self.address("console"))).await.unwrap();
+        if browser.text().await.unwrap().contains("Hello") {
+            browser.press("Sign out").await.unwrap();
+        }
         self.sign_in(&mut browser, "/web/sign-in", login).await;
         let text = browser.text().await.unwrap();
         assert!(text.contains("signed in"), "{text}");
@@ -123,6 +125,26 @@ impl Gate {
         browser.fill("login", login).await.unwrap();
         browser.fill("password", &self.password(login)).await.unwrap();
         browser.press("Sign in").await.unwrap();
+    }
+
+    /// What a download of the history holds, as somebody who is signed in gets it with a client of their own.
+    pub async fn history_csv(&self, login: &str, filter: &str) -> String {
+        let mut browser = self.console_browser(login).await;
+        let cookie = browser.cookies(&self.address("console")).await.unwrap();
+        let mut curl = Command::new("curl");
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--cacert",
+            &self.address("authority"),
+            "--cookie",
+            &cookie,
+        ]);
+        let output =
+            curl.arg(format!("{}/history.csv?{filter}", self.address("console"))).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs a command of the program against this gate's folder.
@@ -142,14 +164,25 @@ impl Gate {
     }
 }
 
-fn configuration(folder: &Path) -> String {
+/// What the outside's DNS says.
+fn zone() -> Zone {
+    let of =
+        |name: &str, address| ((name.to_owned(), RecordType::A), Says::Records(vec![a(name, 60, address)]));
+    [
+        of("reading.education.schoolgate.test.", [203, 0, 113, 7]),
+        of("forcesafesearch.google.com.", [203, 0, 113, 8]),
+    ]
+    .into()
+}
+
+fn configuration(folder: &Path, upstream: SocketAddr) -> String {
     let names: String = NAMES
         .iter()
         .map(|name| format!("[[local_name]]\nname = \"{name}\"\naddresses = [\"127.0.0.1\"]\n"))
         .collect();
     format!(
         "[gate]\nname = \"gate.schoolgate.test\"\norganisation = \"Larkfield First School\"\n\
-         [dns]\nlisten = [\"127.0.0.1:0\"]\nupstreams = [\"127.0.0.1:9\"]\n\
+         [dns]\nlisten = [\"127.0.0.1:0\"]\nupstreams = [\"{upstream}\"]\n\
          [proxy]\nlisten = [\"127.0.0.1:0\"]\ntrusted_roots = [\"{}\"]\n\
          [console]\nlisten = \"127.0.0.1:0\"\n{names}",
         folder.join("origins.pem").display()

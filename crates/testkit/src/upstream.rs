@@ -1,8 +1,14 @@
 //! An upstream resolver that knows what a test tells it, and remembers what it was asked.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what cannot be here fails the test by panicking"
+)]
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
+pub use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,16 +18,22 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 /// What an upstream says to one question.
 #[derive(Clone)]
 pub enum Says {
+    /// These records.
     Records(Vec<Record>),
+    /// No records, and this code.
     Code(ResponseCode),
     /// Its answer comes with another id first, as from somebody who guesses, and then rightly.
     AfterAGuess(Vec<Record>),
+    /// Nothing at all.
     Nothing,
 }
 
+/// What it says, by name (with its last dot) and type.
 pub type Zone = HashMap<(String, RecordType), Says>;
 
+/// A running upstream.
 pub struct Upstream {
+    /// Where it listens, UDP and TCP.
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<(String, RecordType)>>>,
 }
@@ -121,18 +133,22 @@ impl Speaker {
     }
 }
 
+/// A name out of its text.
 pub fn name_of(text: &str) -> Name {
     Name::from_ascii(text).unwrap()
 }
 
+/// An `A` record.
 pub fn a(name: &str, ttl_s: u32, address: [u8; 4]) -> Record {
     Record::from_rdata(name_of(name), ttl_s, RData::A(A(address.into())))
 }
 
+/// An `AAAA` record.
 pub fn aaaa(name: &str, ttl_s: u32, address: &str) -> Record {
     Record::from_rdata(name_of(name), ttl_s, RData::AAAA(AAAA(address.parse().unwrap())))
 }
 
+/// A `CNAME` record.
 pub fn cname(name: &str, ttl_s: u32, target: &str) -> Record {
     Record::from_rdata(name_of(name), ttl_s, RData::CNAME(CNAME(name_of(target))))
 }
