@@ -149,7 +149,12 @@ fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
     let (state, detail) = match &seen.lists_trouble {
         Some(trouble) => ("Not working", trouble.clone()),
         None if names == 0 => ("Not working", "No list is loaded".to_owned()),
-        None => ("Working", format!("{} lists with {names} names", lists.len())),
+        None => ("Working", format!("{}, with {names} names", counted_lists(lists.len()))),
     };
     HealthView { name: "Filter lists".to_owned(), state: state.to_owned(), detail, checked: oldest }
+}
+
+/// "1 list", "3 lists".
+fn counted_lists(count: usize) -> String {
+    if count == 1 { "1 list".to_owned() } else { format!("{count} lists") }
 }

@@ -84,7 +84,7 @@ impl Reason {
             Layer::OpenWindow => format!("Allowed for {whose} at this time: \u{201c}{entry}\u{201d}"),
             Layer::Category => format!("Blocked for {whose}: the category {category}"),
             Layer::AllowedCategory => format!("Allowed for {whose}: the category {category}"),
-            Layer::Default => format!("{verb} for {whose}: nothing else speaks of it"),
+            Layer::Default => format!("{verb} for {whose}: no rule names it, so the default counts"),
         };
         if let Some(ListLine { list, line }) = &self.list
             && self.layer != Layer::Illegal

@@ -46,8 +46,9 @@ fn certificate_der(der: &[u8]) -> Response<AnswerBody> {
     response.map(|_| AnswerBody::bytes(bytes::Bytes::copy_from_slice(der)))
 }
 
-/// Everything but plain names goes to the proxy, and never past it: with no `DIRECT` to fall back on, a browser waits
-/// for the gate rather than go round it.
+/// Everything but plain names and the gate's own goes to the proxy, and never past it: with no `DIRECT` to fall back on,
+/// a browser waits for the gate rather than go round it. The gate's own pages are asked for directly: who signs in there
+/// through the proxy would be taken for the gate.
 fn proxy_pac<B>(gate: &Gate, request: &Request<B>) -> Option<String> {
     let asked = authority_of(request)?;
     let host = match &gate.advertised_host {
@@ -55,9 +56,11 @@ fn proxy_pac<B>(gate: &Gate, request: &Request<B>) -> Option<String> {
         None => Host::parse(asked.host()).ok()?,
     };
     let port = gate.dialer.own.first()?.port();
+    let snapshot = gate.ports.snapshot.get();
+    let own: String = snapshot.own_hosts().iter().map(|own| format!(" || host == \"{own}\"")).collect();
     Some(format!(
         "function FindProxyForURL(url, host) {{\n  \
-           if (isPlainHostName(host) || host == \"127.0.0.1\" || host == \"[::1]\") {{ return \"DIRECT\"; }}\n  \
+           if (isPlainHostName(host) || host == \"127.0.0.1\" || host == \"[::1]\"{own}) {{ return \"DIRECT\"; }}\n  \
            return \"PROXY {host}:{port}\";\n}}\n"
     ))
 }

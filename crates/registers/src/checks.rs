@@ -103,7 +103,10 @@ pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
     }
     let names: u64 = lists.iter().map(|list| list.names).sum();
     let oldest = lists.iter().map(|list| list.read_at).min().unwrap_or(facts.now);
-    pass(facts, format!("{} lists with {names} names; the oldest was read on {}", lists.len(), date(oldest)))
+    pass(
+        facts,
+        format!("Lists: {}, with {names} names; the oldest was read on {}", lists.len(), date(oldest)),
+    )
 }
 
 pub(crate) fn requests_recorded(facts: &Facts) -> ClauseState {

@@ -22,10 +22,18 @@ fn axe() -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{}: run `cargo xtask assets`", file.display()))
 }
 
+/// Where pictures of every page that was checked are put, for people to look at: a folder, in this variable.
+const PICTURES: &str = "SCHOOLGATE_SCREENSHOTS";
+
 async fn must_be_accessible(browser: &mut Browser, place: &str, axe: &str) {
     let problems = browser.accessibility_problems(axe).await.unwrap();
     assert!(problems.is_empty(), "{place}: {problems:#?}");
     assert!(!browser.scrolls_sideways().await.unwrap(), "{place} is wider than the window");
+    if let Some(folder) = std::env::var_os(PICTURES) {
+        let name: String =
+            place.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
+        browser.screenshot(&PathBuf::from(folder).join(format!("{name}.png"))).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -64,7 +72,8 @@ async fn axe_finds_nothing_on_the_block_pages() {
         if !login.is_empty() {
             gate.sign_in_to_web(login).await;
         }
-        let (blocked, help) = ("https://gambling.schoolgate.test/", "https://self-harm-suicide.schoolgate.test/");
+        let (blocked, help) =
+            ("https://gambling.schoolgate.test/", "https://self-harm-suicide.schoolgate.test/");
         for url in [blocked, help, &refused] {
             browser.visit(url).await.unwrap();
             must_be_accessible(&mut browser, &format!("{url} for {login:?}"), &axe).await;
