@@ -6,10 +6,11 @@ use identity::StoredHash;
 use jiff::civil::Date;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
-use policy::rules::{Entry, GroupRules, Origin};
+use policy::image::ImageList;
+use policy::rules::{Entry, GroupRules, ListFormat, Origin};
 use policy::{Policy, Snapshot};
 use registers::{
-    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
+    Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
     PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
 };
 use std::sync::Arc;
@@ -175,8 +176,15 @@ fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
 }
 
 fn lists_seen(snapshot: &Snapshot, fresh_hours: u32) -> ListsSeen {
-    let lists = snapshot.image().lists().iter();
-    let lists =
-        lists.map(|list| ListSeen { name: list.name.to_string(), read_at: list.read_at, names: list.names });
+    let ships = |list: &ImageList| {
+        let source = snapshot.policy().lists.iter().find(|source| source.id == list.id);
+        source.is_some_and(|source| source.format == ListFormat::Starter)
+    };
+    let lists = snapshot.image().lists().iter().map(|list| ListSeen {
+        name: list.name.to_string(),
+        read_at: list.read_at,
+        names: list.names,
+        kept: if ships(list) { Kept::WithProgram } else { Kept::BySource },
+    });
     ListsSeen { fresh_hours, lists: lists.collect() }
 }

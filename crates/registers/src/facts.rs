@@ -110,6 +110,17 @@ pub struct ListSeen {
     pub read_at: Timestamp,
     /// How many names it has.
     pub names: u64,
+    /// Where it comes from.
+    pub kept: Kept,
+}
+
+/// Who keeps a list up to date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// Somebody outside, at its source.
+    BySource,
+    /// Nobody: it ships with the program, and changes with it alone.
+    WithProgram,
 }
 
 /// The recording of requests.

@@ -10,7 +10,7 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    Circumvention, Facts, GroupsSeen, IllegalLayer, ListSeen, Listener, ListenerState, ListsSeen,
+    Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen,
     PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
 };
 
@@ -23,6 +23,7 @@ pub enum Check {
     PolicyInForce,
     /// Illegal content is blocked with everything else off, from a member list.
     IllegalLayer,
+    Kept,
     /// Everybody on the roster has a group's rules.
     GroupRules,
     /// The lists were updated lately.
@@ -46,6 +47,7 @@ impl Check {
     pub const ALL: [Check; 10] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
+        Kept,
         Self::GroupRules,
         Self::ListsFresh,
         Self::RequestsRecorded,

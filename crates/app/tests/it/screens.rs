@@ -71,8 +71,8 @@ async fn checks_follow_what_the_running_system_sees() {
     for (id, word, part) in [
         ("GOV-5", "Pass", "approved on 20 November 2026"),
         ("FLT-4", "Pass", "Each of 2 people"),
-        ("FLT-6", "Pass", "groups of learners"),
-        ("FLT-8", "Pass", "1 lists"),
+        ("FLT-6", "Unknown", "groups of learners"),
+        ("FLT-8", "Fail", "Only the starter lists"),
         ("FLT-9", "Unknown", "No request was recorded yet"),
         ("FLT-13", "Unknown", "was not applied"),
         ("PWD-13", "Pass", "Each of 2 passwords"),
