@@ -23,7 +23,6 @@ pub enum Check {
     PolicyInForce,
     /// Illegal content is blocked with everything else off, from a member list.
     IllegalLayer,
-    Kept,
     /// Everybody on the roster has a group's rules.
     GroupRules,
     /// The lists were updated lately.
@@ -47,7 +46,6 @@ impl Check {
     pub const ALL: [Check; 10] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
-        Kept,
         Self::GroupRules,
         Self::ListsFresh,
         Self::RequestsRecorded,
