@@ -1,7 +1,7 @@
 //! `schoolgate demo`: a made-up school in a folder, where there is none yet, and then the gate as `run` starts it.
 
 use crate::cli::RunArguments;
-use crate::commands::at_the_machine;
+use crate::commands::{at_the_machine, is_root};
 use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret, replace_secret};
@@ -21,12 +21,26 @@ const SEED: u64 = 22_11_2026;
 
 pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
+    refuse_a_real_gate(&folder)?;
+    read_or_make_secret(&folder.demo_password(), password)?;
     approve_policy_once(&folder).await?;
     let gate = Gate::start(folder.clone()).await?;
     let accounts = seed_once(&gate, &folder).await?;
     let words = if arguments.json { gate.listening().as_json() } else { welcome(&gate, &folder, &accounts) };
     crate::print(&words)?;
     gate.until_stopped().await
+}
+
+/// A demo's accounts all have one password, so they never come into a folder that somebody set up by hand.
+fn refuse_a_real_gate(folder: &Folder) -> Result<(), ProgramError> {
+    if folder.demo_password().exists() || !folder.records().exists() {
+        return Ok(());
+    }
+    let folder = folder.path().display();
+    Err(ProgramError::Question(format!(
+        "{folder}: expected an empty folder or one that a demo made, found a gate's records; `schoolgate run --folder \
+         {folder}` starts it"
+    )))
 }
 
 /// Puts the demo's policy in force where there is none.
@@ -96,13 +110,16 @@ fn welcome(gate: &Gate, folder: &Folder, accounts: &str) -> String {
     format!(
         "{}\n\nSign in to the console as (everybody else: {}):\n{shown}\n\
          Browse through the gate (Chromium, with the school's certificate in a profile of its own):\n{}\n\n\
-         Try https://games.schoolgate.test/ there, then sign in at {}/web/sign-in as a pupil, and as a teacher.\n\
+         Try https://www.roblox.com/ there, then sign in at {}/web/sign-in as a pupil, and as a teacher.\n\
+         Without a screen:\n    curl --proxy {} --cacert {} https://games.schoolgate.test/\n\
          Ask DNS:  dig {dns} www.google.com\n\
          Ctrl-C stops the gate; nothing is lost.",
         listening.as_text(),
         folder.demo_accounts().display(),
         browser_line(folder.path(), &listening.proxy_url()),
         listening.console,
+        listening.proxy_url(),
+        listening.authority.display(),
     )
 }
 
@@ -110,13 +127,16 @@ fn welcome(gate: &Gate, folder: &Folder, accounts: &str) -> String {
 const WORTH_TRYING: [&str; 5] =
     ["Headteacher", "Designated safeguarding lead", "Governor", "Technician", "Learner, year group 4"];
 
-/// One line that gives Chromium a profile with the demo's certificate in it, and starts it through the proxy.
+/// A line that gives Chromium a profile with the demo's certificate in it, and starts it through the proxy.
 fn browser_line(folder: &Path, proxy: &str) -> String {
     let home = folder.join("browser");
     let (home, authority) = (home.display(), folder.join("authority.pem"));
+    // Chromium starts as root only without its sandbox; on a machine of one's own nobody browses as root.
+    let as_root = if is_root() { " --no-sandbox" } else { "" };
     format!(
-        "    mkdir -p {home}/.pki/nssdb && \\\n    certutil -A -d sql:{home}/.pki/nssdb -t C,, -n Schoolgate -i {} && \\\n    \
-         HOME={home} chromium --user-data-dir={home}/profile --proxy-server={proxy}",
+        "    mkdir -p {home}/.pki/nssdb && certutil -N -d sql:{home}/.pki/nssdb --empty-password && \\\n    \
+         certutil -A -d sql:{home}/.pki/nssdb -t C,, -n Schoolgate -i {} && \\\n    \
+         HOME={home} chromium{as_root} --user-data-dir={home}/profile --proxy-server={proxy}",
         authority.display()
     )
 }

@@ -20,7 +20,12 @@ impl Folder {
     pub(crate) fn existing(path: &Path) -> Result<Self, ProgramError> {
         let folder = Self(path.to_owned());
         match folder.config().try_exists() {
-            Ok(true) => Ok(folder),
+            Ok(true) => {
+                use std::os::unix::fs::PermissionsExt as _;
+                // Made by hand it may be open to others; what lies in it is not for them.
+                let closed = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700));
+                closed.map(|()| folder).map_err(|source| ProgramError::file(path, source))
+            }
             Ok(false) => Err(ProgramError::Question(format!(
                 "{}: expected a gate's folder with a schoolgate.toml in it; `schoolgate demo --folder {}` makes one",
                 path.display(),

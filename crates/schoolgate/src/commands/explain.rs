@@ -2,10 +2,11 @@
 
 use crate::cli::ExplainArguments;
 use crate::commands::policy::read_files;
+use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use model::{
-    Ask, Channel, Clock, GroupId, IdentityMap, Known, KnownBy, Layer, Outcome, Roster, Scope, Target,
+    Ask, Channel, Clock, GroupId, Host, IdentityMap, Known, KnownBy, Layer, Outcome, Roster, Scope, Target,
     Timestamp, Who,
 };
 use policy::{Explanation, Image, Snapshot};
@@ -16,17 +17,17 @@ use std::path::Path;
 pub(crate) async fn explain(question: &ExplainArguments) -> Result<(), ProgramError> {
     let clock = Clock::System;
     let document = read_files(&question.policy, question.settings.as_deref())?;
-    let (image, roster) = match &question.folder {
-        Some(folder) => (image_of(folder)?, roster_of(folder, &clock).await?),
-        None => (lists::starter_image(clock.now()).map_err(ProgramError::part("lists"))?, Roster::default()),
+    let world = match &question.folder {
+        Some(folder) => World::of(folder, &clock).await?,
+        None => World::starter(&clock)?,
     };
     let at = match &question.at {
         Some(text) => moment(text, &document.policy.time_zone)?,
         None => clock.now(),
     };
-    let snapshot = Snapshot::compile(document.policy, image, Vec::new());
+    let snapshot = Snapshot::compile(document.policy, world.image, world.own_hosts);
     let ask = Ask {
-        who: who(&question.who, at, &snapshot, &roster)?,
+        who: who(&question.who, at, &snapshot, &world.roster)?,
         what: target(&question.url)?,
         how: Channel::Explain,
         at,
@@ -40,18 +41,31 @@ pub(crate) async fn explain(question: &ExplainArguments) -> Result<(), ProgramEr
     crate::print(&text)
 }
 
-fn image_of(folder: &Path) -> Result<Image, ProgramError> {
-    let lists = Folder::existing(folder)?.lists();
-    lists::open_current(&lists)
-        .ok_or_else(|| ProgramError::Question(format!("{}: no lists were built there yet", lists.display())))
+/// What a question is asked about, beside the policy: lists, people, and the gate's own names.
+struct World {
+    image: Image,
+    roster: Roster,
+    own_hosts: Vec<Host>,
 }
 
-async fn roster_of(folder: &Path, clock: &Clock) -> Result<Roster, ProgramError> {
-    let store = crate::gate::records(folder, clock).await?;
-    let people = store.people().await.map_err(ProgramError::part("records"))?;
-    let devices = store.devices().await.map_err(ProgramError::part("records"))?;
-    store.close().await;
-    Ok(Roster::new(people, devices))
+impl World {
+    fn starter(clock: &Clock) -> Result<Self, ProgramError> {
+        let image = lists::starter_image(clock.now()).map_err(ProgramError::part("lists"))?;
+        Ok(Self { image, roster: Roster::default(), own_hosts: Vec::new() })
+    }
+
+    async fn of(folder: &Path, clock: &Clock) -> Result<Self, ProgramError> {
+        let gate = Folder::existing(folder)?;
+        let image = lists::open_current(&gate.lists()).ok_or_else(|| {
+            ProgramError::Question(format!("{}: no lists were built there yet", gate.lists().display()))
+        })?;
+        let store = crate::gate::records(folder, clock).await?;
+        let people = store.people().await.map_err(ProgramError::part("records"))?;
+        let devices = store.devices().await.map_err(ProgramError::part("records"))?;
+        store.close().await;
+        let own_hosts = vec![Config::read(&gate.config())?.gate.host()?];
+        Ok(Self { image, roster: Roster::new(people, devices), own_hosts })
+    }
 }
 
 /// An address, a login, or a group: tried in this order, since each has a form of its own.
@@ -158,7 +172,6 @@ fn as_json(ask: &Ask, explanation: &Explanation) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Host;
 
     #[test]
     fn a_local_time_follows_the_schools_clock() {

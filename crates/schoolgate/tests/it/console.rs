@@ -65,7 +65,7 @@ async fn axe_finds_nothing_on_any_page_on_a_desktop_or_a_phone() {
 async fn axe_finds_nothing_on_the_block_pages() {
     let gate = Gate::start().await;
     let axe = axe();
-    let (_bad, refused) = gate.origin("expired.education.schoolgate.test", Fault::Expired, "").await;
+    let (_bad, refused) = gate.origin("one.education.schoolgate.test", Fault::Expired, "").await;
     let mut browser = gate.browser().await;
     browser.set_width(360).await.unwrap();
     for login in ["", "bryn", "elsie", "class-teacher"] {

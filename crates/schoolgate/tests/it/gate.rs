@@ -22,10 +22,10 @@ const NAMES: [&str; 8] = [
     "games.schoolgate.test",
     "generative-ai.schoolgate.test",
     "news.schoolgate.test",
-    "expired.education.schoolgate.test",
-    "selfsigned.education.schoolgate.test",
-    "wrongname.education.schoolgate.test",
-    "untrusted.education.schoolgate.test",
+    "one.education.schoolgate.test",
+    "two.education.schoolgate.test",
+    "three.education.schoolgate.test",
+    "four.education.schoolgate.test",
 ];
 
 /// A running gate, and the outside world it sees.
