@@ -17,7 +17,7 @@ const POLICY: &str = include_str!("../../../policies/first-school.toml");
 /// Its configuration: everything on loopback, on ports that need no rights.
 const CONFIGURATION: &str = include_str!("demo.toml");
 /// The same people and the same two days each time.
-const SEED: u64 = 22_11_2026;
+const SEED: u64 = 20_261_122;
 
 pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
@@ -124,8 +124,14 @@ fn welcome(gate: &Gate, folder: &Folder, accounts: &str) -> String {
 }
 
 /// The accounts that are shown at once: one for each of the questions a visitor has.
-const WORTH_TRYING: [&str; 5] =
-    ["Headteacher", "Designated safeguarding lead", "Governor", "Technician", "Learner, year group 4"];
+const WORTH_TRYING: [&str; 6] = [
+    "Headteacher",
+    "Designated safeguarding lead",
+    "Governor",
+    "Technician",
+    "Class teacher",
+    "Learner, year group 4",
+];
 
 /// A line that gives Chromium a profile with the demo's certificate in it, and starts it through the proxy.
 fn browser_line(folder: &Path, proxy: &str) -> String {
@@ -134,8 +140,9 @@ fn browser_line(folder: &Path, proxy: &str) -> String {
     // Chromium starts as root only without its sandbox; on a machine of one's own nobody browses as root.
     let as_root = if is_root() { " --no-sandbox" } else { "" };
     format!(
-        "    mkdir -p {home}/.pki/nssdb && certutil -N -d sql:{home}/.pki/nssdb --empty-password && \\\n    \
-         certutil -A -d sql:{home}/.pki/nssdb -t C,, -n Schoolgate -i {} && \\\n    \
+        "    test -d {home}/.pki/nssdb || {{ mkdir -p {home}/.pki/nssdb && \\\n      \
+         certutil -N -d sql:{home}/.pki/nssdb --empty-password && \\\n      \
+         certutil -A -d sql:{home}/.pki/nssdb -t C,, -n Schoolgate -i {}; }}\n    \
          HOME={home} chromium{as_root} --user-data-dir={home}/profile --proxy-server={proxy}",
         authority.display()
     )
