@@ -1,5 +1,11 @@
 //! Journeys: the real program, a real Chromium, real clients, origins on loopback.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod browsing;
 mod certificates;
