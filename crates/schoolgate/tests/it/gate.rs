@@ -40,11 +40,16 @@ pub struct Gate {
 impl Gate {
     /// Makes a demo school and starts it.
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same, with more in its configuration.
+    pub async fn start_with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = TestAuthority::new().unwrap();
         std::fs::write(folder.path().join("origins.pem"), authority.pem()).unwrap();
         let upstream = Upstream::start(zone()).await;
-        let configuration = configuration(folder.path(), upstream.address);
+        let configuration = configuration(folder.path(), upstream.address) + more;
         std::fs::write(folder.path().join("schoolgate.toml"), configuration).unwrap();
         let (process, addresses) = spawn(folder.path()).await;
         Self { process, addresses, _upstream: upstream, folder, authority }

@@ -51,3 +51,15 @@ async fn stopped_cleanly_nothing_is_lost() {
     lead.visit(&format!("{}/history?host=education.schoolgate.test", gate.address("console"))).await.unwrap();
     assert!(lead.text().await.unwrap().contains("the-very-last-one"));
 }
+
+#[tokio::test]
+async fn the_records_can_be_in_postgresql_and_are_there_again_after_a_kill() {
+    let cluster = testkit::postgres::Cluster::start().unwrap();
+    let mut gate = Gate::start_with(&format!("[store]\npostgres = \"{}\"\n", cluster.url())).await;
+    assert!(!gate.folder.path().join("records.sqlite").exists());
+    gate.kill().await;
+    gate.start_again().await;
+    let mut governor = gate.console_browser("governor").await;
+    governor.visit(&format!("{}/policy/GOV-5", gate.address("console"))).await.unwrap();
+    assert!(governor.text().await.unwrap().contains("GOV-5"));
+}
