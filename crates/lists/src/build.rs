@@ -2,12 +2,16 @@
 
 use crate::guard::{Account, Guard};
 use crate::list::{ReadList, SourceState};
-use crate::readers::read_starter;
+use crate::readers::{read_illegal, read_starter};
 use crate::{ListError, Refusal, Tally};
 use bytes::Bytes;
 use model::{ListId, Timestamp};
 use policy::image::{Image, ImageWriter, NewEntry, NewList};
+use policy::rules::ListSource;
 use std::sync::Arc;
+
+/// The id of the list of illegal content that is in every image, whatever the policy lists.
+pub const BUILT_IN_ILLEGAL: &str = "illegal-built-in";
 
 /// An image's bytes, and the account of how they came to be.
 #[derive(Debug)]
@@ -25,8 +29,35 @@ pub struct Report {
     pub revision: Arc<str>,
     /// How many different names it holds.
     pub names: u64,
-    /// The lists, in the order of the policy.
+    /// The lists, in the order of the policy, and the one that is built in.
     pub lists: Vec<ListReport>,
+}
+
+impl Report {
+    /// What is wrong with which list, a sentence each, for screens: causes with their addresses and files are in the log.
+    pub fn troubles(&self) -> Vec<String> {
+        let trouble = |list: &ListReport| match &list.state {
+            SourceState::Fresh => None,
+            SourceState::Copy { since, .. } => {
+                let day = since.day();
+                Some(format!(
+                    "The list \u{201c}{}\u{201d} could not be read; its copy of {day} is in use.",
+                    list.name
+                ))
+            }
+            SourceState::Missing { .. } => Some(format!(
+                "The list \u{201c}{}\u{201d} could not be read, and there is no copy of it.",
+                list.name
+            )),
+        };
+        self.lists.iter().filter_map(trouble).collect()
+    }
+
+    /// The names of the lists that are missing.
+    pub fn missing(&self) -> Vec<&str> {
+        let missing = self.lists.iter().filter(|list| matches!(list.state, SourceState::Missing { .. }));
+        missing.map(|list| &*list.name).collect()
+    }
 }
 
 /// The account of one list.
@@ -73,7 +104,20 @@ pub fn build(lists: &[ReadList]) -> Result<BuiltImage, ListError> {
 pub fn starter_image(at: Timestamp) -> Result<Image, ListError> {
     let mut list = ReadList::new(ListId::new("starter"), "Starter lists".into(), at);
     read_starter(&mut list);
-    Ok(Image::from_bytes(build(&[list])?.bytes)?)
+    Ok(Image::from_bytes(build(&[list, built_in_illegal(at)])?.bytes)?)
+}
+
+/// True when an image has names of each of these lists and of the one that is built in.
+pub fn holds(image: &Image, lists: &[ListSource]) -> bool {
+    let has = |id: &ListId| image.lists().iter().any(|list| list.id == *id && list.names > 0);
+    has(&ListId::new(BUILT_IN_ILLEGAL)) && lists.iter().all(|source| has(&source.id))
+}
+
+/// The list of illegal content that ships. It is no list of the policy, so that no policy can leave it out.
+pub(crate) fn built_in_illegal(at: Timestamp) -> ReadList {
+    let mut list = ReadList::new(ListId::new(BUILT_IN_ILLEGAL), "Illegal content, built in".into(), at);
+    read_illegal(&mut list);
+    list
 }
 
 fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListReport, ListError> {

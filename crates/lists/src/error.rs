@@ -94,6 +94,12 @@ pub enum ListError {
     /// The image.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Lists that are in force can be read neither from their source nor from a copy: the image in force stays.
+    #[error("expected a source or a copy of each list in force, found neither for {}", .lists.join(", "))]
+    WouldBeLost {
+        /// Their names on screens.
+        lists: Vec<String>,
+    },
     /// There is no earlier image to go back to.
     #[error("expected an earlier image, found none")]
     NoEarlierImage,

@@ -5,7 +5,8 @@
 //! can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
-//! `archive::UNPACKED_LIMIT_BYTES`); nothing enters an image unless the guard let it through; a file in the image
+//! `archive::UNPACKED_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds the built-in list of illegal
+//! content, and none goes in force without a list that the one before it had names of; a file in the image
 //! folder is written whole or not at all.
 
 mod archive;
@@ -22,7 +23,7 @@ mod readers;
 mod tree;
 mod update;
 
-pub use build::{BuiltImage, ListReport, Report, build, starter_image};
+pub use build::{BUILT_IN_ILLEGAL, BuiltImage, ListReport, Report, build, holds, starter_image};
 pub use dropped::{Dropped, Tally};
 pub use error::ListError;
 pub use fetch::Fetch;

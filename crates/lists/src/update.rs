@@ -2,7 +2,7 @@
 //! which, since when and why.
 
 use crate::archive::{self, Opened};
-use crate::build::{Report, build};
+use crate::build::{BuiltImage, Report, build, built_in_illegal};
 use crate::fetch::{address, download};
 use crate::list::{ReadList, SourceState};
 use crate::readers::{files_read, read_opened, read_starter};
@@ -42,11 +42,12 @@ pub enum Progress {
 /// Told how far an update has come.
 type OnProgress<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
-/// Reads every list, builds their image, writes it into `dir` and puts it in force.
+/// Reads every list, builds their image with the built-in list of illegal content, writes it into `dir` and puts it in
+/// force.
 ///
 /// # Errors
-/// Only what concerns the image itself: building and writing it. A source's own failure is in the report, and the image
-/// in force stays what it was.
+/// [`ListError::WouldBeLost`], and what concerns the image itself: building and writing it; the image in force stays what
+/// it was then. Another source's own failure is in the report.
 pub async fn update(
     lists: &[ListSource],
     dir: &Path,
@@ -64,14 +65,30 @@ pub async fn update(
         read.push(list);
     }
     on_progress(Progress::Building);
+    read.push(built_in_illegal(at));
     let dir = dir.to_owned();
     blocking(move || {
         let built = build(&read)?;
+        refuse_losses(&dir, &built)?;
         let image = folder::write(&dir, &built)?;
         tracing::info!(revision = &*built.report.revision, names = built.report.names, "lists updated");
         Ok((image, built.report))
     })
     .await
+}
+
+/// A list that decides today and cannot be read at all must not stop deciding.
+fn refuse_losses(dir: &Path, built: &BuiltImage) -> Result<(), ListError> {
+    let missing = built.report.lists.iter().filter(|list| matches!(list.state, SourceState::Missing { .. }));
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let Some(in_force) = folder::open_current(dir) else { return Ok(()) };
+    let decides = |id: &ListId| in_force.lists().iter().any(|list| list.id == *id && list.names > 0);
+    let lost = missing.iter().filter(|list| decides(&list.id));
+    let lists: Vec<String> = lost.map(|list| list.name.to_string()).collect();
+    if lists.is_empty() { Ok(()) } else { Err(ListError::WouldBeLost { lists }) }
 }
 
 /// A list read from its own source, and the bytes to keep as its copy.

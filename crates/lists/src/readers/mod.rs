@@ -39,6 +39,11 @@ pub(crate) fn read_starter(list: &mut ReadList) {
     starter::read(list);
 }
 
+/// Reads the list of illegal content that ships.
+pub(crate) fn read_illegal(list: &mut ReadList) {
+    starter::read_illegal(list);
+}
+
 /// Reads an opened source as the policy says it is written.
 pub(crate) fn read_opened(
     source: &ListSource,

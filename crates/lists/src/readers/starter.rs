@@ -65,8 +65,17 @@ pub(super) const FILES: &[(&str, &str)] = &[
 ];
 
 pub(super) fn read(list: &mut ReadList) {
+    read_where(|_| true, list);
+}
+
+/// Reads the file of illegal content alone.
+pub(super) fn read_illegal(list: &mut ReadList) {
+    read_where(|category| category == Category::ILLEGAL, list);
+}
+
+fn read_where(wanted: impl Fn(Category) -> bool, list: &mut ReadList) {
     for (slug, text) in FILES {
-        let Some(category) = Category::parse(slug) else { continue };
+        let Some(category) = Category::parse(slug).filter(|category| wanted(*category)) else { continue };
         domains::read(text.as_bytes(), Reach::Subtree, category, list);
     }
 }

@@ -1,4 +1,6 @@
-use lists::{Fetch, Progress, Report, SourceState, update};
+use lists::{
+    BUILT_IN_ILLEGAL, Fetch, ListError, Progress, Report, SourceState, holds, starter_image, update,
+};
 use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
 use policy::rules::{ListFormat, ListSource};
@@ -180,4 +182,49 @@ async fn the_same_lists_again_give_the_same_revision_with_a_later_time_of_readin
     let (second, _) = run(&lists, dir.path(), SECOND).await;
     assert_eq!(first.revision(), second.revision());
     assert_eq!((first.lists()[0].read_at, second.lists()[0].read_at), (FIRST, SECOND));
+}
+
+#[tokio::test]
+async fn the_illegal_list_is_in_every_image_whatever_the_policy_lists() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("names.txt");
+    std::fs::write(&file, "one.example\n").unwrap();
+    let other = source("other", ListFormat::Domains, file.to_str().unwrap());
+    let is_illegal = |image: &Image| {
+        let host = Host::parse("illegal-test.schoolgate.test").unwrap();
+        image.lookup(&host).categories().contains(Category::ILLEGAL)
+    };
+    for lists in [vec![], vec![other.clone()]] {
+        let (image, report) = run(&lists, dir.path(), FIRST).await;
+        assert!(is_illegal(&image) && holds(&image, &lists), "{lists:?}");
+        assert_eq!(report.lists.last().unwrap().id.as_str(), BUILT_IN_ILLEGAL);
+        assert!(report.troubles().is_empty());
+    }
+    let starter = starter_image(FIRST).unwrap();
+    assert!(is_illegal(&starter) && holds(&starter, &[]));
+    assert!(!holds(&starter, &[other]));
+}
+
+#[tokio::test]
+async fn a_list_in_force_that_goes_missing_leaves_the_image_in_force_and_a_new_one_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("names.txt");
+    std::fs::write(&file, "one.example\n").unwrap();
+    let mut held = source("held", ListFormat::Domains, file.to_str().unwrap());
+    let absent = source("absent", ListFormat::Domains, "/nowhere/at/all");
+    let (image, report) = run(&[held.clone(), absent.clone()], dir.path(), FIRST).await;
+    assert!(blocks(&image, "one.example") && !holds(&image, &[absent]));
+    assert_eq!(report.missing(), ["absent"]);
+    let [trouble] = &report.troubles()[..] else { panic!("{:?}", report.troubles()) };
+    assert!(trouble.contains("absent") && !trouble.contains("/nowhere"), "{trouble}");
+
+    std::fs::remove_file(&file).unwrap();
+    let (_, report) = run(&[held.clone()], dir.path(), SECOND).await;
+    assert!(report.troubles()[0].contains("its copy of 1970-01-01"), "{:?}", report.troubles());
+
+    std::fs::remove_dir_all(dir.path().join("sources")).unwrap();
+    held.source = "/nowhere/at/all".into();
+    let lost = update(&[held], dir.path(), &Fetch::default(), SECOND, &mut |_| {}).await;
+    assert!(matches!(lost, Err(ListError::WouldBeLost { lists }) if lists == ["held"]));
+    assert!(blocks(&lists::open_current(dir.path()).unwrap(), "one.example"));
 }
