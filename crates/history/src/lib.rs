@@ -11,7 +11,7 @@
 //!
 //! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
 //! order of recording; within one append it is the order of time. One block is in memory at a time. A damaged block is
-//! left out and counted, never guessed at. One process has a folder open.
+//! left out and counted, never guessed at. One process has a folder open. Folder and files are its user's alone.
 
 mod block;
 mod error;
@@ -237,6 +237,11 @@ impl History {
             }
         }
         Ok(None)
+    }
+
+    /// The oldest day there is; `None` when there is none.
+    pub fn oldest_day(&self) -> Option<Day> {
+        self.0.shelf.days().first().copied()
     }
 
     /// The days there are, oldest first. The first call opens each day once.

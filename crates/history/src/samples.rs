@@ -1,4 +1,4 @@
-//! Made-up events for the tests of this crate.
+//! Made-up events for the tests of this crate, those inside it and those outside.
 
 use model::{AccessEvent, Channel, EventOutcome, Host, Layer, Timestamp};
 use std::net::{IpAddr, Ipv4Addr};

@@ -7,10 +7,11 @@
 use crate::HistoryError;
 use crate::block::{self, HEADER_BYTES, Header, MARK, Sealed};
 use crate::error::disk;
+use crate::shelf::FILE_MODE;
 use model::{AccessEvent, Day, Timestamp};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
@@ -69,6 +70,7 @@ impl Segment {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(&path)
             .map_err(disk("open", &path))?;
         let len = file.metadata().map_err(disk("measure", &path))?.len();
@@ -274,7 +276,7 @@ fn set_torn_tail_aside(file: &File, path: &Path, end: u64) {
     let copy = || -> io::Result<()> {
         let mut source = file;
         io::Seek::seek(&mut source, io::SeekFrom::Start(end))?;
-        let mut kept = OpenOptions::new().create(true).append(true).open(&aside)?;
+        let mut kept = OpenOptions::new().create(true).append(true).mode(FILE_MODE).open(&aside)?;
         io::copy(&mut source, &mut kept)?;
         Ok(())
     };

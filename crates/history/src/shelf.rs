@@ -10,13 +10,18 @@ use crate::error::disk;
 use crate::segment::{Repair, Segment};
 use model::{Day, Timestamp};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const MOST_OPEN: usize = 16;
+/// What is inside is personal: it is for the user the program runs as, and for nobody else on the machine.
+const FOLDER_MODE: u32 = 0o700;
+/// The same for each file.
+pub(crate) const FILE_MODE: u32 = 0o600;
 /// 9999-12-30, the last whole day whose name has four digits of year.
 const LAST_DAY: i32 = 2_932_895;
 
@@ -45,11 +50,16 @@ pub(crate) struct Removed {
 impl Shelf {
     /// Opens the folder, making it where there is none.
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
-        fs::create_dir_all(folder).map_err(disk("make", folder))?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(disk("make", folder))?;
+        restrict(folder, FOLDER_MODE)?;
         let lock = lock(folder)?;
         let mut days = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(disk("list", folder))? {
-            let name = entry.map_err(disk("list", folder))?.file_name();
+            let entry = entry.map_err(disk("list", folder))?;
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                restrict(&entry.path(), FILE_MODE)?;
+            }
+            let name = entry.file_name();
             if let Some(day) = name.to_str().and_then(day_of_file) {
                 days.insert(day, Place::default());
             }
@@ -99,8 +109,9 @@ impl Shelf {
     pub fn remove(&self, day: Day, now: Timestamp) -> Result<Option<Removed>, HistoryError> {
         let Some((events, bytes)) = self.size(day)? else { return Ok(None) };
         let stone = self.folder.join("expired.log");
-        let mut stones =
-            OpenOptions::new().create(true).append(true).open(&stone).map_err(disk("open", &stone))?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(FILE_MODE);
+        let mut stones = options.open(&stone).map_err(disk("open", &stone))?;
         let line = format!("{day}\t{events}\t{bytes}\t{now}\n");
         stones.write_all(line.as_bytes()).map_err(disk("write", &stone))?;
         stones.sync_all().map_err(disk("sync", &stone))?;
@@ -162,12 +173,18 @@ fn close_idle(days: &mut BTreeMap<Day, Place>) {
 fn lock(folder: &Path) -> Result<File, HistoryError> {
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
-    let file = options.create(true).write(true).truncate(false).open(&path).map_err(disk("open", &path))?;
+    options.create(true).write(true).truncate(false).mode(FILE_MODE);
+    let file = options.open(&path).map_err(disk("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(HistoryError::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(error)) => Err(disk("lock", &path)(error)),
     }
+}
+
+/// Takes away what an earlier program or another hand gave to others.
+fn restrict(path: &Path, mode: u32) -> Result<(), HistoryError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(disk("restrict", path))
 }
 
 fn file_of_day(folder: &Path, day: Day) -> PathBuf {

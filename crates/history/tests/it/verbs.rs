@@ -8,7 +8,9 @@ use model::{
 };
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::fs::Permissions;
 use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
@@ -254,5 +256,27 @@ proptest! {
         times.sort_unstable();
         expected.sort_unstable();
         prop_assert_eq!(times, expected);
+    }
+}
+
+#[test]
+fn folder_and_files_are_for_their_user_alone_also_those_that_were_open_to_others() {
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("history");
+    let history = open(&folder);
+    history.append(&[event(0, "example.com"), event(2 * DAY_MS, "example.com")]).unwrap();
+    history.expire(Timestamp(DAY_MS).day(), Timestamp(2 * DAY_MS)).unwrap();
+    drop(history);
+    let files = || std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(files().count(), 3, "a day, the log of expiry, the lock");
+    for path in files().chain([folder.clone()]) {
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{path:?}");
+        std::fs::set_permissions(&path, Permissions::from_mode(expected | 0o044)).unwrap();
+    }
+    let _history = open(&folder);
+    for path in files().chain([folder.clone()]) {
+        assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{path:?}");
     }
 }
