@@ -90,6 +90,17 @@ pub enum Change {
         /// From when on.
         from: Timestamp,
     },
+    /// Ends somebody's post; one that has ended already is no mistake.
+    EndPost {
+        /// The post.
+        role: Role,
+        /// Where.
+        scope: Scope,
+        /// Who.
+        person: PersonId,
+        /// From when on they do not hold it.
+        at: Timestamp,
+    },
     /// Notes something about the installation, such as the gate's number.
     NoteInstallation {
         /// Its name.
@@ -228,6 +239,9 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::ApprovePolicy(approval) => approve_policy(connection, approval).await,
         Change::GivePost { role, scope, person, from } => {
             give_post(connection, (*role, scope), *person, *from).await
+        }
+        Change::EndPost { role, scope, person, at } => {
+            end_post(connection, (*role, scope), *person, *at).await
         }
         Change::NoteInstallation { name, value } => note_installation(connection, name, value).await,
     }
@@ -461,6 +475,25 @@ async fn give_post(
         .execute(connection)
         .await
         .map_err(|error| taken(error, "a post for this person from this moment"))?;
+    Ok(())
+}
+
+async fn end_post(
+    connection: &mut AnyConnection,
+    (role, scope): (Role, &Scope),
+    person: PersonId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update post_holder set ends = $4 where role = $1 and scope = $2 and person = $3 \
+         and (ends is null or ends > $4)",
+    )
+    .bind(role.slug())
+    .bind(scope.to_string())
+    .bind(person.to_string())
+    .bind(at.0)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

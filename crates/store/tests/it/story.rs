@@ -164,6 +164,13 @@ async fn posts_are_held(store: &Store) {
     let holders = store.post_holders(NOW).await.unwrap();
     assert_eq!(holders.len(), 1);
     assert_eq!((holders[0].role, holders[0].person, holders[0].until), (Role::Headteacher, ade().id, None));
+    let later = Timestamp(NOW.0 + 10);
+    for at in [later, Timestamp(later.0 + 10)] {
+        let end = Change::EndPost { role: Role::Headteacher, scope: ash(), person: ade().id, at };
+        store.commit(&fact("end-post"), &[end]).await.unwrap();
+    }
+    assert_eq!(store.post_holders(Timestamp(NOW.0 + 9)).await.unwrap()[0].until, Some(later));
+    assert_eq!(store.post_holders(later).await.unwrap(), [], "an end is not put off by another");
 }
 
 async fn the_installation_has_notes(store: &Store) {
