@@ -1,7 +1,7 @@
 //! The proxy's own port: CONNECT, requests with a whole address, and its own pages.
 
 use crate::gate::Gate;
-use crate::inner::{self, Inner, client_ended, http1_server, shape_of};
+use crate::inner::{self, Inner, serve_http1, shape_of};
 use crate::link::{Link, Origin, Scheme};
 use crate::listen::Seat;
 use crate::pages;
@@ -12,11 +12,9 @@ use blockpage::Refusal;
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use model::Host;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
 
@@ -46,16 +44,7 @@ pub(crate) async fn serve(gate: Arc<Gate>, stream: TcpStream, seat: Seat) {
     let stream = IdleStream::new(stream, gate.dialer.limits.idle_timeout);
     let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, last: Mutex::default() });
     let service = service_fn(move |request| Arc::clone(&explicit).answer(request));
-    let served = http1_server(&gate).serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut served = pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = gate.stopping.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    client_ended(ended);
+    serve_http1(&gate, stream, service).await;
 }
 
 impl Explicit {

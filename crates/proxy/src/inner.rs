@@ -13,11 +13,11 @@ use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict};
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -36,68 +36,60 @@ pub(crate) async fn serve<S>(inner: Arc<Inner>, stream: S, protocol: Protocol)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let gate = Arc::clone(&inner.gate);
+    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
     match protocol {
-        Protocol::Http1 => serve_http1(inner, stream).await,
-        Protocol::Http2 => serve_http2(inner, stream).await,
+        Protocol::Http1 => serve_http1(&gate, stream, service).await,
+        Protocol::Http2 => serve_http2(&gate, stream, service).await,
     }
 }
 
-/// HTTP/1.1 towards a client, with the limits of every listener.
-pub(crate) fn http1_server(gate: &Gate) -> http1::Builder {
+/// Serves a client's HTTP/1.1 connection, with the limits of every listener, until it ends or the proxy stops.
+pub(crate) async fn serve_http1<I, S>(gate: &Gate, stream: I, service: S)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
+{
     let limits = &gate.dialer.limits;
-    let mut server = http1::Builder::new();
-    server
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_headers(limits.header_fields)
-        .max_header_size(limits.head_bytes);
-    server
+        .max_header_size(limits.head_bytes)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    until_stopped(gate, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
 }
 
-async fn serve_http1<S>(inner: Arc<Inner>, stream: S)
+async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
+    S::Future: Send + 'static,
 {
-    let gate = Arc::clone(&inner.gate);
-    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
-    let served = http1_server(&gate).serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut served = pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = gate.stopping.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    client_ended(ended);
-}
-
-async fn serve_http2<S>(inner: Arc<Inner>, stream: S)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let gate = Arc::clone(&inner.gate);
     let limits = &gate.dialer.limits;
-    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
-    let served = http2::Builder::new(Tracked(Arc::clone(&gate)))
+    let connection = http2::Builder::new(Tracked(Arc::clone(gate)))
         .timer(TokioTimer::new())
         .adaptive_window(true)
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(stream), service);
-    let mut served = pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = gate.stopping.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-    };
-    client_ended(ended);
+    until_stopped(gate, pin!(connection), http2::Connection::graceful_shutdown).await;
 }
 
-pub(crate) fn client_ended(result: hyper::Result<()>) {
-    if let Err(error) = result {
+/// Waits for a connection's end; when the proxy stops, it is told to end with `farewell` and has what it began to end.
+async fn until_stopped<C>(gate: &Gate, mut connection: Pin<&mut C>, farewell: impl FnOnce(Pin<&mut C>))
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = gate.stopping.cancelled() => {
+            farewell(connection.as_mut());
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
     }
 }
