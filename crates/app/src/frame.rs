@@ -49,10 +49,12 @@ impl App {
     fn warnings(&self) -> Vec<String> {
         let seen = self.0.parts.health.seen();
         let mut warnings = Vec::new();
-        if let Some(trouble) = seen.policy_trouble {
-            warnings.push(format!(
-                "A policy that was approved could not be put in force; the one before it still decides. {trouble}"
-            ));
+        if seen.policy_trouble.is_some() {
+            warnings.push(
+                "A policy that was approved could not be put in force; the one before it still decides. The technician's \
+                 log says why."
+                    .to_owned(),
+            );
         }
         if seen.history_trouble.is_some() {
             warnings.push("Requests are not being recorded: the history cannot be written.".to_owned());
@@ -62,9 +64,7 @@ impl App {
                 .push(format!("{} requests were not recorded: the history could not keep up.", seen.lost));
         }
         if let Some(trouble) = seen.lists_trouble {
-            warnings.push(format!(
-                "The filter lists could not be updated; the ones before still count. {trouble}"
-            ));
+            warnings.push(format!("The filter lists are not all up to date. {trouble}"));
         }
         warnings
     }
