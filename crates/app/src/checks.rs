@@ -1,17 +1,19 @@
 //! Gathering what the running system sees, for the checks of `registers`.
 
+use crate::approved::read_record;
 use crate::facade::{App, Reach};
-use crate::{AppError, InForce};
+use crate::health::Seen;
+use crate::people::can_hold;
+use crate::{AppError, InForce, groups_seen};
 use identity::StoredHash;
 use jiff::civil::Date;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
-use policy::image::ImageList;
-use policy::rules::{Entry, GroupRules, ListFormat, Origin};
+use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin};
 use policy::{Policy, Snapshot};
 use registers::{
-    Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
-    PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+    Approver, Circumvention, Facts, IllegalLayer, Kept, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
+    PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp,
 };
 use std::sync::Arc;
 use store::PostHolder;
@@ -29,22 +31,20 @@ impl App {
         let now = self.now();
         let (snapshot, in_force) = (self.snapshot(), self.in_force());
         let seen = self.0.parts.health.seen();
-        let history = self.0.parts.history.clone();
-        let newest = tokio::task::spawn_blocking(move || history.newest()).await??;
         let (accounts, hashed) = self.0.parts.store.count_hashes(&StoredHash::current_prefix()).await?;
         let holders = self.0.parts.store.post_holders(now).await?;
         Ok(Facts {
             now,
-            policy: Some(self.policy_seen(&in_force, &snapshot)),
+            policy: self.policy_seen(&in_force, &snapshot, &seen).await?,
             illegal: Some(IllegalLayer {
                 self_test: test_illegal_layer(&snapshot, now),
                 // No reader for a member organisation's list exists yet, so none can be loaded.
                 member_lists: Vec::new(),
             }),
-            groups: Some(self.groups_seen(&snapshot, reach)),
+            groups: Some(groups_seen::look(&snapshot, &self.0.parts.roster.get(), reach)),
             lists: Some(lists_seen(&snapshot, in_force.document.facts.filtering.lists_fresh_hours)),
             requests: Some(RequestsSeen {
-                newest,
+                newest: seen.recorded,
                 lost: seen.lost,
                 // The error's own words name files of the machine: they are for the log.
                 trouble: seen.history_trouble.map(|_| "the technician's log says why".to_owned()),
@@ -52,6 +52,7 @@ impl App {
             retention: Some(RetentionSeen {
                 days: in_force.document.facts.retention.access_log_days,
                 expired: seen.expired,
+                oldest: self.0.parts.history.oldest_day(),
             }),
             circumvention: Some(try_ways_round(&snapshot, now)),
             passwords: Some(PasswordsSeen { accounts, hashed }),
@@ -60,27 +61,34 @@ impl App {
         })
     }
 
-    fn policy_seen(&self, in_force: &InForce, snapshot: &Snapshot) -> PolicySeen {
-        PolicySeen {
-            approved_at: in_force.approved_at,
-            approved_by: self.name_in_audit(&in_force.approved_by),
-            approved: in_force.hash.clone(),
+    /// Reads the approved text from the records again: what was read at start says nothing of what they hold now.
+    async fn policy_seen(
+        &self,
+        in_force: &InForce,
+        snapshot: &Snapshot,
+        seen: &Seen,
+    ) -> Result<Option<PolicySeen>, AppError> {
+        let record = self.0.parts.store.policy_in_force(&Scope::Trust).await?;
+        let approval = record.and_then(|record| Some((record.approved.clone()?, record)));
+        let Some(((approved_at, by, reason), record)) = approval else { return Ok(None) };
+        let stored = tokio::task::spawn_blocking(move || read_record(&record)).await?.inspect_err(|error| {
+            tracing::error!(%error, "the approved policy in the records cannot be relied on");
+        });
+        let who = self.name_in_audit(&by);
+        let by_a_person = by.starts_with("person:");
+        Ok(Some(PolicySeen {
+            approved_at,
+            // Whoever is a person was asked for the post when they approved.
+            approved_by: if by_a_person {
+                Approver::PostHolder(who)
+            } else {
+                Approver::CommandLine { who, reason }
+            },
+            approved: stored.ok().map(|document| document.policy.hash),
             deciding: snapshot.policy().hash.clone(),
             review_due: end_of(in_force.document.facts.edition.review_on.0, snapshot.policy()),
-        }
-    }
-
-    fn groups_seen(&self, snapshot: &Snapshot, reach: &Reach) -> GroupsSeen {
-        let roster = self.0.parts.roster.get();
-        let (mut people, mut people_without_group) = (0, 0);
-        for person in roster.people().filter(|person| reach.covers_person(person)) {
-            people += 1;
-            let grouped =
-                person.affiliations.iter().any(|affiliation| snapshot.group_of(affiliation).is_some());
-            people_without_group += usize::from(!grouped);
-        }
-        let groups = snapshot.policy().groups.iter().filter(|group| !group.members.is_equipment()).count();
-        GroupsSeen { groups, people, people_without_group }
+            taken_up: if seen.policy_trouble.is_some() { TakenUp::Failed } else { TakenUp::Yes },
+        }))
     }
 
     /// Each required post, at each place within reach where it is required, against who holds it.
@@ -101,9 +109,10 @@ impl App {
             required += places.len();
             let is_held = |scope: &Scope| {
                 holders.iter().any(|holder| {
+                    let person = roster.person(holder.person);
                     holder.role == post.role.0
                         && holder.scope.covers(scope)
-                        && roster.person(holder.person).is_some()
+                        && person.is_some_and(|person| can_hold(&person.affiliations, holder.role, scope))
                 })
             };
             let empty = places.iter().filter(|(scope, _)| !is_held(scope));
@@ -175,16 +184,17 @@ fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
     Circumvention { groups, open, lists_name_them }
 }
 
+/// Each list of the policy against the image in force: a list that was approved and is not in it is the one to see.
 fn lists_seen(snapshot: &Snapshot, fresh_hours: u32) -> ListsSeen {
-    let ships = |list: &ImageList| {
-        let source = snapshot.policy().lists.iter().find(|source| source.id == list.id);
-        source.is_some_and(|source| source.format == ListFormat::Starter)
+    let seen = |source: &ListSource| {
+        let in_force = snapshot.image().lists().iter().find(|list| list.id == source.id);
+        let kept = if source.format == ListFormat::Starter { Kept::WithProgram } else { Kept::BySource };
+        ListSeen {
+            name: source.name.to_string(),
+            read_at: in_force.map(|list| list.read_at),
+            names: in_force.map_or(0, |list| list.names),
+            kept,
+        }
     };
-    let lists = snapshot.image().lists().iter().map(|list| ListSeen {
-        name: list.name.to_string(),
-        read_at: list.read_at,
-        names: list.names,
-        kept: if ships(list) { Kept::WithProgram } else { Kept::BySource },
-    });
-    ListsSeen { fresh_hours, lists: lists.collect() }
+    ListsSeen { fresh_hours, lists: snapshot.policy().lists.iter().map(seen).collect() }
 }

@@ -7,7 +7,7 @@ use model::{Action, Actor, Clock, CurrentRoster, Host, IdentityMap, Person, Scho
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Change, Fact, Revisions, Store};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// The use cases of one gate. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) taken_up: tokio::sync::Mutex<Revisions>,
     /// Held while a snapshot is compiled and put in force, so that lists and policy never overwrite each other.
     pub(crate) compiling: Mutex<()>,
+    /// Told when a policy with other lists comes into force.
+    pub(crate) lists_changed: Notify,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) hashing: Arc<Semaphore>,
 }
@@ -96,6 +98,7 @@ impl App {
             // Between loading the policy and this moment another may have been approved: the first look compares hashes.
             taken_up: tokio::sync::Mutex::new(Revisions { policy: None, ..revisions }),
             compiling: Mutex::new(()),
+            lists_changed: Notify::new(),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
         })))
     }

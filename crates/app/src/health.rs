@@ -18,11 +18,13 @@ pub(crate) struct Seen {
     pub listeners: BTreeMap<String, Listener>,
     /// Events lost since start.
     pub lost: u64,
+    /// When the newest of the requests was made that were recorded since start.
+    pub recorded: Option<Timestamp>,
     /// What went wrong at the last attempt to write history.
     pub history_trouble: Option<String>,
     /// Why an approved policy could not be put in force.
     pub policy_trouble: Option<String>,
-    /// Why the lists could not be updated.
+    /// What is wrong with the lists, in words for screens.
     pub lists_trouble: Option<String>,
     /// When old days were last taken away, and after how many days.
     pub expired: Option<(Timestamp, u32)>,
@@ -37,6 +39,7 @@ impl Health {
             started: now,
             listeners: BTreeMap::new(),
             lost: 0,
+            recorded: None,
             history_trouble: None,
             policy_trouble: None,
             lists_trouble: None,
@@ -55,7 +58,8 @@ impl Health {
         self.listener(name, ListenerState::Stopped(why.to_owned()), now);
     }
 
-    /// The lists could not be updated, and why; `None`: they were.
+    /// What is wrong with the lists, in whole sentences for every screen: no file, address or error of the machine; `None`:
+    /// nothing is.
     pub fn lists_trouble(&self, trouble: Option<String>) {
         self.lock().lists_trouble = trouble;
     }
@@ -70,6 +74,12 @@ impl Health {
         let news = seen.policy_trouble != trouble;
         seen.policy_trouble = trouble;
         news
+    }
+
+    /// Requests were recorded, the newest of them made then.
+    pub(crate) fn recorded(&self, newest: Timestamp) {
+        let mut seen = self.lock();
+        seen.recorded = seen.recorded.max(Some(newest));
     }
 
     pub(crate) fn lost(&self, events: u64) {

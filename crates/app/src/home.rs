@@ -145,7 +145,7 @@ fn history_row(seen: &Seen, facts: &Facts) -> HealthView {
 fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
     let lists = facts.lists.as_ref().map(|seen| seen.lists.as_slice()).unwrap_or_default();
     let names: u64 = lists.iter().map(|list| list.names).sum();
-    let oldest = lists.iter().map(|list| list.read_at).min().unwrap_or(seen.started);
+    let oldest = lists.iter().filter_map(|list| list.read_at).min().unwrap_or(seen.started);
     let (state, detail) = match &seen.lists_trouble {
         Some(trouble) => ("Not working", trouble.clone()),
         None if names == 0 => ("Not working", "No list is loaded".to_owned()),

@@ -53,6 +53,9 @@ impl Held {
         }
         match history.append(&self.events) {
             Ok(_) => {
+                if let Some(newest) = self.events.iter().map(|event| event.at).max() {
+                    health.recorded(newest);
+                }
                 self.events.clear();
                 if std::mem::take(&mut self.failing) {
                     health.history_trouble(None);

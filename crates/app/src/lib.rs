@@ -15,6 +15,7 @@ mod explain;
 mod export_history;
 mod facade;
 mod frame;
+mod groups_seen;
 mod health;
 mod history_query;
 mod history_rows;

@@ -4,7 +4,7 @@ use crate::facade::record_denial;
 use crate::{App, AppError};
 use identity::permit;
 use model::{Action, Actor, Affiliation, Clock, Person, Role, Roster, Scope, YearGroup};
-use store::{Change, Fact, Store};
+use store::{Change, Fact, PostHolder, Store};
 
 /// What somebody becomes.
 #[derive(Clone, Debug)]
@@ -24,7 +24,13 @@ pub(crate) async fn load_roster(store: &Store) -> Result<Roster, AppError> {
     Ok(Roster::new(store.people().await?, store.devices().await?))
 }
 
-/// Makes somebody something else, where they are now. A running gate takes it up within seconds.
+/// True when somebody with these affiliations can hold a post at a place: one of them is the post's role, there or above.
+pub(crate) fn can_hold(affiliations: &[Affiliation], role: Role, scope: &Scope) -> bool {
+    affiliations.iter().any(|affiliation| affiliation.role == role && affiliation.scope.covers(scope))
+}
+
+/// Makes somebody something else, where they are now. The posts end that they can hold no longer. A running gate takes it
+/// up within seconds.
 ///
 /// # Errors
 /// [`AppError::Denied`]; [`AppError::Refused`] for a login that does not exist, a learner without a year group or anybody
@@ -47,13 +53,30 @@ pub async fn move_person(store: &Store, clock: &Clock, actor: &Actor, change: Mo
     check(actor, &person, &change)?;
     let affiliation = Affiliation { scope: scope.clone(), role: change.role, year: change.year };
     let before = person.affiliations.first().map(in_words).unwrap_or_default();
-    let fact = Fact::new(actor, scope, clock.now(), "move-person")
+    let now = clock.now();
+    let fact = Fact::new(actor, scope, now, "move-person")
         .about(format!("person:{}", person.id))
         .with("before", before)
         .with("after", in_words(&affiliation))
         .with("reason", change.reason.trim());
-    let affiliations = std::iter::once(affiliation).chain(person.affiliations.into_iter().skip(1)).collect();
-    store.commit(&fact, &[Change::SetAffiliations { person: person.id, affiliations }]).await?;
+    let affiliations: Vec<Affiliation> =
+        std::iter::once(affiliation).chain(person.affiliations.into_iter().skip(1)).collect();
+    let posts = store
+        .post_holders(now)
+        .await?
+        .into_iter()
+        .filter(|post| post.person == person.id && !can_hold(&affiliations, post.role, &post.scope));
+    let posts: Vec<PostHolder> = posts.collect();
+    let ended: Vec<String> =
+        posts.iter().map(|post| format!("{} at {}", post.role.slug(), post.scope)).collect();
+    let mut changes = vec![Change::SetAffiliations { person: person.id, affiliations }];
+    changes.extend(posts.into_iter().map(|PostHolder { role, scope, person, .. }| Change::EndPost {
+        role,
+        scope,
+        person,
+        at: now,
+    }));
+    store.commit(&fact.with("posts_ended", ended.join(", ")), &changes).await?;
     Ok(())
 }
 

@@ -40,6 +40,12 @@ impl App {
         tracing::info!(names, %lists, "new lists were put in force");
     }
 
+    /// Waits until a policy with other lists than before is in force, also where that came before the call. For the one
+    /// task that looks after the lists.
+    pub async fn lists_changed(&self) {
+        self.0.lists_changed.notified().await;
+    }
+
     fn policy_trouble(&self, error: &AppError) {
         if self.0.parts.health.policy_trouble(Some(error.to_string())) {
             tracing::error!(%error, "an approved policy could not be put in force; the one before it decides");
@@ -56,7 +62,11 @@ impl App {
             return;
         }
         self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
+        let other_lists = in_force.document.policy.lists != self.in_force().document.policy.lists;
         *self.0.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
         tracing::info!(policy = %hash, "a policy was put in force");
+        if other_lists {
+            self.0.lists_changed.notify_one();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The checks, one function each, in the order of [`Check::ALL`](crate::Check::ALL).
 
-use crate::facts::{Facts, Kept, ListenerState};
-use model::{ClauseState, Outcome, Timestamp};
+use crate::facts::{Approver, Facts, Kept, ListenerState, PolicySeen, RetentionSeen, TakenUp};
+use model::{ClauseState, Outcome, PolicyHash, Timestamp};
 
 /// The shortest time for which history is kept (clause FLT-13), in days.
 const LEAST_RETENTION_DAYS: u32 = 365;
@@ -10,32 +10,44 @@ const RECORDING_SEEN_MS: i64 = 24 * 3_600_000;
 /// A state of a listener that is older than this says nothing about now.
 const LISTENER_SEEN_MS: i64 = 5 * 60_000;
 /// A keeping time that was last applied longer ago than this is not applied.
-const EXPIRY_SEEN_MS: i64 = 2 * 24 * 3_600_000;
+const EXPIRY_SEEN_MS: i64 = 2 * DAY_MS;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn policy_in_force(facts: &Facts) -> ClauseState {
     let Some(policy) = &facts.policy else { return fail(facts, "No approved policy is in force") };
-    if policy.approved != policy.deciding {
+    if policy.taken_up == TakenUp::Failed {
+        return fail(facts, "A policy that was approved could not be put in force; the log says why");
+    }
+    let Some(approved) = &policy.approved else {
+        return fail(facts, "The text in the records cannot be read, or is not the one that was approved");
+    };
+    if *approved != policy.deciding {
         return fail(
             facts,
             format!(
                 "The text that decides ({}) is not the one that was approved ({})",
                 short(policy.deciding.as_str()),
-                short(policy.approved.as_str())
+                short(approved.as_str())
             ),
         );
     }
     if let Some(due) = policy.review_due.filter(|due| *due < facts.now) {
         return fail(facts, format!("The review was due on {}", date(due)));
     }
-    pass(
-        facts,
-        format!(
-            "The text that decides is the one approved on {} by {} ({})",
-            date(policy.approved_at),
-            policy.approved_by,
-            short(policy.approved.as_str())
-        ),
-    )
+    approved_by(facts, policy, approved)
+}
+
+fn approved_by(facts: &Facts, policy: &PolicySeen, hash: &PolicyHash) -> ClauseState {
+    let (on, hash) = (date(policy.approved_at), short(hash.as_str()));
+    match &policy.approved_by {
+        Approver::PostHolder(who) => {
+            pass(facts, format!("The text that decides is the one approved on {on} by {who} ({hash})"))
+        }
+        Approver::CommandLine { who, reason } => unknown(format!(
+            "The text that decides is the one approved on {on} ({hash}), but at the command line as an emergency, by \
+             {who}: {reason}. The approval screens do not exist yet, so this stands in for the holder of the post"
+        )),
+    }
 }
 
 pub(crate) fn illegal_layer(facts: &Facts) -> ClauseState {
@@ -79,7 +91,21 @@ pub(crate) fn group_rules(facts: &Facts) -> ClauseState {
             ),
         );
     }
-    pass(facts, format!("Each of {} people on the roster is in one of {} groups", seen.people, seen.groups))
+    let in_groups =
+        format!("Each of {} people on the roster is in one of {} groups", seen.people, seen.groups);
+    if let Some((one, other)) = seen.alike.first() {
+        return unknown(format!("{in_groups}, but {one} and {other} have the same rules"));
+    }
+    match seen.of_staff_and_learners {
+        (0, _) => unknown(format!("{in_groups}, but no group is for staff")),
+        (_, 0) => unknown(format!("{in_groups}, but no group is for learners")),
+        _ => pass(
+            facts,
+            format!(
+                "{in_groups}; staff have other rules than learners, and learners other rules at each stage"
+            ),
+        ),
+    }
 }
 
 pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
@@ -88,10 +114,15 @@ pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
     if lists.iter().all(|list| list.names == 0) {
         return fail(facts, "No list with names in it is loaded");
     }
-    let stale: Vec<String> = lists
-        .iter()
-        .filter(|list| list.read_at.plus_ms(fresh_ms) < facts.now)
-        .map(|list| format!("{} (last read on {})", list.name, date(list.read_at)))
+    let absent: Vec<&str> =
+        lists.iter().filter(|list| list.read_at.is_none()).map(|list| list.name.as_str()).collect();
+    if !absent.is_empty() {
+        return fail(facts, format!("In the policy, and not in force: {}", absent.join(", ")));
+    }
+    let read = lists.iter().filter_map(|list| Some((list, list.read_at?)));
+    let stale: Vec<String> = read
+        .filter(|(_, read_at)| read_at.plus_ms(fresh_ms) < facts.now)
+        .map(|(list, read_at)| format!("{} (last read on {})", list.name, date(read_at)))
         .collect();
     if !stale.is_empty() {
         return fail(facts, format!("Stopped updating: {}", stale.join(", ")));
@@ -109,7 +140,7 @@ pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
         );
     }
     let names: u64 = lists.iter().map(|list| list.names).sum();
-    let oldest = lists.iter().map(|list| list.read_at).min().unwrap_or(facts.now);
+    let oldest = lists.iter().filter_map(|list| list.read_at).min().unwrap_or(facts.now);
     pass(
         facts,
         format!("Lists: {}, with {names} names; the oldest was read on {}", lists.len(), date(oldest)),
@@ -130,10 +161,13 @@ pub(crate) fn requests_recorded(facts: &Facts) -> ClauseState {
     match seen.newest {
         Some(newest) if newest.plus_ms(RECORDING_SEEN_MS) >= facts.now => pass(
             facts,
-            format!("The newest request was recorded on {}; none was lost since start", moment(newest)),
+            format!(
+                "The newest request since start was recorded on {}; none was lost since start",
+                moment(newest)
+            ),
         ),
         Some(newest) => unknown(format!("No request was recorded since {}", date(newest))),
-        None => unknown("No request was recorded yet"),
+        None => unknown("No request was recorded since the program started"),
     }
 }
 
@@ -153,10 +187,7 @@ pub(crate) fn retention(facts: &Facts) -> ClauseState {
             facts,
             format!("Older days were taken away after {days} days on {}, not after {}", date(at), seen.days),
         ),
-        Some((at, days)) if at.plus_ms(EXPIRY_SEEN_MS) >= facts.now => pass(
-            facts,
-            format!("The access log is kept for {days} days; that was last applied on {}", date(at)),
-        ),
+        Some((at, _)) if at.plus_ms(EXPIRY_SEEN_MS) >= facts.now => retention_applied(facts, seen, at),
         Some((at, _)) => unknown(format!(
             "The policy keeps the access log for {} days, but that was last applied on {}",
             seen.days,
@@ -165,6 +196,24 @@ pub(crate) fn retention(facts: &Facts) -> ClauseState {
         None => unknown(format!(
             "The policy keeps the access log for {} days; nothing was taken away yet, so it was not applied",
             seen.days
+        )),
+    }
+}
+
+/// What was seen is a part of what the clause asks: the access log. The rest is said beside it.
+fn retention_applied(facts: &Facts, seen: &RetentionSeen, at: Timestamp) -> ClauseState {
+    let limit =
+        facts.now.plus_ms(-i64::from(seen.days).saturating_mul(DAY_MS).saturating_add(EXPIRY_SEEN_MS));
+    match seen.oldest {
+        Some(oldest) if oldest < limit.day() => fail(
+            facts,
+            format!("The access log should be kept for {} days, but {oldest} is still there", seen.days),
+        ),
+        _ => unknown(format!(
+            "Seen: the access log is kept for {} days; that was last applied on {}, and nothing older is there. Records of \
+             changes are never removed. Not seen: records of incidents, which are not built yet",
+            seen.days,
+            date(at)
         )),
     }
 }
@@ -206,7 +255,14 @@ pub(crate) fn password_hash(facts: &Facts) -> ClauseState {
             ),
         );
     }
-    pass(facts, format!("Each of {} passwords is stored as an Argon2id hash alone", seen.accounts))
+    pass(
+        facts,
+        format!(
+            "Each of {} passwords is stored as an Argon2id hash alone; the sign-in pages cover what is typed, and no page \
+             shows a password",
+            seen.accounts
+        ),
+    )
 }
 
 pub(crate) fn dns_and_proxy(facts: &Facts) -> ClauseState {
@@ -273,14 +329,15 @@ fn short(hash: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::DAY_MS;
     use crate::{
-        Check, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-        ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+        Approver, Check, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener,
+        ListenerState, ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
+        RetentionSeen, SelfTest, TakenUp,
     };
     use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
     const NOW: Timestamp = Timestamp(1_795_000_000_000);
-    const DAY_MS: i64 = 24 * 3_600_000;
 
     /// The word and its evidence for one check, after `change` to facts where all is well.
     fn look(check: Check, change: impl FnOnce(&mut Facts)) -> (&'static str, String) {
@@ -301,27 +358,38 @@ mod tests {
             now: NOW,
             policy: Some(PolicySeen {
                 approved_at: NOW.plus_ms(-DAY_MS),
-                approved_by: "the governors".to_owned(),
-                approved: PolicyHash::new("a".repeat(64)),
+                approved_by: Approver::PostHolder("the governors".to_owned()),
+                approved: Some(PolicyHash::new("a".repeat(64))),
                 deciding: PolicyHash::new("a".repeat(64)),
                 review_due: Some(NOW.plus_ms(DAY_MS)),
+                taken_up: TakenUp::Yes,
             }),
             illegal: Some(IllegalLayer {
                 self_test: Some(SelfTest { at: NOW, outcome: Outcome::Block }),
                 member_lists: vec!["A member list".to_owned()],
             }),
-            groups: Some(GroupsSeen { groups: 4, people: 30, people_without_group: 0 }),
+            groups: Some(GroupsSeen {
+                groups: 4,
+                people: 30,
+                people_without_group: 0,
+                of_staff_and_learners: (1, 3),
+                alike: Vec::new(),
+            }),
             lists: Some(ListsSeen {
                 fresh_hours: 192,
                 lists: vec![ListSeen {
                     name: "A list".to_owned(),
-                    read_at: NOW,
+                    read_at: Some(NOW),
                     names: 900,
                     kept: Kept::BySource,
                 }],
             }),
             requests: Some(RequestsSeen { newest: Some(NOW), lost: 0, trouble: None }),
-            retention: Some(RetentionSeen { days: 365, expired: Some((NOW, 365)) }),
+            retention: Some(RetentionSeen {
+                days: 365,
+                expired: Some((NOW, 365)),
+                oldest: Some(NOW.plus_ms(-365 * DAY_MS).day()),
+            }),
             circumvention: Some(Circumvention { groups: 4, open: Vec::new(), lists_name_them: true }),
             passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
             listeners: vec![ok("DNS filter"), ok("Web proxy")],
@@ -332,7 +400,7 @@ mod tests {
     #[test]
     fn where_all_is_well_everything_passes_but_what_nobody_can_see_yet() {
         for check in Check::ALL {
-            let in_part = [Check::DnsAndProxy, Check::Circumvention].contains(&check);
+            let in_part = [Check::DnsAndProxy, Check::Circumvention, Check::Retention].contains(&check);
             let expected = if in_part { "Unknown" } else { "Pass" };
             let (word, words) = look(check, |_| ());
             assert_eq!(word, expected, "{}: {words}", check.slug());
@@ -346,6 +414,17 @@ mod tests {
     const CASES: &[Case] = &[
         (Check::PolicyInForce, |f| f.policy = None, "Fail", "No approved policy"),
         (Check::PolicyInForce, |f| policy(f).deciding = PolicyHash::new("b"), "Fail", "not the one"),
+        (Check::PolicyInForce, |f| policy(f).approved = None, "Fail", "cannot be read, or is not"),
+        (Check::PolicyInForce, |f| policy(f).taken_up = TakenUp::Failed, "Fail", "could not be put in force"),
+        (
+            Check::PolicyInForce,
+            |f| {
+                let (who, reason) = ("the technician".to_owned(), "a first policy".to_owned());
+                policy(f).approved_by = Approver::CommandLine { who, reason };
+            },
+            "Unknown",
+            "as an emergency, by the technician: a first policy",
+        ),
         (Check::PolicyInForce, |f| policy(f).review_due = Some(Timestamp(0)), "Fail", "1 January 1970"),
         (Check::PolicyInForce, |f| policy(f).review_due = None, "Pass", "17 November 2026"),
         (Check::IllegalLayer, |f| illegal(f).self_test = None, "Unknown", "not tested"),
@@ -357,14 +436,28 @@ mod tests {
         ),
         (Check::IllegalLayer, |f| illegal(f).member_lists.clear(), "Fail", "no member list is loaded"),
         (Check::GroupRules, |f| groups(f).people_without_group = 2, "Fail", "2 of 30"),
+        (Check::GroupRules, |f| groups(f).of_staff_and_learners = (0, 3), "Unknown", "no group is for staff"),
+        (
+            Check::GroupRules,
+            |f| groups(f).of_staff_and_learners = (1, 0),
+            "Unknown",
+            "no group is for learners",
+        ),
+        (
+            Check::GroupRules,
+            |f| groups(f).alike.push(("Staff".to_owned(), "Year 6".to_owned())),
+            "Unknown",
+            "Staff and Year 6 have the same rules",
+        ),
         (Check::GroupRules, |f| groups(f).people = 0, "Unknown", "Nobody"),
         (Check::ListsFresh, |f| f.lists.as_mut().unwrap().lists.clear(), "Fail", "No list"),
         (
             Check::ListsFresh,
-            |f| list(f).read_at = NOW.plus_ms(-9 * DAY_MS),
+            |f| list(f).read_at = Some(NOW.plus_ms(-9 * DAY_MS)),
             "Fail",
-            "Stopped updating: Starter",
+            "Stopped updating: A list",
         ),
+        (Check::ListsFresh, |f| add_absent_list(f), "Fail", "not in force: Absent"),
         (Check::ListsFresh, |f| list(f).names = 0, "Fail", "No list with names"),
         (Check::ListsFresh, |f| list(f).kept = Kept::WithProgram, "Fail", "Only the starter lists"),
         (Check::RequestsRecorded, |f| requests(f).lost = 3, "Fail", "3 requests were lost"),
@@ -380,8 +473,15 @@ mod tests {
             "Unknown",
             "since",
         ),
-        (Check::RequestsRecorded, |f| requests(f).newest = None, "Unknown", "yet"),
+        (Check::RequestsRecorded, |f| requests(f).newest = None, "Unknown", "since the program started"),
         (Check::Retention, |f| retention(f).days = 364, "Fail", "364 days"),
+        (
+            Check::Retention,
+            |f| retention(f).oldest = Some(NOW.plus_ms(-370 * DAY_MS).day()),
+            "Fail",
+            "is still there",
+        ),
+        (Check::Retention, |_| (), "Unknown", "records of incidents, which are not built yet"),
         (Check::Retention, |f| retention(f).expired = None, "Unknown", "not applied"),
         (Check::Retention, |f| retention(f).expired = Some((NOW, 400)), "Fail", "after 400 days"),
         (Check::Retention, |f| retention(f).expired = Some((Timestamp(0), 365)), "Unknown", "1970"),
@@ -431,6 +531,11 @@ mod tests {
     }
     fn list(facts: &mut Facts) -> &mut ListSeen {
         facts.lists.as_mut().unwrap().lists.first_mut().unwrap()
+    }
+    fn add_absent_list(facts: &mut Facts) {
+        let name = "Absent".to_owned();
+        let absent = ListSeen { name, read_at: None, names: 0, kept: Kept::BySource };
+        facts.lists.as_mut().unwrap().lists.push(absent);
     }
     fn requests(facts: &mut Facts) -> &mut RequestsSeen {
         facts.requests.as_mut().unwrap()

@@ -1,6 +1,6 @@
 //! What the running system saw. Plain values: `None` is "not looked at", which is never the same as "all is well".
 
-use model::{Outcome, PolicyHash, Role, Timestamp};
+use model::{Day, Outcome, PolicyHash, Role, Timestamp};
 
 /// Everything the checks look at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,14 +53,40 @@ impl Facts {
 pub struct PolicySeen {
     /// When the stored text was approved.
     pub approved_at: Timestamp,
-    /// By whom, in words.
-    pub approved_by: String,
-    /// The hash of the text that was approved.
-    pub approved: PolicyHash,
+    /// By whom.
+    pub approved_by: Approver,
+    /// The hash of the stored text, worked out when the facts were gathered; `None` where that text cannot be read, or is
+    /// not the one that was approved.
+    pub approved: Option<PolicyHash>,
     /// The hash of the text that decides now.
     pub deciding: PolicyHash,
     /// When its next review is due.
     pub review_due: Option<Timestamp>,
+    /// Whether the last approval could be put in force.
+    pub taken_up: TakenUp,
+}
+
+/// Who approved a policy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Approver {
+    /// A person who held the post that the document names; in words.
+    PostHolder(String),
+    /// Somebody at the command line, where nobody holds a post: an emergency.
+    CommandLine {
+        /// Who, in words.
+        who: String,
+        /// The reason that was given.
+        reason: String,
+    },
+}
+
+/// Whether what was approved last decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TakenUp {
+    /// Nothing went wrong.
+    Yes,
+    /// It could not be put in force; the log says why.
+    Failed,
 }
 
 /// The illegal-content layer.
@@ -90,6 +116,11 @@ pub struct GroupsSeen {
     pub people: usize,
     /// Those among them that no group names.
     pub people_without_group: usize,
+    /// Groups with staff in them, and groups with learners in them.
+    pub of_staff_and_learners: (usize, usize),
+    /// Names of two groups that have the same rules although one is of staff and the other of learners, or both of
+    /// learners at other stages.
+    pub alike: Vec<(String, String)>,
 }
 
 /// The lists in force.
@@ -97,17 +128,17 @@ pub struct GroupsSeen {
 pub struct ListsSeen {
     /// How old a list may be, as the policy says, in hours.
     pub fresh_hours: u32,
-    /// Each list.
+    /// Each list that the policy names.
     pub lists: Vec<ListSeen>,
 }
 
-/// A list in force.
+/// A list that the policy names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ListSeen {
     /// Its name.
     pub name: String,
-    /// When it was last read from its source.
-    pub read_at: Timestamp,
+    /// When what is in force of it was read from its source; `None` where it is not in force.
+    pub read_at: Option<Timestamp>,
     /// How many names it has.
     pub names: u64,
     /// Where it comes from.
@@ -126,7 +157,7 @@ pub enum Kept {
 /// The recording of requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RequestsSeen {
-    /// When the newest recorded request was made.
+    /// When the newest of the requests was made that this process recorded since its start.
     pub newest: Option<Timestamp>,
     /// Requests lost since start.
     pub lost: u64,
@@ -141,6 +172,8 @@ pub struct RetentionSeen {
     pub days: u32,
     /// The last time older days were taken away, and the keeping time that was used, in days.
     pub expired: Option<(Timestamp, u32)>,
+    /// The oldest day of the access log.
+    pub oldest: Option<Day>,
 }
 
 /// Ways round the filter, tried with harmless test names as each group of learners.

@@ -10,8 +10,9 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen,
-    PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+    Approver, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
+    ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+    TakenUp,
 };
 
 use model::ClauseState;

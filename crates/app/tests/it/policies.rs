@@ -1,5 +1,6 @@
 //! Policy documents: put forward, approved, taken up; and what happens when they cannot be.
 
+use crate::screens::{clause, evidence};
 use crate::world::{World, policy_text, proposal, school, technician};
 use app::AppError;
 use model::{Action, Role, Scope};
@@ -33,6 +34,8 @@ async fn a_document_goes_from_proposal_to_deciding_through_two_people() {
     let view = world.app.policy_view(&governor).await.unwrap();
     assert_eq!((view.version.as_str(), view.proposal_waiting), ("1.1", false));
     assert!(view.approved_by.starts_with("Governor Thistlewick, Governor"), "{}", view.approved_by);
+    let in_force = clause(&world, &governor, "GOV-5").await;
+    assert_eq!(in_force.state.word(), "Pass", "approved by the post, and deciding: {:?}", in_force.state);
     let twice = world.app.approve_policy(&governor, start, "again").await;
     assert!(matches!(twice, Err(AppError::Refused { .. })));
 }
@@ -96,11 +99,54 @@ async fn an_approved_document_that_cannot_be_read_leaves_the_old_one_deciding_an
             warnings.iter().any(|warning| warning.contains("the one before it still decides")),
             "{warnings:?}"
         );
+        assert!(!warnings[0].contains("expected"), "the error's own words are for the log: {warnings:?}");
+        let in_force = clause(&world, &head, "GOV-5").await;
+        assert_eq!(in_force.state.word(), "Fail", "{:?}", in_force.state);
     }
     let proposed =
         world.app.propose_policy(&technician(), proposal("first-school.toml", edition("1.2"))).await.unwrap();
     world.app.approve_policy(&technician(), proposed.hash.as_str(), "put right").await.unwrap();
     assert!(world.app.frame(Some(&head)).await.warnings.is_empty(), "put right, and said no more");
+}
+
+#[tokio::test]
+async fn what_the_records_hold_is_read_again_for_the_clause_of_the_policy_in_force() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    assert_eq!(clause(&world, &head, "GOV-5").await.state.word(), "Unknown", "an emergency approval");
+    // Not taken up: the running gate is as it was, and the records are not.
+    force_in(&world, "cd", edition("1.1")).await;
+    let in_force = clause(&world, &head, "GOV-5").await;
+    assert_eq!(in_force.state.word(), "Fail", "{:?}", in_force.state);
+    assert!(evidence(&in_force.state).contains("not the one that was approved"), "{:?}", in_force.state);
+}
+
+#[tokio::test]
+async fn a_policy_with_other_lists_is_told_to_whoever_reads_them() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    approve(&world, edition("1.1")).await;
+    assert!(!told(&world).await, "the same lists");
+    let more = "\n[[list]]\nid = \"more\"\nname = \"More\"\nformat = \"hosts\"\nsource = \"more.txt\"\ncategory = \"games\"\n";
+    approve(&world, edition("1.2") + more).await;
+    assert!(told(&world).await, "another list");
+    assert!(!told(&world).await, "once");
+    let lists = clause(&world, &head, "FLT-8").await;
+    assert!(evidence(&lists.state).contains("In the policy, and not in force: More"), "{:?}", lists.state);
+}
+
+async fn approve(world: &World, text: String) {
+    let proposed =
+        world.app.propose_policy(&technician(), proposal("first-school.toml", text)).await.unwrap();
+    world.app.approve_policy(&technician(), proposed.hash.as_str(), "now").await.unwrap();
+}
+
+async fn told(world: &World) -> bool {
+    tokio::select! {
+        biased;
+        () = world.app.lists_changed() => true,
+        () = std::future::ready(()) => false,
+    }
 }
 
 /// Puts a text in force behind the use cases' back, under a hash that is not its own.

@@ -1,12 +1,15 @@
 //! A gate in a test: one of the shipped policies in force, and people who are added by login, role and place.
 
 use ::history::History;
-use app::{App, AppError, Health, InForce, Parts, Proposal, approve_policy, approved_policy, propose_policy};
+use app::{
+    App, AppError, Health, InForce, Parts, Proposal, approve_policy, approved_policy, propose_policy,
+    record_events,
+};
 use identity::{Password, Pepper, hash};
 use model::{
     AccessEvent, Action, Actor, Affiliation, Ask, Category, Channel, Clock, CurrentRoster, GateId, Host,
     IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who,
-    YearGroup,
+    YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::{CurrentSnapshot, Snapshot};
@@ -150,6 +153,14 @@ impl World {
         let event = self.event(person, at_school, host, at);
         self.history.append(std::slice::from_ref(&event)).unwrap();
         event
+    }
+
+    /// Records a page that a pupil asked for as the running gate does.
+    pub fn visit_through_gate(&self, person: PersonId, at_school: &str, host: &str) {
+        let (sender, receiver) = event_channel(1);
+        sender.send(self.event(person, at_school, host, self.clock.now()));
+        drop(sender);
+        record_events(&receiver, &self.history, &self.health);
     }
 
     /// Takes the disk away from under the history.
