@@ -187,7 +187,10 @@ fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config,
         report: None,
         trusted_people: None,
     };
-    Ok(proxy::Config { listen: config.proxy.listen.clone(), extra_roots, links, ..proxy::Config::default() })
+    let listen = config.proxy.listen.clone();
+    let is_for_others = listen.iter().any(|address| !address.ip().is_loopback());
+    let advertised_host = is_for_others.then(|| config.gate.name.clone());
+    Ok(proxy::Config { listen, advertised_host, extra_roots, links, ..proxy::Config::default() })
 }
 
 fn proxy_ports(

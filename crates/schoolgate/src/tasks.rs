@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use app::{App, Health};
-use lists::Fetch;
+use lists::{Fetch, ListError, Report};
 use model::Clock;
 use policy::Image;
 use policy::rules::{ListFormat, ListSource};
@@ -45,24 +45,29 @@ impl Lists {
         })
     }
 
-    /// The image to start with: the one in force, or, where there is none, a new one.
+    /// The image to start with: the one in force or, where that lacks a list of the policy, a new one. Without one of its
+    /// lists a policy would let through what it says it blocks, so the gate does not start then.
     pub(crate) async fn first(&self, sources: &[ListSource]) -> Result<Image, ProgramError> {
-        match lists::open_current(&self.folder) {
-            Some(image) => Ok(image),
-            None => self.update(sources).await.map_err(ProgramError::part("lists")),
+        let held = lists::open_current(&self.folder).filter(|image| lists::holds(image, sources));
+        if let Some(image) = held {
+            return Ok(image);
         }
+        let (image, report) = match self.update(sources).await {
+            Err(ListError::WouldBeLost { lists }) => return Err(absent(&lists.join(", "))),
+            updated => updated.map_err(ProgramError::part("lists"))?,
+        };
+        let missing = report.missing();
+        if missing.is_empty() { Ok(image) } else { Err(absent(&missing.join(", "))) }
     }
 
-    async fn update(&self, sources: &[ListSource]) -> Result<Image, lists::ListError> {
+    async fn update(&self, sources: &[ListSource]) -> Result<(Image, Report), ListError> {
         let at = self.clock.now();
         let sources: Vec<ListSource> = sources.iter().map(|source| self.at_home(source)).collect();
         let (image, report) = lists::update(&sources, &self.folder, &self.fetch, at, &mut |_| ()).await?;
         tracing::info!(names = report.names, lists = report.lists.len(), "the lists were read");
-        Ok(image)
+        Ok((image, report))
     }
-}
 
-impl Lists {
     fn at_home(&self, source: &ListSource) -> ListSource {
         let is_file = source.format != ListFormat::Starter && !source.source.contains("://");
         match is_file.then(|| self.home.join(&*source.source)) {
@@ -98,23 +103,60 @@ pub(crate) fn start(
             }
         }
     }));
-    let (period, lists) = (lists.every, Arc::new(lists));
-    tasks.spawn(every(period, stop.clone(), move || {
-        refresh(app.clone(), Arc::clone(&lists), Arc::clone(&health))
-    }));
+    let stop = stop.clone();
+    tasks.spawn(async move { keep_fresh(&stop, &app, &lists, &health).await });
 }
 
-async fn refresh(app: App, lists: Arc<Lists>, health: Arc<Health>) {
+/// Looks at the lists' sources again and again, and at once when a policy with other lists comes into force. What has begun
+/// is left when the gate stops: a download may take minutes, and an image goes in force whole or not at all.
+async fn keep_fresh(stop: &CancellationToken, app: &App, lists: &Lists, health: &Health) {
+    let mut clock = interval(lists.every);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => {}
+            () = app.lists_changed() => tracing::info!("the policy names other lists; they are read now"),
+        }
+        if stop.run_until_cancelled(refresh(app, lists, health)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn refresh(app: &App, lists: &Lists, health: &Health) {
     let in_force = app.in_force();
     match lists.update(&in_force.document.policy.lists).await {
-        Ok(image) => {
+        Ok((image, report)) => {
             app.put_lists(image);
-            health.lists_trouble(None);
+            let troubles = report.troubles();
+            health.lists_trouble((!troubles.is_empty()).then(|| troubles.join(" ")));
         }
         Err(error) => {
             tracing::error!(%error, "the lists could not be updated; those in force stay");
-            health.lists_trouble(Some(error.to_string()));
+            health.lists_trouble(Some(for_screens(&error)));
         }
+    }
+}
+
+/// What a screen says of an update that failed; the error's own words name files of the machine.
+fn for_screens(error: &ListError) -> String {
+    match error {
+        ListError::WouldBeLost { lists } => format!(
+            "Neither the source nor a copy could be read of: {}. The lists from before still count.",
+            lists.join(", ")
+        ),
+        _ => "They could not be put together; those from before still count, and the technician's log says why.".into(),
+    }
+}
+
+fn absent(names: &str) -> ProgramError {
+    ProgramError::Part {
+        part: "lists",
+        words: format!(
+            "expected a source or a copy of each list of the policy, found neither for {names}. Put its file where the \
+             policy says or make its address answer, or approve a policy without it; the log says what went wrong"
+        ),
     }
 }
 
@@ -131,5 +173,51 @@ async fn every<F: Future<Output = ()>>(
             () = stop.cancelled() => return,
             _ = clock.tick() => task().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Category, Host, ListId, Timestamp};
+
+    fn lists(home: &std::path::Path) -> Lists {
+        let (home, folder) = (home.to_owned(), home.join("lists"));
+        Lists { home, folder, every: HOUR, fetch: Fetch::default(), clock: Clock::fixed(Timestamp(0)) }
+    }
+
+    fn source(name: &str) -> ListSource {
+        let (id, category) = (ListId::new(name), Category::parse("games"));
+        let (format, folders) = (ListFormat::Domains, Vec::new());
+        ListSource { id, name: name.into(), format, source: format!("{name}.txt").into(), category, folders }
+    }
+
+    #[tokio::test]
+    async fn a_gate_starts_with_every_list_of_its_policy_or_says_which_is_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let gate = lists(home.path());
+        let knows = |image: &Image, host: &str| !image.lookup(&Host::parse(host).unwrap()).is_empty();
+        std::fs::write(home.path().join("one.txt"), "one.example\n").unwrap();
+        let image = gate.first(&[source("one")]).await.unwrap();
+        assert!(knows(&image, "one.example") && knows(&image, "illegal-test.schoolgate.test"));
+
+        let both = [source("one"), source("two")];
+        let refused = gate.first(&both).await.unwrap_err().to_string();
+        assert!(refused.contains("found neither for two. Put its file"), "{refused}");
+        let again = gate.first(&both).await.unwrap_err().to_string();
+        assert_eq!(again, refused, "what is in the folder by now does not stand in for it");
+        std::fs::write(home.path().join("two.txt"), "two.example\n").unwrap();
+        let image = gate.first(&both).await.unwrap();
+        assert!(
+            knows(&image, "one.example") && knows(&image, "two.example"),
+            "the image in force had but one"
+        );
+
+        std::fs::remove_file(home.path().join("one.txt")).unwrap();
+        std::fs::remove_dir_all(home.path().join("lists/sources")).unwrap();
+        assert!(knows(&gate.first(&both).await.unwrap(), "one.example"), "what is held needs no source");
+        let three = [source("one"), source("two"), source("three")];
+        let refused = gate.first(&three).await.unwrap_err().to_string();
+        assert!(refused.contains("for one"), "{refused}");
     }
 }

@@ -13,7 +13,7 @@ pub(crate) fn check(document: &DocumentArguments) -> Result<(), ProgramError> {
     let warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
     let policy = &read.policy;
     crate::print(&format!(
-        "{}{}: no mistakes. {} groups, {} networks, {} lists. Hash {}",
+        "{}{}: no mistakes. Groups: {}, networks: {}, lists: {}. Hash {}",
         warnings.iter().map(|warning| format!("{warning}\n")).collect::<String>(),
         document.edition.display(),
         policy.groups.len(),

@@ -111,7 +111,7 @@ async fn a_new_policy_comes_into_force_while_the_gate_runs_and_a_broken_one_neve
     assert!(!refused.status.success());
 
     let new = folder.join("new.toml");
-    std::fs::write(&new, format!("{good}\n# Another revision.\n")).unwrap();
+    std::fs::write(&new, good.replacen("access_log_days = 365", "access_log_days = 364", 1)).unwrap();
     let proposed = gate.command(&["policy", "propose", &new.display().to_string()]).await;
     assert!(proposed.status.success(), "{}", text(&proposed.stderr));
     let said = text(&proposed.stdout);
@@ -129,4 +129,7 @@ async fn a_new_policy_comes_into_force_while_the_gate_runs_and_a_broken_one_neve
         }
         assert!(since.elapsed() < std::time::Duration::from_secs(10), "{page}");
     }
+    governor.visit(&format!("{}/policy/FLT-13", gate.address("console"))).await.unwrap();
+    let clause = governor.text().await.unwrap();
+    assert!(clause.contains("Fail") && clause.contains("364"), "less than a year is a failure: {clause}");
 }

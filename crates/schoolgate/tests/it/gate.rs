@@ -75,6 +75,13 @@ impl Gate {
         self.addresses = addresses;
     }
 
+    /// What the program holds in memory, in KiB (`VmRSS`, proc(5)).
+    pub fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// One of the addresses the program printed: `dns`, `proxy`, `console`, `authority`.
     pub fn address(&self, name: &str) -> String {
         self.addresses[name].as_str().unwrap().to_owned()

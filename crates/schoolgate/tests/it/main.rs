@@ -14,3 +14,4 @@ mod console;
 mod dns;
 mod gate;
 mod restart;
+mod soak;
