@@ -11,25 +11,29 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use model::Clock;
+use model::{Clock, Share, Shares};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 /// Connections at once; the next one waits in the system's queue.
 const MOST_CONNECTIONS: usize = 512;
+/// Connections at once from one address, as a class behind one may need; the next one is closed.
+const MOST_OF_AN_ADDRESS: usize = 64;
 /// Sign-ins that may wait for their hash at once: a class of thirty, twice.
 const MOST_SIGN_INS: usize = 64;
 /// From the first byte to a finished TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// For all the headers of one request; it also ends idle HTTP/1.1 connections.
+/// For all the headers of one request, the first one from the handshake on; it also ends idle HTTP/1.1 connections.
 const HEADERS_LIMIT: Duration = Duration::from_secs(15);
 /// After this, a connection answers what it has begun and ends; browsers open another one unseen.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(600);
@@ -98,7 +102,10 @@ impl Console {
 
     /// Answers until `shutdown` is done, then lets every connection finish the request it is in.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let places = Places {
+            all: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            by_address: Shares::new(MOST_OF_AN_ADDRESS),
+        };
         let (ending, ended) = watch::channel(false);
         tokio::pin!(shutdown);
         loop {
@@ -109,6 +116,8 @@ impl Console {
             let Some((stream, peer, place)) = accepted else { continue };
             let (tls, router, ended) = (self.tls.clone(), self.router.clone(), ended.clone());
             tokio::spawn(async move {
+                // Without it small answers wait for acknowledgements; a socket that refuses still works.
+                let _ = stream.set_nodelay(true);
                 converse(stream, Peer(peer), (tls, router), ended).await;
                 drop(place);
             });
@@ -116,18 +125,38 @@ impl Console {
         drop(self.listener);
         let _ = ending.send(true);
         let everybody = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(FAREWELL_LIMIT, places.acquire_many(everybody)).await;
+        let _ = tokio::time::timeout(FAREWELL_LIMIT, places.all.acquire_many(everybody)).await;
     }
 }
 
-type Accepted = (TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit);
+/// The places for connections.
+struct Places {
+    all: Arc<Semaphore>,
+    by_address: Arc<Shares>,
+}
+
+/// A connection's place, free again when dropped: one of all, and one of its address's.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: Share,
+}
 
 /// The next connection, once there is a place for it; `None` where it failed, after a breath where the system is out of
-/// handles.
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accepted> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+/// handles, and where its address holds too many already.
+async fn accept(listener: &TcpListener, places: &Places) -> Option<(TcpStream, IpAddr, Place)> {
+    let of_all = Arc::clone(&places.all).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer.ip().to_canonical(), place)),
+        Ok((stream, peer)) => {
+            let peer = peer.ip().to_canonical();
+            let Some(of_address) = places.by_address.take(peer) else {
+                tracing::warn!(
+                    limit = MOST_OF_AN_ADDRESS,
+                    "an address has too many connections; one was closed"
+                );
+                return None;
+            };
+            Some((stream, peer, Place { _of_all: of_all, _of_address: of_address }))
+        }
         Err(error) => {
             tracing::warn!(%error, "the console could not take a connection");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -138,13 +167,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
 
 /// One connection, from its handshake to its end. What goes wrong here is the other side's, and common: it is not logged
 /// above debug.
-async fn converse(
-    stream: TcpStream,
+async fn converse<S>(
+    stream: S,
     peer: Peer,
     (tls, router): (TlsAcceptor, Router),
     mut ended: watch::Receiver<bool>,
-) {
-    let _ = stream.set_nodelay(true);
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let handshake = tokio::select! {
         _ = ended.wait_for(|ended| *ended) => return,
         handshake = tokio::time::timeout(HANDSHAKE_LIMIT, tls.accept(stream)) => handshake,
@@ -154,7 +184,10 @@ async fn converse(
         Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake with the console failed"),
         Err(_) => return tracing::debug!("a TLS handshake with the console took too long"),
     };
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(&has_asked);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.clone().oneshot(request.map(Body::new))
     });
@@ -164,6 +197,7 @@ async fn converse(
     let stop = async {
         tokio::select! {
             _ = ended.wait_for(|ended| *ended) => {}
+            () = silence(&has_asked) => {}
             () = tokio::time::sleep(CONNECTION_LIMIT) => {}
         }
     };
@@ -172,6 +206,15 @@ async fn converse(
         () = stop => connection.as_mut().graceful_shutdown(),
     }
     let _ = tokio::time::timeout(FAREWELL_LIMIT, connection).await;
+}
+
+/// Ends when nothing was asked in good time. The HTTP server's own limit counts only from the first byte on, and for
+/// HTTP/2 not at all.
+async fn silence(has_asked: &AtomicBool) {
+    tokio::time::sleep(HEADERS_LIMIT).await;
+    if has_asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn http() -> auto::Builder<TokioExecutor> {
@@ -207,6 +250,9 @@ fn tls(config: &ConsoleConfig) -> Result<TlsAcceptor, ConsoleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncWriteExt, DuplexStream};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
 
     fn refused(cert_chain_pem: &str, key_pem: &str) -> ConsoleError {
         let config = ConsoleConfig {
@@ -230,5 +276,58 @@ mod tests {
         assert!(!broken.to_string().contains("c2VjcmV0"));
         let strangers = refused(&chain, &other.signing_key.serialize_pem());
         assert!(matches!(strangers, ConsoleError::Tls(_)), "{strangers}");
+    }
+
+    /// How long the console stays with somebody who says `words` over TLS, or not even TLS, and then nothing.
+    async fn lasts(words: Option<&[u8]>) -> Duration {
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let config = ConsoleConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            cert_chain_pem: own.cert.pem(),
+            key_pem: own.signing_key.serialize_pem(),
+            certificate_page: None,
+            clock: Clock::System,
+        };
+        let (here, there) = tokio::io::duplex(64 * 1024);
+        let (_ending, ended) = watch::channel(false);
+        let peer = Peer(IpAddr::from([10, 0, 0, 1]));
+        let began = tokio::time::Instant::now();
+        let console = tokio::spawn(converse(there, peer, (tls(&config).unwrap(), Router::new()), ended));
+        match words {
+            None => {
+                let _here = here;
+                console.await.unwrap();
+            }
+            Some(words) => {
+                let mut here = shake_hands(here, own.cert.der().clone()).await;
+                here.write_all(words).await.unwrap();
+                console.await.unwrap();
+            }
+        }
+        began.elapsed()
+    }
+
+    async fn shake_hands(stream: DuplexStream, root: CertificateDer<'static>) -> TlsStream<DuplexStream> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_nothing_in_good_time_is_shown_out_whatever_the_http_version() {
+        let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let half = b"GET / HTTP/1.1\r\nhost: local";
+        for words in [None, Some(&b""[..]), Some(&half[..]), Some(&http2[..])] {
+            let lasted = lasts(words).await;
+            assert!(lasted >= HANDSHAKE_LIMIT, "{words:?}: {lasted:?}");
+            assert!(lasted <= HEADERS_LIMIT + FAREWELL_LIMIT, "{words:?}: {lasted:?}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod id;
 mod people;
 mod place;
 mod ports;
+mod shares;
 mod time;
 mod verdict;
 
@@ -31,6 +32,7 @@ pub use id::{DeviceId, GateId, GroupId, ListId, NetworkId, PersonId, PolicyHash,
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, EventReceiver, EventSender, IdentityMap, Roster, event_channel};
+pub use shares::{Share, Shares};
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
     Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,

@@ -3,9 +3,9 @@
 use crate::explicit;
 use crate::gate::Gate;
 use crate::{Config, Ports, ProxyError};
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use model::{Share, Shares};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -36,7 +36,7 @@ impl Proxy {
         }
         let seats = Seats {
             total: Arc::new(Semaphore::new(config.limits.connections)),
-            by_client: Mutex::default(),
+            by_client: Shares::new(config.limits.connections_per_client),
             per_client: config.limits.connections_per_client,
         };
         Ok(Self { gate: Arc::new(Gate::new(config, ports, own)?), listeners, seats: Arc::new(seats) })
@@ -80,20 +80,19 @@ async fn accept(gate: Arc<Gate>, listener: TcpListener, seats: Arc<Seats>) {
 /// The places for connections.
 struct Seats {
     total: Arc<Semaphore>,
-    by_client: Mutex<HashMap<IpAddr, usize>>,
+    by_client: Arc<Shares>,
     per_client: usize,
 }
 
 /// A connection's place; free again when dropped.
 pub(crate) struct Seat {
-    seats: Arc<Seats>,
-    client: IpAddr,
     _place: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Seats {
     /// The next connection that finds a seat. While every seat is taken, connections wait in the kernel's queue.
-    async fn next(self: &Arc<Self>, listener: &TcpListener) -> Option<(TcpStream, Seat)> {
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, Seat)> {
         loop {
             let place = Arc::clone(&self.total).acquire_owned().await.ok()?;
             let (stream, peer) = match listener.accept().await {
@@ -103,34 +102,12 @@ impl Seats {
                     return None;
                 }
             };
-            match self.seat(peer.ip().to_canonical(), place) {
-                Some(seat) => return Some((stream, seat)),
+            match self.by_client.take(peer.ip()) {
+                Some(share) => return Some((stream, Seat { _place: place, _share: share })),
                 None => tracing::warn!(
                     limit = self.per_client,
                     "a client has too many connections; one was closed"
                 ),
-            }
-        }
-    }
-
-    fn seat(self: &Arc<Self>, client: IpAddr, place: OwnedSemaphorePermit) -> Option<Seat> {
-        let mut by_client = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = by_client.entry(client).or_insert(0);
-        if *taken >= self.per_client {
-            return None;
-        }
-        *taken += 1;
-        Some(Seat { seats: Arc::clone(self), client, _place: place })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut by_client = self.seats.by_client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = by_client.get_mut(&self.client) {
-            *taken = taken.saturating_sub(1);
-            if *taken == 0 {
-                by_client.remove(&self.client);
             }
         }
     }

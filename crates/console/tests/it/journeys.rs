@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{Request, StatusCode, Version};
 use model::Role;
+use std::net::IpAddr;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 #[tokio::test]
@@ -162,4 +164,21 @@ async fn a_connection_that_says_nothing_holds_up_neither_visitors_nor_the_end() 
     let closed = tokio::time::timeout(Duration::from_secs(5), school.close()).await;
     assert!(closed.is_ok(), "the console waits for whoever says nothing");
     drop(silent);
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let school = School::open().await;
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(TcpStream::connect(school.address).await.unwrap());
+    }
+    let mut one_too_many = TcpStream::connect(school.address).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(5), one_too_many.read(&mut [0])).await;
+    assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{closed:?}");
+    let mut neighbour = Visitor::new(&school);
+    neighbour.address = IpAddr::from([127, 0, 0, 2]);
+    assert_eq!(neighbour.get("/sign-in").await.status, StatusCode::OK);
+    drop(held);
+    school.close().await;
 }

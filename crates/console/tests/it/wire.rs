@@ -9,8 +9,9 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use model::Role;
 use rustls::pki_types::ServerName;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -36,6 +37,8 @@ impl Answer {
 /// Somebody at a browser, with their cookie.
 pub struct Visitor<'a> {
     school: &'a School,
+    /// The address it comes from.
+    pub address: IpAddr,
     /// The cookie as the browser would send it; empty for none.
     pub cookie: String,
 }
@@ -43,7 +46,7 @@ pub struct Visitor<'a> {
 impl<'a> Visitor<'a> {
     /// Somebody who is not signed in.
     pub fn new(school: &'a School) -> Self {
-        Self { school, cookie: String::new() }
+        Self { school, address: Ipv4Addr::LOCALHOST.into(), cookie: String::new() }
     }
 
     /// Opens a page.
@@ -77,7 +80,7 @@ impl<'a> Visitor<'a> {
         if !self.cookie.is_empty() {
             request.headers_mut().insert(COOKIE, self.cookie.parse().unwrap());
         }
-        let stream = TokioIo::new(connect(self.school, protocol).await);
+        let stream = TokioIo::new(self.connect(protocol).await);
         let response = if protocol == "h2" {
             let path = request.uri().path_and_query().unwrap().clone();
             *request.uri_mut() =
@@ -94,6 +97,23 @@ impl<'a> Visitor<'a> {
         };
         read(response).await
     }
+
+    async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.school.root.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((self.address, 0).into()).unwrap();
+        let stream = socket.connect(self.school.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
 }
 
 /// A form that a browser says comes from `site`.
@@ -105,21 +125,6 @@ pub fn form_from(site: &str, path: &str, form: &str) -> Request<Full<Bytes>> {
         .header("sec-fetch-site", site)
         .body(Full::from(form.to_owned()))
         .unwrap()
-}
-
-async fn connect(school: &School, protocol: &str) -> TlsStream<TcpStream> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(school.root.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-    let stream = TcpStream::connect(school.address).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
 }
 
 async fn read(response: Response<hyper::body::Incoming>) -> Answer {
