@@ -4,14 +4,14 @@ use crate::answer::{Answer, Explained, Family, OWN_TTL_S, address_records};
 use crate::cache::{AnswerCache, Question};
 use crate::config::{self, LocalNames};
 use crate::query::{self, Asked, Received, Wire};
-use crate::scrub::{PrivateAddresses, is_private, scrub};
+use crate::scrub::{PrivateAddresses, scrub};
 use crate::upstream::{NoUpstreamAnswered, Upstreams};
 use crate::{DnsConfig, DnsError, DnsPorts, blocked, cloak, special};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{CNAME, HINFO};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use model::{AccessEvent, Ask, Channel, EventOutcome, Host, Layer, Outcome, Target, Timestamp, Verdict, Who};
-use policy::Snapshot;
+use model::{AccessEvent, Ask, Channel, EventOutcome, Host, Outcome, Target, Timestamp, Verdict};
+use policy::{Snapshot, is_outsider};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -78,9 +78,10 @@ impl Chain {
     /// 2. Special names before the policy: they are software's questions to the network, not visits, and their answer
     ///    keeps software from going round every step below. They leave no event.
     /// 3. The root is no site; it is looked up for clients that check signatures. It leaves no event.
-    /// 4. Local names before the verdict: the block page and the sign-in page must be found by whoever is blocked.
-    /// 5. The verdict, before the cache, so that no kept answer outlives a change of the policy.
-    /// 6. A blocked name is answered with the reason, and no upstream learns of it.
+    /// 4. The verdict, before anything that answers: no kept answer outlives a change of the policy, and no name of the
+    ///    settings opens what the policy shuts. The gate's own names pass by the verdict's own layer for them.
+    /// 5. A blocked name is answered with the reason, and no upstream learns of it.
+    /// 6. An allowed local name is answered with the addresses of the settings.
     /// 7. A rewritten name is answered with its safe form.
     /// 8. `ANY` is answered with next to nothing (RFC 8482).
     /// 9. What is left is looked up: cache, then upstreams.
@@ -89,7 +90,7 @@ impl Chain {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
         let who = snapshot.who(from, at, &self.ports.roster.get(), &self.ports.identities);
-        if is_outsider(&who, from) {
+        if is_outsider(&who) {
             return query::refuse_outsider();
         }
         if let Some(answer) = special::answer(asked) {
@@ -100,10 +101,11 @@ impl Chain {
         };
         let ask = Ask { who, what: Target::host(host), how: Channel::Dns, at };
         let verdict = snapshot.decide(&ask);
-        let settled = match asked.exact_host().and_then(|host| self.local_names.get(host)) {
-            Some(addresses) => settle_local(asked, addresses, verdict),
-            None if verdict.outcome == Outcome::Block => self.settle_blocked(asked, verdict),
-            None => self.settle_allowed(asked, &ask, &snapshot, verdict).await,
+        let local = asked.exact_host().and_then(|host| self.local_names.get(host));
+        let settled = match (verdict.outcome, local) {
+            (Outcome::Block, _) => self.settle_blocked(asked, verdict),
+            (Outcome::Allow, Some(addresses)) => settle_local(asked, addresses, verdict),
+            (Outcome::Allow, None) => self.settle_allowed(asked, &ask, &snapshot, verdict).await,
         };
         self.record(&ask, asked, &settled);
         settled.answer
@@ -217,12 +219,7 @@ impl Chain {
     }
 }
 
-/// True for who is in no network of the policy, is no known device, and does not even come from a private address.
-fn is_outsider(who: &Who, from: IpAddr) -> bool {
-    who.network.is_none() && who.device.is_none() && !is_private(from)
-}
-
-fn settle_local(asked: &Asked, addresses: &[IpAddr], mut verdict: Verdict) -> Settled {
+fn settle_local(asked: &Asked, addresses: &[IpAddr], verdict: Verdict) -> Settled {
     let name = asked.name();
     let records = match asked.record_type() {
         RecordType::A => address_records(name, addresses, Family::V4, LOCAL_TTL_S),
@@ -231,10 +228,6 @@ fn settle_local(asked: &Asked, addresses: &[IpAddr], mut verdict: Verdict) -> Se
     };
     let answer =
         if records.is_empty() { Answer::nothing_of_this_type(name) } else { Answer::of_records(records) };
-    // The settings decided, not the policy: the event says so.
-    verdict.outcome = Outcome::Allow;
-    verdict.reason.layer = Layer::OwnPages;
-    (verdict.reason.category, verdict.reason.list, verdict.reason.entry) = (None, None, None);
     Settled { answer, verdict, outcome: EventOutcome::Allowed }
 }
 
@@ -266,21 +259,6 @@ fn took_ms(from: Timestamp, until: Timestamp) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::NetworkId;
-
-    #[test]
-    fn an_outsider_is_who_is_neither_known_nor_from_within() {
-        let inside = Who { network: Some(NetworkId::new("halls")), ..Who::default() };
-        for (who, from, outsider) in [
-            (Who::default(), "203.0.113.9", true),
-            (Who::default(), "2001:db8::9", true),
-            (Who::default(), "10.0.0.9", false),
-            (Who::default(), "fe80::9", false),
-            (inside, "203.0.113.9", false),
-        ] {
-            assert_eq!(is_outsider(&who, from.parse().unwrap()), outsider, "{from}");
-        }
-    }
 
     #[test]
     fn a_type_without_a_name_is_written_by_its_number() {

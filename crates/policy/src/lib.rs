@@ -20,3 +20,4 @@ mod who;
 pub use image::Image;
 pub use rules::Policy;
 pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step};
+pub use who::{is_outsider, is_private};

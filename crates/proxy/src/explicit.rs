@@ -35,9 +35,12 @@ struct Explicit {
     last: Mutex<Option<Arc<Inner>>>,
 }
 
-/// Serves one connection to the proxy's port.
+/// Serves one connection to the proxy's port. An outsider's is closed unread.
 pub(crate) async fn serve(gate: Arc<Gate>, stream: TcpStream, seat: Seat) {
     let (Ok(peer), Ok(reached)) = (stream.peer_addr(), stream.local_addr()) else { return };
+    if !gate.serves(peer.ip()) {
+        return tracing::debug!(phase = "connect", "an outsider was turned away");
+    }
     // Without it small answers wait for acknowledgements; a socket that refuses still works.
     let _ = stream.set_nodelay(true);
     let caller = Caller { address: peer.ip().to_canonical(), reached, _seat: Arc::new(seat) };

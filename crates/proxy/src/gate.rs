@@ -50,6 +50,13 @@ impl Gate {
         })
     }
 
+    /// Whether anybody at this address is served. The proxy is the school's, and nobody else's way into the web.
+    pub(crate) fn serves(&self, client: IpAddr) -> bool {
+        let at = self.ports.clock.now();
+        let who = self.ports.snapshot.get().who(client, at, &self.ports.roster.get(), &self.ports.identities);
+        !policy::is_outsider(&who)
+    }
+
     /// Asks the policy in force now, for whoever is at the address now.
     pub(crate) fn decide(&self, client: IpAddr, what: Target, how: Channel) -> (Ask, Verdict) {
         let at = self.ports.clock.now();
@@ -139,5 +146,59 @@ where
         self.0.spawn(async move {
             task.await;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CertificateAuthority, Resolver};
+    use model::{
+        Clock, CurrentRoster, IdentityMap, NetworkId, PolicyHash, SchoolId, Timestamp, event_channel,
+    };
+    use policy::rules::Network;
+    use policy::{CurrentSnapshot, Image, Policy, Snapshot};
+
+    fn gate() -> Gate {
+        let ranges = vec!["198.51.100.0/24".parse().unwrap()];
+        let network =
+            Network { id: NetworkId::new("halls"), school: SchoolId::new("ash"), ranges, group: None };
+        let policy = Policy {
+            hash: PolicyHash::new("ab".repeat(32)),
+            title: "Ash Primary".into(),
+            trust: None,
+            schools: Vec::new(),
+            time_zone: jiff::tz::TimeZone::UTC,
+            networks: vec![network],
+            groups: Vec::new(),
+            lists: Vec::new(),
+            bypass: Vec::new(),
+        };
+        let clock = Clock::fixed(Timestamp(0));
+        let authority = CertificateAuthority::create("Ash Primary web filter", clock.now()).unwrap();
+        let ports = Ports {
+            snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(policy, Image::empty(), Vec::new()))),
+            roster: Arc::new(CurrentRoster::default()),
+            identities: Arc::new(IdentityMap::default()),
+            events: event_channel(1).0,
+            signer: Arc::new(LeafSigner::new(authority, clock.clone()).unwrap()),
+            clock,
+            resolver: Arc::new(Resolver::default()),
+        };
+        Gate::new(Config::default(), ports, Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn the_schools_own_are_served_and_the_world_is_not() {
+        let gate = gate();
+        for (client, served) in [
+            ("10.1.2.3", true),
+            ("127.0.0.1", true),
+            ("198.51.100.9", true),
+            ("203.0.113.9", false),
+            ("2001:db8::9", false),
+        ] {
+            assert_eq!(gate.serves(client.parse().unwrap()), served, "{client}");
+        }
     }
 }
