@@ -14,7 +14,8 @@ use std::time::Duration;
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
-    /// The host that `proxy.pac` names. `None`: the host by which the file was asked for.
+    /// The host that `proxy.pac` names. `None`: the file is only for browsers on this machine, who ask for it by
+    /// `localhost` or a loopback address, and names that.
     pub advertised_host: Option<String>,
     /// Private certificate authorities whose origins are trusted beside the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,

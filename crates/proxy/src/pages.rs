@@ -18,9 +18,11 @@ pub(crate) fn answer<B>(gate: &Gate, request: &Request<B>) -> Response<AnswerBod
     let page = match request.uri().path() {
         "/proxy.pac" | "/wpad.dat" => match proxy_pac(gate, request) {
             Some(pac) => file(200, "application/x-ns-proxy-autoconfig", pac),
-            None => {
-                file(400, PLAIN, "The request does not say by which name it reached the proxy.\n".to_owned())
-            }
+            None => file(
+                404,
+                PLAIN,
+                "This proxy is for its own machine and advertises itself to no other.\n".to_owned(),
+            ),
         },
         "/ca.pem" => file(200, "application/x-pem-file", authority.certificate_pem().to_owned()),
         "/ca.crt" => return certificate_der(authority.certificate_der()),
@@ -49,11 +51,13 @@ fn certificate_der(der: &[u8]) -> Response<AnswerBody> {
 /// Everything but plain names and the gate's own goes to the proxy, and never past it: with no `DIRECT` to fall back on,
 /// a browser waits for the gate rather than go round it. The gate's own pages are asked for directly: who signs in there
 /// through the proxy would be taken for the gate.
+///
+/// Without a host to advertise it is given only to whoever asks by a name of this machine's own: a browser that was led
+/// here under any other name would be told to send everything there.
 fn proxy_pac<B>(gate: &Gate, request: &Request<B>) -> Option<String> {
-    let asked = authority_of(request)?;
     let host = match &gate.advertised_host {
         Some(host) => Host::parse(host).ok()?,
-        None => Host::parse(asked.host()).ok()?,
+        None => Host::parse(authority_of(request)?.host()).ok().filter(is_this_machine)?,
     };
     let port = gate.dialer.own.first()?.port();
     let snapshot = gate.ports.snapshot.get();
@@ -63,6 +67,13 @@ fn proxy_pac<B>(gate: &Gate, request: &Request<B>) -> Option<String> {
            if (isPlainHostName(host) || host == \"127.0.0.1\" || host == \"[::1]\"{own}) {{ return \"DIRECT\"; }}\n  \
            return \"PROXY {host}:{port}\";\n}}\n"
     ))
+}
+
+fn is_this_machine(host: &Host) -> bool {
+    match host {
+        Host::Name(name) => &**name == "localhost",
+        Host::Address(address) => address.is_loopback(),
+    }
 }
 
 fn status() -> Notice {

@@ -2,13 +2,17 @@
 
 use crate::client::Answer;
 use crate::origin::full;
-use crate::world::World;
+use crate::world::{Setting, World};
 use http::{Request, StatusCode};
 
 async fn page(world: &World, target: &str) -> Answer {
+    page_by(world, &world.proxy.to_string(), target).await
+}
+
+async fn page_by(world: &World, host: &str, target: &str) -> Answer {
     let request = Request::builder()
         .uri(target)
-        .header("host", world.proxy.to_string())
+        .header("host", host)
         .header("accept", "text/html")
         .body(full(""))
         .unwrap();
@@ -23,6 +27,28 @@ async fn browsers_find_the_proxy_and_are_not_told_a_way_past_it() {
         assert_eq!(pac.headers["content-type"], "application/x-ns-proxy-autoconfig");
         assert!(pac.text().contains(&format!("return \"PROXY {}\";", world.proxy)), "{}", pac.text());
         assert!(!pac.text().contains("; DIRECT"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_makes_a_browser_use_another_host_as_its_proxy() {
+    let world = World::usual().await;
+    let port = world.proxy.port();
+    for (host, status) in [("localhost", 200), ("[::1]", 200), ("evil.test", 404), ("192.0.2.66", 404)] {
+        let answer = page_by(&world, &format!("{host}:{port}"), "/proxy.pac").await;
+        assert_eq!(answer.status, status, "{host}");
+        assert!(!answer.text().contains("evil.test") && !answer.text().contains("192.0.2.66"), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn an_advertised_proxy_is_named_whoever_asks_by_whatever_name() {
+    let advertised_host = Some("filter.ash.test".to_owned());
+    let world = World::with(Setting { advertised_host, ..Setting::default() }).await;
+    for host in ["evil.test", "filter.ash.test"] {
+        let pac = page_by(&world, host, "/wpad.dat").await;
+        assert!(pac.text().contains(&format!("PROXY filter.ash.test:{}", world.proxy.port())), "{host}");
+        assert!(!pac.text().contains("evil.test"));
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Setting {
     pub safe_search: bool,
     pub limits: Limits,
     pub listed: Vec<&'static str>,
+    pub advertised_host: Option<String>,
 }
 
 impl Default for Setting {
@@ -54,6 +55,7 @@ impl Default for Setting {
             safe_search: false,
             limits: Limits::default(),
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
+            advertised_host: None,
         }
     }
 }
@@ -85,6 +87,7 @@ impl World {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             extra_roots: vec![root.der()],
             limits: setting.limits,
+            advertised_host: setting.advertised_host,
             ..Config::default()
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
