@@ -21,7 +21,7 @@ pub enum Depth {
 }
 
 const TESTS: &str = "tests";
-/// Cases of a property test in a long run, where the test does not set its own number.
+/// Cases of a property test in a long run; tests whose cases take long run a fixed part of them.
 const LONG_CASES: &str = "20000";
 
 /// Runs every step. The last line it prints is the count, so it says itself how it ended.
