@@ -156,22 +156,32 @@ async fn software_that_looks_for_a_way_round_is_told_that_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_local_name_is_answered_to_everybody_whatever_the_policy_says() {
+async fn a_local_name_is_answered_with_its_addresses_where_the_policy_allows_it() {
     let world = World::start_with([].into(), |config| {
-        config.local_names = vec![("Filter.Casino.test".into(), vec!["10.0.0.5".parse().unwrap()])];
+        let names = ["Portal.Ash.test", "filter.casino.test", "in.illegal.test"];
+        config.local_names = names.map(|name| (name.into(), vec!["10.0.0.5".parse().unwrap()])).into();
     })
     .await;
-    let answer = world.ask(LEARNER, "filter.casino.test.", RecordType::A).await;
-    assert_eq!(answer.answers, [a("filter.casino.test.", 60, [10, 0, 0, 5])]);
+    let answer = world.ask(LEARNER, "portal.ash.test.", RecordType::A).await;
+    assert_eq!(answer.answers, [a("portal.ash.test.", 60, [10, 0, 0, 5])]);
+    let other = world.ask(LEARNER, "portal.ash.test.", RecordType::AAAA).await;
+    assert_eq!((other.metadata.response_code, other.answers.len()), (ResponseCode::NoError, 0));
     // A name below it that is no host name is judged by it, and is not it.
-    let mut message = question("filter.casino.test.", RecordType::A);
+    let mut message = question("portal.ash.test.", RecordType::A);
     message.queries[0].name = message.queries[0].name.prepend_label(&b"Room 4"[..]).unwrap();
     let below = world.send(STAFF_ROOM, &message).await;
     assert_eq!(below.metadata.response_code, ResponseCode::NXDomain);
-    assert_eq!(world.events().len(), 2);
-    let other = world.ask(LEARNER, "filter.casino.test.", RecordType::AAAA).await;
-    assert_eq!((other.metadata.response_code, other.answers.len()), (ResponseCode::NoError, 0));
-    let [event] = &world.events()[..] else { panic!("expected one event") };
-    assert_eq!((event.outcome, event.layer), (EventOutcome::Allowed, Layer::OwnPages));
-    assert_eq!(event.category, None);
+    assert_eq!(world.upstream.times_asked("portal.ash.test.", RecordType::A), 0);
+    world.events();
+    for (from, name, code, outcome, layer) in [
+        (LEARNER, "portal.ash.test.", ResponseCode::NoError, EventOutcome::Allowed, Layer::Default),
+        (LEARNER, "filter.casino.test.", ResponseCode::NXDomain, EventOutcome::Blocked, Layer::Category),
+        (STAFF_ROOM, "filter.casino.test.", ResponseCode::NoError, EventOutcome::Allowed, Layer::Default),
+        (STAFF_ROOM, "in.illegal.test.", ResponseCode::NXDomain, EventOutcome::Blocked, Layer::Illegal),
+    ] {
+        let answer = world.ask(from, name, RecordType::A).await;
+        assert_eq!(answer.metadata.response_code, code, "{from} {name}");
+        let [event] = &world.events()[..] else { panic!("expected one event") };
+        assert_eq!((event.outcome, event.layer), (outcome, layer), "{from} {name}");
+    }
 }
