@@ -2,6 +2,7 @@
 
 use super::layout::{EXCEPTION, IMPORTANT};
 use model::{Category, CategorySet, ListLine};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// The categories the lists put one host in, each with the list's line and the name that matched.
@@ -11,17 +12,19 @@ pub struct Hits {
     found: Vec<Found>,
 }
 
-/// The entry that decides for a category so far.
+/// The entry that decides for a category in one list so far.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) category: Category,
+    /// The list's place among the lists.
+    pub(super) list: usize,
     pub(super) rank: Rank,
     /// Where in the host's text the matched name begins.
     pub(super) start: usize,
     pub(super) line: ListLine,
 }
 
-/// Which entry decides for a category; the greater does.
+/// Which entry of a list decides for a category; the greater does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Rank {
     Block,
@@ -73,25 +76,27 @@ impl Hits {
         self.found.is_empty()
     }
 
-    /// Takes an entry in, unless one that decides over it is there already. Nearer names come later.
+    /// Takes an entry in, unless one of its list that decides over it is there already. Nearer names come later.
     pub(super) fn consider(&mut self, host: &Arc<str>, entry: Found) {
         if self.host.is_none() {
             self.host = Some(host.clone());
         }
-        match self.found.iter_mut().find(|found| found.category == entry.category) {
+        let same = |found: &&mut Found| (found.category, found.list) == (entry.category, entry.list);
+        match self.found.iter_mut().find(same) {
             Some(found) if (entry.rank, found.start) > (found.rank, entry.start) => *found = entry,
             Some(_) => {}
             None => self.found.push(entry),
         }
     }
 
-    /// Forgets the categories in which an exception decided.
+    /// Forgets what an exception decided: its list then says nothing of the category, and other lists stand.
     pub(super) fn settled(mut self) -> Self {
         self.found.retain(|found| !found.rank.is_exception());
         self
     }
 
     fn of(&self, category: Category) -> Option<&Found> {
-        self.found.iter().find(|found| found.category == category)
+        let of = self.found.iter().filter(|found| found.category == category);
+        of.max_by_key(|found| (found.rank, found.start, Reverse(found.list)))
     }
 }

@@ -25,9 +25,10 @@
 //!
 //! # Which entry decides
 //!
-//! For each category by itself: important exception, important block, exception, block. An exception therefore
-//! lifts only blocks of its own list's category, and the category `illegal` knows no exceptions. Among equals the
-//! nearest name, then the first list, then the first line gives the reason.
+//! For each list and category by itself: important exception, important block, exception, block. An exception
+//! therefore lifts only blocks of its own list and category, so that no list speaks for another; a host is in a
+//! category when any list puts it there. The category `illegal` knows no exceptions. Where several lists do, an
+//! important block, then the nearest name, then the first list, then the first line gives the reason.
 
 mod hits;
 mod layout;
@@ -215,7 +216,7 @@ impl Image {
                 continue;
             }
             let line = ListLine { list: list.id.clone(), line: entry.line };
-            hits.consider(at.name, Found { category, rank, start: at.start, line });
+            hits.consider(at.name, Found { category, list: entry.list, rank, start: at.start, line });
         }
     }
 }

@@ -88,6 +88,30 @@ fn exceptions_and_weights_decide_in_their_order_within_one_category() {
 }
 
 #[test]
+fn an_exception_lifts_blocks_of_its_own_list_alone() {
+    for (first, second, blocked_by) in [
+        (BLOCK, EXCEPT, Some("one")),
+        (BLOCK, IMPORTANT_EXCEPT, Some("one")),
+        (EXCEPT, BLOCK, Some("two")),
+        (IMPORTANT_EXCEPT, IMPORTANT_BLOCK, Some("two")),
+        (EXCEPT, IMPORTANT_EXCEPT, None),
+        (BLOCK, BLOCK, Some("one")),
+        (BLOCK, IMPORTANT_BLOCK, Some("two")),
+    ] {
+        let mut writer = ImageWriter::default();
+        let (host, category) = (&Host::parse("example.com").unwrap(), Category::parse("games").unwrap());
+        for (id, (effect, weight)) in [("one", first), ("two", second)] {
+            let list = writer.list(new_list(id, Timestamp(7))).unwrap();
+            writer.push(list, NewEntry { host, reach: Reach::Subtree, effect, weight, category, line: 1 });
+        }
+        let hits = Image::from_bytes(writer.finish().unwrap()).unwrap().lookup(host);
+        let line = hits.line(category).map(|line| line.list.to_string());
+        assert_eq!(line.as_deref(), blocked_by, "{first:?} {second:?}");
+        assert_eq!(hits.is_empty(), blocked_by.is_none());
+    }
+}
+
+#[test]
 fn nothing_excepts_illegal_content() {
     let image = image(&[
         Line("example.com", Reach::Subtree, BLOCK, "illegal"),

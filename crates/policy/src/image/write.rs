@@ -24,11 +24,11 @@ pub enum Reach {
 pub enum Effect {
     /// Puts the host in the category.
     Block,
-    /// Keeps it out.
+    /// Lifts its own list's blocks of the category.
     Exception,
 }
 
-/// How much an entry weighs against others of its category.
+/// How much an entry weighs against others of its list and category.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Weight {
     /// As usual.
