@@ -5,10 +5,11 @@
 //! site may have to be opened, and the gate's own console is reached by names and addresses of the school's choice.
 
 use crate::ProxyError;
-use model::{Clock, Timestamp};
+use crate::leaf::Validity;
+use model::{Clock, Host, Timestamp};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SerialNumber,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -115,7 +116,7 @@ impl CertificateAuthority {
 }
 
 /// 16 random bytes, positive. Browsers refuse two certificates of one issuer with the same number.
-pub(crate) fn serial_number() -> Result<SerialNumber, ProxyError> {
+fn serial_number() -> Result<SerialNumber, ProxyError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
     bytes[0] = (bytes[0] & 0x7f) | 0x40;
@@ -123,11 +124,35 @@ pub(crate) fn serial_number() -> Result<SerialNumber, ProxyError> {
 }
 
 /// Sets from when until when a certificate holds, to the second.
-pub(crate) fn set_validity(params: &mut CertificateParams, from: Timestamp, until: Timestamp) {
+fn set_validity(params: &mut CertificateParams, from: Timestamp, until: Timestamp) {
     let seconds = |at: Timestamp| Duration::from_secs(u64::try_from(at.0.div_euclid(1000)).unwrap_or(0));
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + seconds(from);
     params.not_after = epoch + seconds(until);
+}
+
+/// What a certificate for a TLS server says that is reached by these names; the authority has only to sign it.
+pub(crate) fn server_params(
+    common_name: &str,
+    names: &[Host],
+    validity: Validity,
+) -> Result<CertificateParams, ProxyError> {
+    let mut params = CertificateParams::default();
+    set_validity(&mut params, validity.from, validity.until);
+    params.serial_number = Some(serial_number()?);
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    for name in names {
+        params.subject_alt_names.push(match name {
+            Host::Name(name) => SanType::DnsName(name.as_ref().try_into()?),
+            Host::Address(address) => SanType::IpAddress(*address),
+        });
+    }
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
 }
 
 /// What we need to know of a certificate that somebody else made.

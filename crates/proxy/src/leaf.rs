@@ -3,14 +3,11 @@
 //! Invariants: only [`LeafSigner`] uses the authority's private key, and only to sign; all leaves share a separate key
 //! that lives in memory alone; a leaf never outlives the certificate it stands for.
 
-use crate::ca::{BACK_DATE_MS, CertificateFacts, serial_number, set_validity};
+use crate::ca::{BACK_DATE_MS, CertificateFacts, server_params};
 use crate::{CertificateAuthority, ProxyError};
 use model::{Clock, Host, Timestamp};
 use quick_cache::sync::Cache;
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    SanType,
-};
+use rcgen::KeyPair;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -99,23 +96,10 @@ impl LeafSigner {
             from = from.max(origin.from);
             until = until.min(origin.until);
         }
-        let mut params = CertificateParams::default();
-        set_validity(&mut params, from, until);
-        params.serial_number = Some(serial_number()?);
-        params.distinguished_name = DistinguishedName::new();
         // A common name holds 64 characters (X.520); who verifies reads the alternative name anyway.
         let name = host.to_string();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, if name.len() <= 64 { name.as_str() } else { "web page" });
-        params.subject_alt_names = vec![match host {
-            Host::Name(name) => SanType::DnsName(name.as_ref().try_into()?),
-            Host::Address(address) => SanType::IpAddress(*address),
-        }];
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
+        let common_name = if name.len() <= 64 { name.as_str() } else { "web page" };
+        let params = server_params(common_name, std::slice::from_ref(host), Validity { from, until })?;
         let certificate = params.signed_by(&self.key, &self.authority.issuer)?;
         let chain = vec![certificate.der().clone(), self.authority.certificate.clone()];
         Ok(Leaf { chain: Arc::new(CertifiedKey::new(chain, Arc::clone(&self.tls_key))), until })

@@ -1,12 +1,10 @@
 //! The certificate of the gate's own console, from the school's authority: devices that trust the one trust the other.
 
-use crate::ca::{BACK_DATE_MS, serial_number, set_validity};
+use crate::ca::{BACK_DATE_MS, server_params};
+use crate::leaf::Validity;
 use crate::{LeafSigner, ProxyError};
 use model::Host;
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
-    SanType,
-};
+use rcgen::KeyPair;
 
 /// How long it holds: Apple's limit for a server's certificate is 825 days, browsers' for public ones 398.
 const VALIDITY_MS: i64 = 397 * 86_400_000;
@@ -24,25 +22,9 @@ impl LeafSigner {
     pub fn server_certificate(&self, names: &[Host]) -> Result<ServerCertificate, ProxyError> {
         let now = self.clock.now();
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::default();
-        set_validity(
-            &mut params,
-            now.plus_ms(-BACK_DATE_MS),
-            now.plus_ms(VALIDITY_MS).min(self.authority.not_after),
-        );
-        params.serial_number = Some(serial_number()?);
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "Schoolgate");
-        for name in names {
-            params.subject_alt_names.push(match name {
-                Host::Name(name) => SanType::DnsName(name.as_ref().try_into()?),
-                Host::Address(address) => SanType::IpAddress(*address),
-            });
-        }
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
+        let from = now.plus_ms(-BACK_DATE_MS);
+        let until = now.plus_ms(VALIDITY_MS).min(self.authority.not_after);
+        let params = server_params("Schoolgate", names, Validity { from, until })?;
         let certificate = params.signed_by(&key, &self.authority.issuer)?;
         let chain_pem = format!("{}{}", certificate.pem(), self.authority.certificate_pem());
         Ok(ServerCertificate { chain_pem, key_pem: key.serialize_pem() })
