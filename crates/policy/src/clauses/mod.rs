@@ -189,7 +189,7 @@ mod tests {
         ("AI", 1),
     ];
 
-    const CHECKED: [(&str, &str); 11] = [
+    const CHECKED: [(&str, &str); 10] = [
         ("GOV-1", "roles-held"),
         ("GOV-5", "policy-in-force"),
         ("PWD-13", "password-hash"),
@@ -200,7 +200,6 @@ mod tests {
         ("FLT-8", "lists-fresh"),
         ("FLT-9", "requests-recorded"),
         ("FLT-13", "retention"),
-        ("MON-3", "retention"),
     ];
 
     fn shipped() -> Vec<Document> {
