@@ -1,6 +1,6 @@
 //! A group's rules made ready: entries by host, a school's tightening merged in.
 
-use crate::entries::EntrySet;
+use crate::entries::{EntrySet, Leaning};
 use crate::rules::{Entry, GroupRules, InspectionSetting, Members, Origin, Tightening, Window, YouTube};
 use model::{CategorySet, Group, Outcome, SchoolId, Stage};
 
@@ -32,7 +32,9 @@ impl CompiledGroup {
             .map(|(_, tightening)| tightening)
             .collect();
         let denied = || rules.deny.iter().chain(added.iter().flat_map(|more| &more.deny));
-        let of = |origin: Origin| EntrySet::new(denied().filter(move |entry: &&Entry| entry.from == origin));
+        let of = |origin: Origin| {
+            EntrySet::new(Leaning::Deny, denied().filter(move |entry: &&Entry| entry.from == origin))
+        };
         let closed = added.iter().flat_map(|more| more.closed.iter().cloned());
         Self {
             group: Group { id: rules.id.clone(), name: rules.name.clone() },
@@ -41,7 +43,7 @@ impl CompiledGroup {
             default: if added.iter().any(|more| more.default_block) { Outcome::Block } else { rules.default },
             block: added.iter().fold(rules.block, |block, more| block.union(more.block)),
             allow_categories: rules.allow_categories,
-            allow: EntrySet::new(&rules.allow),
+            allow: EntrySet::new(Leaning::Allow, &rules.allow),
             trust_deny: of(Origin::Trust),
             deny: of(Origin::School),
             windows: rules.windows.iter().cloned().chain(closed).collect(),

@@ -10,6 +10,7 @@ mod compiled;
 mod entries;
 pub mod file;
 pub mod image;
+mod path;
 mod precedence;
 pub mod rules;
 mod safe_search;

@@ -7,6 +7,7 @@
 use crate::compiled::CompiledGroup;
 use crate::entries::PathKnown;
 use crate::image::Hits;
+use crate::path::AskedPath;
 use crate::rules::{Entry, InspectionSetting, WindowEffect};
 use crate::snapshot::LocalMoment;
 use model::{Category, CategorySet, Host, Layer, ListLine, Outcome};
@@ -15,7 +16,7 @@ use std::sync::Arc;
 /// A question as the layers see it.
 pub(crate) struct Question<'a> {
     pub(crate) host: &'a Host,
-    pub(crate) path: Option<&'a str>,
+    pub(crate) path: Option<&'a AskedPath<'a>>,
     /// True when the path will be known later, if this group's TLS is opened.
     pub(crate) path_may_follow: bool,
     pub(crate) hits: &'a Hits,

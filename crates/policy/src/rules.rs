@@ -2,7 +2,10 @@
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use model::{CategorySet, DeviceKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId, Stage, YearGroup};
+use model::{
+    CategorySet, DeviceKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId, Stage,
+    YearGroup,
+};
 use std::sync::Arc;
 
 /// An approved edition with its settings revision applied. Every reference in it leads somewhere.
@@ -123,7 +126,7 @@ pub struct Tightening {
 pub struct Entry {
     /// The host; the entry covers it and everything below it.
     pub host: Host,
-    /// Only paths that begin so, at a `/`, `?` or their end; `None`: the whole host.
+    /// Only paths that begin so, at a `/`, `?` or their end, whatever way they are written; `None`: the whole host.
     pub path: Option<Arc<str>>,
     /// As the document writes it.
     pub text: Arc<str>,

@@ -1,8 +1,9 @@
 //! The policy and the lists in force, as one immutable value that decides.
 
 use crate::compiled::CompiledGroup;
-use crate::entries::{EntrySet, PathKnown};
+use crate::entries::{EntrySet, Leaning, PathKnown};
 use crate::image::Image;
+use crate::path::AskedPath;
 use crate::precedence::{self, Decided, Question};
 use crate::rules::{InspectionSetting, Policy, Window, YouTube};
 use crate::safe_search;
@@ -77,7 +78,7 @@ impl Snapshot {
             })
             .collect();
         Self {
-            bypass: EntrySet::new(&policy.bypass),
+            bypass: EntrySet::new(Leaning::Allow, &policy.bypass),
             circumvention: WAYS_ROUND.into_iter().filter_map(Category::parse).collect(),
             revisions: Revisions { policy: policy.hash.clone(), lists: Arc::clone(image.revision()) },
             groups,
@@ -134,9 +135,10 @@ impl Snapshot {
         mut looked: impl FnMut(usize, Layer, Option<&Decided>),
     ) -> (Verdict, usize, usize) {
         let hits = self.image.lookup(&ask.what.host);
+        let path = ask.what.path.as_deref().map(AskedPath::new);
         let question = Question {
             host: &ask.what.host,
-            path: ask.what.path.as_deref(),
+            path: path.as_ref(),
             path_may_follow: matches!(ask.how, Channel::Dns | Channel::Tunnel)
                 && !self.bypasses(&ask.what.host),
             hits: &hits,
