@@ -17,7 +17,8 @@ use std::sync::Arc;
 pub(crate) struct Question<'a> {
     pub(crate) host: &'a Host,
     pub(crate) path: Option<&'a AskedPath<'a>>,
-    /// True when the path will be known later, if this group's TLS is opened.
+    /// True when each request will be asked about with its path, if this group's TLS is opened: in a tunnel through the
+    /// proxy. A DNS answer may lead past the proxy, and with it to every path of the host.
     pub(crate) path_may_follow: bool,
     pub(crate) hits: &'a Hits,
     pub(crate) moment: LocalMoment,

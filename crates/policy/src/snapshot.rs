@@ -139,8 +139,7 @@ impl Snapshot {
         let question = Question {
             host: &ask.what.host,
             path: path.as_ref(),
-            path_may_follow: matches!(ask.how, Channel::Dns | Channel::Tunnel)
-                && !self.bypasses(&ask.what.host),
+            path_may_follow: ask.how == Channel::Tunnel && !self.bypasses(&ask.what.host),
             hits: &hits,
             moment: self.moment(ask.at),
             own_hosts: &self.own_hosts,

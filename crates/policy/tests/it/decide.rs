@@ -64,6 +64,15 @@ fn an_allow_entry_with_a_path_opens_the_tunnel_and_then_only_its_path() {
 }
 
 #[test]
+fn an_allow_entry_with_a_path_opens_nothing_to_dns() {
+    let mut asked = ask("junior", "mixed.test", SUNDAY);
+    assert_eq!(snapshot().decide(&asked).reason.layer, Allow);
+    asked.how = model::Channel::Dns;
+    let verdict = snapshot().decide(&asked);
+    assert_eq!((verdict.outcome, verdict.reason.layer), (No, Category));
+}
+
+#[test]
 fn nobody_known_means_every_groups_denials() {
     for (who, url, outcome) in [
         ("10.1.4.4", "school.test", Yes),
