@@ -72,6 +72,10 @@ pub(crate) fn check_complete(edition: &EditionFile, findings: &mut Findings<'_>)
         let found = "none, so that every group's denials count there";
         findings.warning(&first_group, Miss::new(format!("a group whose members include {member}"), found));
     }
+    if edition.list.is_empty() {
+        let found = "no list: but for illegal content, only entries decide";
+        findings.warning(&first_group, Miss::new("a list, such as the starter lists", found));
+    }
     let held = |role: &Role| edition.post.iter().any(|post| post.role.0 == *role && post.required);
     for role in POSTS.into_iter().filter(|role| !held(role)) {
         let expected = format!("a required post for the role {}, which clause GOV-1 names", role.slug());

@@ -197,6 +197,11 @@ fn mistakes_that_take_more_than_one_value_are_told_too() {
                 "format = \"domains\"",
                 &["`category`: what the names of this list mean"],
             ),
+            (
+                "[[list]]\nid = \"starter\"\nname = \"Starter lists\"\nformat = \"starter\"\nsource = \"starter\"\n",
+                "",
+                &["warning: expected a list, such as the starter lists", "only entries decide"],
+            ),
             ("at = \"school\"", "at = \"trust\"", &["since there is no trust"]),
             ("role = \"governor\"", "role = \"guest\"", &["a required post for the role governor"]),
         ],
