@@ -251,6 +251,16 @@ mod tests {
     }
 
     #[test]
+    fn the_file_claims_no_approval_that_only_the_record_can_show() {
+        for document in shipped() {
+            let clause = catalogue().clauses().find(|clause| clause.id.as_str() == "GOV-5").unwrap();
+            let filled = clause.filled(&document);
+            assert!(filled.contains("to approve") && filled.contains("record of approvals"), "{filled}");
+            assert!(!filled.contains("approved by"), "{filled}");
+        }
+    }
+
+    #[test]
     fn a_filled_text_says_the_figure_of_the_document() {
         let document = &shipped()[0];
         let clause = catalogue().clauses().find(|clause| clause.id.as_str() == "MON-3").unwrap();

@@ -50,8 +50,8 @@ fn front_page(document: &Document) -> Vec<Block> {
         ["School".to_owned(), joined(&schools)],
         ["Phases".to_owned(), joined(&phases)],
         ["Written by".to_owned(), edition.author.0.title().to_owned()],
-        ["Approved by".to_owned(), edition.approved_by.0.title().to_owned()],
-        ["Approved on".to_owned(), show_date(&edition.approved_on.0)],
+        ["To be approved by".to_owned(), edition.approved_by.0.title().to_owned()],
+        ["Dated".to_owned(), show_date(&edition.approved_on.0)],
         ["To be reviewed by".to_owned(), show_date(&edition.review_on.0)],
         ["Fingerprint".to_owned(), document.policy.hash.to_string()],
     ]);
@@ -59,10 +59,10 @@ fn front_page(document: &Document) -> Vec<Block> {
         vec![Block::heading(1, edition.title.as_str()), Block::table("Front page", ["What", "Says"], rows)];
     if let Some(settings) = &facts.settings {
         blocks.push(Block::paragraph(format!(
-            "Settings revision {} is applied, approved by the {} on {}: {}",
+            "Settings revision {} is applied, dated {}, for the {} to approve: {}",
             settings.revision,
-            settings.approved_by.0.title().to_lowercase(),
             show_date(&settings.approved_on.0),
+            settings.approved_by.0.title().to_lowercase(),
             settings.why
         )));
     }
