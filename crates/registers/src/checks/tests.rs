@@ -1,0 +1,211 @@
+use super::DAY_MS;
+use crate::{
+    Approver, Check, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
+    ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
+    TakenUp,
+};
+use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+/// The word and its evidence for one check, after `change` to facts where all is well.
+fn look(check: Check, change: impl FnOnce(&mut Facts)) -> (&'static str, String) {
+    let mut facts = all_well();
+    change(&mut facts);
+    let state = check.look(&facts);
+    let word = state.word();
+    let words = match state {
+        ClauseState::Pass { evidence, .. } | ClauseState::Fail { evidence, .. } => evidence,
+        ClauseState::Unknown { why } => why,
+    };
+    (word, words)
+}
+
+fn all_well() -> Facts {
+    let ok = |name: &str| Listener { name: name.to_owned(), state: ListenerState::Listening, at: NOW };
+    Facts {
+        now: NOW,
+        policy: Some(PolicySeen {
+            approved_at: NOW.plus_ms(-DAY_MS),
+            approved_by: Approver::PostHolder("the governors".to_owned()),
+            approved: Some(PolicyHash::new("a".repeat(64))),
+            deciding: PolicyHash::new("a".repeat(64)),
+            review_due: Some(NOW.plus_ms(DAY_MS)),
+            taken_up: TakenUp::Yes,
+        }),
+        illegal: Some(IllegalLayer {
+            self_test: Some(SelfTest { at: NOW, outcome: Outcome::Block }),
+            member_lists: vec!["A member list".to_owned()],
+        }),
+        groups: Some(GroupsSeen {
+            groups: 4,
+            people: 30,
+            people_without_group: 0,
+            of_staff_and_learners: (1, 3),
+            alike: Vec::new(),
+        }),
+        lists: Some(ListsSeen {
+            fresh_hours: 192,
+            lists: vec![ListSeen {
+                name: "A list".to_owned(),
+                read_at: Some(NOW),
+                names: 900,
+                kept: Kept::BySource,
+            }],
+        }),
+        requests: Some(RequestsSeen { newest: Some(NOW), lost: 0, trouble: None }),
+        retention: Some(RetentionSeen {
+            days: 365,
+            expired: Some((NOW, 365)),
+            oldest: Some(NOW.plus_ms(-365 * DAY_MS).day()),
+        }),
+        circumvention: Some(Circumvention { groups: 4, open: Vec::new(), lists_name_them: true }),
+        passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
+        listeners: vec![ok("DNS filter"), ok("Web proxy")],
+        posts: Some(PostsSeen { required: 5, vacant: Vec::new() }),
+    }
+}
+
+#[test]
+fn where_all_is_well_everything_passes_but_what_nobody_can_see_yet() {
+    for check in Check::ALL {
+        let in_part = [Check::DnsAndProxy, Check::Circumvention, Check::Retention].contains(&check);
+        let expected = if in_part { "Unknown" } else { "Pass" };
+        let (word, words) = look(check, |_| ());
+        assert_eq!(word, expected, "{}: {words}", check.slug());
+        assert!(!words.is_empty());
+    }
+}
+
+/// One thing that goes wrong: the check, what happens to the facts, the word, and a part of the evidence.
+type Case = (Check, fn(&mut Facts), &'static str, &'static str);
+
+const CASES: &[Case] = &[
+    (Check::PolicyInForce, |f| f.policy = None, "Fail", "No approved policy"),
+    (Check::PolicyInForce, |f| policy(f).deciding = PolicyHash::new("b"), "Fail", "not the one"),
+    (Check::PolicyInForce, |f| policy(f).approved = None, "Fail", "cannot be read, or is not"),
+    (Check::PolicyInForce, |f| policy(f).taken_up = TakenUp::Failed, "Fail", "could not be put in force"),
+    (
+        Check::PolicyInForce,
+        |f| {
+            let (who, reason) = ("the technician".to_owned(), "a first policy".to_owned());
+            policy(f).approved_by = Approver::CommandLine { who, reason };
+        },
+        "Unknown",
+        "as an emergency, by the technician: a first policy",
+    ),
+    (Check::PolicyInForce, |f| policy(f).review_due = Some(Timestamp(0)), "Fail", "1 January 1970"),
+    (Check::PolicyInForce, |f| policy(f).review_due = None, "Pass", "17 November 2026"),
+    (Check::IllegalLayer, |f| illegal(f).self_test = None, "Unknown", "not tested"),
+    (
+        Check::IllegalLayer,
+        |f| illegal(f).self_test = Some(SelfTest { at: NOW, outcome: Outcome::Allow }),
+        "Fail",
+        "was not blocked",
+    ),
+    (Check::IllegalLayer, |f| illegal(f).member_lists.clear(), "Fail", "no member list is loaded"),
+    (Check::GroupRules, |f| groups(f).people_without_group = 2, "Fail", "2 of 30"),
+    (Check::GroupRules, |f| groups(f).of_staff_and_learners = (0, 3), "Unknown", "no group is for staff"),
+    (Check::GroupRules, |f| groups(f).of_staff_and_learners = (1, 0), "Unknown", "no group is for learners"),
+    (
+        Check::GroupRules,
+        |f| groups(f).alike.push(("Staff".to_owned(), "Year 6".to_owned())),
+        "Unknown",
+        "Staff and Year 6 have the same rules",
+    ),
+    (Check::GroupRules, |f| groups(f).people = 0, "Unknown", "Nobody"),
+    (Check::ListsFresh, |f| f.lists.as_mut().unwrap().lists.clear(), "Fail", "No list"),
+    (
+        Check::ListsFresh,
+        |f| list(f).read_at = Some(NOW.plus_ms(-9 * DAY_MS)),
+        "Fail",
+        "Stopped updating: A list",
+    ),
+    (Check::ListsFresh, |f| add_absent_list(f), "Fail", "not in force: Absent"),
+    (Check::ListsFresh, |f| list(f).names = 0, "Fail", "No list with names"),
+    (Check::ListsFresh, |f| list(f).kept = Kept::WithProgram, "Fail", "Only the starter lists"),
+    (Check::RequestsRecorded, |f| requests(f).lost = 3, "Fail", "3 requests were lost"),
+    (Check::RequestsRecorded, |f| requests(f).trouble = Some("disk full".to_owned()), "Fail", "disk full"),
+    (Check::RequestsRecorded, |f| requests(f).newest = Some(NOW.plus_ms(-2 * DAY_MS)), "Unknown", "since"),
+    (Check::RequestsRecorded, |f| requests(f).newest = None, "Unknown", "since the program started"),
+    (Check::Retention, |f| retention(f).days = 364, "Fail", "364 days"),
+    (
+        Check::Retention,
+        |f| retention(f).oldest = Some(NOW.plus_ms(-370 * DAY_MS).day()),
+        "Fail",
+        "is still there",
+    ),
+    (Check::Retention, |_| (), "Unknown", "records of incidents, which are not built yet"),
+    (Check::Retention, |f| retention(f).expired = None, "Unknown", "not applied"),
+    (Check::Retention, |f| retention(f).expired = Some((NOW, 400)), "Fail", "after 400 days"),
+    (Check::Retention, |f| retention(f).expired = Some((Timestamp(0), 365)), "Unknown", "1970"),
+    (
+        Check::Circumvention,
+        |f| ways(f).open.push(("Year 6".to_owned(), "VPNs".to_owned())),
+        "Fail",
+        "VPNs for Year 6",
+    ),
+    (Check::Circumvention, |f| ways(f).groups = 0, "Unknown", "no group of learners"),
+    (Check::Circumvention, |f| ways(f).lists_name_them = false, "Unknown", "no test host"),
+    (Check::PasswordHash, |f| passwords(f).hashed = 29, "Fail", "1 of 30"),
+    (Check::PasswordHash, |f| passwords(f).accounts = 0, "Unknown", "no account"),
+    (Check::DnsAndProxy, |f| f.listeners.truncate(1), "Unknown", "not both seen"),
+    (Check::DnsAndProxy, |f| listener(f).at = NOW.plus_ms(-DAY_MS), "Unknown", "not both seen"),
+    (
+        Check::DnsAndProxy,
+        |f| listener(f).state = ListenerState::Stopped("port taken".to_owned()),
+        "Fail",
+        "DNS filter: port taken",
+    ),
+    (Check::RolesHeld, |f| posts(f).required = 0, "Fail", "requires no post"),
+    (
+        Check::RolesHeld,
+        |f| posts(f).vacant.push(PostVacant { role: Role::Headteacher, place: "Ash".to_owned() }),
+        "Fail",
+        "Headteacher (Ash)",
+    ),
+];
+
+#[test]
+fn each_check_fails_or_does_not_know_for_its_own_reason() {
+    for (check, change, word, part) in CASES {
+        let (found, words) = look(*check, change);
+        assert_eq!((found, words.contains(part)), (*word, true), "{}: {words}", check.slug());
+    }
+}
+
+fn policy(facts: &mut Facts) -> &mut PolicySeen {
+    facts.policy.as_mut().unwrap()
+}
+fn illegal(facts: &mut Facts) -> &mut IllegalLayer {
+    facts.illegal.as_mut().unwrap()
+}
+fn groups(facts: &mut Facts) -> &mut GroupsSeen {
+    facts.groups.as_mut().unwrap()
+}
+fn list(facts: &mut Facts) -> &mut ListSeen {
+    facts.lists.as_mut().unwrap().lists.first_mut().unwrap()
+}
+fn add_absent_list(facts: &mut Facts) {
+    let name = "Absent".to_owned();
+    let absent = ListSeen { name, read_at: None, names: 0, kept: Kept::BySource };
+    facts.lists.as_mut().unwrap().lists.push(absent);
+}
+fn requests(facts: &mut Facts) -> &mut RequestsSeen {
+    facts.requests.as_mut().unwrap()
+}
+fn retention(facts: &mut Facts) -> &mut RetentionSeen {
+    facts.retention.as_mut().unwrap()
+}
+fn ways(facts: &mut Facts) -> &mut Circumvention {
+    facts.circumvention.as_mut().unwrap()
+}
+fn passwords(facts: &mut Facts) -> &mut PasswordsSeen {
+    facts.passwords.as_mut().unwrap()
+}
+fn listener(facts: &mut Facts) -> &mut Listener {
+    facts.listeners.first_mut().unwrap()
+}
+fn posts(facts: &mut Facts) -> &mut PostsSeen {
+    facts.posts.as_mut().unwrap()
+}
