@@ -30,7 +30,8 @@ pub struct DnsConfig {
     pub upstreams: Vec<SocketAddr>,
     /// Where the system's resolvers are written, asked only when `upstreams` is empty.
     pub resolv_conf: PathBuf,
-    /// Names the server answers itself, whatever the policy says: the gate's own and the school's.
+    /// Names whose addresses stand here, for whom the policy allows them: the gate's own, which it always does, and the
+    /// school's.
     pub local_names: Vec<(String, Vec<IpAddr>)>,
     /// Names at or below which an upstream may answer with private addresses (the school's own domain). Everywhere
     /// else such an answer is withheld, so that no outside name leads a browser into the school's network.
