@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its helper does")]
 
 mod folder;
+mod https;
 mod update;

@@ -20,9 +20,13 @@ pub(crate) fn render(title: &str, blocks: &[Block]) -> String {
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     out.push_str(&format!("<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n", escaped(title)));
     out.push_str("<a class=\"skip\" href=\"#policy\">Skip to the policy</a>\n");
-    contents(&mut out, blocks);
     out.push_str("<main id=\"policy\">\n");
+    let first_part = blocks.iter().position(|block| matches!(block, Block::Heading { level: 2, .. }));
     for (number, block) in blocks.iter().enumerate() {
+        // The front page comes before the contents, as on paper.
+        if Some(number) == first_part {
+            contents(&mut out, blocks);
+        }
         match block {
             Block::Heading { level, text } => {
                 let level = (*level).clamp(1, 6);
