@@ -46,6 +46,11 @@ impl BlockView {
         }
     }
 
+    /// False for illegal content: nobody is asked to open it, and signing in opens nothing.
+    fn may_be_opened(&self) -> bool {
+        self.layer != Layer::Illegal
+    }
+
     fn offers_help(&self) -> bool {
         self.category.is_some_and(Category::offers_help)
     }
@@ -59,7 +64,7 @@ pub fn blocked(view: &BlockView, links: &Links) -> Notice {
         Stage::Secondary => for_secondary(view, links),
         Stage::Adults => for_adults(view, links),
     };
-    if let (false, Some(to)) = (view.known, &links.sign_in) {
+    if let (false, true, Some(to)) = (view.known, view.may_be_opened(), &links.sign_in) {
         notice.parts.push(Part::Link { words: "Sign in".to_owned(), to: to.clone() });
     }
     notice
@@ -82,9 +87,11 @@ fn for_juniors(view: &BlockView, links: &Links) -> Notice {
         child_reason(view)
     )));
     parts.push(Part::Heading("What you can do".to_owned()));
-    parts.push(Part::Text("If you need it for your work, ask your teacher.".to_owned()));
-    parts.push(Part::Text("If you think it should be open, tell your teacher.".to_owned()));
-    parts.extend(report(links, "Tell us it should be open"));
+    if view.may_be_opened() {
+        parts.push(Part::Text("If you need it for your work, ask your teacher.".to_owned()));
+        parts.push(Part::Text("If you think it should be open, tell your teacher.".to_owned()));
+        parts.extend(report(links, "Tell us it should be open"));
+    }
     if !view.offers_help() {
         parts.push(Part::Text(
             "If something online worries you, talk to an adult you trust. You are not in trouble.".to_owned(),
@@ -96,13 +103,17 @@ fn for_juniors(view: &BlockView, links: &Links) -> Notice {
 fn for_secondary(view: &BlockView, links: &Links) -> Notice {
     let mut parts = help(view, links);
     parts.push(Part::Text(format!("The school\u{2019}s filter blocks it because {}.", child_reason(view))));
-    if view.layer != Layer::Illegal {
+    if view.may_be_opened() {
         parts.push(Part::Facts(vec![("Rule", view.layer.title().to_owned())]));
     }
     parts.push(Part::Heading("What you can do".to_owned()));
-    parts.push(Part::Text("If you need it for your studies, ask your teacher to have it opened.".to_owned()));
-    parts.push(Part::Text("If it is blocked by mistake, report it.".to_owned()));
-    parts.extend(report(links, "Report a mistake or ask for this page"));
+    if view.may_be_opened() {
+        parts.push(Part::Text(
+            "If you need it for your studies, ask your teacher to have it opened.".to_owned(),
+        ));
+        parts.push(Part::Text("If it is blocked by mistake, report it.".to_owned()));
+        parts.extend(report(links, "Report a mistake or ask for this page"));
+    }
     if !view.offers_help() {
         parts.push(Part::Text(
             "If something online worries you, talk to an adult you trust, or call Childline on 0800 1111."
@@ -117,12 +128,14 @@ fn for_adults(view: &BlockView, links: &Links) -> Notice {
     parts.push(Part::Text("The school\u{2019}s filtering policy blocks it.".to_owned()));
     parts.push(Part::Facts(view.facts.clone()));
     parts.push(Part::Heading("What you can do".to_owned()));
-    parts.push(Part::Text(
-        "If you need it for teaching or for your work, ask for it. If it is blocked by mistake, report it; \
-         quote the rule above."
-            .to_owned(),
-    ));
-    parts.extend(report(links, "Ask for this page or report a mistake"));
+    if view.may_be_opened() {
+        parts.push(Part::Text(
+            "If you need it for teaching or for your work, ask for it. If it is blocked by mistake, report it; \
+             quote the rule above."
+                .to_owned(),
+        ));
+        parts.extend(report(links, "Ask for this page or report a mistake"));
+    }
     parts.push(Part::Text(
         "If what you were looking for concerns a pupil\u{2019}s safety, tell the designated safeguarding lead."
             .to_owned(),
@@ -277,6 +290,21 @@ mod tests {
             assert!(!html(&verdict).contains("web-sign-in"));
             verdict.reason.group = None;
             assert!(html(&verdict).contains("href=\"https://gate.example/web-sign-in\">Sign in</a>"));
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_to_open_illegal_content_or_to_sign_in_for_it() {
+        let links =
+            Links { sign_in: Some("/in".into()), report: Some("/report".into()), trusted_people: None };
+        for stage in Stage::ALL {
+            let mut verdict = verdict(stage, Layer::Illegal, Category::parse("illegal"));
+            verdict.reason.membership = model::Membership::Unknown;
+            let view = BlockView::of(&verdict, &Host::parse("illegal.example").unwrap());
+            let page = blocked(&view, &links).page(Shape::Html).body;
+            for words in ["Sign in", "should be open", "ask for it", "report it", "Report"] {
+                assert!(!page.contains(words), "{stage:?}: {words}");
+            }
         }
     }
 }

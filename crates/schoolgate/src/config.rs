@@ -51,11 +51,13 @@ pub(crate) struct DnsConfig {
     pub(crate) listen: Vec<SocketAddr>,
     /// Whom it asks; empty: the servers of this machine's `/etc/resolv.conf`.
     pub(crate) upstreams: Vec<SocketAddr>,
+    /// The school's own domains, whose names may have private addresses.
+    pub(crate) private_suffixes: Vec<String>,
 }
 
 impl Default for DnsConfig {
     fn default() -> Self {
-        Self { listen: loopback(5300), upstreams: Vec::new() }
+        Self { listen: loopback(5300), upstreams: Vec::new(), private_suffixes: Vec::new() }
     }
 }
 

@@ -21,8 +21,6 @@ const SEED: u64 = 20_261_122;
 
 pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
-    refuse_a_real_gate(&folder)?;
-    read_or_make_secret(&folder.demo_password(), password)?;
     approve_policy_once(&folder).await?;
     let gate = Gate::start(folder.clone()).await?;
     let accounts = seed_once(&gate, &folder).await?;
@@ -31,19 +29,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
     gate.until_stopped().await
 }
 
-/// A demo's accounts all have one password, so they never come into a folder that somebody set up by hand.
-fn refuse_a_real_gate(folder: &Folder) -> Result<(), ProgramError> {
-    if folder.demo_password().exists() || !folder.records().exists() {
-        return Ok(());
-    }
-    let folder = folder.path().display();
-    Err(ProgramError::Question(format!(
-        "{folder}: expected an empty folder or one that a demo made, found a gate's records; `schoolgate run --folder \
-         {folder}` starts it"
-    )))
-}
-
 /// Puts the demo's policy in force where there is none.
+///
+/// A demo's accounts all have one password, so they never come to a policy that somebody else put in force.
 async fn approve_policy_once(folder: &Folder) -> Result<(), ProgramError> {
     let file = folder.config();
     if !file.exists() {
@@ -52,8 +40,17 @@ async fn approve_policy_once(folder: &Folder) -> Result<(), ProgramError> {
     let config = Config::read(&file)?;
     let (clock, actor) = (Clock::System, at_the_machine());
     let store = open_records(folder, &config, &clock).await?;
-    let scope = model::Scope::Trust;
-    if store.policy_in_force(&scope).await.map_err(ProgramError::part("records"))?.is_none() {
+    let in_force =
+        store.policy_in_force(&model::Scope::Trust).await.map_err(ProgramError::part("records"))?;
+    if in_force.is_some() && !folder.demo_password().exists() {
+        let folder = folder.path().display();
+        return Err(ProgramError::Question(format!(
+            "{folder}: expected an empty folder or one that a demo made, found a gate with a policy of its own; \
+             `schoolgate run --folder {folder}` starts it"
+        )));
+    }
+    read_or_make_secret(&folder.demo_password(), password)?;
+    if in_force.is_none() {
         let reason = "the demo school's first policy".to_owned();
         let edition = ("first-school.toml".to_owned(), POLICY.to_owned());
         let proposal = Proposal { edition, settings: None, reason: reason.clone() };

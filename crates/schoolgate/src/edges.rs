@@ -148,12 +148,21 @@ impl Part {
 /// The inspection authority: loaded, or made at the first start.
 fn signer(folder: &Folder, config: &Config, clock: &Clock) -> Result<LeafSigner, ProgramError> {
     let (certificate, key) = (folder.authority_certificate(), folder.authority_key());
-    let authority = if key.exists() {
-        CertificateAuthority::load(&certificate, &key)
-    } else {
-        let name = format!("{} web filter", config.gate.organisation);
-        CertificateAuthority::create(&name, clock.now())
-            .and_then(|authority| authority.save(&certificate, &key).map(|()| authority))
+    let authority = match (certificate.exists(), key.exists()) {
+        (false, false) => {
+            let name = format!("{} web filter", config.gate.organisation);
+            CertificateAuthority::create(&name, clock.now())
+                .and_then(|authority| authority.save(&certificate, &key).map(|()| authority))
+        }
+        (true, true) => CertificateAuthority::load(&certificate, &key),
+        // A new authority would be one that no device of the school trusts.
+        (has_certificate, _) => {
+            let lost = if has_certificate { &key } else { &certificate };
+            return Err(ProgramError::lost(
+                lost,
+                "a new one would be one that no device of the school trusts",
+            ));
+        }
     };
     let authority = authority.map_err(ProgramError::part("certificate authority"))?;
     LeafSigner::new(authority, clock.clone()).map_err(ProgramError::part("certificate authority"))
@@ -166,6 +175,7 @@ fn dns_config(config: &Config) -> DnsConfig {
         listen: config.dns.listen.clone(),
         upstreams: config.dns.upstreams.clone(),
         local_names: names.map(|local| (local.name.clone(), local.addresses.clone())).collect(),
+        private_suffixes: config.dns.private_suffixes.clone(),
         ..DnsConfig::default()
     }
 }

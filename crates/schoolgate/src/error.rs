@@ -27,6 +27,11 @@ impl ProgramError {
         Self::File { file: file.display().to_string(), source }
     }
 
+    /// A file that must not be made anew is gone; `why` ends in "trusts the gate any more" or the like.
+    pub(crate) fn lost(file: &Path, why: &str) -> Self {
+        Self::Question(format!("{}: it is gone, and {why}: restore it from the backup", file.display()))
+    }
+
     /// A use case that was asked for did not do it; the words for the person are the ones to show.
     #[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
     pub(crate) fn asked(error: app::AppError) -> Self {

@@ -86,7 +86,7 @@ impl Gate {
             roster: Arc::new(CurrentRoster::default()),
             identities: Arc::new(IdentityMap::default()),
             clock: clock.clone(),
-            pepper: pepper(&folder)?,
+            pepper: pepper(&folder, &store).await?,
             health: Arc::clone(&health),
             own_hosts: own_hosts(&config)?,
         };
@@ -196,7 +196,13 @@ fn own_hosts(config: &Config) -> Result<Vec<Host>, ProgramError> {
 }
 
 /// The pepper lies beside the records, in a file of its own: a copy of the records alone tells nothing of passwords.
-pub(crate) fn pepper(folder: &Folder) -> Result<Pepper, ProgramError> {
+///
+/// It is made once. Where people are on record and it is gone, a new one would only lock everybody out.
+async fn pepper(folder: &Folder, store: &Store) -> Result<Pepper, ProgramError> {
+    let people = store.count_people().await.map_err(ProgramError::part("records"))?;
+    if people > 0 && !folder.pepper().exists() {
+        return Err(ProgramError::lost(&folder.pepper(), "nobody's password is right without it"));
+    }
     let fresh =
         || Pepper::random().map(|pepper| pepper.as_bytes().to_vec()).map_err(ProgramError::part("pepper"));
     let bytes = read_or_make_secret(&folder.pepper(), fresh)?;

@@ -25,6 +25,14 @@ pub(crate) async fn explain(question: &ExplainArguments) -> Result<(), ProgramEr
         Some(text) => moment(text, &document.policy.time_zone)?,
         None => clock.now(),
     };
+    let loaded = |id| world.image.lists().iter().any(|list| list.id == id);
+    let missing: Vec<String> = document
+        .policy
+        .lists
+        .iter()
+        .filter(|list| !loaded(list.id.clone()))
+        .map(|list| list.id.to_string())
+        .collect();
     let snapshot = Snapshot::compile(document.policy, world.image, world.own_hosts);
     let ask = Ask {
         who: who(&question.who, at, &snapshot, &world.roster)?,
@@ -33,10 +41,11 @@ pub(crate) async fn explain(question: &ExplainArguments) -> Result<(), ProgramEr
         at,
     };
     let explanation = snapshot.explain(&ask);
+    let notes = notes(&ask, &missing);
     let text = if question.json {
-        serde_json::to_string_pretty(&as_json(&ask, &explanation)).unwrap_or_default()
+        serde_json::to_string_pretty(&as_json(&ask, &explanation, &notes)).unwrap_or_default()
     } else {
-        as_text(&ask, &explanation)
+        notes.iter().map(|note| format!("note: {note}\n")).collect::<String>() + &as_text(&ask, &explanation)
     };
     crate::print(&text)
 }
@@ -91,8 +100,10 @@ fn who(text: &str, at: Timestamp, snapshot: &Snapshot, roster: &Roster) -> Resul
         return Ok(Who { named_group: Some(group), school, ..Who::default() });
     }
     let groups: Vec<&str> = policy.groups.iter().map(|group| group.id.as_str()).collect();
+    let login =
+        if roster.people().next().is_some() { "nobody has that login" } else { "a login needs --folder" };
     Err(ProgramError::Question(format!(
-        "expected an address, a group of the policy ({}) or, with --folder, a login; found {text}",
+        "expected an address, a group of the policy ({}) or a login ({login}); found {text}",
         groups.join(", ")
     )))
 }
@@ -107,6 +118,24 @@ fn moment(text: &str, zone: &jiff::tz::TimeZone) -> Result<Timestamp, ProgramErr
     at.ok_or_else(|| {
         ProgramError::Question(format!("expected a time such as 2026-11-23T12:20, found {text}"))
     })
+}
+
+/// What the verdict does not say by itself.
+fn notes(ask: &Ask, missing: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !missing.is_empty() {
+        notes.push(format!(
+            "these lists of the policy are not loaded here, so nothing of theirs counts: {}",
+            missing.join(", ")
+        ));
+    }
+    if ask.who.address.is_some() && policy::is_outsider(&ask.who) {
+        notes.push(
+            "the address is outside the school and no known device's: DNS and proxy do not serve it at all"
+                .into(),
+        );
+    }
+    notes
 }
 
 fn as_text(ask: &Ask, explanation: &Explanation) -> String {
@@ -142,11 +171,12 @@ fn as_text(ask: &Ask, explanation: &Explanation) -> String {
     text
 }
 
-fn as_json(ask: &Ask, explanation: &Explanation) -> Value {
+fn as_json(ask: &Ask, explanation: &Explanation, notes: &[String]) -> Value {
     let verdict = &explanation.verdict;
     let reason = &verdict.reason;
     json!({
         "verdict": verdict.outcome.slug(),
+        "notes": notes,
         "host": ask.what.host.to_string(),
         "path": ask.what.path,
         "at": ask.at.to_string(),

@@ -63,3 +63,22 @@ async fn the_records_can_be_in_postgresql_and_are_there_again_after_a_kill() {
     governor.visit(&format!("{}/policy/GOV-5", gate.address("console"))).await.unwrap();
     assert!(governor.text().await.unwrap().contains("GOV-5"));
 }
+
+#[tokio::test]
+async fn a_lost_key_or_pepper_is_never_made_anew_in_silence() {
+    let mut gate = Gate::start().await;
+    gate.stop().await;
+    for lost in ["authority.key", "authority.pem", "pepper"] {
+        let (file, aside) = (gate.folder.path().join(lost), gate.folder.path().join("aside"));
+        std::fs::rename(&file, &aside).unwrap();
+        let refused = gate.command(&["run"]).await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains(lost) && said.contains("backup"),
+            "{lost}: {said}"
+        );
+        assert!(!file.exists(), "{lost}");
+        std::fs::rename(&aside, &file).unwrap();
+    }
+    gate.start_again().await;
+}
