@@ -147,7 +147,12 @@ pub fn target_of(text: &str) -> Result<Target, &'static str> {
     }
     let host = url.host_str().and_then(|host| Host::parse(host).ok()).ok_or(WRONG)?;
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(Target { host, port: url.port_or_known_default(), path: Some(format!("{}{query}", url.path())) })
+    Ok(Target {
+        host,
+        port: url.port_or_known_default(),
+        path: Some(format!("{}{query}", url.path())),
+        record_type: None,
+    })
 }
 
 fn answer(asked: &Asked, explanation: &Explanation) -> ExplainAnswer {

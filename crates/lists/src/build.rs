@@ -132,6 +132,9 @@ fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListR
         let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
         writer.push(index, NewEntry { host, reach, effect, weight, category, line });
     }
+    for rule in list.rules() {
+        writer.rule(index, rule.clone());
+    }
     account.tally.add_all(&list.dropped);
     writer.left_out(index, account.tally.in_words());
     Ok(ListReport {

@@ -2,7 +2,7 @@
 
 use crate::{Dropped, Tally};
 use model::{Category, Host, ListId, Timestamp};
-use policy::image::{Effect, Reach, Weight};
+use policy::image::{Effect, NewRule, Reach, Weight};
 use std::sync::Arc;
 
 /// One entry of a list.
@@ -56,6 +56,7 @@ pub struct ReadList {
     pub dropped: Tally,
     names: String,
     rows: Vec<Row>,
+    rules: Vec<NewRule>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,7 @@ impl ReadList {
             dropped: Tally::default(),
             names: String::new(),
             rows: Vec::new(),
+            rules: Vec::new(),
         }
     }
 
@@ -93,14 +95,24 @@ impl ReadList {
         self.rows.push(Row { end: self.names.len() as u64, line, category, reach, effect, weight });
     }
 
-    /// How many entries were read.
+    /// Adds a rule that is more than a name.
+    pub fn rule(&mut self, rule: NewRule) {
+        self.rules.push(rule);
+    }
+
+    /// How many entries and rules were read.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.rules.len()
     }
 
     /// True when none was read.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
+    }
+
+    /// The rules, in the order they were read.
+    pub fn rules(&self) -> &[NewRule] {
+        &self.rules
     }
 
     /// The entries, in the order they were read.

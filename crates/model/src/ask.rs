@@ -83,12 +83,14 @@ pub struct Target {
     pub port: Option<u16>,
     /// Path and query, once the request itself is readable; `None` for DNS and for a tunnel.
     pub path: Option<String>,
+    /// The type of a DNS question, by number; `None` where it is none.
+    pub record_type: Option<u16>,
 }
 
 impl Target {
     /// A host alone.
     pub fn host(host: Host) -> Self {
-        Self { host, port: None, path: None }
+        Self { host, port: None, path: None, record_type: None }
     }
 }
 

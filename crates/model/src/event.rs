@@ -172,7 +172,7 @@ mod tests {
         let host = Host::parse("example.com").unwrap();
         Ask {
             who: Who { people, ..Who::default() },
-            what: Target { host, port: Some(443), path },
+            what: Target { host, port: Some(443), path, record_type: None },
             how: Channel::Https,
             at: Timestamp(7),
         }

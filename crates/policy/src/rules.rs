@@ -209,6 +209,25 @@ pub struct ListSource {
     pub category: Option<model::Category>,
     /// For a tree: folder name to category. Folders that are not here are left out, and counted.
     pub folders: Vec<(Arc<str>, model::Category)>,
+    /// How it is fetched and how it is proved.
+    pub subscription: Subscription,
+}
+
+/// How a list is fetched, and what must hold of it before it may replace the one before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Subscription {
+    /// Hours between two looks at the source; `None`: as the gate's configuration says.
+    pub refresh_hours: Option<u16>,
+    /// The name of a credentials file in the gate's folder of secrets; never the secret itself.
+    pub credentials: Option<Arc<str>>,
+    /// The SHA-256 of the one right content, for lists that never change.
+    pub sha256: Option<[u8; 32]>,
+    /// The minisign public key (its base64 line) that signs it; the signature is at the address with `.minisig` behind.
+    pub minisign_key: Option<Arc<str>>,
+    /// The most names one update may newly list; `None`: the guard's own limit.
+    pub most_new_names: Option<u64>,
+    /// A host or page of the list that must be blocked while the list works: the test address of whoever keeps it.
+    pub test_address: Option<Arc<str>>,
 }
 
 /// How a list is written. Each reading has its own meaning of "a name".
@@ -222,6 +241,20 @@ pub enum ListFormat {
     Hosts,
     /// AdGuard DNS rules.
     AdGuard,
+    /// dnsmasq's `address=/name/` and `server=/name/` lines; each covers itself and everything below it.
+    Dnsmasq,
+    /// Unbound's `local-zone:` and `local-data:` lines.
+    Unbound,
+    /// A response policy zone: a zone file, or an address `rpz://server/zone` to transfer it from.
+    Rpz,
+    /// Addresses of pages, without scheme or with one; one without a path is a host.
+    Urls,
+    /// Addresses and ranges of addresses.
+    Addresses,
+    /// Comma-separated values with a heading: `host` or `url`, and where there is one, `category`.
+    Csv,
+    /// A hash a line: MD5, SHA-1 or SHA-256 of a host or page address, in hexadecimal.
+    Hashes,
     /// A UT1 / squidGuard category tree.
     Ut1,
     /// The starter lists that ship: one file a category, a name a line.

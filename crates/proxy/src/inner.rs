@@ -120,7 +120,7 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
         Scheme::Https => Channel::Https,
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let what = Target { host: host.clone(), port: Some(port), path: Some(path) };
+    let what = Target { host: host.clone(), port: Some(port), path: Some(path), record_type: None };
     let (ask, verdict) = inner.gate.decide(inner.caller.address, what, how);
     let mut visit = inner.gate.visit(&ask, &verdict, request.method());
     if is_other {

@@ -53,7 +53,7 @@ pub(crate) async fn connect(
     let Some((host, port)) = target else {
         return page_answer(blockpage::not_possible(Refusal::NotUnderstood, &gate.links).page(shape));
     };
-    let what = Target { host: host.clone(), port: Some(port), path: None };
+    let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
     let (ask, verdict) = gate.decide(caller.address, what, Channel::Tunnel);
     let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
     let origin = match (verdict.outcome, verdict.inspection) {
@@ -170,7 +170,7 @@ impl Tunnel {
 
     /// The name in the hello is where the tunnel leads from now on, if it is allowed as well.
     fn moves_to(&mut self, name: Host) {
-        let what = Target { host: name.clone(), port: Some(self.port), path: None };
+        let what = Target { host: name.clone(), port: Some(self.port), path: None, record_type: None };
         let (ask, verdict) = self.gate.decide(self.caller.address, what, Channel::Tunnel);
         let visit = self.gate.visit(&ask, &verdict, &Method::CONNECT);
         std::mem::replace(&mut self.visit, visit).forget();

@@ -61,7 +61,8 @@ pub(crate) fn visits(
                     continue;
                 }
                 let who = snapshot.who(*address, at, roster, &identities);
-                let what = Target { host, port: Some(443), path: Some((*path).to_owned()) };
+                let what =
+                    Target { host, port: Some(443), path: Some((*path).to_owned()), record_type: None };
                 let ask = Ask { who, what, how: Channel::Https, at };
                 events.extend(visit(snapshot, ask, &mut random));
             }

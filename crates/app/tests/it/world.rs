@@ -181,6 +181,7 @@ impl World {
             host: Host::parse(host).unwrap(),
             port: Some(443),
             path: Some("/=x?q=\"a\",b".to_owned()),
+            record_type: None,
         };
         let ask = Ask { who, what, how: Channel::Https, at };
         AccessEvent::of(&ask, &self.snapshot.get().decide(&ask), "GET")

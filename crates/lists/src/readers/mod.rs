@@ -22,7 +22,15 @@ pub fn read_bytes(format: ListFormat, bytes: &[u8], category: Category, list: &m
         ListFormat::DomainsExact => domains::read(bytes, Reach::Exact, category, list),
         ListFormat::Hosts => hosts::read(bytes, category, list),
         ListFormat::AdGuard => adguard::read(bytes, category, list),
-        ListFormat::Ut1 | ListFormat::Starter => {}
+        ListFormat::Dnsmasq
+        | ListFormat::Unbound
+        | ListFormat::Rpz
+        | ListFormat::Urls
+        | ListFormat::Addresses
+        | ListFormat::Csv
+        | ListFormat::Hashes
+        | ListFormat::Ut1
+        | ListFormat::Starter => {}
     }
 }
 

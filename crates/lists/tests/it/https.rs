@@ -2,7 +2,7 @@
 
 use lists::{Fetch, SourceState, update};
 use model::{Category, Host, ListId, Timestamp};
-use policy::rules::{ListFormat, ListSource};
+use policy::rules::{ListFormat, ListSource, Subscription};
 use std::collections::HashMap;
 use testkit::certificates::{Fault, TestAuthority};
 use testkit::origin::{Origin, TestPage};
@@ -21,6 +21,7 @@ async fn a_list_comes_over_https_from_a_trusted_server_and_from_no_other() {
             source: format!("https://localhost:{}/list", origin.address().port()).into(),
             category: Category::parse("games"),
             folders: Vec::new(),
+            subscription: Subscription::default(),
         };
         let settings = Fetch { extra_roots: vec![authority.der()], ..Fetch::default() };
         let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@ use lists::{
 };
 use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
-use policy::rules::{ListFormat, ListSource};
+use policy::rules::{ListFormat, ListSource, Subscription};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,7 @@ fn source(id: &str, format: ListFormat, source: &str) -> ListSource {
         source: source.into(),
         category,
         folders: vec![],
+        subscription: Subscription::default(),
     }
 }
 

@@ -8,7 +8,8 @@ use super::facts::Facts;
 use super::networks;
 use super::values::{At, CategoryName};
 use crate::rules::{
-    Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Tightening, Window, WindowEffect,
+    Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription, Tightening,
+    Window, WindowEffect,
 };
 use model::{Category, CategorySet, GroupId, ListId, NetworkId, PolicyHash, SchoolId};
 use serde_json::Value;
@@ -182,6 +183,7 @@ fn list(list: &ListFile) -> ListSource {
         source: list.source.as_str().into(),
         category: list.category.as_ref().map(|category| category.0),
         folders: folders.collect::<Vec<(Arc<str>, Category)>>(),
+        subscription: Subscription::default(),
     }
 }
 

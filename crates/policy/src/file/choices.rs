@@ -165,6 +165,20 @@ choice! {
         Hosts = "hosts", "a hosts file";
         /// AdGuard DNS rules.
         AdGuard = "adguard", "AdGuard DNS rules";
+        /// dnsmasq's `address=` and `server=` lines; each name covers itself and everything below it.
+        Dnsmasq = "dnsmasq", "dnsmasq lines";
+        /// Unbound's `local-zone:` and `local-data:` lines.
+        Unbound = "unbound", "Unbound local zones";
+        /// A response policy zone: a zone file, or `rpz://SERVER/ZONE` to transfer it from a name server.
+        Rpz = "rpz", "a response policy zone";
+        /// Addresses of pages, with or without a scheme.
+        Urls = "urls", "addresses of pages";
+        /// Addresses and ranges of addresses.
+        Addresses = "addresses", "addresses and ranges";
+        /// Comma-separated values with a heading line.
+        Csv = "csv", "comma-separated values";
+        /// A hash a line (MD5, SHA-1 or SHA-256, in hexadecimal) of a host or page address.
+        Hashes = "hashes", "hashes of hosts and pages";
         /// A UT1 or squidGuard category tree.
         Ut1 = "ut1", "a UT1 category tree";
         /// The lists that ship.
@@ -179,6 +193,13 @@ impl From<FormatChoice> for ListFormat {
             FormatChoice::DomainsExact => Self::DomainsExact,
             FormatChoice::Hosts => Self::Hosts,
             FormatChoice::AdGuard => Self::AdGuard,
+            FormatChoice::Dnsmasq => Self::Dnsmasq,
+            FormatChoice::Unbound => Self::Unbound,
+            FormatChoice::Rpz => Self::Rpz,
+            FormatChoice::Urls => Self::Urls,
+            FormatChoice::Addresses => Self::Addresses,
+            FormatChoice::Csv => Self::Csv,
+            FormatChoice::Hashes => Self::Hashes,
             FormatChoice::Ut1 => Self::Ut1,
             FormatChoice::Starter => Self::Starter,
         }

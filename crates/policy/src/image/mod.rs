@@ -32,9 +32,11 @@
 
 mod hits;
 mod layout;
+mod rule;
 mod write;
 
 pub use hits::Hits;
+pub use rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
 pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
 
 use fst::Map;

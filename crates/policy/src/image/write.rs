@@ -1,10 +1,10 @@
 //! Writes an image: the order in which entries come makes no difference to the bytes.
 
-use super::ImageError;
 use super::layout::{
     self, AddressKey, CHECKED_HEAD_BYTES, EXCEPTION, HEAD_BYTES, IMPORTANT, MAGIC, SUBTREE, VERSION,
     put_text, put_varint,
 };
+use super::{ImageError, NewRule};
 use fst::MapBuilder;
 use model::{Category, CategorySet, Host, ListId, Timestamp};
 use sha2::{Digest, Sha256};
@@ -77,6 +77,7 @@ pub struct ImageWriter {
     lists: Vec<NewList>,
     keys: Vec<u8>,
     rows: Vec<Row>,
+    rules: Vec<(ListIndex, NewRule)>,
 }
 
 /// Compact, since there are millions. Rows sort by key, then by these fields in this order: what must stay when
@@ -135,13 +136,18 @@ impl ImageWriter {
         self.rows.push(Row { key_start, line, list: list.0, key_length, category, flags });
     }
 
+    /// Adds a rule that is more than a name to a list.
+    pub fn rule(&mut self, list: ListIndex, rule: NewRule) {
+        self.rules.push((list, rule));
+    }
+
     /// Sorts, drops what says nothing new (a repeated entry; an entry below a subtree entry of the same list,
     /// category, effect and weight), and writes the image.
     ///
     /// # Errors
     /// [`ImageError::Map`].
     pub fn finish(self) -> Result<Vec<u8>, ImageError> {
-        let Self { lists, keys, mut rows } = self;
+        let Self { lists, keys, mut rows, rules: _ } = self;
         let key_of = |row: &Row| {
             let start = usize::try_from(row.key_start).unwrap_or(usize::MAX);
             keys.get(start..start.saturating_add(usize::from(row.key_length))).unwrap_or_default()

@@ -214,6 +214,13 @@ fn format(format: ListFormat) -> &'static str {
         ListFormat::DomainsExact => "Names, each alone",
         ListFormat::Hosts => "A hosts file",
         ListFormat::AdGuard => "AdGuard DNS rules",
+        ListFormat::Dnsmasq => "dnsmasq lines",
+        ListFormat::Unbound => "Unbound local zones",
+        ListFormat::Rpz => "A response policy zone",
+        ListFormat::Urls => "Addresses of pages",
+        ListFormat::Addresses => "Addresses and ranges",
+        ListFormat::Csv => "Comma-separated values",
+        ListFormat::Hashes => "Hashes of hosts and pages",
         ListFormat::Ut1 => "A tree of categories",
         ListFormat::Starter => "The lists that ship with Schoolgate",
     }

@@ -57,7 +57,7 @@ fn any_of<T: Clone>(rng: &mut TestRng, from: &[T]) -> T {
 
 fn target(url: &str) -> Target {
     let (host, path) = url.find('/').map_or((url, None), |at| (&url[..at], Some(url[at..].to_owned())));
-    Target { host: Host::parse(host).unwrap(), port: Some(443), path }
+    Target { host: Host::parse(host).unwrap(), port: Some(443), path, record_type: None }
 }
 
 #[test]

@@ -226,7 +226,7 @@ pub fn ask(who_text: &str, url: &str, at: &str) -> Ask {
     let (host, path) =
         url.split_once('/').map_or((url, None), |(host, path)| (host, Some(format!("/{path}"))));
     let how = if path.is_some() { Channel::Https } else { Channel::Tunnel };
-    let what = Target { host: Host::parse(host).unwrap(), port: Some(443), path };
+    let what = Target { host: Host::parse(host).unwrap(), port: Some(443), path, record_type: None };
     Ask { who: who(who_text), what, how, at: Timestamp::parse(at).unwrap() }
 }
 
