@@ -189,7 +189,15 @@ mod tests {
     fn source(name: &str) -> ListSource {
         let (id, category) = (ListId::new(name), Category::parse("games"));
         let (format, folders) = (ListFormat::Domains, Vec::new());
-        ListSource { id, name: name.into(), format, source: format!("{name}.txt").into(), category, folders }
+        ListSource {
+            id,
+            name: name.into(),
+            format,
+            source: format!("{name}.txt").into(),
+            category,
+            folders,
+            subscription: policy::rules::Subscription::default(),
+        }
     }
 
     #[tokio::test]
