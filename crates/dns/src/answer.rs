@@ -66,9 +66,14 @@ impl Explained {
     }
 
     fn option(&self) -> EdnsOption {
+        EdnsOption::Unknown(EXPLANATION_OPTION, self.to_bytes())
+    }
+
+    /// The option's bytes, without its number and length.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.code.to_be_bytes().to_vec();
         bytes.extend_from_slice(self.text.as_bytes());
-        EdnsOption::Unknown(EXPLANATION_OPTION, bytes)
+        bytes
     }
 }
 
