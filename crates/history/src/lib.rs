@@ -11,10 +11,11 @@
 //!
 //! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
 //! order of recording; within one append it is the order of time. One block is in memory at a time. A damaged block is
-//! left out and counted, never guessed at. One process has a folder open. Folder and files are its user's alone.
+//! left out and counted, never guessed at. One process writes to a folder. Folder and files are its user's alone.
 
 mod block;
 mod error;
+mod hosts;
 mod query;
 mod row;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod segment;
 mod shelf;
 
 pub use error::HistoryError;
+pub use hosts::{HostsUsed, hosts_used};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
 
 use crate::block::outcome_place;

@@ -94,6 +94,17 @@ impl Segment {
         Ok((Self { day, path, file, blocks: RwLock::new(walk.blocks), tail }, repair))
     }
 
+    /// Opens a day's file that another process may be writing to: nothing is put right, and what does not read ends it.
+    pub fn open_to_read(path: PathBuf, day: Day) -> Result<Self, HistoryError> {
+        let file = File::open(&path).map_err(disk("open", &path))?;
+        let len = file.metadata().map_err(disk("measure", &path))?.len();
+        refuse_later_format(&file, &path)?;
+        let walk = walk(&file, len).map_err(disk("read", &path))?;
+        let next_sequence = walk.blocks.last().map_or(0, |block| block.header.next_sequence());
+        let tail = Mutex::new(Tail { end: walk.end, next_sequence, untidy: false });
+        Ok(Self { day, path, file, blocks: RwLock::new(walk.blocks), tail })
+    }
+
     /// Writes events after the last promised ones. They are neither durable nor seen yet.
     pub fn write(&self, events: &[&AccessEvent]) -> Result<Staged, HistoryError> {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);

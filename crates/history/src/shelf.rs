@@ -3,7 +3,8 @@
 //! At most [`MOST_OPEN`] days are open while nobody uses them, so that a year of history costs neither its file handles nor
 //! its indexes. A day that somebody still reads or writes is never closed, so a file has one [`Segment`] at a time.
 //!
-//! One process at a time: the file `lock` is held for as long as the shelf lives.
+//! One process writes at a time: the file `lock` is held for as long as its shelf lives. A shelf that only reads takes no
+//! lock, and puts nothing right.
 
 use crate::HistoryError;
 use crate::error::disk;
@@ -28,7 +29,8 @@ const LAST_DAY: i32 = 2_932_895;
 /// The days, and the lock that keeps others out.
 pub(crate) struct Shelf {
     folder: PathBuf,
-    _lock: File,
+    /// `None`: it only reads.
+    lock: Option<File>,
     days: Mutex<BTreeMap<Day, Place>>,
 }
 
@@ -52,7 +54,7 @@ impl Shelf {
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(disk("make", folder))?;
         restrict(folder, FOLDER_MODE)?;
-        let lock = lock(folder)?;
+        let lock = Some(lock(folder)?);
         let mut days = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(disk("list", folder))? {
             let entry = entry.map_err(disk("list", folder))?;
@@ -64,7 +66,15 @@ impl Shelf {
                 days.insert(day, Place::default());
             }
         }
-        Ok(Self { folder: folder.to_owned(), _lock: lock, days: Mutex::new(days) })
+        Ok(Self { folder: folder.to_owned(), lock, days: Mutex::new(days) })
+    }
+
+    /// Opens a folder that is there, which another process may be writing to.
+    pub fn open_to_read(folder: &Path) -> Result<Self, HistoryError> {
+        let entries = fs::read_dir(folder).map_err(disk("list", folder))?;
+        let days = entries.flatten().filter_map(|entry| day_of_file(entry.file_name().to_str()?));
+        let days = days.map(|day| (day, Place::default())).collect();
+        Ok(Self { folder: folder.to_owned(), lock: None, days: Mutex::new(days) })
     }
 
     /// Every day there is, oldest first.
@@ -137,7 +147,11 @@ impl Shelf {
         let segment = match days.get(&day).and_then(|place| place.segment.clone()) {
             Some(segment) => segment,
             None => {
-                let (segment, repaired) = Segment::open(file_of_day(&self.folder, day), day)?;
+                let path = file_of_day(&self.folder, day);
+                let (segment, repaired) = match self.lock {
+                    Some(_) => Segment::open(path, day)?,
+                    None => (Segment::open_to_read(path, day)?, Repair::default()),
+                };
                 report(day, repaired);
                 repair = repaired;
                 Arc::new(segment)

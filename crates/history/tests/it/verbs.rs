@@ -178,6 +178,28 @@ fn only_one_may_have_it_open() {
 }
 
 #[test]
+fn hosts_are_counted_from_a_folder_that_another_has_open_and_is_writing_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = open(folder.path());
+    let events = ["one.example", "two.example", "one.example"].map(|host| event(3, host));
+    history.append(&events).unwrap();
+    let day = folder.path().join("1970-01-01.events");
+    let whole = std::fs::read(&day).unwrap();
+    std::fs::write(&day, [whole.as_slice(), b"torn"].concat()).unwrap();
+    let used = history::hosts_used(folder.path(), &Query::default(), 10).unwrap();
+    let counted = |host: &str| used.hosts.get(host).copied();
+    assert_eq!((counted("one.example"), counted("two.example"), used.more), (Some(2), Some(1), false));
+    assert_eq!(std::fs::read(&day).unwrap().len(), whole.len() + 4, "a reader puts nothing right");
+    assert_eq!(history.hosts_used(&Query::default(), 10).unwrap(), used);
+    let first = history::hosts_used(folder.path(), &Query::default(), 1).unwrap();
+    assert_eq!((first.hosts.len(), first.more), (1, true));
+    let blocked = Query { outcome: Some(EventOutcome::Blocked), ..Query::default() };
+    assert!(history::hosts_used(folder.path(), &blocked, 10).unwrap().hosts.is_empty());
+    let nowhere = history::hosts_used(&folder.path().join("nowhere"), &Query::default(), 10).unwrap();
+    assert!(nowhere.hosts.is_empty());
+}
+
+#[test]
 fn a_full_disk_is_reported_and_keeps_nothing_of_the_batch() {
     let folder = tempfile::tempdir().unwrap();
     let history = open(folder.path());

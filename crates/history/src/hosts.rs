@@ -1,0 +1,53 @@
+//! Which hosts were asked for, and how often: what a change of the lists is held against before it is put in force.
+//!
+//! Nobody is named here: a host and a number is all that comes out. It can be counted from a folder that a running gate
+//! has open: such a reading takes no lock, changes nothing, and may miss what is being written at that moment.
+
+use crate::shelf::Shelf;
+use crate::{History, HistoryError, Query, scan};
+use model::GateId;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Hosts, and how often each was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HostsUsed {
+    /// How often, by host as text.
+    pub hosts: HashMap<String, u64>,
+    /// True when not everything was counted: more events or more hosts than were asked for.
+    pub more: bool,
+}
+
+impl History {
+    /// The hosts of every matching event, `most` different ones at most; newest events first, and `query.read_at_most` of
+    /// them at most.
+    pub fn hosts_used(&self, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
+        count(&self.0.shelf, query, most)
+    }
+}
+
+/// The same from a history's folder, while another process may have it open. A folder that is not there has no hosts.
+pub fn hosts_used(folder: &Path, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
+    match folder.is_dir() {
+        true => count(&Shelf::open_to_read(folder)?, query, most),
+        false => Ok(HostsUsed::default()),
+    }
+}
+
+fn count(shelf: &Shelf, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
+    let mut used = HostsUsed::default();
+    let searched = scan::each_row(shelf, GateId(0), query, &mut |_, row| {
+        let room = used.hosts.len() < most;
+        match used.hosts.get_mut(&*row.host) {
+            Some(times) => *times += 1,
+            None if room => {
+                used.hosts.insert(row.host.clone().into_owned(), 1);
+            }
+            None => used.more = true,
+        }
+        ControlFlow::Continue(())
+    })?;
+    used.more |= searched.stopped_at.is_some();
+    Ok(used)
+}
