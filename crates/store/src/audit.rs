@@ -80,6 +80,13 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+impl AuditRow {
+    /// The details by name; empty where they do not read.
+    pub fn details(&self) -> BTreeMap<String, String> {
+        serde_json::from_str(&self.details).unwrap_or_default()
+    }
+}
+
 /// What a walk along a chain found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditCheck {
@@ -152,6 +159,26 @@ impl Store {
         )
         .bind(scope.to_string())
         .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_row).collect()
+    }
+
+    /// A scope's facts of one action, newest first, at most `most` and at most [`MOST_ROWS`](crate::MOST_ROWS).
+    pub async fn facts_of(
+        &self,
+        scope: &Scope,
+        action: &str,
+        most: usize,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let limit = i64::try_from(most.min(crate::MOST_ROWS)).unwrap_or(0);
+        let rows = sqlx::query(
+            "select scope, sequence, at, actor, action, subject, details, previous, hash from audit \
+             where scope = $1 and action = $2 order by sequence desc limit $3",
+        )
+        .bind(scope.to_string())
+        .bind(action.to_owned())
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;

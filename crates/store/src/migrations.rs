@@ -8,7 +8,10 @@ use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 /// Every step, oldest first, numbered from 1 without gaps.
-const STEPS: [(i64, &str); 1] = [(1, include_str!("../migrations/0001_first.sql"))];
+const STEPS: [(i64, &str); 2] = [
+    (1, include_str!("../migrations/0001_first.sql")),
+    (2, include_str!("../migrations/0002_facts_by_action.sql")),
+];
 
 /// Brings the records to the newest form.
 pub(crate) async fn run(store: &Store, now: Timestamp) -> Result<(), StoreError> {

@@ -192,6 +192,10 @@ async fn the_chain_is_whole(store: &Store) {
     let check = store.verify_audit(&Scope::Trust).await.unwrap();
     assert_eq!((check.facts, check.broken_at), (facts.len() as u64, None));
     assert_eq!(store.audit(&Scope::Trust, 1, 2).await.unwrap(), facts[1..3]);
+    let notes = store.facts_of(&Scope::Trust, "note", 10).await.unwrap();
+    assert_eq!(notes.len(), 2, "of one action alone");
+    assert!(notes[0].sequence > notes[1].sequence, "newest first");
+    assert_eq!(facts[0].details().get("why").map(String::as_str), Some("the \"story\""));
     assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
 }
 
