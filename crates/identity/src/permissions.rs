@@ -8,12 +8,14 @@
 //!   history. The safeguarding lead hands logs to the police or the authority on request (FLT-13): export.
 //! - The data-protection officer answers subject-access requests: history and export, and no say in filtering.
 //! - The technician finds faults: explain and history, each look recorded. They propose and never approve.
+//! - Going back to lists from before changes what is blocked, so it is for those who approve and work at the school
+//!   (FLT-12); governors assure and do not operate. A technician does it at the machine, where it is recorded.
 //! - Teachers and staff may ask why a page is closed, and never see what a named child did.
 //! - Learners and guests do nothing in the console.
 
 use Action::{
-    ApprovePolicy, ExplainVerdict, ExportHistory, MovePerson, ProposePolicy, ReadPolicy, SearchHistory,
-    SeeHome,
+    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, MovePerson, ProposePolicy, ReadPolicy,
+    SearchHistory, SeeHome,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -33,18 +35,31 @@ const TABLE: [(Role, &[Action]); 14] = [
             ProposePolicy,
             ApprovePolicy,
             MovePerson,
+            ChangeLists,
         ],
     ),
     (
         Role::SeniorLeader,
-        &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, ApprovePolicy, MovePerson],
+        &[
+            SeeHome,
+            ReadPolicy,
+            ExplainVerdict,
+            SearchHistory,
+            ProposePolicy,
+            ApprovePolicy,
+            MovePerson,
+            ChangeLists,
+        ],
     ),
     (
         Role::SafeguardingLead,
         &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ExportHistory, ProposePolicy],
     ),
     (Role::OnlineSafetyLead, &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy]),
-    (Role::BusinessManager, &[SeeHome, ReadPolicy, ExplainVerdict, ProposePolicy, ApprovePolicy, MovePerson]),
+    (
+        Role::BusinessManager,
+        &[SeeHome, ReadPolicy, ExplainVerdict, ProposePolicy, ApprovePolicy, MovePerson, ChangeLists],
+    ),
     (Role::DataProtectionOfficer, &[SeeHome, ReadPolicy, SearchHistory, ExportHistory]),
     (Role::DataProtectionLead, &[SeeHome, ReadPolicy]),
     (Role::GovernanceProfessional, &[SeeHome, ReadPolicy]),

@@ -120,11 +120,13 @@ pub enum Action {
     ApprovePolicy,
     /// Change what a person is to a school.
     MovePerson,
+    /// Put other filter lists in force than the schedule does: an update at once, or lists from before.
+    ChangeLists,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -133,6 +135,7 @@ impl Action {
         Self::ProposePolicy,
         Self::ApprovePolicy,
         Self::MovePerson,
+        Self::ChangeLists,
     ];
 
     /// The name in the audit log and in the printed table.
@@ -146,6 +149,7 @@ impl Action {
             Self::ProposePolicy => "propose-policy",
             Self::ApprovePolicy => "approve-policy",
             Self::MovePerson => "move-person",
+            Self::ChangeLists => "change-lists",
         }
     }
 }

@@ -98,6 +98,7 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct IdentityMap {
     claims: RwLock<HashMap<IpAddr, Vec<Claim>>>,
+    revision: AtomicU64,
 }
 
 impl IdentityMap {
@@ -124,6 +125,8 @@ impl IdentityMap {
             here.remove(0);
         }
         here.push(claim);
+        // Before the lock is let go: whoever sees the old number saw the old claims at the latest.
+        self.revision.fetch_add(1, Ordering::Release);
     }
 
     /// Ends the claim of a person at an address; true when there was one.
@@ -132,14 +135,40 @@ impl IdentityMap {
         let Some(here) = claims.get_mut(&address.to_canonical()) else { return false };
         let before = here.len();
         here.retain(|held| held.person != person);
-        before != here.len()
+        let ended = before != here.len();
+        if ended {
+            self.revision.fetch_add(1, Ordering::Release);
+        }
+        ended
+    }
+
+    /// A number that is another one after every claim and every end, so that who was found at an address may be kept
+    /// until then. A claim also ends by its own time, which changes nothing here: see [`IdentityMap::at_until`].
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// The claims as [`IdentityMap::at`] gives them, and until when they stay so unless the revision changes: the next
+    /// moment at which one of the address begins or ends.
+    pub fn at_until(&self, address: IpAddr, now: Timestamp) -> (Vec<Claim>, Timestamp) {
+        let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
+        let here = claims.get(&address.to_canonical()).map(Vec::as_slice).unwrap_or_default();
+        let edges = here.iter().flat_map(|claim| [claim.from, claim.until]).filter(|edge| *edge > now);
+        let until = edges.min().unwrap_or(Timestamp(i64::MAX));
+        (here.iter().filter(|claim| claim.counts_at(now)).copied().collect(), until)
     }
 
     /// The claims that count at an address at a time, oldest first.
     pub fn at(&self, address: IpAddr, now: Timestamp) -> Vec<Claim> {
         let claims = self.claims.read().unwrap_or_else(PoisonError::into_inner);
         let here = claims.get(&address.to_canonical()).map(Vec::as_slice).unwrap_or_default();
-        here.iter().filter(|claim| claim.from <= now && now < claim.until).copied().collect()
+        here.iter().filter(|claim| claim.counts_at(now)).copied().collect()
+    }
+}
+
+impl Claim {
+    fn counts_at(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
     }
 }
 
@@ -226,6 +255,27 @@ mod tests {
         assert_eq!(map.at(address, Timestamp(6)).len(), 2);
         assert!(map.end(address, claim(1, 0, 0).person));
         assert_eq!(map.at(address, Timestamp(6)), [claim(2, 5, 50)]);
+    }
+
+    #[test]
+    fn the_revision_changes_with_every_claim_and_end_and_the_next_edge_is_named() {
+        let map = IdentityMap::default();
+        let address = "10.0.0.1".parse().unwrap();
+        let mut revisions = vec![map.revision()];
+        map.claim(address, claim(1, 10, 20));
+        revisions.push(map.revision());
+        map.claim(address, claim(2, 12, 15));
+        revisions.push(map.revision());
+        for (now, known, until) in [(9, 0, 10), (10, 1, 12), (13, 2, 15), (15, 1, 20), (20, 0, i64::MAX)] {
+            let (claims, edge) = map.at_until(address, Timestamp(now));
+            assert_eq!((claims.len(), edge), (known, Timestamp(until)), "{now}");
+        }
+        assert!(!map.end(address, claim(3, 0, 0).person));
+        assert_eq!(map.revision(), revisions[2]);
+        assert!(map.end(address, claim(1, 0, 0).person));
+        revisions.push(map.revision());
+        revisions.dedup();
+        assert_eq!(revisions.len(), 4);
     }
 
     #[test]
