@@ -20,5 +20,5 @@ mod who;
 
 pub use image::Image;
 pub use rules::Policy;
-pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step};
+pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step, Viewpoint};
 pub use who::{is_outsider, is_private};

@@ -30,6 +30,21 @@ pub struct Snapshot {
     revisions: Revisions,
 }
 
+const MS_PER_MINUTE: i64 = 60_000;
+
+/// All of a verdict that does not depend on what is asked for. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Viewpoint {
+    until: Timestamp,
+}
+
+impl Viewpoint {
+    /// When it ends: at the next edge of a window that may concern whoever asks.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+}
+
 /// The answer to "why?": the verdict and each layer that was asked, in order.
 #[derive(Clone, Debug)]
 pub struct Explanation {
@@ -114,6 +129,18 @@ impl Snapshot {
 
     /// Decides. Never fails and never waits.
     pub fn decide(&self, ask: &Ask) -> Verdict {
+        self.judge(&self.viewpoint(&ask.who, ask.at), ask)
+    }
+
+    /// All of a verdict that does not depend on what is asked for. To be kept for whoever asks again, until
+    /// [`Viewpoint::until`], and no longer than who they are stays the same.
+    pub fn viewpoint(&self, _who: &Who, at: Timestamp) -> Viewpoint {
+        let next_minute = at.0.div_euclid(MS_PER_MINUTE).saturating_add(1).saturating_mul(MS_PER_MINUTE);
+        Viewpoint { until: Timestamp(next_minute) }
+    }
+
+    /// Decides for somebody whose viewpoint is known: the viewpoint of `ask.who`, from this snapshot or another.
+    pub fn judge(&self, _viewpoint: &Viewpoint, ask: &Ask) -> Verdict {
         self.answer(ask, |_, _, _| ()).0
     }
 

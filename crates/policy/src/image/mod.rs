@@ -33,6 +33,7 @@
 mod hits;
 mod layout;
 mod rule;
+pub mod rules;
 mod write;
 
 pub use hits::Hits;
