@@ -1,6 +1,6 @@
 //! The checks, one function each, in the order of [`Check::ALL`](crate::Check::ALL).
 
-use crate::facts::{Approver, Facts, Kept, ListenerState, PolicySeen, RetentionSeen, TakenUp};
+use crate::facts::{Approver, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp};
 use model::{ClauseState, Outcome, PolicyHash, Timestamp};
 
 /// The shortest time for which history is kept (clause FLT-13), in days.
@@ -60,20 +60,62 @@ pub(crate) fn illegal_layer(facts: &Facts) -> ClauseState {
                 .to_owned(),
         };
     }
-    if layer.member_lists.is_empty() {
-        return ClauseState::Fail {
-            checked: test.at,
-            evidence: "The layer blocks its test host for everybody, but no member list is loaded: ask the Internet \
-                       Watch Foundation, or your provider, for one"
-                .to_owned(),
-        };
+    let fresh_hours = facts.lists.as_ref().map_or(0, |lists| lists.fresh_hours);
+    let freshest_ms = i64::from(fresh_hours).saturating_mul(3_600_000);
+    let broken: Vec<String> = layer
+        .member_lists
+        .iter()
+        .filter_map(|list| Some(format!("{} {}", list.name, broken(list, freshest_ms, facts.now)?)))
+        .collect();
+    if !broken.is_empty() {
+        return ClauseState::Fail { checked: test.at, evidence: broken.join("; ") };
     }
-    ClauseState::Pass {
-        checked: test.at,
-        evidence: format!(
-            "The layer blocks its test host for everybody, and these lists are loaded: {}",
-            layer.member_lists.join(", ")
-        ),
+    member_lists(&layer.member_lists, test.at)
+}
+
+/// What is wrong with a list of illegal content, where something is.
+fn broken(list: &MemberList, fresh_ms: i64, now: Timestamp) -> Option<String> {
+    let Some(read_at) = list.read_at.filter(|_| list.entries > 0) else {
+        return Some("is in the policy, and nothing of it is in force".to_owned());
+    };
+    if list.test == Some(Outcome::Allow) {
+        return Some("does not block the address that its keeper gives for tests: call them now".to_owned());
+    }
+    (read_at.plus_ms(fresh_ms) < now).then(|| format!("was last read on {}", date(read_at)))
+}
+
+/// What lists in good order prove: whose they are, the program cannot see, so one alone is a part of what the clause asks.
+fn member_lists(lists: &[MemberList], checked: Timestamp) -> ClauseState {
+    let blocks = "The layer blocks its test host for everybody";
+    let names =
+        |lists: &[&MemberList]| lists.iter().map(|list| list.name.as_str()).collect::<Vec<_>>().join(", ");
+    let (proved, not_proved): (Vec<&MemberList>, Vec<&MemberList>) =
+        lists.iter().partition(|list| list.test == Some(Outcome::Block));
+    match (proved.as_slice(), not_proved.as_slice()) {
+        ([], []) => ClauseState::Fail {
+            checked,
+            evidence: format!(
+                "{blocks}, but no member list is loaded: ask the Internet Watch Foundation, or your provider, for one"
+            ),
+        },
+        (_, [_, ..]) => unknown(format!(
+            "{blocks}, and these lists are loaded and fresh, but the policy names no test address for them, so nothing \
+             proves that they work: {}",
+            names(&not_proved)
+        )),
+        ([only], []) => unknown(format!(
+            "{blocks}, and one list of illegal content is loaded, fresh and blocks its test address: {}. Not seen: a \
+             second one; the clause asks for the Internet Watch Foundation's and others, such as the counter-terrorism \
+             unit's",
+            only.name
+        )),
+        (_, []) => ClauseState::Pass {
+            checked,
+            evidence: format!(
+                "{blocks}, and these lists are fresh and block their test addresses: {}",
+                names(&proved)
+            ),
+        },
     }
 }
 
@@ -126,6 +168,17 @@ pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
         .collect();
     if !stale.is_empty() {
         return fail(facts, format!("Stopped updating: {}", stale.join(", ")));
+    }
+    if let Some(since) = seen.held_since {
+        return fail(
+            facts,
+            format!("No list is updated since somebody went back to earlier ones on {}", date(since)),
+        );
+    }
+    let alarms: Vec<&str> =
+        lists.iter().flat_map(|list| &list.alarms).map(|alarm| alarm.trim_end_matches('.')).collect();
+    if !alarms.is_empty() {
+        return fail(facts, alarms.join(". "));
     }
     let empty: Vec<&str> =
         lists.iter().filter(|list| list.names == 0).map(|list| list.name.as_str()).collect();

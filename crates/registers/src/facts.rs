@@ -94,8 +94,22 @@ pub enum TakenUp {
 pub struct IllegalLayer {
     /// What became of a harmless host that stands on the layer's own test list, asked for by everybody in turn.
     pub self_test: Option<SelfTest>,
-    /// The lists of illegal content from organisations that the school is a member of.
-    pub member_lists: Vec<String>,
+    /// The policy's lists of illegal content, from organisations that the school is a member of.
+    pub member_lists: Vec<MemberList>,
+}
+
+/// A list of illegal content that the policy names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MemberList {
+    /// Its name.
+    pub name: String,
+    /// How many names and rules of it are in force.
+    pub entries: u64,
+    /// When what is in force of it was read from its source; `None` where it is not in force.
+    pub read_at: Option<Timestamp>,
+    /// What became of the address that its keeper gives for tests, asked for by everybody in turn with everything else
+    /// off; `None` where the policy names none.
+    pub test: Option<Outcome>,
 }
 
 /// The outcome of a self-test, and when it was made.
@@ -130,6 +144,8 @@ pub struct ListsSeen {
     pub fresh_hours: u32,
     /// Each list that the policy names.
     pub lists: Vec<ListSeen>,
+    /// Since when lists are not updated, because somebody went back to earlier ones.
+    pub held_since: Option<Timestamp>,
 }
 
 /// A list that the policy names.
@@ -143,6 +159,8 @@ pub struct ListSeen {
     pub names: u64,
     /// Where it comes from.
     pub kept: Kept,
+    /// What of it somebody should look at, a whole sentence each: a reading that waits to be accepted, a failed test.
+    pub alarms: Vec<String>,
 }
 
 /// Who keeps a list up to date.

@@ -11,8 +11,8 @@ mod facts;
 
 pub use facts::{
     Approver, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
-    TakenUp,
+    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
+    SelfTest, TakenUp,
 };
 
 use model::ClauseState;

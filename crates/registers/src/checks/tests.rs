@@ -1,8 +1,8 @@
 use super::DAY_MS;
 use crate::{
     Approver, Check, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest,
-    TakenUp,
+    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
+    SelfTest, TakenUp,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -35,7 +35,7 @@ fn all_well() -> Facts {
         }),
         illegal: Some(IllegalLayer {
             self_test: Some(SelfTest { at: NOW, outcome: Outcome::Block }),
-            member_lists: vec!["A member list".to_owned()],
+            member_lists: ["A member list", "Another one"].map(member_list).into(),
         }),
         groups: Some(GroupsSeen {
             groups: 4,
@@ -51,7 +51,9 @@ fn all_well() -> Facts {
                 read_at: Some(NOW),
                 names: 900,
                 kept: Kept::BySource,
+                alarms: Vec::new(),
             }],
+            held_since: None,
         }),
         requests: Some(RequestsSeen { newest: Some(NOW), lost: 0, trouble: None }),
         retention: Some(RetentionSeen {
@@ -104,6 +106,34 @@ const CASES: &[Case] = &[
         "was not blocked",
     ),
     (Check::IllegalLayer, |f| illegal(f).member_lists.clear(), "Fail", "no member list is loaded"),
+    (Check::IllegalLayer, |f| illegal(f).member_lists.truncate(1), "Unknown", "Not seen: a second one"),
+    (Check::IllegalLayer, |f| illegal(f).member_lists[1].test = None, "Unknown", "no test address for them"),
+    (Check::IllegalLayer, |f| illegal(f).member_lists[1].entries = 0, "Fail", "nothing of it is in force"),
+    (
+        Check::IllegalLayer,
+        |f| illegal(f).member_lists[0].read_at = None,
+        "Fail",
+        "A member list is in the policy",
+    ),
+    (
+        Check::IllegalLayer,
+        |f| illegal(f).member_lists[1].read_at = Some(NOW.plus_ms(-193 * 3_600_000)),
+        "Fail",
+        "Another one was last read on",
+    ),
+    (
+        Check::IllegalLayer,
+        |f| illegal(f).member_lists[1].test = Some(Outcome::Allow),
+        "Fail",
+        "does not block the address",
+    ),
+    (Check::ListsFresh, |f| lists(f).held_since = Some(NOW), "Fail", "went back to earlier ones on"),
+    (
+        Check::ListsFresh,
+        |f| list(f).alarms = vec!["The list shrank.".to_owned(), "So did another.".to_owned()],
+        "Fail",
+        "The list shrank. So did another",
+    ),
     (Check::GroupRules, |f| groups(f).people_without_group = 2, "Fail", "2 of 30"),
     (Check::GroupRules, |f| groups(f).of_staff_and_learners = (0, 3), "Unknown", "no group is for staff"),
     (Check::GroupRules, |f| groups(f).of_staff_and_learners = (1, 0), "Unknown", "no group is for learners"),
@@ -177,18 +207,26 @@ fn each_check_fails_or_does_not_know_for_its_own_reason() {
 fn policy(facts: &mut Facts) -> &mut PolicySeen {
     facts.policy.as_mut().unwrap()
 }
+fn member_list(name: &str) -> MemberList {
+    let (entries, read_at) = (50, Some(NOW));
+    MemberList { name: name.to_owned(), entries, read_at, test: Some(Outcome::Block) }
+}
+
 fn illegal(facts: &mut Facts) -> &mut IllegalLayer {
     facts.illegal.as_mut().unwrap()
 }
 fn groups(facts: &mut Facts) -> &mut GroupsSeen {
     facts.groups.as_mut().unwrap()
 }
+fn lists(facts: &mut Facts) -> &mut ListsSeen {
+    facts.lists.as_mut().unwrap()
+}
 fn list(facts: &mut Facts) -> &mut ListSeen {
     facts.lists.as_mut().unwrap().lists.first_mut().unwrap()
 }
 fn add_absent_list(facts: &mut Facts) {
     let name = "Absent".to_owned();
-    let absent = ListSeen { name, read_at: None, names: 0, kept: Kept::BySource };
+    let absent = ListSeen { name, read_at: None, names: 0, kept: Kept::BySource, alarms: Vec::new() };
     facts.lists.as_mut().unwrap().lists.push(absent);
 }
 fn requests(facts: &mut Facts) -> &mut RequestsSeen {
