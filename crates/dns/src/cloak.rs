@@ -3,11 +3,16 @@
 use crate::answer::Answer;
 use crate::query::judged_host;
 use hickory_proto::rr::RData;
+use hickory_proto::rr::rdata::svcb::{SVCB, SvcParamValue};
 use model::{Ask, Host, Layer, Outcome, Target, Verdict};
 use policy::Snapshot;
+use std::net::IpAddr;
 
 /// The most names behind one name; an answer with more is no use to anybody.
 pub(crate) const MOST_NAMES_BEHIND: usize = 16;
+
+/// The most addresses of one answer that are judged and remembered; real ones have a handful.
+const MOST_ADDRESSES: usize = 64;
 
 /// A name behind the one that was asked for, and the verdict that blocks it.
 #[derive(Debug)]
@@ -37,6 +42,35 @@ pub(crate) fn hosts_behind(answer: &Answer) -> Option<Vec<Host>> {
         hosts.extend(judged_host(target).filter(|host| !hosts.contains(host)));
     }
     Some(hosts)
+}
+
+/// The addresses an answer gives, those its services hint at among them; each once, in the answer's order.
+pub(crate) fn addresses(answer: &Answer) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for record in &answer.answers {
+        let given: Vec<IpAddr> = match &record.data {
+            RData::A(address) => vec![IpAddr::V4(address.0)],
+            RData::AAAA(address) => vec![IpAddr::V6(address.0)],
+            RData::HTTPS(https) => hints(&https.0),
+            RData::SVCB(svcb) => hints(svcb),
+            _ => continue,
+        };
+        for address in given {
+            if !addresses.contains(&address.to_canonical()) && addresses.len() < MOST_ADDRESSES {
+                addresses.push(address.to_canonical());
+            }
+        }
+    }
+    addresses
+}
+
+fn hints(service: &SVCB) -> Vec<IpAddr> {
+    let of = |value: &SvcParamValue| match value {
+        SvcParamValue::Ipv4Hint(hint) => hint.0.iter().map(|address| IpAddr::V4(address.0)).collect(),
+        SvcParamValue::Ipv6Hint(hint) => hint.0.iter().map(|address| IpAddr::V6(address.0)).collect(),
+        _ => Vec::new(),
+    };
+    service.svc_params.iter().flat_map(|(_, value)| of(value)).collect()
 }
 
 /// The first of the hosts that is blocked for whoever asked.
