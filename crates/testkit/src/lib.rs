@@ -6,6 +6,9 @@ pub mod browser;
 pub mod certificates;
 pub mod origin;
 pub mod postgres;
+pub mod relay;
+pub mod school_day;
+pub mod seeded;
 pub mod upstream;
 
 use std::fmt;
