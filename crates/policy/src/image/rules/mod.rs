@@ -1,28 +1,51 @@
-//! The rules of an image that are more than names: their section of the file, and who is asked of them.
+//! The part of an image that holds rules of lists which are more than a name: pages, patterns, ranges of addresses,
+//! hashes, and whatever holds only for some clients or question types.
 //!
-//! Left out on purpose: which of several entries decides. A hit is a vote; the parent module counts them.
+//! Left out on purpose: which rule decides (`Hits` ranks them with the entries of the table of names), and the parts of
+//! pages that a browser would hide.
+//!
+//! Invariants: opening never panics and is bounded, whatever the bytes; a look finds exactly the rules that
+//! [`Rule::speaks_of`] finds one by one, only faster; a rule whose expression is too large, or comes after the most
+//! that are kept, is left out and counted, so that one rule never costs the image. The same rules give the same bytes,
+//! whatever their order.
+//!
+//! # Forms
+//!
+//! *Pages* are compared as the policy's deny entries are: path in its normal form and as it was written, in any case, so
+//! that neither `%2e` nor a double slash nor capitals go round a rule. In the query, encoded letters and digits are
+//! decoded too, and a rule with a query also ends at an `&`. An exception must match in its own case, and as written
+//! where servers may disagree. `www.` before either host makes no difference.
+//!
+//! *Hashes* are taken of these texts, in lower case and as asked: host with and without `www.`, then nothing, `/`, or
+//! the path (as written and in normal form, each with and without its query and its last slash); before all of it
+//! nothing, `http://` or `https://`. Without a path only the hosts are hashed.
+//!
+//! *An exception with an answer* lifts only rules of its list that have that answer; one with no addresses
+//! ([`DnsAnswer::Addresses`] of none) lifts those with any.
 
-use super::rule::{DnsAnswer, NewRule};
+mod ask;
+mod codec;
+mod digests;
+mod hashed;
+mod patterns;
+mod ranges;
+
+pub use ask::RuleAsk;
+pub use codec::encode;
+pub use patterns::{RegexProblem, regex_problem};
+
+use super::rule::{Conditions, Digest, DnsAnswer, NewRule, Pattern};
 use super::write::{Effect, Weight};
+use ask::Asked;
+use hashed::{Hashed, page_keys, suffix_hashes};
 use model::{Category, Host};
-use std::net::IpAddr;
+use patterns::Patterns;
+use ranges::Ranges;
+use std::collections::HashSet;
+use std::fmt;
 
-/// What the rules are asked: the host, and as much of the question as is known.
-#[derive(Clone, Copy, Debug)]
-pub struct RuleAsk<'a> {
-    /// The host.
-    pub host: &'a Host,
-    /// Path and query, where the request is readable.
-    pub path: Option<&'a str>,
-    /// The type of a DNS question; `None`: as `A`.
-    pub record_type: Option<u16>,
-    /// The address the question came from.
-    pub client: Option<IpAddr>,
-    /// The name of the device it came from.
-    pub device: Option<&'a str>,
-    /// What is known of device and person, such as `device_phone`.
-    pub tags: &'a [&'a str],
-}
+/// The most rules that are kept of an image.
+pub const MOST_RULES: usize = 500_000;
 
 /// A rule that speaks of the question.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,23 +73,37 @@ pub struct RuleHit {
 pub enum Extent {
     /// All that was asked: the host, or the page whose path was asked about.
     Asked,
-    /// Some of its pages, and the question has no path yet.
+    /// Some of its pages, and the question has no path yet. Told once for each list, category and weight, and of blocks
+    /// alone; expressions and hashes of pages name no host, so they are not told.
     SomePages,
 }
-
-/// The rules of an opened image.
-#[derive(Debug, Default)]
-pub struct Rules {}
 
 /// The bytes of an image's section are no rules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the list image's rules cannot be read")]
 pub struct RulesUnreadable;
 
-/// The section's bytes, the same whatever the order of the rules; nothing where there is no rule.
-pub fn encode(rules: &[(u16, NewRule)]) -> Vec<u8> {
-    let _ = rules;
-    Vec::new()
+/// The rules of an opened image.
+#[derive(Default)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    left_out: usize,
+    names: Hashed,
+    pages: Hashed,
+    hosts_of_pages: Hashed,
+    digests: Hashed,
+    digest_kinds: digests::Kinds,
+    ranges: Ranges,
+    host_patterns: Patterns,
+    page_patterns: Patterns,
+}
+
+/// A rule as it is kept.
+struct Rule {
+    list: u16,
+    rule: NewRule,
+    /// For a page: its path in the form that is compared.
+    page: Option<Box<str>>,
 }
 
 impl Rules {
@@ -75,16 +112,192 @@ impl Rules {
     /// # Errors
     /// [`RulesUnreadable`]; never panics, whatever the bytes.
     pub fn open(bytes: &[u8]) -> Result<Self, RulesUnreadable> {
-        if bytes.is_empty() { Ok(Self::default()) } else { Err(RulesUnreadable) }
+        let (stored, beyond) = codec::decode(bytes)?;
+        let mut rules: Vec<Rule> = stored.into_iter().map(|(list, rule)| Rule::new(list, rule)).collect();
+        let mut opened = Self::default();
+        opened.host_patterns = Patterns::new(&rules, patterns::of_hosts);
+        opened.page_patterns = Patterns::new(&rules, patterns::of_pages);
+        opened.left_out = beyond + opened.host_patterns.left_out() + opened.page_patterns.left_out();
+        let mut told = HashSet::new();
+        for (id, rule) in (0..).zip(&rules) {
+            opened.index(id, rule, &mut told);
+        }
+        for index in [&mut opened.names, &mut opened.pages, &mut opened.hosts_of_pages, &mut opened.digests] {
+            index.settle();
+        }
+        opened.ranges = Ranges::new(&rules);
+        rules.shrink_to_fit();
+        opened.rules = rules;
+        Ok(opened)
     }
 
     /// True when there is none, so that nobody need ask.
     pub fn is_empty(&self) -> bool {
-        true
+        self.rules.is_empty()
     }
 
-    /// Tells of each rule that speaks of the question.
+    /// How many rules there are, those that are left out among them.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// How many are left out: expressions that are too large or not understood, and what came after the most.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Tells of each rule that speaks of the question, in the order of lists and lines.
     pub fn look(&self, ask: &RuleAsk<'_>, on_hit: &mut dyn FnMut(RuleHit)) {
-        let _ = (ask, on_hit);
+        if self.rules.is_empty() {
+            return;
+        }
+        let asked = Asked::new(ask);
+        let mut ids = self.candidates(&asked);
+        if ids.is_empty() {
+            return;
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let spoken = |id: &u32| self.rule(*id).filter(|rule| rule.speaks_of(&asked));
+        let hits: Vec<&Rule> = ids.iter().filter_map(spoken).collect();
+        for rule in hits.iter().filter(|rule| !rule.lifts_an_answer()) {
+            if !hits.iter().any(|other| other.lifts(rule)) {
+                on_hit(rule.hit(&asked));
+            }
+        }
+    }
+
+    fn rule(&self, id: u32) -> Option<&Rule> {
+        self.rules.get(usize::try_from(id).ok()?)
+    }
+
+    /// `told`: for which hosts, lists, categories and weights a page without conditions is told of already.
+    fn index(&mut self, id: u32, rule: &Rule, told: &mut HashSet<(u64, u16, Category, Weight)>) {
+        match &rule.rule.pattern {
+            Pattern::Name { host, .. } => self.names.add(hashed::name_key(host), id),
+            Pattern::Page { host, path } => {
+                let key = hashed::host_key(host);
+                let NewRule { ref conditions, effect, weight, category, .. } = rule.rule;
+                let always = *conditions == Conditions::default();
+                if effect == Effect::Block && (!always || told.insert((key, rule.list, category, weight))) {
+                    self.hosts_of_pages.add(key, id);
+                }
+                for path in [Some(&**path), rule.page.as_deref()].into_iter().flatten() {
+                    self.pages.add(hashed::page_key(host, path), id);
+                }
+            }
+            Pattern::Digest(digest) => {
+                self.digest_kinds.add(digest);
+                self.digests.add(digests::key(digest), id);
+            }
+            Pattern::Range(_) | Pattern::Wildcard(_) | Pattern::Regex(_) | Pattern::PageRegex(_) => {}
+        }
+    }
+
+    /// The rules that may speak of it: all that do, and few others; some twice.
+    fn candidates(&self, asked: &Asked<'_>) -> Vec<u32> {
+        let mut ids = Vec::new();
+        if !self.names.is_empty() {
+            for hash in suffix_hashes(asked.host()) {
+                ids.extend_from_slice(self.names.get(hash));
+            }
+        }
+        match asked.path() {
+            Some(path) if !self.pages.is_empty() => {
+                for text in [path.plain(), path.raw()] {
+                    page_keys(asked.host(), text, &mut |key| ids.extend_from_slice(self.pages.get(key)));
+                }
+            }
+            None if !self.hosts_of_pages.is_empty() => {
+                ids.extend_from_slice(self.hosts_of_pages.get(hashed::host_key(asked.host())));
+            }
+            Some(_) | None => {}
+        }
+        self.ranges.containing(asked.host(), &mut ids);
+        if !self.digests.is_empty() {
+            let mut each = |digest: &Digest| {
+                let of = self.digests.get(digests::key(digest)).iter().copied();
+                ids.extend(of.filter(|id| self.rule(*id).is_some_and(|rule| rule.is_of(digest))));
+            };
+            digests::of(asked, self.digest_kinds, &mut each);
+        }
+        self.host_patterns.matching(asked.host_text(), &mut ids);
+        if let Some(path) = asked.path().filter(|_| !self.page_patterns.is_empty()) {
+            for text in path.addresses() {
+                self.page_patterns.matching(&text, &mut ids);
+            }
+        }
+        ids
     }
 }
+
+impl Rule {
+    fn new(list: u16, rule: NewRule) -> Self {
+        let page = match &rule.pattern {
+            Pattern::Page { path, .. } => Some(ask::plain(path).into()),
+            _ => None,
+        };
+        Self { list, rule, page }
+    }
+
+    /// Whether the rule speaks of what is asked. What an index has already answered for good (ranges, patterns, hashes)
+    /// is not asked again.
+    fn speaks_of(&self, asked: &Asked<'_>) -> bool {
+        let spoken = match &self.rule.pattern {
+            Pattern::Name { host, reach } => asked.is_covered_by(host, *reach),
+            Pattern::Page { host, path } => {
+                hashed::page_host(host) == hashed::page_host(asked.host())
+                    && asked.path().is_none_or(|asked| {
+                        asked.begins(self.rule.effect, path, self.page.as_deref().unwrap_or(path))
+                    })
+            }
+            Pattern::Range(_)
+            | Pattern::Digest(_)
+            | Pattern::Wildcard(_)
+            | Pattern::Regex(_)
+            | Pattern::PageRegex(_) => true,
+        };
+        spoken && asked.meets(&self.rule.conditions)
+    }
+
+    fn is_of(&self, digest: &Digest) -> bool {
+        matches!(&self.rule.pattern, Pattern::Digest(own) if own == digest)
+    }
+
+    /// True for an exception that speaks of answers alone.
+    fn lifts_an_answer(&self) -> bool {
+        self.rule.effect == Effect::Exception && self.rule.answer != DnsAnswer::AsUsual
+    }
+
+    fn lifts(&self, other: &Rule) -> bool {
+        let any = matches!(&self.rule.answer, DnsAnswer::Addresses(addresses) if addresses.is_empty());
+        self.lifts_an_answer()
+            && (self.list, self.rule.category) == (other.list, other.rule.category)
+            && other.rule.answer != DnsAnswer::AsUsual
+            && (any || self.rule.answer == other.rule.answer)
+    }
+
+    fn hit(&self, asked: &Asked<'_>) -> RuleHit {
+        let extent = match &self.rule.pattern {
+            Pattern::Page { .. } if asked.path().is_none() => Extent::SomePages,
+            _ => Extent::Asked,
+        };
+        let start = match &self.rule.pattern {
+            Pattern::Name { host: Host::Name(name), .. } => {
+                asked.host_text().len().saturating_sub(name.len())
+            }
+            _ => 0,
+        };
+        let NewRule { line, category, effect, weight, ref answer, .. } = self.rule;
+        RuleHit { list: self.list, category, effect, weight, line, start, extent, answer: answer.clone() }
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules").field("rules", &self.rules.len()).field("left_out", &self.left_out).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

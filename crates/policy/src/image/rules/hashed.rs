@@ -1,0 +1,135 @@
+//! Names and pages by hash: a look hashes the host once, from its end, and probes at each dot; a page from its beginning,
+//! and probes at each border. Equal hashes of different texts only cost a comparison, since each rule is compared itself.
+
+use model::Host;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Rules by the hash of what they speak of.
+#[derive(Default)]
+pub(super) struct Hashed {
+    /// Where in `ids` the rules of a hash begin, and how many they are.
+    places: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>>,
+    ids: Vec<u32>,
+    unsettled: Vec<(u64, u32)>,
+}
+
+impl Hashed {
+    pub(super) fn add(&mut self, hash: u64, id: u32) {
+        self.unsettled.push((hash, id));
+    }
+
+    /// Makes what was added findable.
+    pub(super) fn settle(&mut self) {
+        let mut added = std::mem::take(&mut self.unsettled);
+        added.sort_unstable();
+        added.dedup();
+        self.ids = added.iter().map(|(_, id)| *id).collect();
+        let mut start = 0u32;
+        for group in added.chunk_by(|a, b| a.0 == b.0) {
+            let Some((hash, _)) = group.first() else { continue };
+            // At most two for each rule, whose number is bounded.
+            let length = u32::try_from(group.len()).unwrap_or(0);
+            self.places.insert(*hash, (start, length));
+            start = start.saturating_add(length);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub(super) fn get(&self, hash: u64) -> &[u32] {
+        let Some((start, length)) = self.places.get(&hash) else { return &[] };
+        let (start, length) = (usize::try_from(*start), usize::try_from(*length));
+        let (Ok(start), Ok(length)) = (start, length) else { return &[] };
+        self.ids.get(start..start.saturating_add(length)).unwrap_or_default()
+    }
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| step(hash, *byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// FNV-1a, 64 bits (RFC 9923): fast for short texts, one byte at a time.
+const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+fn step(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// Spreads the last bytes over all bits, which a hash table's mask needs.
+fn spread(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ (hash >> 29)
+}
+
+fn of_bytes(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| step(hash, byte.to_ascii_lowercase()))
+}
+
+/// The hash a rule of this name lies under.
+pub(super) fn name_key(host: &Host) -> u64 {
+    match host {
+        Host::Name(name) => spread(name.bytes().rev().fold(START, step)),
+        Host::Address(address) => spread(of_bytes(!START, address.to_string().as_bytes())),
+    }
+}
+
+/// The hashes of a name and of all names over it; of an address, its own.
+pub(super) fn suffix_hashes(host: &Host) -> impl Iterator<Item = u64> + '_ {
+    let mut hash = START;
+    let name = host.name().unwrap_or_default();
+    let at_dots = name.bytes().rev().filter_map(move |byte| {
+        let before = (byte == b'.').then(|| spread(hash));
+        hash = step(hash, byte);
+        before
+    });
+    at_dots.chain([name_key(host)])
+}
+
+/// The host of a page, without `www.`, which is the same site.
+pub(super) fn page_host(host: &Host) -> Cow<'_, str> {
+    match host {
+        Host::Name(name) => Cow::Borrowed(name.strip_prefix("www.").unwrap_or(name)),
+        Host::Address(_) => Cow::Owned(host.to_string()),
+    }
+}
+
+/// The hash the pages of a host lie under.
+pub(super) fn host_key(host: &Host) -> u64 {
+    spread(of_bytes(START, page_host(host).as_bytes()))
+}
+
+/// The hash a page lies under, with or without its last slash.
+pub(super) fn page_key(host: &Host, path: &str) -> u64 {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    spread(of_bytes(of_bytes(START, page_host(host).as_bytes()), path.as_bytes()))
+}
+
+/// The hashes that a page which covers this path may lie under.
+pub(super) fn page_keys(host: &Host, path: &str, each: &mut dyn FnMut(u64)) {
+    let mut hash = of_bytes(START, page_host(host).as_bytes());
+    for byte in path.bytes() {
+        if matches!(byte, b'/' | b'?' | b'#' | b'&') {
+            each(spread(hash));
+        }
+        hash = step(hash, byte.to_ascii_lowercase());
+    }
+    each(spread(hash));
+}
