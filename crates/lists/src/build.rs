@@ -1,14 +1,15 @@
-//! Lists as they were read become one image, through the guard.
+//! Lists as they were read become one image, through the guard. One list is read, passed on and dropped before the next,
+//! so that only the image's own rows grow.
 
-use crate::guard::{Account, Guard};
-use crate::list::{ReadList, SourceState};
+use crate::guard::{Account, Guard, Says};
+use crate::list::ReadList;
 use crate::readers::{read_illegal, read_starter};
-use crate::{ListError, Refusal, Tally};
+use crate::report::{Alarm, Cause, ListReport, Report};
+use crate::ListError;
 use bytes::Bytes;
-use model::{ListId, Timestamp};
+use model::{Host, ListId, Timestamp};
 use policy::image::{Image, ImageWriter, NewEntry, NewList};
 use policy::rules::ListSource;
-use std::sync::Arc;
 
 /// The id of the list of illegal content that is in every image, whatever the policy lists.
 pub const BUILT_IN_ILLEGAL: &str = "illegal-built-in";
@@ -22,59 +23,74 @@ pub struct BuiltImage {
     pub report: Report,
 }
 
-/// The account of an update.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The image's revision.
-    pub revision: Arc<str>,
-    /// How many different names it holds.
-    pub names: u64,
-    /// The lists, in the order of the policy, and the one that is built in.
-    pub lists: Vec<ListReport>,
+/// An image in the making.
+pub(crate) struct Builder {
+    guard: Guard,
+    writer: ImageWriter,
+    lists: Vec<ListReport>,
 }
 
-impl Report {
-    /// What is wrong with which list, a sentence each, for screens: causes with their addresses and files are in the log.
-    pub fn troubles(&self) -> Vec<String> {
-        let trouble = |list: &ListReport| match &list.state {
-            SourceState::Fresh => None,
-            SourceState::Copy { since, .. } => {
-                let day = since.day();
-                Some(format!(
-                    "The list \u{201c}{}\u{201d} could not be read; its copy of {day} is in use.",
-                    list.name
-                ))
+/// What the account says of a list besides what the list knows itself.
+pub(crate) struct About {
+    pub(crate) is_illegal: bool,
+    pub(crate) alarms: Vec<Alarm>,
+    pub(crate) meaning: u64,
+}
+
+impl Builder {
+    /// `own`: the school's own hosts, which no list may block.
+    pub(crate) fn new(own: &[Host]) -> Self {
+        Self { guard: Guard::new(own), writer: ImageWriter::default(), lists: Vec::new() }
+    }
+
+    /// Passes a list on to the image, through the guard.
+    pub(crate) fn add(&mut self, list: &ReadList, about: About) -> Result<(), ListError> {
+        let mut account = Account::default();
+        let (id, name) = (list.id.clone(), list.name.clone());
+        let index = self.writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
+        for entry in list.entries() {
+            let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
+            if let Some(name) = host.name()
+                && let Err(why) = self.guard.check(name, &Says { reach, effect, category })
+            {
+                account.add(name, category, line, why);
+                continue;
             }
-            SourceState::Missing { .. } => Some(format!(
-                "The list \u{201c}{}\u{201d} could not be read, and there is no copy of it.",
-                list.name
-            )),
-        };
-        self.lists.iter().filter_map(trouble).collect()
+            self.writer.push(index, NewEntry { host, reach, effect, weight, category, line });
+        }
+        for rule in list.rules() {
+            self.writer.rule(index, rule.clone());
+        }
+        account.tally.add_all(&list.dropped);
+        self.writer.left_out(index, account.tally.in_words());
+        self.lists.push(ListReport {
+            id: list.id.clone(),
+            name: list.name.clone(),
+            is_illegal: about.is_illegal,
+            names: 0,
+            entries: list.len() as u64,
+            state: list.state.clone(),
+            read_at: list.read_at,
+            alarms: about.alarms,
+            dropped: account.tally.in_words(),
+            first_dropped: Vec::new(),
+            refused: account.refused,
+            meaning: about.meaning,
+        });
+        Ok(())
     }
 
-    /// The names of the lists that are missing.
-    pub fn missing(&self) -> Vec<&str> {
-        let missing = self.lists.iter().filter(|list| matches!(list.state, SourceState::Missing { .. }));
-        missing.map(|list| &*list.name).collect()
+    /// Writes the image.
+    pub(crate) fn finish(self, cause: Cause, at: Timestamp) -> Result<(BuiltImage, Image), ListError> {
+        let Self { guard: _, writer, mut lists } = self;
+        let bytes = Bytes::from(writer.finish()?);
+        let image = Image::from_bytes(bytes.clone())?;
+        for (report, written) in lists.iter_mut().zip(image.lists()) {
+            report.names = written.names;
+        }
+        let report = Report { revision: image.revision().clone(), at, cause, names: image.names(), lists };
+        Ok((BuiltImage { bytes, report }, image))
     }
-}
-
-/// The account of one list.
-#[derive(Clone, Debug)]
-pub struct ListReport {
-    /// Its id.
-    pub id: ListId,
-    /// Its name on screens.
-    pub name: Arc<str>,
-    /// How many different names of it are in the image.
-    pub names: u64,
-    /// Where its entries come from.
-    pub state: SourceState,
-    /// What was left out, by the reader and by the guard.
-    pub dropped: Tally,
-    /// What the guard refused, in the order of the list: the first 50.
-    pub refused: Vec<Refusal>,
 }
 
 /// Builds the image of these lists. The same entries in another order give the same bytes.
@@ -82,19 +98,12 @@ pub struct ListReport {
 /// # Errors
 /// [`ListError::Image`] when there are more lists than an image holds.
 pub fn build(lists: &[ReadList]) -> Result<BuiltImage, ListError> {
-    let guard = Guard::new();
-    let mut writer = ImageWriter::default();
-    let mut reports = Vec::with_capacity(lists.len());
+    let mut builder = Builder::new(&[]);
     for list in lists {
-        reports.push(add(list, &guard, &mut writer)?);
+        let is_illegal = list.id.as_str() == BUILT_IN_ILLEGAL;
+        builder.add(list, About { is_illegal, alarms: Vec::new(), meaning: 0 })?;
     }
-    let bytes = Bytes::from(writer.finish()?);
-    let image = Image::from_bytes(bytes.clone())?;
-    for (report, written) in reports.iter_mut().zip(image.lists()) {
-        report.names = written.names;
-    }
-    let report = Report { revision: image.revision().clone(), names: image.names(), lists: reports };
-    Ok(BuiltImage { bytes, report })
+    Ok(builder.finish(Cause::schedule(), Timestamp(0))?.0)
 }
 
 /// The image of the starter lists alone, in memory: for trying a policy where there is no gate.
@@ -118,31 +127,4 @@ pub(crate) fn built_in_illegal(at: Timestamp) -> ReadList {
     let mut list = ReadList::new(ListId::new(BUILT_IN_ILLEGAL), "Illegal content, built in".into(), at);
     read_illegal(&mut list);
     list
-}
-
-fn add(list: &ReadList, guard: &Guard, writer: &mut ImageWriter) -> Result<ListReport, ListError> {
-    let mut account = Account::default();
-    let (id, name) = (list.id.clone(), list.name.clone());
-    let index = writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
-    for entry in list.entries() {
-        if let Err(why) = guard.check(&entry) {
-            account.add(&entry, why);
-            continue;
-        }
-        let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
-        writer.push(index, NewEntry { host, reach, effect, weight, category, line });
-    }
-    for rule in list.rules() {
-        writer.rule(index, rule.clone());
-    }
-    account.tally.add_all(&list.dropped);
-    writer.left_out(index, account.tally.in_words());
-    Ok(ListReport {
-        id: list.id.clone(),
-        name: list.name.clone(),
-        names: 0,
-        state: list.state.clone(),
-        dropped: account.tally,
-        refused: account.refused,
-    })
 }

@@ -1,31 +1,141 @@
-//! The last good copy of each source: `sources/LIST` with its bytes, and `sources/LIST.at` with the time it was made.
+//! The last good copy of each source, and what is known of it: `sources/list-NAME` its bytes, `.json` what is known,
+//! `.set` the fingerprints of its entries, sorted. A new copy waits as `.next` until its image is in force.
 
-use crate::ListError;
-use crate::folder::replace;
+use crate::folder::{remove, replace};
+use crate::report::{Alarm, at};
+use crate::schedule::Looked;
 use crate::tree::read_file;
+use crate::{ListError, ReadSet};
 use model::{ListId, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 const SOURCES: &str = "sources";
+const NEXT: &str = "next";
+const KNOWN: &str = "json";
+const SET: &str = "set";
 
-/// Keeps a copy in place of the last.
-pub(crate) fn keep(dir: &Path, list: &ListId, bytes: &[u8], at: Timestamp) -> Result<(), ListError> {
-    let path = path(dir, list);
-    let folder = dir.join(SOURCES);
-    std::fs::create_dir_all(&folder).map_err(|source| ListError::Write { path: folder, source })?;
-    replace(&path, bytes)?;
-    replace(&path.with_added_extension("at"), at.to_string().as_bytes())
+/// What is known of a list's source and of the copy of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// What the policy said of the source when this was written; another address or proof makes all of this void.
+    pub(crate) origin: u64,
+    /// When the copy was taken; `None` while there is none.
+    pub(crate) taken: Option<i64>,
+    /// When the source was last known to hold what the copy holds, or something that waits to be accepted.
+    pub(crate) good: Option<i64>,
+    /// The last look of any kind.
+    #[serde(with = "at")]
+    pub(crate) last: Timestamp,
+    /// Why the last look failed, in words, where it did.
+    pub(crate) failure: Option<String>,
+    /// Why what the source held at the last look was not taken.
+    pub(crate) held: Option<Alarm>,
+    /// The length of the copy: one that has another is not what these tags speak of.
+    pub(crate) copy_bytes: u64,
+    /// The server's tag of the copy (RFC 9110, 8.8.3).
+    pub(crate) etag: Option<String>,
+    /// The server's time of the copy (RFC 9110, 8.8.2), as it was written.
+    pub(crate) last_modified: Option<String>,
+    /// The serial of a transferred zone.
+    pub(crate) serial: Option<u32>,
 }
 
-/// The last good copy, and when it was made.
-pub(crate) fn last(dir: &Path, list: &ListId) -> Result<(Vec<u8>, Timestamp), ListError> {
+impl Known {
+    pub(crate) fn new(origin: u64, at: Timestamp) -> Self {
+        Self {
+            origin,
+            taken: None,
+            good: None,
+            last: at,
+            failure: None,
+            held: None,
+            copy_bytes: 0,
+            etag: None,
+            last_modified: None,
+            serial: None,
+        }
+    }
+
+    pub(crate) fn looked(&self) -> Looked {
+        Looked { good: self.good.map(Timestamp), last: self.last }
+    }
+
+    pub(crate) fn taken(&self) -> Timestamp {
+        // A copy whose time was lost is old: as old as can be.
+        Timestamp(self.taken.unwrap_or(0))
+    }
+}
+
+/// What is known of a list's source; `None` where nothing is.
+pub(crate) fn known(dir: &Path, list: &ListId) -> Option<Known> {
+    let bytes = std::fs::read(path(dir, list).with_added_extension(KNOWN)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Writes down a look at a source that brought no new copy.
+pub(crate) fn note(dir: &Path, list: &ListId, known: &Known) -> Result<(), ListError> {
+    make_folder(dir)?;
+    replace(&path(dir, list).with_added_extension(KNOWN), &json(known))
+}
+
+/// The last good copy.
+pub(crate) fn last(dir: &Path, list: &ListId) -> Result<Vec<u8>, ListError> {
+    read_file(&path(dir, list))
+}
+
+/// True when there is a copy of the length that is known.
+pub(crate) fn is_there(dir: &Path, list: &ListId, known: &Known) -> bool {
+    std::fs::metadata(path(dir, list)).is_ok_and(|copy| copy.len() == known.copy_bytes)
+}
+
+/// Lays a new copy by, until its image is in force.
+pub(crate) fn stage(dir: &Path, list: &ListId, bytes: &[u8], known: &Known) -> Result<(), ListError> {
+    make_folder(dir)?;
+    let next = path(dir, list).with_added_extension(NEXT);
+    replace(&next, bytes)?;
+    replace(&next.with_added_extension(KNOWN), &json(known))
+}
+
+/// Puts a copy that was laid by in place of the last.
+pub(crate) fn take(dir: &Path, list: &ListId) -> Result<(), ListError> {
     let path = path(dir, list);
-    let bytes = read_file(&path)?;
-    let at = read_file(&path.with_added_extension("at"))?;
-    let at = std::str::from_utf8(&at).ok().and_then(Timestamp::parse);
-    // A copy whose time was lost is old: as old as can be.
-    Ok((bytes, at.unwrap_or(Timestamp(0))))
+    let next = path.with_added_extension(NEXT);
+    let moved = |from: PathBuf, to: PathBuf| {
+        std::fs::rename(&from, &to).map_err(|source| ListError::Write { path: to, source })
+    };
+    // The bytes first: tags of the copy before with these bytes are void by their length, or ask once too often.
+    moved(next.clone(), path.clone())?;
+    moved(next.with_added_extension(KNOWN), path.with_added_extension(KNOWN))
+}
+
+/// Takes away a copy that was laid by and is not wanted.
+pub(crate) fn leave(dir: &Path, list: &ListId) {
+    let next = path(dir, list).with_added_extension(NEXT);
+    remove(&next.with_added_extension(KNOWN));
+    remove(&next);
+}
+
+/// The fingerprints of the entries in force.
+pub(crate) fn set(dir: &Path, list: &ListId) -> Option<ReadSet> {
+    let bytes = read_file(&path(dir, list).with_added_extension(SET)).ok()?;
+    ReadSet::from_bytes(&bytes)
+}
+
+/// Keeps the fingerprints of the entries in force.
+pub(crate) fn keep_set(dir: &Path, list: &ListId, set: &ReadSet) -> Result<(), ListError> {
+    make_folder(dir)?;
+    replace(&path(dir, list).with_added_extension(SET), &set.to_bytes())
+}
+
+fn make_folder(dir: &Path) -> Result<(), ListError> {
+    let folder = dir.join(SOURCES);
+    std::fs::create_dir_all(&folder).map_err(|source| ListError::Write { path: folder, source })
+}
+
+fn json(known: &Known) -> Vec<u8> {
+    serde_json::to_vec_pretty(known).unwrap_or_default()
 }
 
 /// A list's id may hold what a file name may not.

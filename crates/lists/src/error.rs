@@ -1,5 +1,6 @@
 //! What can go wrong between a source and an image in force.
 
+use model::Timestamp;
 use policy::image::ImageError;
 use std::io;
 use std::path::PathBuf;
@@ -53,7 +54,7 @@ pub enum ListError {
     /// The address is none that can be fetched.
     #[error("expected an http or https address, found {found:?}")]
     Address {
-        /// The text.
+        /// Its scheme: the rest may hold what is nobody's business.
         found: String,
     },
     /// The other side cannot be reached, or ends the connection.
@@ -103,6 +104,74 @@ pub enum ListError {
     /// There is no earlier image to go back to.
     #[error("expected an earlier image, found none")]
     NoEarlierImage,
+    /// The image to go back to is not kept.
+    #[error("expected the revision of a kept image, found {found:?}")]
+    NoSuchImage {
+        /// What was named.
+        found: String,
+    },
+    /// Another program is updating the lists.
+    #[error("expected the lists' folder to be free, found another update under way")]
+    Busy,
+    /// Somebody went back to an earlier image: only a person's update ends that.
+    #[error("expected a person's word to update the lists, since they were put back on {since}")]
+    OnHold {
+        /// When.
+        since: Timestamp,
+    },
+    /// The account of an update cannot be written or read.
+    #[error("the account of an update")]
+    Report(#[source] serde_json::Error),
+    /// The content is not the one whose hash the policy names.
+    #[error("expected content with the SHA-256 {expected}, found {found}")]
+    OtherContent {
+        /// The policy's hash.
+        expected: String,
+        /// The content's.
+        found: String,
+    },
+    /// The signature is none of the policy's key over this content.
+    #[error("expected a signature by the list's key")]
+    Signature(#[source] minisign_verify::Error),
+    /// A proof is asked of a source that has no single content.
+    #[error("expected one file to prove, found a folder")]
+    NothingToProve,
+    /// The body is packed in a way that was not asked for.
+    #[error("expected gzip or nothing around the content, found {found:?}")]
+    Encoding {
+        /// The server's word for it.
+        found: String,
+    },
+    /// A file of credentials cannot be read.
+    #[error("reading the credentials {name:?}")]
+    Secret {
+        /// Its name in the policy.
+        name: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file of credentials is open to others than its owner.
+    #[error("expected the credentials {name:?} to be readable by their owner alone, found mode {mode:o}")]
+    SecretOpen {
+        /// Its name in the policy.
+        name: String,
+        /// The file's mode.
+        mode: u32,
+    },
+    /// A file of credentials does not say what it is for.
+    #[error("expected the credentials {name:?} to be {expected}")]
+    SecretForm {
+        /// Its name in the policy.
+        name: String,
+        /// The forms that fit.
+        expected: &'static str,
+    },
+    /// Credentials would go out where everybody on the way can read them.
+    #[error("expected an https address for a list with credentials")]
+    SecretInClear,
+    /// The catalogue that ships cannot be read.
+    #[error("the catalogue of lists")]
+    Catalogue(#[source] toml::de::Error),
     /// A reader was stopped while it worked: the program is shutting down.
     #[error("reading was stopped")]
     Stopped,

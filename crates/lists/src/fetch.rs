@@ -1,14 +1,21 @@
-//! Downloads a list over HTTP(S), within bounds on size, time and redirections.
+//! Downloads a list over HTTP(S), within bounds on size, time and redirections; only what is new, where the server can
+//! tell (RFC 9110, 13.1).
 //!
-//! Left out: a web proxy on the way, cookies, compression on the wire (archives bring their own), conditional requests.
-//! Certificates are always checked, against the public roots that are compiled in and those the school adds.
+//! Left out: a web proxy on the way, cookies, compression other than gzip. What comes packed stays packed: whoever reads a
+//! copy unpacks it, as for any archive. Certificates are always checked, against the public roots that are compiled in
+//! and those the school adds. Credentials go to the host, port and scheme of the policy's own address and, after a
+//! redirection, nowhere else; never over plain http.
 
 use crate::ListError;
+use crate::credentials::Header;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, HOST, LOCATION, USER_AGENT};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HOST, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, LOCATION, USER_AGENT,
+};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -49,6 +56,43 @@ impl Default for Fetch {
 /// Told how many bytes have come, and of how many where that is known.
 pub(crate) type OnBytes<'a> = &'a mut (dyn FnMut(u64, Option<u64>) + Send);
 
+/// What is to be downloaded.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) url: Url,
+    /// For the address's own server.
+    pub(crate) credentials: Option<Header>,
+    /// What the server said of the copy that is there.
+    pub(crate) tags: Tags,
+    /// Whether the body may come packed.
+    pub(crate) packing: Packing,
+}
+
+/// Whether a body may come packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Packing {
+    /// As it lies on the server, since its bytes are to be proved.
+    AsItIs,
+    /// With gzip around it, if the server likes.
+    Gzip,
+}
+
+/// What a server says of a content, to be asked later whether it is still the same.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Tags {
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<String>,
+}
+
+/// The end of a download.
+#[derive(Debug)]
+pub(crate) enum Downloaded {
+    /// The content, and what the server says of it.
+    New(Vec<u8>, Tags),
+    /// The copy that is there is what the server has.
+    Unchanged,
+}
+
 /// Reads an address, if it is one that can be fetched.
 pub(crate) fn address(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -56,17 +100,21 @@ pub(crate) fn address(text: &str) -> Option<Url> {
 
 /// Downloads from an address.
 pub(crate) async fn download(
-    url: Url,
+    wanted: Wanted,
     settings: &Fetch,
     on_bytes: OnBytes<'_>,
-) -> Result<Vec<u8>, ListError> {
+) -> Result<Downloaded, ListError> {
+    if wanted.credentials.is_some() && wanted.url.scheme() != "https" {
+        return Err(ListError::SecretInClear);
+    }
     let timed_out = ListError::TimedOut { limit_s: settings.time_limit.as_secs() };
-    tokio::time::timeout(settings.time_limit, follow(url, settings, on_bytes)).await.map_err(|_| timed_out)?
+    tokio::time::timeout(settings.time_limit, follow(wanted, settings, on_bytes)).await.map_err(|_| timed_out)?
 }
 
-async fn follow(mut url: Url, settings: &Fetch, on_bytes: OnBytes<'_>) -> Result<Vec<u8>, ListError> {
+async fn follow(wanted: Wanted, settings: &Fetch, on_bytes: OnBytes<'_>) -> Result<Downloaded, ListError> {
+    let mut url = wanted.url.clone();
     for _ in 0..=settings.most_redirections {
-        let response = get(&url, settings).await?;
+        let response = get(&url, &wanted, settings).await?;
         let status = response.status();
         if status.is_redirection()
             && let Some(to) = response.headers().get(LOCATION)
@@ -74,44 +122,91 @@ async fn follow(mut url: Url, settings: &Fetch, on_bytes: OnBytes<'_>) -> Result
             url = sent_on(&url, &String::from_utf8_lossy(to.as_bytes()))?;
             continue;
         }
-        if status.as_u16() != 200 {
-            return Err(ListError::Status { found: status.as_u16() });
-        }
-        return read_body(response.into_body(), settings.size_limit_bytes, on_bytes).await;
+        let asked = wanted.tags != Tags::default();
+        return match status.as_u16() {
+            304 if asked => Ok(Downloaded::Unchanged),
+            200 => {
+                check_encoding(&response)?;
+                let tags = tags(&response);
+                let bytes = read_body(response.into_body(), settings.size_limit_bytes, on_bytes).await?;
+                Ok(Downloaded::New(bytes, tags))
+            }
+            found => Err(ListError::Status { found }),
+        };
     }
     Err(ListError::Redirections { most: settings.most_redirections })
 }
 
+fn tags(response: &Response<Incoming>) -> Tags {
+    let text = |name: HeaderName| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        // Nothing that a server says fills the disk.
+        (value.len() <= 256).then(|| value.to_owned())
+    };
+    Tags { etag: text(ETAG), last_modified: text(LAST_MODIFIED) }
+}
+
+/// Gzip is found by its first bytes when the copy is read; anything else could not be.
+fn check_encoding(response: &Response<Incoming>) -> Result<(), ListError> {
+    let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
+    let encoding = String::from_utf8_lossy(encoding.as_bytes()).trim().to_ascii_lowercase();
+    match encoding.as_str() {
+        "gzip" | "x-gzip" | "identity" | "" => Ok(()),
+        _ => Err(ListError::Encoding { found: encoding.chars().take(40).collect() }),
+    }
+}
+
 fn sent_on(from: &Url, to: &str) -> Result<Url, ListError> {
     let url = from.join(to).ok().and_then(|url| address(url.as_str()));
-    let url = url.ok_or_else(|| ListError::Address { found: to.to_owned() })?;
+    let url = url.ok_or_else(|| ListError::Address { found: scheme(to) })?;
     if from.scheme() == "https" && url.scheme() != "https" {
         return Err(ListError::Downgrade);
     }
     Ok(url)
 }
 
-async fn get(url: &Url, settings: &Fetch) -> Result<Response<Incoming>, ListError> {
-    let no_address = || ListError::Address { found: url.to_string() };
+/// All that an error says of an address: the rest may hold keys.
+fn scheme(address: &str) -> String {
+    let (scheme, rest) = address.split_once(':').unwrap_or(("", address));
+    let is_scheme = !scheme.is_empty() && !rest.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_scheme { format!("{scheme}:") } else { "another text".to_owned() }
+}
+
+async fn get(url: &Url, wanted: &Wanted, settings: &Fetch) -> Result<Response<Incoming>, ListError> {
+    let no_address = || ListError::Address { found: scheme(url.as_str()) };
     let host = url.host_str().ok_or_else(no_address)?;
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = url.port_or_known_default().ok_or_else(no_address)?;
     let failed = |source: io::Error| ListError::Connect { host: host.to_owned(), source };
     let stream = TcpStream::connect((bare.as_str(), port)).await.map_err(failed)?;
-    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let named = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let request = Request::get(path)
-        .header(HOST, named)
-        .header(ACCEPT, "*/*")
-        .header(USER_AGENT, "schoolgate-lists/1")
-        .body(Empty::new())
-        .map_err(|_| no_address())?;
+    let request = request(url, host, wanted).map_err(|_| no_address())?;
     if url.scheme() == "http" {
         return exchange(stream, request).await;
     }
     let name = ServerName::try_from(bare).map_err(|_| no_address())?;
     let stream = TlsConnector::from(tls(settings)?).connect(name, stream).await.map_err(failed)?;
     exchange(stream, request).await
+}
+
+fn request(url: &Url, host: &str, wanted: &Wanted) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let named = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let encoding = if wanted.packing == Packing::Gzip { "gzip" } else { "identity" };
+    let mut request = Request::get(path)
+        .header(HOST, named)
+        .header(ACCEPT, "*/*")
+        .header(ACCEPT_ENCODING, encoding)
+        .header(USER_AGENT, "schoolgate-lists/1");
+    if let Some(etag) = &wanted.tags.etag {
+        request = request.header(IF_NONE_MATCH, etag);
+    }
+    if let Some(time) = &wanted.tags.last_modified {
+        request = request.header(IF_MODIFIED_SINCE, time);
+    }
+    if let Some(credentials) = wanted.credentials.as_ref().filter(|_| wanted.url.origin() == url.origin()) {
+        request = request.header(credentials.name.clone(), credentials.value.clone());
+    }
+    request.body(Empty::new())
 }
 
 fn tls(settings: &Fetch) -> Result<Arc<ClientConfig>, ListError> {

@@ -1,24 +1,82 @@
-//! The folder of lists: `images/REVISION.sgi`, and `current`, a pointer of one or two lines: the revision in force and
-//! the one before it. Both files are replaced by renaming, so that whoever reads finds the old or the new, whole.
+//! The folder of lists: `images/REVISION.sgi`, beside each its report, and `current`, a pointer of up to five lines: the
+//! revision in force and those before it, newest first. Each file is replaced by renaming, so that whoever reads finds
+//! the old or the new, whole.
+//!
+//! After going back, `held` says so: nothing but a person puts another image in force then.
 
 use crate::mapped::map;
-use crate::{BuiltImage, ListError};
+use crate::report::{Cause, at};
+use crate::{BuiltImage, ListError, Report};
+use model::Timestamp;
 use policy::image::Image;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const IMAGES: &str = "images";
 const POINTER: &str = "current";
+const HELD: &str = "held";
+const LOCK: &str = "lock";
+/// So many images are kept, the one in force among them.
+pub const MOST_IMAGES: usize = 5;
 
-/// Which images the pointer names.
-struct Pointer {
-    current: String,
-    previous: Option<String>,
+/// An image of the folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptImage {
+    /// Its revision.
+    pub revision: String,
+    /// The account of how it came to be, where it can be read.
+    pub report: Option<Report>,
+    /// True for the one in force.
+    pub is_current: bool,
 }
 
-/// Writes an image and puts it in force; the one in force before is kept, and older ones go.
+/// Somebody went back to an earlier image; until a person updates the lists again, the gate does not.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// When.
+    #[serde(with = "at")]
+    pub at: Timestamp,
+    /// Who, and why.
+    pub cause: Cause,
+    /// The revision that was left.
+    pub from: String,
+    /// The revision that was put in force.
+    pub to: String,
+}
+
+impl Held {
+    /// A sentence for screens.
+    pub fn words(&self) -> String {
+        format!(
+            "The lists were put back to an earlier state on {}, and are not updated until somebody does so by hand.",
+            self.at.day()
+        )
+    }
+}
+
+/// The folder, for one program at a time; given back when dropped, by whatever end.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
+
+impl Lock {
+    /// Takes the folder; `None` while another program has it.
+    pub(crate) fn try_take(dir: &Path) -> Result<Option<Self>, ListError> {
+        let path = dir.join(LOCK);
+        let failed = |source| ListError::Write { path: path.clone(), source };
+        fs::create_dir_all(dir).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// Writes an image with its report and puts it in force; the ones before are kept, as many as [`MOST_IMAGES`].
 ///
 /// # Errors
 /// [`ListError::Write`], and what opening the written file can fail with; the image in force stays what it was.
@@ -29,51 +87,88 @@ pub fn write(dir: &Path, built: &BuiltImage) -> Result<Image, ListError> {
     replace(&image_path(dir, &revision), &built.bytes)?;
     // Opened before the pointer names it: what was written is what was meant.
     let image = open(dir, &revision)?;
-    let before = read_pointer(dir);
-    let previous = before
-        .and_then(|before| if before.current == revision { before.previous } else { Some(before.current) });
-    let pointer = Pointer { current: revision, previous };
+    replace(&report_path(dir, &revision), &built.report.to_json())?;
+    let mut pointer = read_pointer(dir);
+    put_first(&mut pointer, revision);
     write_pointer(dir, &pointer)?;
     remove_others(dir, &pointer);
     Ok(image)
 }
 
 /// Opens the image in force. One that is damaged is passed over for the one before, and both facts are logged; `None`
-/// when there is neither.
+/// when there is none that can be opened.
 pub fn open_current(dir: &Path) -> Option<Image> {
-    let Pointer { current, previous } = read_pointer(dir)?;
-    let error = match open(dir, &current) {
-        Ok(image) => return Some(image),
-        Err(error) => error.chain(),
-    };
-    tracing::error!(revision = current, error, "the list image in force cannot be opened");
-    let previous = previous?;
-    match open(dir, &previous) {
-        Ok(image) => {
-            tracing::warn!(revision = previous, "the list image before it is used instead");
-            Some(image)
-        }
-        Err(error) => {
-            tracing::error!(
-                revision = previous,
-                error = error.chain(),
-                "nor can the one before it be opened"
-            );
-            None
+    for (place, revision) in read_pointer(dir).into_iter().enumerate() {
+        match open(dir, &revision) {
+            Ok(image) if place == 0 => return Some(image),
+            Ok(image) => {
+                tracing::warn!(revision, "an earlier list image is used instead");
+                return Some(image);
+            }
+            Err(error) => {
+                tracing::error!(revision, error = error.chain(), "a list image cannot be opened");
+            }
         }
     }
+    None
 }
 
-/// Puts the image before the present one in force again. Done twice, it is undone.
+/// The images of the folder, the one in force first, then the newest before it.
+pub fn images(dir: &Path) -> Vec<KeptImage> {
+    let kept = read_pointer(dir).into_iter().enumerate().map(|(place, revision)| KeptImage {
+        report: report(dir, &revision),
+        is_current: place == 0,
+        revision,
+    });
+    kept.collect()
+}
+
+/// The account of the update whose image is in force; `None` where there is none that can be read.
+pub fn last_report(dir: &Path) -> Option<Report> {
+    report(dir, read_pointer(dir).first()?)
+}
+
+/// Puts an earlier image in force again, the one before the present where no revision is named, and holds the gate's own
+/// updates until a person updates the lists ([`Held`]).
 ///
 /// # Errors
-/// [`ListError::NoEarlierImage`], and what opening and writing can fail with; then nothing has changed.
-pub fn roll_back(dir: &Path) -> Result<Image, ListError> {
-    let Pointer { current, previous } = read_pointer(dir).ok_or(ListError::NoEarlierImage)?;
-    let earlier = previous.ok_or(ListError::NoEarlierImage)?;
+/// [`ListError::NoEarlierImage`], [`ListError::NoSuchImage`], [`ListError::Busy`], and what opening and writing can fail
+/// with; then nothing has changed.
+pub fn roll_back(dir: &Path, to: Option<&str>, cause: Cause, at: Timestamp) -> Result<Image, ListError> {
+    let _lock = Lock::try_take(dir)?.ok_or(ListError::Busy)?;
+    let mut pointer = read_pointer(dir);
+    let from = pointer.first().cloned().ok_or(ListError::NoEarlierImage)?;
+    let earlier = match to {
+        None => pointer.get(1).ok_or(ListError::NoEarlierImage)?,
+        Some(named) => pointer
+            .iter()
+            .find(|revision| *revision == named)
+            .ok_or_else(|| ListError::NoSuchImage { found: named.to_owned() })?,
+    };
+    let earlier = earlier.clone();
     let image = open(dir, &earlier)?;
-    write_pointer(dir, &Pointer { current: earlier, previous: Some(current) })?;
+    // The hold first: an update between the two would undo what is being done.
+    let held = Held { at, cause, from, to: earlier.clone() };
+    let json = serde_json::to_vec_pretty(&held).map_err(ListError::Report)?;
+    replace(&dir.join(HELD), &json)?;
+    tracing::warn!(from = held.from, to = held.to, "the lists were put back; updates wait for a person");
+    put_first(&mut pointer, earlier);
+    write_pointer(dir, &pointer)?;
     Ok(image)
+}
+
+/// Whether updates wait for a person, since one went back to an earlier image.
+pub fn held(dir: &Path) -> Option<Held> {
+    serde_json::from_slice(&fs::read(dir.join(HELD)).ok()?).ok()
+}
+
+/// Lets the gate update the lists by itself again.
+pub(crate) fn release(dir: &Path) {
+    remove(&dir.join(HELD));
+}
+
+fn report(dir: &Path, revision: &str) -> Option<Report> {
+    Report::from_json(&fs::read(report_path(dir, revision)).ok()?).ok()
 }
 
 fn open(dir: &Path, revision: &str) -> Result<Image, ListError> {
@@ -86,10 +181,14 @@ fn image_path(dir: &Path, revision: &str) -> PathBuf {
     dir.join(IMAGES).join(format!("{revision}.sgi"))
 }
 
-fn read_pointer(dir: &Path) -> Option<Pointer> {
-    let text = fs::read_to_string(dir.join(POINTER)).ok()?;
-    let mut revisions = text.lines().filter(|line| is_revision(line)).map(str::to_owned);
-    Some(Pointer { current: revisions.next()?, previous: revisions.next() })
+fn report_path(dir: &Path, revision: &str) -> PathBuf {
+    dir.join(IMAGES).join(format!("{revision}.json"))
+}
+
+/// The revisions that the pointer names, the one in force first.
+fn read_pointer(dir: &Path) -> Vec<String> {
+    let text = fs::read_to_string(dir.join(POINTER)).unwrap_or_default();
+    text.lines().filter(|line| is_revision(line)).take(MOST_IMAGES).map(str::to_owned).collect()
 }
 
 /// The pointer names files: nothing but a revision may be taken from it.
@@ -97,21 +196,35 @@ fn is_revision(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn write_pointer(dir: &Path, pointer: &Pointer) -> Result<(), ListError> {
-    let previous = pointer.previous.as_deref().unwrap_or_default();
-    replace(&dir.join(POINTER), format!("{}\n{previous}\n", pointer.current).as_bytes())
+fn put_first(pointer: &mut Vec<String>, revision: String) {
+    pointer.retain(|kept| *kept != revision);
+    pointer.insert(0, revision);
+    pointer.truncate(MOST_IMAGES);
 }
 
-/// Removes images that the pointer does not name. One that stays behind costs room and nothing else.
-fn remove_others(dir: &Path, pointer: &Pointer) {
+fn write_pointer(dir: &Path, pointer: &[String]) -> Result<(), ListError> {
+    replace(&dir.join(POINTER), format!("{}\n", pointer.join("\n")).as_bytes())
+}
+
+/// Removes images and reports that the pointer does not name. One that stays behind costs room and nothing else.
+fn remove_others(dir: &Path, pointer: &[String]) {
     let Ok(entries) = fs::read_dir(dir.join(IMAGES)) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        let named = stem == pointer.current || pointer.previous.as_deref() == Some(stem);
-        let image = path.extension() == Some(OsStr::new("sgi"));
-        if image && !named && fs::remove_file(&path).is_err() {
-            tracing::warn!(revision = stem, "an old list image cannot be removed");
+        let ours = is_revision(stem) && path.extension().is_some_and(|kind| kind == "sgi" || kind == "json");
+        if ours && !pointer.iter().any(|revision| revision == stem) {
+            remove(&path);
         }
+    }
+}
+
+/// Takes a file away; one that stays behind is named in the log.
+pub(crate) fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "an old file of the lists cannot be removed");
+        }
+        _ => {}
     }
 }
 

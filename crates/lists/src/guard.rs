@@ -6,84 +6,148 @@
 //! categories that the file names for it are its own (the BBC is news), and those it may be listed in.
 //! For illegal content an exact host is taken even where it is in that file: whoever keeps that list answers for it.
 
-use crate::list::Entry;
 use crate::{Dropped, Tally};
-use model::{Category, CategorySet};
+use model::{Category, CategorySet, Host};
 use policy::image::{Effect, Reach};
-use std::collections::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+
+/// No public suffix has more labels: `s3.dualstack.cn-north-1.amazonaws.com.cn` has six.
+const MOST_SUFFIX_LABELS: usize = 7;
 
 const NEVER_BLOCK: &str = include_str!("../guard/never-block.txt");
 
 /// An entry the guard refused.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The name in the list.
-    pub name: Arc<str>,
+    /// The name in the list; `None` for a list of illegal content, of which no name is shown.
+    pub name: Option<Arc<str>>,
     /// Its line in the list.
     pub line: u32,
-    /// Why: [`Dropped::PublicSuffix`], [`Dropped::NeverBlocked`] or [`Dropped::IllegalException`].
-    pub why: Dropped,
+    /// Why, in words.
+    pub why: Arc<str>,
+}
+
+/// What the guard knows of one name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Protected {
+    /// For a host that must stay reachable, the categories that are its own.
+    own: Option<CategorySet>,
+    /// The same, for what begins with `www.` before such a host.
+    own_below_www: Option<CategorySet>,
+    /// True for every name above such a host.
+    is_above: bool,
 }
 
 pub(crate) struct Guard {
-    own_categories: HashMap<&'static str, CategorySet>,
-    above: HashSet<&'static str>,
+    names: HashMap<Box<str>, Protected, BuildHasherDefault<NameHasher>>,
 }
 
 impl Guard {
-    pub(crate) fn new() -> Self {
-        let mut own_categories = HashMap::new();
-        let mut above = HashSet::new();
+    /// The guard of the file, and of the hosts that are the school's own.
+    pub(crate) fn new(own: &[Host]) -> Self {
+        let mut guard = Self { names: HashMap::default() };
         for line in NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')) {
             let mut words = line.split_whitespace();
             let Some(name) = words.next() else { continue };
-            own_categories.insert(name, words.filter_map(Category::parse).collect());
-            let mut rest = name;
-            while let Some((_, parent)) = rest.split_once('.') {
-                above.insert(parent);
-                rest = parent;
-            }
+            guard.protect(name, words.filter_map(Category::parse).collect());
         }
-        Self { own_categories, above }
+        for name in own.iter().filter_map(Host::name) {
+            guard.protect(name, CategorySet::default());
+        }
+        guard
     }
 
-    /// Whether an entry may enter the image; if not, why.
-    pub(crate) fn check(&self, entry: &Entry) -> Result<(), Dropped> {
-        let Some(name) = entry.host.name() else { return Ok(()) };
-        if entry.effect == Effect::Exception && entry.category == Category::ILLEGAL {
+    fn protect(&mut self, name: &str, own: CategorySet) {
+        // A host of the file that is the school's own as well keeps the file's categories.
+        self.entry(name).own.get_or_insert(own);
+        self.entry(&format!("www.{name}")).own_below_www.get_or_insert(own);
+        let mut rest = name;
+        while let Some((_, parent)) = rest.split_once('.') {
+            self.entry(parent).is_above = true;
+            rest = parent;
+        }
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Protected {
+        self.names.entry(name.into()).or_default()
+    }
+
+    /// Whether an entry for a name may enter the image; if not, why. One look into a small table, and the public suffixes.
+    pub(crate) fn check(&self, name: &str, says: &Says) -> Result<(), Dropped> {
+        if says.effect == Effect::Exception && says.category == Category::ILLEGAL {
             return Err(Dropped::IllegalException);
         }
-        if let Some(own) = self.own_categories.get(name)
-            && own.contains(entry.category)
-        {
+        let protected = self.names.get(name).copied().unwrap_or_default();
+        if protected.own.is_some_and(|own| own.contains(says.category)) {
             return Ok(());
         }
         if is_public_suffix(name) {
             return Err(Dropped::PublicSuffix);
         }
-        if entry.effect == Effect::Block && self.closes_a_protected_host(name, entry) {
+        if says.effect == Effect::Block && protected.is_closed_by(says) {
             return Err(Dropped::NeverBlocked);
         }
         Ok(())
     }
 
-    fn closes_a_protected_host(&self, name: &str, entry: &Entry) -> bool {
-        if entry.category == Category::ILLEGAL && entry.reach == Reach::Exact {
+    /// The hosts that must stay reachable, each with the categories that are its own.
+    pub(crate) fn protected(&self) -> impl Iterator<Item = (&str, CategorySet)> {
+        self.names.iter().filter_map(|(name, protected)| Some((&**name, protected.own?)))
+    }
+}
+
+/// What an entry says of its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Says {
+    pub(crate) reach: Reach,
+    pub(crate) effect: Effect,
+    pub(crate) category: Category,
+}
+
+impl Protected {
+    fn is_closed_by(&self, says: &Says) -> bool {
+        if says.category == Category::ILLEGAL && says.reach == Reach::Exact {
             return false;
         }
-        if entry.reach == Reach::Subtree && self.above.contains(name) {
+        if says.reach == Reach::Subtree && self.is_above {
             return true;
         }
-        let own = self.own_categories.get(name.strip_prefix("www.").unwrap_or(name));
-        own.is_some_and(|own| !own.contains(entry.category))
+        let own = self.own.or(self.own_below_www);
+        own.is_some_and(|own| !own.contains(says.category))
+    }
+}
+
+/// FNV-1a over a name: the table is ours and small, so that nobody can fill one of its places.
+#[derive(Clone, Copy)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its place from the low bits and a tag from the high ones; FNV mixes upwards alone.
+        self.0 ^ (self.0 >> 32)
     }
 }
 
 /// True for `com`, `co.uk` and `blogspot.com`: names below which names are given to others. A last label that nobody
 /// registered counts as one too.
 fn is_public_suffix(name: &str) -> bool {
-    psl::suffix_str(name).is_some_and(|suffix| suffix == name)
+    let labels = name.bytes().filter(|byte| *byte == b'.').take(MOST_SUFFIX_LABELS).count() + 1;
+    labels <= MOST_SUFFIX_LABELS && psl::suffix_str(name).is_some_and(|suffix| suffix.len() == name.len())
 }
 
 /// The guard's account of one list.
@@ -97,10 +161,11 @@ impl Account {
     /// A report shows this many refusals of a list; all are counted.
     const MOST_SHOWN: usize = 50;
 
-    pub(crate) fn add(&mut self, entry: &Entry, why: Dropped) {
+    pub(crate) fn add(&mut self, name: &str, category: Category, line: u32, why: Dropped) {
         self.tally.add(why);
         if self.refused.len() < Self::MOST_SHOWN {
-            self.refused.push(Refusal { name: entry.host.to_string().into(), line: entry.line, why });
+            let name = (category != Category::ILLEGAL).then(|| name.into());
+            self.refused.push(Refusal { name, line, why: why.words().into() });
         }
     }
 }
@@ -108,13 +173,10 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Host;
-    use policy::image::Weight;
-
     fn check(host: &str, reach: Reach, effect: Effect, category: &str) -> Result<(), Dropped> {
-        let host = Host::parse(host).unwrap();
         let category = Category::parse(category).unwrap();
-        Guard::new().check(&Entry { host, reach, effect, weight: Weight::Usual, category, line: 1 })
+        let own = [Host::parse("school.example").unwrap()];
+        Guard::new(&own).check(host, &Says { reach, effect, category })
     }
 
     #[test]
@@ -142,7 +204,10 @@ mod tests {
             ("samaritans.org", Subtree, Block, "illegal", Err(NeverBlocked)),
             ("pearson.com", Subtree, Block, "games", Err(NeverBlocked)),
             ("illegal.example", Exact, Exception, "illegal", Err(IllegalException)),
-            ("198.51.100.7", Exact, Block, "malware", Ok(())),
+            ("school.example", Subtree, Block, "education", Err(NeverBlocked)),
+            ("www.school.example", Exact, Block, "games", Err(NeverBlocked)),
+            ("portal.school.example", Exact, Block, "games", Ok(())),
+            ("school.example", Exact, Block, "illegal", Ok(())),
         ] {
             assert_eq!(
                 check(host, reach, effect, category),

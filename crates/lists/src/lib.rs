@@ -1,7 +1,6 @@
 //! Filter lists: from a source (the starter lists, a folder, a file or archive, an address) to one image in a folder.
 //!
-//! Left out on purpose: zone transfer, regular expressions, wildcards inside a name, addresses of single pages, and a
-//! web proxy on the way to an address. What a reader leaves out it counts by reason ([`Dropped`]), so that the console
+//! Left out on purpose: a web proxy on the way to an address. What a reader leaves out it counts by reason ([`Dropped`]), so that the console
 //! can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
@@ -11,24 +10,41 @@
 
 mod archive;
 mod build;
+mod catalogue;
 mod copies;
+mod credentials;
+mod diff;
 mod dropped;
 mod error;
 mod fetch;
+mod fingerprint;
 mod folder;
 mod guard;
+mod heartbeat;
 mod list;
 mod mapped;
+mod proof;
+mod read_set;
 mod readers;
+mod report;
+mod schedule;
+mod source;
 mod tree;
 mod update;
 
-pub use build::{BUILT_IN_ILLEGAL, BuiltImage, ListReport, Report, build, holds, starter_image};
+pub use build::{BUILT_IN_ILLEGAL, BuiltImage, build, holds, starter_image};
+pub use catalogue::{CatalogueEntry, catalogue};
+pub use diff::{Diff, ListDiff, NewlyListed, newly_listed};
 pub use dropped::{Dropped, Tally};
 pub use error::ListError;
 pub use fetch::Fetch;
-pub use folder::{open_current, roll_back, write};
+pub use folder::{Held, KeptImage, MOST_IMAGES, held, images, last_report, open_current, roll_back, write};
 pub use guard::Refusal;
+pub use heartbeat::{Heartbeat, SelfTest, heartbeats, looked, self_test};
 pub use list::{Entry, ReadList, SourceState};
+pub(crate) use read_set::ReadSet;
 pub use readers::read_bytes;
-pub use update::{Progress, update};
+pub use report::{Alarm, By, Cause, DroppedLine, ListReport, Report};
+pub use schedule::{Looked, Schedule, timetable};
+pub use source::Look;
+pub use update::{Prepared, Progress, Update, prepare, update};

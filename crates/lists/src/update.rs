@@ -1,18 +1,25 @@
-//! From the policy's lists to an image in force. A source that fails is replaced by its last good copy; the report says
-//! which, since when and why.
+//! From the policy's lists to an image in force, in two steps: an update is prepared beside the image in force and looked
+//! at, then put in its place. The report says of each list where it came from, since when and why.
 
-use crate::archive::{self, Opened};
-use crate::build::{BuiltImage, Report, build, built_in_illegal};
-use crate::fetch::{address, download};
+use crate::build::{About, Builder, BuiltImage, built_in_illegal};
+use crate::diff::{Diff, ListDiff, MOST_SAMPLES};
+use crate::fetch::Fetch;
+use crate::folder::{self, Lock};
+use crate::heartbeat::self_test;
 use crate::list::{ReadList, SourceState};
-use crate::readers::{files_read, read_opened, read_starter};
-use crate::tree::{Tree, read_file};
-use crate::{Fetch, ListError, copies, folder};
-use model::{ListId, Timestamp};
+use crate::report::{Alarm, By, Cause, Report};
+use crate::schedule::Schedule;
+use crate::source::{Look, Setting, Settled, blocking, look, meaning, settle};
+use crate::{ListError, ReadSet, copies};
+use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
-use policy::rules::{ListFormat, ListSource};
+use policy::rules::ListSource;
 use std::path::{Path, PathBuf};
-use tokio::task::spawn_blocking;
+use std::time::Duration;
+
+/// How often, and how long in between, an update waits for another one to end.
+const LOCK_TRIES: u32 = 120;
+const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// How far an update has come.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,152 +49,290 @@ pub enum Progress {
 /// Told how far an update has come.
 type OnProgress<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
+/// How an update is made.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The bounds of a download, and whom it trusts.
+    pub fetch: Fetch,
+    /// The folder of the files that `credentials` names.
+    pub secrets: PathBuf,
+    /// How often sources are looked at.
+    pub schedule: Schedule,
+    /// Which sources are looked at now.
+    pub look: Look,
+    /// The school's own hosts, which no list may block.
+    pub own: Vec<Host>,
+    /// The lists whose new reading a person accepts, however much it shrank or grew.
+    pub accept: Vec<ListId>,
+    /// Who asks for it, and why.
+    pub cause: Cause,
+}
+
+impl Default for Update {
+    /// The gate's own update of every list, with no credentials.
+    fn default() -> Self {
+        Self {
+            fetch: Fetch::default(),
+            secrets: PathBuf::new(),
+            schedule: Schedule::default(),
+            look: Look::All,
+            own: Vec::new(),
+            accept: Vec::new(),
+            cause: Cause::schedule(),
+        }
+    }
+}
+
+/// An update that is ready, beside the image in force. While it lasts, nobody else updates the folder; dropped, it leaves
+/// no trace but the memory of having looked.
+#[derive(Debug)]
+pub struct Prepared {
+    built: BuiltImage,
+    image: Image,
+    diff: Diff,
+    sets: Vec<(ListId, ReadSet)>,
+    staged: Staged,
+    _lock: Lock,
+}
+
+impl Prepared {
+    /// The account of it.
+    pub fn report(&self) -> &Report {
+        &self.built.report
+    }
+
+    /// What it changes.
+    pub fn diff(&self) -> &Diff {
+        &self.diff
+    }
+
+    /// The image, in memory.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Writes the image, puts it in force, and keeps the copies it was made of. A person's update also ends a hold.
+    ///
+    /// # Errors
+    /// What concerns the image itself; the image in force stays what it was then.
+    pub fn swap(self) -> Result<(Image, Report), ListError> {
+        let Self { built, image, sets, mut staged, .. } = self;
+        // Once is enough in memory: the written one is mapped.
+        drop(image);
+        let dir = staged.dir.clone();
+        let in_force = folder::write(&dir, &built)?;
+        staged.take();
+        for (list, set) in &sets {
+            if let Err(error) = copies::keep_set(&dir, list, set) {
+                tracing::warn!(list = list.as_str(), error = error.chain(), "a list's entries could not be noted");
+            }
+        }
+        let report = built.report;
+        if matches!(report.cause.by, By::Person(_)) {
+            folder::release(&dir);
+        }
+        tracing::info!(revision = &*report.revision, names = report.names, "lists updated");
+        Ok((in_force, report))
+    }
+}
+
+/// New copies that wait for their image to be in force.
+#[derive(Debug)]
+struct Staged {
+    dir: PathBuf,
+    lists: Vec<ListId>,
+}
+
+impl Staged {
+    fn take(&mut self) {
+        for list in self.lists.drain(..) {
+            if let Err(error) = copies::take(&self.dir, &list) {
+                tracing::warn!(list = list.as_str(), error = error.chain(), "no copy kept of a list");
+            }
+        }
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        for list in &self.lists {
+            copies::leave(&self.dir, list);
+        }
+    }
+}
+
 /// Reads every list, builds their image with the built-in list of illegal content, writes it into `dir` and puts it in
 /// force.
 ///
 /// # Errors
-/// [`ListError::WouldBeLost`], and what concerns the image itself: building and writing it; the image in force stays what
-/// it was then. Another source's own failure is in the report.
+/// Those of [`prepare`] and [`Prepared::swap`].
 pub async fn update(
     lists: &[ListSource],
     dir: &Path,
-    settings: &Fetch,
+    fetch: &Fetch,
     at: Timestamp,
     on_progress: OnProgress<'_>,
 ) -> Result<(Image, Report), ListError> {
-    let mut read = Vec::with_capacity(lists.len());
+    let how = Update { fetch: fetch.clone(), ..Update::default() };
+    let prepared = prepare(lists, dir, &how, at, on_progress).await?;
+    blocking(move || prepared.swap()).await
+}
+
+/// Reads every list and builds their image with the built-in list of illegal content, beside the image in force.
+///
+/// # Errors
+/// [`ListError::Busy`], [`ListError::OnHold`], [`ListError::WouldBeLost`], and what concerns the image itself. Another
+/// source's own failure is in the report.
+pub async fn prepare(
+    lists: &[ListSource],
+    dir: &Path,
+    how: &Update,
+    at: Timestamp,
+    on_progress: OnProgress<'_>,
+) -> Result<Prepared, ListError> {
+    let lock = locked(dir).await?;
+    if let (Some(held), By::Schedule) = (folder::held(dir), &how.cause.by) {
+        return Err(ListError::OnHold { since: held.at });
+    }
+    let setting = setting(dir, how, at);
+    let in_force = folder::open_current(dir);
+    let before = folder::last_report(dir);
+    let mut making = Making {
+        builder: Builder::new(&how.own),
+        diff: Diff::default(),
+        sets: Vec::new(),
+        staged: Staged { dir: dir.to_owned(), lists: Vec::new() },
+    };
     for source in lists {
-        let fresh = fresh(source, settings, at, on_progress).await;
-        let (source, dir) = (source.clone(), dir.to_owned());
-        let list = blocking(move || Ok(settle(&source, &dir, at, fresh))).await?;
-        let (id, state) = (list.id.clone(), list.state.clone());
-        on_progress(Progress::Read { list: id, entries: list.len(), state });
-        read.push(list);
+        let mut on_bytes =
+            |bytes, of| on_progress(Progress::Fetching { list: source.id.clone(), bytes, of });
+        let seen = look(source, &setting, &mut on_bytes).await;
+        let (source, setting, before) = (source.clone(), setting.clone(), before.clone());
+        let (made, progress) = blocking(move || {
+            let settled = settle(&source, &setting, before.as_ref(), seen);
+            let state = settled.list.state.clone();
+            let progress = Progress::Read { list: source.id.clone(), entries: settled.list.len(), state };
+            making.add(settled, source.category == Some(Category::ILLEGAL), meaning(&source))?;
+            Ok((making, progress))
+        })
+        .await?;
+        making = made;
+        on_progress(progress);
     }
     on_progress(Progress::Building);
-    read.push(built_in_illegal(at));
-    let dir = dir.to_owned();
-    blocking(move || {
-        let built = build(&read)?;
-        refuse_losses(&dir, &built)?;
-        let image = folder::write(&dir, &built)?;
-        tracing::info!(revision = &*built.report.revision, names = built.report.names, "lists updated");
-        Ok((image, built.report))
-    })
-    .await
+    let (lists, cause) = (lists.to_vec(), how.cause.clone());
+    blocking(move || making.finish(&lists, in_force.as_ref(), cause, at).map(|made| made.locked(lock))).await
+}
+
+fn setting(dir: &Path, how: &Update, at: Timestamp) -> Setting {
+    Setting {
+        dir: dir.to_owned(),
+        secrets: how.secrets.clone(),
+        fetch: how.fetch.clone(),
+        schedule: how.schedule,
+        look: how.look,
+        accept: how.accept.clone(),
+        at,
+    }
+}
+
+/// Waits for another program's update to end, a minute at most.
+async fn locked(dir: &Path) -> Result<Lock, ListError> {
+    for _ in 0..LOCK_TRIES {
+        let dir = dir.to_owned();
+        if let Some(lock) = blocking(move || Lock::try_take(&dir)).await? {
+            return Ok(lock);
+        }
+        tokio::time::sleep(LOCK_WAIT).await;
+    }
+    Err(ListError::Busy)
+}
+
+/// An update in the making.
+struct Making {
+    builder: Builder,
+    diff: Diff,
+    sets: Vec<(ListId, ReadSet)>,
+    staged: Staged,
+}
+
+/// An update that is ready but for the lock.
+struct Made {
+    built: BuiltImage,
+    image: Image,
+    diff: Diff,
+    sets: Vec<(ListId, ReadSet)>,
+    staged: Staged,
+}
+
+impl Made {
+    fn locked(self, lock: Lock) -> Prepared {
+        let Self { built, image, diff, sets, staged } = self;
+        Prepared { built, image, diff, sets, staged, _lock: lock }
+    }
+}
+
+impl Making {
+    fn add(&mut self, settled: Settled, is_illegal: bool, meaning: u64) -> Result<(), ListError> {
+        let Settled { list, set, before, alarms, is_staged } = settled;
+        if is_staged {
+            self.staged.lists.push(list.id.clone());
+        }
+        let is_same = before.as_ref() == Some(&set);
+        self.diff.lists.push(list_diff(&list, before.as_ref(), &set, is_illegal));
+        self.builder.add(&list, About { is_illegal, alarms, meaning })?;
+        if !is_same {
+            self.sets.push((list.id, set));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        mut self,
+        lists: &[ListSource],
+        in_force: Option<&Image>,
+        cause: Cause,
+        at: Timestamp,
+    ) -> Result<Made, ListError> {
+        let built_in = built_in_illegal(at);
+        self.builder.add(&built_in, About { is_illegal: true, alarms: Vec::new(), meaning: 0 })?;
+        let (mut built, image) = self.builder.finish(cause, at)?;
+        refuse_losses(in_force, &built)?;
+        for test in self_test(&image, lists).iter().filter(|test| !test.passed) {
+            let of = built.report.lists.iter_mut().find(|list| list.id == test.list);
+            if let Some(list) = of {
+                list.alarms.push(Alarm::TestFailed);
+            }
+        }
+        let gone = in_force.into_iter().flat_map(|image| image.lists());
+        let gone = gone.filter(|list| list.names > 0 && built.report.list(&list.id).is_none());
+        self.diff.gone = gone.map(|list| list.name.clone()).collect();
+        Ok(Made { built, image, diff: self.diff, sets: self.sets, staged: self.staged })
+    }
+}
+
+fn list_diff(list: &ReadList, before: Option<&ReadSet>, set: &ReadSet, is_illegal: bool) -> ListDiff {
+    let nothing = ReadSet::default();
+    let old = before.unwrap_or(&nothing);
+    let added = old.added(set);
+    let samples = if is_illegal { Vec::new() } else { added.names_in(list, MOST_SAMPLES) };
+    ListDiff {
+        id: list.id.clone(),
+        name: list.name.clone(),
+        before: before.map(ReadSet::len),
+        after: set.len(),
+        added: added.len(),
+        removed: set.added(old).len(),
+        samples,
+    }
 }
 
 /// A list that decides today and cannot be read at all must not stop deciding.
-fn refuse_losses(dir: &Path, built: &BuiltImage) -> Result<(), ListError> {
+fn refuse_losses(in_force: Option<&Image>, built: &BuiltImage) -> Result<(), ListError> {
+    let Some(in_force) = in_force else { return Ok(()) };
     let missing = built.report.lists.iter().filter(|list| matches!(list.state, SourceState::Missing { .. }));
-    let missing: Vec<_> = missing.collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let Some(in_force) = folder::open_current(dir) else { return Ok(()) };
     let decides = |id: &ListId| in_force.lists().iter().any(|list| list.id == *id && list.names > 0);
-    let lost = missing.iter().filter(|list| decides(&list.id));
+    let lost = missing.filter(|list| decides(&list.id));
     let lists: Vec<String> = lost.map(|list| list.name.to_string()).collect();
     if lists.is_empty() { Ok(()) } else { Err(ListError::WouldBeLost { lists }) }
-}
-
-/// A list read from its own source, and the bytes to keep as its copy.
-struct Fresh {
-    list: ReadList,
-    copy: Option<Vec<u8>>,
-}
-
-async fn fresh(
-    source: &ListSource,
-    settings: &Fetch,
-    at: Timestamp,
-    on_progress: OnProgress<'_>,
-) -> Result<Fresh, ListError> {
-    let source = source.clone();
-    let Some(url) = address(&source.source) else {
-        return blocking(move || read_local(&source, at)).await;
-    };
-    let mut on_bytes = |bytes, of| on_progress(Progress::Fetching { list: source.id.clone(), bytes, of });
-    let bytes = download(url, settings, &mut on_bytes).await?;
-    blocking(move || read_packed(&source, bytes, at)).await
-}
-
-fn read_local(source: &ListSource, at: Timestamp) -> Result<Fresh, ListError> {
-    if source.format == ListFormat::Starter {
-        let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
-        read_starter(&mut list);
-        return Ok(Fresh { list, copy: None });
-    }
-    let path = PathBuf::from(&*source.source);
-    if !path.is_dir() {
-        return read_packed(source, read_file(&path)?, at);
-    }
-    let opened = Opened::Tree(Tree::from_folder(&path)?);
-    let list = read(source, &opened, at)?;
-    let Opened::Tree(tree) = opened else { return Ok(Fresh { list, copy: None }) };
-    let copy = archive::pack(&tree, files_read(source.format));
-    let copy = copy.inspect_err(|error| {
-        tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy made of a list's folder");
-    });
-    Ok(Fresh { list, copy: copy.ok() })
-}
-
-fn read_packed(source: &ListSource, bytes: Vec<u8>, at: Timestamp) -> Result<Fresh, ListError> {
-    let list = read(source, &archive::open(&bytes, files_read(source.format))?, at)?;
-    Ok(Fresh { list, copy: Some(bytes) })
-}
-
-/// A source of which not one rule can be read is a failure too: it is an error page or another format.
-fn read(source: &ListSource, opened: &Opened, at: Timestamp) -> Result<ReadList, ListError> {
-    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
-    read_opened(source, opened, &mut list)?;
-    if list.is_empty() {
-        return Err(ListError::NoNames { dropped: list.dropped.total() });
-    }
-    Ok(list)
-}
-
-/// Keeps the copy of a good list; takes the copy of one that failed.
-fn settle(source: &ListSource, dir: &Path, at: Timestamp, fresh: Result<Fresh, ListError>) -> ReadList {
-    let why = match fresh {
-        Ok(Fresh { list, copy }) => {
-            let kept = copy.map_or(Ok(()), |copy| copies::keep(dir, &source.id, &copy, at));
-            if let Err(error) = kept {
-                tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy kept of a list");
-            }
-            return list;
-        }
-        Err(error) => error.chain(),
-    };
-    match last_good(source, dir) {
-        Ok((mut list, since)) => {
-            tracing::warn!(list = source.id.as_str(), %since, error = why, "a list failed; its last copy is used");
-            list.state = SourceState::Copy { since, why };
-            list
-        }
-        Err(_) => {
-            tracing::error!(
-                list = source.id.as_str(),
-                error = why,
-                "a list failed, and there is no copy of it"
-            );
-            let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
-            list.state = SourceState::Missing { why };
-            list
-        }
-    }
-}
-
-fn last_good(source: &ListSource, dir: &Path) -> Result<(ReadList, Timestamp), ListError> {
-    let (bytes, since) = copies::last(dir, &source.id)?;
-    Ok((read_packed(source, bytes, since)?.list, since))
-}
-
-/// Runs what reads, sorts and writes beside the runtime's own threads.
-async fn blocking<T, F>(work: F) -> Result<T, ListError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, ListError> + Send + 'static,
-{
-    spawn_blocking(work).await.unwrap_or(Err(ListError::Stopped))
 }

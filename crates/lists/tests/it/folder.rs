@@ -1,4 +1,7 @@
-use lists::{BuiltImage, ListError, ReadList, build, open_current, read_bytes, roll_back, write};
+use lists::{
+    BuiltImage, By, Cause, ListError, MOST_IMAGES, ReadList, build, held, images, last_report, open_current,
+    read_bytes, roll_back, write,
+};
 use model::{Category, Host, ListId, Timestamp};
 use policy::rules::ListFormat;
 use std::path::{Path, PathBuf};
@@ -18,28 +21,56 @@ fn image_files(dir: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(dir.join("images")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
+fn back(dir: &Path, to: Option<&str>) -> Result<(), ListError> {
+    roll_back(dir, to, Cause::person("A. Technician", "a list went wrong"), Timestamp(7)).map(drop)
+}
+
 #[test]
-fn an_image_is_in_force_once_written_and_the_one_before_it_is_kept() {
+fn an_image_is_in_force_once_written_and_the_ones_before_it_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(open_current(dir.path()).is_none());
-    for (name, files) in [("a.example", 1), ("b.example", 2), ("c.example", 2), ("c.example", 2)] {
-        write(dir.path(), &image_of(name)).unwrap();
+    assert!(open_current(dir.path()).is_none() && images(dir.path()).is_empty());
+    let names = ["a.example", "b.example", "c.example", "c.example", "d.example", "e.example", "f.example"];
+    for (name, kept) in names.into_iter().zip([1, 2, 3, 3, 4, 5, 5]) {
+        let built = image_of(name);
+        write(dir.path(), &built).unwrap();
         assert!(blocks(dir.path(), name), "{name}");
-        assert_eq!(image_files(dir.path()).len(), files, "{name}");
+        // An image and its report each.
+        assert_eq!(image_files(dir.path()).len(), 2 * kept, "{name}");
+        assert_eq!(images(dir.path()).len(), kept, "{name}");
+        assert_eq!(last_report(dir.path()), Some(built.report), "{name}");
     }
-    roll_back(dir.path()).unwrap();
-    assert!(blocks(dir.path(), "b.example"));
-    roll_back(dir.path()).unwrap();
-    assert!(blocks(dir.path(), "c.example"));
+    assert_eq!(images(dir.path()).len(), MOST_IMAGES);
+    back(dir.path(), None).unwrap();
+    assert!(blocks(dir.path(), "e.example"));
+    back(dir.path(), None).unwrap();
+    assert!(blocks(dir.path(), "f.example"));
+}
+
+#[test]
+fn going_back_to_a_named_image_is_remembered_with_who_and_why() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.example", "b.example", "c.example"] {
+        write(dir.path(), &image_of(name)).unwrap();
+    }
+    assert_eq!(held(dir.path()), None);
+    let oldest = images(dir.path()).pop().unwrap();
+    assert!(!oldest.is_current);
+    back(dir.path(), Some(&oldest.revision)).unwrap();
+    assert!(blocks(dir.path(), "a.example"));
+    let held = held(dir.path()).unwrap();
+    assert_eq!((held.at, held.to), (Timestamp(7), oldest.revision));
+    assert_eq!(held.cause.by, By::Person("A. Technician".into()));
+    let unknown = back(dir.path(), Some("0123456789abcdef"));
+    assert!(matches!(unknown, Err(ListError::NoSuchImage { .. })));
 }
 
 #[test]
 fn without_an_earlier_image_there_is_nothing_to_go_back_to() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(roll_back(dir.path()), Err(ListError::NoEarlierImage)));
+    assert!(matches!(back(dir.path(), None), Err(ListError::NoEarlierImage)));
     write(dir.path(), &image_of("a.example")).unwrap();
-    assert!(matches!(roll_back(dir.path()), Err(ListError::NoEarlierImage)));
-    assert!(blocks(dir.path(), "a.example"));
+    assert!(matches!(back(dir.path(), None), Err(ListError::NoEarlierImage)));
+    assert!(blocks(dir.path(), "a.example") && held(dir.path()).is_none());
 }
 
 #[test]

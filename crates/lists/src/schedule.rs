@@ -1,0 +1,149 @@
+//! When a list's source is to be looked at again: a pure function of the policy, the gate and the last look.
+//!
+//! Every gate looks a little earlier or later than another (a tenth of the interval either way), and each list at its own
+//! moment, so that the public servers that many schools ask are not asked by all at once.
+
+use crate::fingerprint::of_words;
+use model::{ListId, Timestamp};
+use policy::rules::ListSource;
+
+const HOUR_MS: i64 = 3_600_000;
+/// A source that failed is looked at again after this at most.
+const AGAIN_MS: i64 = HOUR_MS;
+/// Silence is no alarm before this.
+const SILENCE_MS: i64 = 48 * HOUR_MS;
+
+/// How often sources are looked at, where a list does not say for itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Schedule {
+    /// Hours between two looks at a source; 0 counts as 1.
+    pub refresh_hours: u16,
+    /// The gate's own number, the same after each start: gates with different numbers look at different moments.
+    pub seed: u64,
+}
+
+impl Default for Schedule {
+    /// Once a day, for a gate without a number.
+    fn default() -> Self {
+        Self { refresh_hours: 24, seed: 0 }
+    }
+}
+
+/// The last looks at a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Looked {
+    /// The last look that went well, a "nothing new" included; `None`: none ever did.
+    pub good: Option<Timestamp>,
+    /// The last look of any kind.
+    pub last: Timestamp,
+}
+
+impl Schedule {
+    /// Milliseconds between two looks that go well, jitter included.
+    pub fn interval_ms(&self, source: &ListSource) -> i64 {
+        let base = self.base_ms(source);
+        let noise = of_words([source.id.as_str().as_bytes(), &self.seed.to_le_bytes()]);
+        // 0 to 2000 thousandths of a tenth, less one tenth: from -10 % to +10 %.
+        let thousandths = i64::try_from(noise % 2_001).unwrap_or(1_000) - 1_000;
+        base + base / 10_000 * thousandths
+    }
+
+    /// When the source is to be looked at next: at once where it never was, within the hour after a failure.
+    pub fn next(&self, source: &ListSource, looked: Option<Looked>) -> Timestamp {
+        let Some(looked) = looked else { return Timestamp(0) };
+        let interval = self.interval_ms(source);
+        match looked.good {
+            Some(good) if looked.last <= good => good.plus_ms(interval),
+            _ => looked.last.plus_ms(interval.min(AGAIN_MS)),
+        }
+    }
+
+    /// True when the source is to be looked at now. A clock that was set back asks for a look too.
+    pub fn is_due(&self, source: &ListSource, looked: Option<Looked>, now: Timestamp) -> bool {
+        looked.is_none_or(|looked| looked.last > now) || self.next(source, looked) <= now
+    }
+
+    /// How long a source may stay without a good look before somebody is told: three intervals, at least 48 hours.
+    pub fn silence_ms(&self, source: &ListSource) -> i64 {
+        self.base_ms(source).saturating_mul(3).max(SILENCE_MS)
+    }
+
+    fn base_ms(&self, source: &ListSource) -> i64 {
+        let hours = source.subscription.refresh_hours.unwrap_or(self.refresh_hours);
+        i64::from(hours.max(1)) * HOUR_MS
+    }
+}
+
+/// When each list is to be looked at next, with its id, the soonest first.
+pub fn timetable<'a>(
+    schedule: &Schedule,
+    lists: &'a [ListSource],
+    looked: impl Fn(&ListId) -> Option<Looked>,
+) -> Vec<(Timestamp, &'a ListId)> {
+    let mut rows: Vec<_> =
+        lists.iter().map(|source| (schedule.next(source, looked(&source.id)), &source.id)).collect();
+    rows.sort();
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::rules::{ListFormat, Subscription};
+    use std::collections::BTreeSet;
+
+    fn source(id: &str, refresh_hours: Option<u16>) -> ListSource {
+        ListSource {
+            id: ListId::new(id),
+            name: id.into(),
+            format: ListFormat::Domains,
+            source: "https://lists.example/names".into(),
+            category: None,
+            folders: Vec::new(),
+            subscription: Subscription { refresh_hours, ..Subscription::default() },
+        }
+    }
+
+    #[test]
+    fn a_list_is_looked_at_within_a_tenth_of_its_interval_and_always_at_the_same_moment() {
+        let schedule = Schedule { refresh_hours: 10, seed: 7 };
+        let mut seen = BTreeSet::new();
+        for number in 0..100 {
+            let source = source(&format!("list-{number}"), None);
+            let interval = schedule.interval_ms(&source);
+            assert!((9 * HOUR_MS..=11 * HOUR_MS).contains(&interval), "{interval}");
+            assert_eq!(interval, schedule.interval_ms(&source));
+            seen.insert(interval);
+        }
+        assert!(seen.len() > 90, "{}", seen.len());
+        let one = source("one", None);
+        let other_gate = Schedule { refresh_hours: 10, seed: 8 };
+        assert_ne!(schedule.interval_ms(&one), other_gate.interval_ms(&one));
+    }
+
+    #[test]
+    fn a_failure_is_followed_by_a_look_within_the_hour_and_a_list_never_seen_is_due_at_once() {
+        let (schedule, list) = (Schedule { refresh_hours: 24, seed: 1 }, source("one", Some(4)));
+        let at = |hours: i64| Timestamp(1_000_000_000_000 + hours * HOUR_MS);
+        assert!(schedule.is_due(&list, None, at(0)));
+        let good = Looked { good: Some(at(0)), last: at(0) };
+        assert!(!schedule.is_due(&list, Some(good), at(3)));
+        assert!(schedule.is_due(&list, Some(good), at(5)));
+        let failed = Looked { good: Some(at(0)), last: at(4) };
+        assert!(!schedule.is_due(&list, Some(failed), at(4)));
+        assert!(schedule.is_due(&list, Some(failed), at(5)));
+        assert!(schedule.is_due(&list, Some(good), at(-1)), "a clock set back");
+        assert_eq!(schedule.silence_ms(&list), 48 * HOUR_MS);
+        assert_eq!(schedule.silence_ms(&source("slow", Some(48))), 144 * HOUR_MS);
+    }
+
+    #[test]
+    fn the_timetable_begins_with_the_soonest() {
+        let schedule = Schedule::default();
+        let lists = [source("slow", Some(100)), source("new", None), source("fast", Some(1))];
+        let good = Looked { good: Some(Timestamp(1)), last: Timestamp(1) };
+        let rows = timetable(&schedule, &lists, |id| (id.as_str() != "new").then_some(good));
+        let order: Vec<&str> = rows.iter().map(|(_, id)| id.as_str()).collect();
+        assert_eq!(order, ["new", "fast", "slow"]);
+    }
+}

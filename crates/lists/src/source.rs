@@ -1,0 +1,317 @@
+//! One list from its source: a look at it, and what becomes of what came. A source that fails, or that brings what
+//! nobody would expect, is replaced by its last good copy.
+
+use crate::archive::{self, Opened};
+use crate::copies::{self, Known};
+use crate::fetch::{Downloaded, Fetch, OnBytes, Packing, Tags, Wanted, address, download};
+use crate::fingerprint::of_words;
+use crate::list::{ReadList, SourceState};
+use crate::readers::{files_read, read_opened, read_starter};
+use crate::report::{Alarm, Report};
+use crate::schedule::Schedule;
+use crate::tree::{Tree, read_file};
+use crate::{ListError, ReadSet, credentials, proof};
+use model::{ListId, Timestamp};
+use policy::rules::{ListFormat, ListSource, Subscription};
+use std::path::{Path, PathBuf};
+use tokio::task::spawn_blocking;
+use url::Url;
+
+/// A list may newly list so many entries at least, whatever its size.
+const NEW_ENTRIES: u64 = 10_000;
+
+/// Which sources an update looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// Every source.
+    All,
+    /// Those that are due; of the others the copies are read.
+    Due,
+}
+
+/// All that a look at a source needs besides the source.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
+    pub(crate) dir: PathBuf,
+    pub(crate) secrets: PathBuf,
+    pub(crate) fetch: Fetch,
+    pub(crate) schedule: Schedule,
+    pub(crate) look: Look,
+    pub(crate) accept: Vec<ListId>,
+    pub(crate) at: Timestamp,
+}
+
+/// What a look at a source brought.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// The bytes of the source, not read yet.
+    Bytes { bytes: Vec<u8>, signature: Option<Vec<u8>>, tags: Tags, serial: Option<u32> },
+    /// A folder, or the lists that ship: read where they lie.
+    Local,
+    /// The source holds what the copy holds.
+    Unchanged,
+    /// The source was not looked at: the copy is new enough.
+    NotDue,
+    /// The look failed.
+    Failed(ListError),
+}
+
+/// A list to be built in, and what is to be said of it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) list: ReadList,
+    pub(crate) set: ReadSet,
+    /// The fingerprints of the entries in force; `None` where they are not known.
+    pub(crate) before: Option<ReadSet>,
+    pub(crate) alarms: Vec<Alarm>,
+    /// True when a new copy was laid by.
+    pub(crate) is_staged: bool,
+}
+
+/// What the policy says of where the list comes from, as a number: with another, no earlier look counts.
+pub(crate) fn origin(source: &ListSource) -> u64 {
+    let Subscription { sha256, minisign_key, credentials, .. } = &source.subscription;
+    of_words([
+        source.source.as_bytes(),
+        sha256.as_ref().map_or(&[][..], |hash| &hash[..]),
+        minisign_key.as_deref().unwrap_or_default().as_bytes(),
+        credentials.as_deref().unwrap_or_default().as_bytes(),
+    ])
+}
+
+/// What the policy says of what the list's names mean, as a number: readings with different ones are not compared.
+pub(crate) fn meaning(source: &ListSource) -> u64 {
+    of_words([format!("{:?} {:?} {:?}", source.format, source.category, source.folders).as_bytes()])
+}
+
+/// Looks at a source. What fails is a result like another.
+pub(crate) async fn look(source: &ListSource, setting: &Setting, on_bytes: OnBytes<'_>) -> Seen {
+    let known = copies::known(&setting.dir, &source.id).filter(|known| known.origin == origin(source));
+    let has_copy = known.as_ref().is_some_and(|known| copies::is_there(&setting.dir, &source.id, known));
+    let looked = known.as_ref().map(Known::looked);
+    let is_due = setting.look == Look::All || setting.schedule.is_due(source, looked, setting.at);
+    let known = known.filter(|_| has_copy);
+    let seen = match address(&source.source) {
+        Some(_) if !is_due && has_copy => return Seen::NotDue,
+        Some(url) => fetched(source, setting, url, known.as_ref(), on_bytes).await,
+        None => {
+            let source = source.clone();
+            blocking(move || local(&source)).await
+        }
+    };
+    seen.unwrap_or_else(Seen::Failed)
+}
+
+async fn fetched(
+    source: &ListSource,
+    setting: &Setting,
+    url: Url,
+    known: Option<&Known>,
+    on_bytes: OnBytes<'_>,
+) -> Result<Seen, ListError> {
+    let asked = &source.subscription;
+    let credentials = match &asked.credentials {
+        Some(name) => Some(credentials::header(&setting.secrets, name)?),
+        None => None,
+    };
+    let packing = if proof::is_asked(asked) { Packing::AsItIs } else { Packing::Gzip };
+    let tags = known.map(|known| Tags {
+        etag: known.etag.clone(),
+        last_modified: known.last_modified.clone(),
+    });
+    let wanted = Wanted { url, credentials, tags: tags.unwrap_or_default(), packing };
+    let Downloaded::New(bytes, tags) = download(wanted.clone(), &setting.fetch, on_bytes).await? else {
+        return Ok(Seen::Unchanged);
+    };
+    let signature = match &asked.minisign_key {
+        Some(_) => Some(signature(wanted, &setting.fetch).await?),
+        None => None,
+    };
+    Ok(Seen::Bytes { bytes, signature, tags, serial: None })
+}
+
+async fn signature(mut wanted: Wanted, settings: &Fetch) -> Result<Vec<u8>, ListError> {
+    let path = format!("{}.minisig", wanted.url.path());
+    wanted.url.set_path(&path);
+    wanted.tags = Tags::default();
+    let settings = Fetch { size_limit_bytes: proof::SIGNATURE_LIMIT_BYTES, ..settings.clone() };
+    match download(wanted, &settings, &mut |_, _| ()).await? {
+        Downloaded::New(bytes, _) => Ok(bytes),
+        Downloaded::Unchanged => Ok(Vec::new()),
+    }
+}
+
+fn local(source: &ListSource) -> Result<Seen, ListError> {
+    let path = Path::new(&*source.source);
+    if source.format == ListFormat::Starter || path.is_dir() {
+        return if proof::is_asked(&source.subscription) {
+            Err(ListError::NothingToProve)
+        } else {
+            Ok(Seen::Local)
+        };
+    }
+    let bytes = read_file(path)?;
+    let signature = match source.subscription.minisign_key {
+        Some(_) => Some(read_file(&path.with_added_extension("minisig"))?),
+        None => None,
+    };
+    Ok(Seen::Bytes { bytes, signature, tags: Tags::default(), serial: None })
+}
+
+/// A list read from its own source, and the bytes to keep as its copy.
+struct Fresh {
+    list: ReadList,
+    copy: Option<(Vec<u8>, Tags, Option<u32>)>,
+}
+
+/// Makes a list of what a look brought: reads it, compares it with what is in force, keeps the copy of a good one.
+pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Report>, seen: Seen) -> Settled {
+    let (dir, at) = (&setting.dir, setting.at);
+    let mut known = copies::known(dir, &source.id)
+        .filter(|known| known.origin == origin(source))
+        .unwrap_or_else(|| Known::new(origin(source), at));
+    let in_force = copies::set(dir, &source.id);
+    let same = before.and_then(|report| report.list(&source.id)).is_some_and(|list| list.meaning == meaning(source));
+    let fresh = match seen {
+        Seen::NotDue => return from_copy(source, setting, &known, in_force),
+        Seen::Unchanged => {
+            known = Known { good: Some(at.0), last: at, failure: None, held: None, ..known };
+            note(dir, source, &known);
+            return from_copy(source, setting, &known, in_force);
+        }
+        Seen::Failed(error) => Err(error),
+        Seen::Local => read_local(source, at),
+        Seen::Bytes { bytes, signature, tags, serial } => {
+            proof::check(&source.subscription, &bytes, signature.as_deref())
+                .and_then(|()| read_packed(source, &bytes, at))
+                .map(|list| Fresh { list, copy: Some((bytes, tags, serial)) })
+        }
+    };
+    let fresh = match fresh {
+        Ok(fresh) => fresh,
+        Err(error) => {
+            known = Known { last: at, failure: Some(error.chain()), ..known };
+            note(dir, source, &known);
+            return from_copy(source, setting, &known, in_force);
+        }
+    };
+    let set = ReadSet::of(&fresh.list);
+    let is_accepted = setting.accept.contains(&source.id);
+    let compared = in_force.as_ref().filter(|_| same && !is_accepted);
+    if let Some(alarm) = compared.and_then(|before| judge(source, before, &set)) {
+        tracing::warn!(list = source.id.as_str(), ?alarm, "a list changed more than expected; its copy stays in force");
+        known = Known { good: Some(at.0), last: at, failure: None, held: Some(alarm), ..known };
+        note(dir, source, &known);
+        return from_copy(source, setting, &known, in_force);
+    }
+    let is_staged = keep(source, setting, fresh.copy);
+    Settled { list: fresh.list, set, before: in_force, alarms: Vec::new(), is_staged }
+}
+
+/// What is wrong with a reading, against the one in force.
+fn judge(source: &ListSource, before: &ReadSet, now: &ReadSet) -> Option<Alarm> {
+    // A fifth or more of what was there is gone.
+    if now.len().saturating_mul(5) <= before.len().saturating_mul(4) && now.len() < before.len() {
+        return Some(Alarm::Shrank { before: before.len(), after: now.len() });
+    }
+    let most = source.subscription.most_new_names.unwrap_or(NEW_ENTRIES.max(before.len() / 2));
+    let new = before.added(now).len();
+    (new > most).then_some(Alarm::Grew { new, most })
+}
+
+/// Lays the copy of a good list by; true when there is one to be taken.
+fn keep(source: &ListSource, setting: &Setting, copy: Option<(Vec<u8>, Tags, Option<u32>)>) -> bool {
+    let at = setting.at;
+    let mut known = Known { taken: Some(at.0), good: Some(at.0), ..Known::new(origin(source), at) };
+    let Some((bytes, tags, serial)) = copy else {
+        note(&setting.dir, source, &known);
+        return false;
+    };
+    known.copy_bytes = bytes.len() as u64;
+    (known.etag, known.last_modified, known.serial) = (tags.etag, tags.last_modified, serial);
+    match copies::stage(&setting.dir, &source.id, &bytes, &known) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy kept of a list");
+            false
+        }
+    }
+}
+
+fn note(dir: &Path, source: &ListSource, known: &Known) {
+    if let Err(error) = copies::note(dir, &source.id, known) {
+        tracing::warn!(list = source.id.as_str(), error = error.chain(), "a look at a list could not be noted");
+    }
+}
+
+/// The last good copy, with what is to be said of its age and of what it stands in for.
+fn from_copy(source: &ListSource, setting: &Setting, known: &Known, before: Option<ReadSet>) -> Settled {
+    let mut alarms: Vec<Alarm> = known.held.clone().into_iter().collect();
+    let copy = copies::last(&setting.dir, &source.id);
+    let why = known.failure.clone().or_else(|| known.held.as_ref().map(|_| "the new reading was held back".to_owned()));
+    let since = known.taken();
+    let list = match (copy.and_then(|bytes| read_packed(source, &bytes, since)), why) {
+        (Ok(mut list), None) => {
+            list.read_at = known.good.map_or(since, Timestamp);
+            list
+        }
+        (Ok(mut list), Some(why)) => {
+            tracing::warn!(list = source.id.as_str(), %since, error = why, "a list's last copy is used");
+            list.state = SourceState::Copy { since, why };
+            list
+        }
+        (Err(error), why) => {
+            let why = why.unwrap_or_else(|| error.chain());
+            tracing::error!(list = source.id.as_str(), error = why, "a list failed, and there is no copy of it");
+            let mut list = ReadList::new(source.id.clone(), source.name.clone(), setting.at);
+            list.state = SourceState::Missing { why };
+            list
+        }
+    };
+    if let Some(good) = known.good.map(Timestamp)
+        && setting.at.0.saturating_sub(good.0) > setting.schedule.silence_ms(source)
+    {
+        alarms.push(Alarm::Silent { since: good });
+    }
+    let set = ReadSet::of(&list);
+    Settled { list, set, before, alarms, is_staged: false }
+}
+
+fn read_local(source: &ListSource, at: Timestamp) -> Result<Fresh, ListError> {
+    if source.format == ListFormat::Starter {
+        let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+        read_starter(&mut list);
+        return Ok(Fresh { list, copy: None });
+    }
+    let opened = Opened::Tree(Tree::from_folder(Path::new(&*source.source))?);
+    let list = read(source, &opened, at)?;
+    let Opened::Tree(tree) = opened else { return Ok(Fresh { list, copy: None }) };
+    let copy = archive::pack(&tree, files_read(source.format));
+    let copy = copy.inspect_err(|error| {
+        tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy made of a list's folder");
+    });
+    Ok(Fresh { list, copy: copy.ok().map(|bytes| (bytes, Tags::default(), None)) })
+}
+
+fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadList, ListError> {
+    read(source, &archive::open(bytes, files_read(source.format))?, at)
+}
+
+/// A source of which not one rule can be read is a failure too: it is an error page or another format.
+fn read(source: &ListSource, opened: &Opened, at: Timestamp) -> Result<ReadList, ListError> {
+    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    read_opened(source, opened, &mut list)?;
+    if list.is_empty() {
+        return Err(ListError::NoNames { dropped: list.dropped.total() });
+    }
+    Ok(list)
+}
+
+/// Runs what reads, sorts and writes beside the runtime's own threads.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, ListError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ListError> + Send + 'static,
+{
+    spawn_blocking(work).await.unwrap_or(Err(ListError::Stopped))
+}
