@@ -19,8 +19,8 @@ use tokio::task::AbortHandle;
 
 /// Senders that are remembered; the longest silent one makes room.
 const MOST_SENDERS: usize = 1_024;
-/// The largest datagram.
-const DATAGRAM_BYTES: usize = 65_535;
+/// The largest datagram that passes whole. Every sender has room for one, so this is what a relay's memory goes by.
+const DATAGRAM_BYTES: usize = 4_096;
 
 /// What happens to what passes, in shares of a thousand, each way by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
