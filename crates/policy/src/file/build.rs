@@ -183,8 +183,28 @@ fn list(list: &ListFile) -> ListSource {
         source: list.source.as_str().into(),
         category: list.category.as_ref().map(|category| category.0),
         folders: folders.collect::<Vec<(Arc<str>, Category)>>(),
-        subscription: Subscription::default(),
+        subscription: subscription(list),
     }
+}
+
+fn subscription(list: &ListFile) -> Subscription {
+    Subscription {
+        refresh_hours: list.refresh_hours,
+        credentials: list.credentials.as_ref().map(|name| name.0.as_str().into()),
+        sha256: list.sha256.as_ref().and_then(|hash| bytes_of(&hash.0)),
+        minisign_key: list.minisign_key.as_ref().map(|key| key.0.as_str().into()),
+        most_new_names: list.most_new_names,
+        test_address: list.test_address.as_ref().map(|address| address.0.as_str().into()),
+    }
+}
+
+/// The bytes of a hash that was checked.
+fn bytes_of(digits: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn facts(edition: EditionFile, settings: Option<&SettingsFile>, edition_hash: PolicyHash) -> Facts {

@@ -2,13 +2,11 @@
 //!
 //! Left out: structure, names and texts (`walk`), and what a settings revision may do (`settings_checks`).
 
-use super::choices::{DefaultChoice, FormatChoice, InspectionChoice, PostPlace, YouTubeChoice};
-use super::edition::{
-    EditionFile, EntryFile, GroupFile, ListFile, RulesPart, SchoolFile, TightenFile, WindowFile,
-};
-use super::networks;
+use super::choices::{DefaultChoice, InspectionChoice, PostPlace, YouTubeChoice};
+use super::edition::{EditionFile, EntryFile, GroupFile, RulesPart, SchoolFile, TightenFile, WindowFile};
 use super::problem::{Findings, Miss, Problem, Severity, quoted};
 use super::values::{At, CategoryName, DateText, clock};
+use super::{list_checks, networks};
 use crate::snapshot::WAYS_ROUND;
 use jiff::civil::Date;
 use model::{Host, Role};
@@ -39,7 +37,7 @@ pub(crate) fn check(rules: &RulesPart, findings: &mut Findings<'_>) {
         check_tightening(school, rules, findings);
     }
     for list in &rules.list {
-        check_list(list, findings);
+        list_checks::check(list, findings);
     }
     for bypass in &rules.bypass {
         check_suffix(&bypass.host, findings);
@@ -150,44 +148,6 @@ pub(crate) fn check_entries(entries: &[EntryFile], findings: &mut Findings<'_>) 
             findings.warning(&entry.host.span(), Miss::new("each entry once", format!("{found} again")));
         }
         check_suffix(&entry.host, findings);
-    }
-}
-
-/// Reports the mistakes of a list.
-pub(crate) fn check_list(list: &ListFile, findings: &mut Findings<'_>) {
-    let id = list.id.span();
-    match (list.format, &list.category) {
-        (FormatChoice::Ut1 | FormatChoice::Starter, Some(category)) => {
-            let expected = format!("no `category` for {}: its own parts say", list.format.words());
-            findings.error(&category.span(), Miss::new(expected, quoted(category.0.slug())));
-        }
-        (FormatChoice::Ut1 | FormatChoice::Starter, None) | (_, Some(_)) => {}
-        (_, None) => findings
-            .error(&id, Miss::new("`category`: what the names of this list mean", "nothing of that name")),
-    }
-    match (list.format, list.folders.is_empty()) {
-        (FormatChoice::Ut1, true) => {
-            let expected = "`folders`: which folder of the tree is which category";
-            findings.error(&id, Miss::new(expected, "nothing of that name"));
-        }
-        (FormatChoice::Ut1, false) | (_, true) => {}
-        (_, false) => findings.error(
-            &id,
-            Miss::new("`folders` for a ut1 tree alone", format!("`folders` for {}", list.format.words())),
-        ),
-    }
-    let source = list.source.as_str();
-    let is_starter = list.format == FormatChoice::Starter;
-    if is_starter != (source == "starter") {
-        let expected = if is_starter { "the source \"starter\"" } else { "a folder, a file or an address" };
-        findings.error(&list.source.span(), Miss::new(expected, quoted(source)));
-    }
-    let is_web = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    if source.contains("://") && !url::Url::parse(source).is_ok_and(|url| is_web(&url)) {
-        findings.error(
-            &list.source.span(),
-            Miss::new("an address that begins with https:// or http://", quoted(source)),
-        );
     }
 }
 

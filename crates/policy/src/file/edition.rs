@@ -8,8 +8,8 @@ use super::facts::{
     Passwords, Post, RelatedDocument, Retention, Review, Settings, Training,
 };
 use super::values::{
-    At, CategoryName, EquipmentName, GroupRef, HostText, Name, PathText, RangeText, RoleName, SchoolRef,
-    StageName, TimeText, YearName,
+    AddressText, At, CategoryName, EquipmentName, GroupRef, HashText, HostText, ListCategoryName, Name,
+    PathText, RangeText, RoleName, SchoolRef, SigningKeyText, StageName, TimeText, YearName,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -348,11 +348,26 @@ pub(crate) struct ListFile {
     pub(crate) name: String,
     /// How it is written.
     pub(crate) format: FormatChoice,
-    /// Where it is: a folder, a file or archive, an http(s) address, or "starter" for the lists that ship.
+    /// Where it is: a folder, a file or archive, an http(s) address, an rpz:// address to transfer a zone from, or
+    /// "starter" for the lists that ship.
     pub(crate) source: At<String>,
     /// The category of its names; a tree's folders say instead.
-    pub(crate) category: Option<At<CategoryName>>,
+    pub(crate) category: Option<At<ListCategoryName>>,
     /// For a tree: folder name to category; other folders are left out.
     #[serde(default)]
     pub(crate) folders: BTreeMap<String, CategoryName>,
+    /// Hours between two looks at its source; left out, as the gate's configuration says.
+    #[schemars(range(min = 1, max = 744))]
+    pub(crate) refresh_hours: Option<u16>,
+    /// The name of the file in the gate's folder "secrets" that opens its source; never the secret itself.
+    pub(crate) credentials: Option<At<Name>>,
+    /// The SHA-256 of its one right content, for a list that never changes.
+    pub(crate) sha256: Option<At<HashText>>,
+    /// The minisign key that signs it; the signature is at its address with .minisig behind.
+    pub(crate) minisign_key: Option<At<SigningKeyText>>,
+    /// The most names that one update may newly list; left out, 10,000 or half of what it has, whichever is more.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(crate) most_new_names: Option<u64>,
+    /// A host or page that must be blocked while the list works.
+    pub(crate) test_address: Option<At<AddressText>>,
 }

@@ -8,13 +8,14 @@
 //! value to see. Left out: files and who may approve (the caller's), deciding (`Snapshot`'s).
 //!
 //! Invariants: no text panics the reader; a document over [`MAX_DOCUMENT_BYTES`] is refused; the category of illegal
-//! content appears in no setting.
+//! content appears in no setting but as what a list adds to it.
 
 mod build;
 mod checks;
 mod choices;
 mod edition;
 mod facts;
+mod list_checks;
 mod networks;
 mod problem;
 mod settings_checks;

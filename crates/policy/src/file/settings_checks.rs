@@ -1,7 +1,8 @@
 //! Checks of a settings revision: that it belongs to its edition, and keeps within what the edition lets it change.
 
-use super::checks::{WindowPlace, check_entries, check_list, check_window};
+use super::checks::{WindowPlace, check_entries, check_window};
 use super::edition::{GroupChange, RulesPart, SettingsFile, WindowFile};
+use super::list_checks;
 use super::problem::{Findings, Miss, quoted};
 use super::values::RoleName;
 use std::ops::Range;
@@ -19,7 +20,7 @@ pub(crate) fn check(
     }
     let bounds = &rules.bounds;
     for list in &settings.list {
-        check_list(list, findings);
+        list_checks::check(list, findings);
         Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }
             .check(settings, findings);
     }

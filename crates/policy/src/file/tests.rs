@@ -208,6 +208,78 @@ fn mistakes_that_take_more_than_one_value_are_told_too() {
     );
 }
 
+/// The first school's list, written in this way instead.
+fn with_list(list: &str) -> Result<Document, Vec<Problem>> {
+    let starter = "format = \"starter\"\nsource = \"starter\"\n";
+    edition(&first_school_with(starter, list))
+}
+
+#[test]
+fn a_list_says_how_it_is_fetched_and_proved() {
+    let key = "RWAbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQr";
+    let hash = "0123456789abcdef".repeat(4);
+    let document = with_list(&format!(
+        "format = \"urls\"\nsource = \"https://lists.example/urls\"\ncategory = \"illegal\"\nrefresh_hours = 6\n\
+         credentials = \"member-list\"\nsha256 = \"{hash}\"\nminisign_key = \"{key}\"\nmost_new_names = 500\n\
+         test_address = \"test.example/page\"\n"
+    ));
+    let document = document.unwrap_or_else(|problems| panic!("{}", lines(&problems)));
+    let list = &document.policy.lists[0];
+    assert_eq!(list.category, Some(Category::ILLEGAL));
+    let subscription = &list.subscription;
+    assert_eq!((subscription.refresh_hours, subscription.most_new_names), (Some(6), Some(500)));
+    assert_eq!(subscription.credentials.as_deref(), Some("member-list"));
+    assert_eq!(subscription.sha256.unwrap()[..2], [0x01, 0x23]);
+    assert_eq!(subscription.minisign_key.as_deref(), Some(key));
+    assert_eq!(subscription.test_address.as_deref(), Some("test.example/page"));
+    let page = crate::show::text(&document);
+    assert!(page.contains("Looked at every 6 hours; opened by the credentials"), "{page}");
+    assert!(!page.contains("test.example"), "{page}");
+}
+
+#[test]
+fn a_list_that_cannot_be_fetched_or_proved_as_it_says_is_told_why() {
+    let domains = "format = \"domains\"\ncategory = \"games\"\n";
+    for (list, said) in [
+        (format!("{domains}source = \"https://anna:pass@lists.example/\"\n"), "without a name or password"),
+        (format!("{domains}source = \"rpz://dns.example/rpz.example\"\n"), "begins with https:// or http://"),
+        (
+            format!("{domains}source = \"http://lists.example/\"\ncredentials = \"a\"\n"),
+            "they go nowhere else",
+        ),
+        (format!("{domains}source = \"https://lists.example/\"\ncredentials = \"../a\"\n"), "a short name"),
+        (format!("{domains}source = \"https://lists.example/\"\nrefresh_hours = 0\n"), "1 to 744"),
+        (format!("{domains}source = \"https://lists.example/\"\nsha256 = \"abc\"\n"), "a SHA-256"),
+        (format!("{domains}source = \"https://lists.example/\"\nminisign_key = \"RW\"\n"), "begin with RW"),
+        (
+            format!("{domains}source = \"https://lists.example/\"\ntest_address = \"https://a.example\"\n"),
+            "did you mean `a.example`?",
+        ),
+        (
+            format!("format = \"starter\"\nsource = \"starter\"\nsha256 = \"{}\"\n", "ab".repeat(32)),
+            "a proof for one file alone",
+        ),
+        (
+            "format = \"adguard\"\nsource = \"https://lists.example/\"\ncategory = \"illegal\"\n".to_owned(),
+            "a list of illegal content in one of domains,",
+        ),
+        (
+            "format = \"ut1\"\nsource = \"https://lists.example/\"\nfolders = { adult = \"illegal\" }\n"
+                .to_owned(),
+            "illegal content is always blocked",
+        ),
+        (
+            "format = \"rpz\"\nsource = \"rpz://dns.example/\"\ncategory = \"games\"\n".to_owned(),
+            "or rpz://SERVER/ZONE",
+        ),
+    ] {
+        let problems = with_list(&list).unwrap_err();
+        assert!(lines(&problems).contains(said), "{list}\n{}", lines(&problems));
+    }
+    let zone = "format = \"rpz\"\nsource = \"rpz://dns.example:5353/rpz.example\"\ncategory = \"malware\"\ncredentials = \"key\"\n";
+    assert!(with_list(zone).is_ok());
+}
+
 #[test]
 fn a_school_of_a_trust_cannot_loosen_and_is_told_why() {
     let why = "never loosen";

@@ -166,11 +166,26 @@ text_value! {
     /// A SHA-256 in hexadecimal digits.
     HashText(String), "hash", read_hash, Clone::clone
 }
+text_value! {
+    /// A host or a page without its scheme: `example.org/path`.
+    AddressText(String), "address", read_address, Clone::clone
+}
+text_value! {
+    /// A minisign public key: the line of letters and digits of its file.
+    SigningKeyText(String), "signing-key", read_signing_key, Clone::clone
+}
 
 name_value! {
     /// A category. Illegal content is not among them: no setting reaches it.
     CategoryName(Category), "a category",
     Category::all().filter(|category| *category != Category::ILLEGAL),
+    |category| category.slug().to_owned(),
+    |category| category.title().to_owned()
+}
+name_value! {
+    /// What the names of a list are. A list may add to the illegal-content layer; nothing takes away from it.
+    ListCategoryName(Category), "a category of a list",
+    Category::all(),
     |category| category.slug().to_owned(),
     |category| category.title().to_owned()
 }
@@ -205,6 +220,8 @@ pub(crate) fn check_text(kind: &str, text: &str) -> Result<(), Miss> {
         "date" => read_date(text).map(drop),
         "time-zone" => read_time_zone(text).map(drop),
         "hash" => read_hash(text).map(drop),
+        "address" => read_address(text).map(drop),
+        "signing-key" => read_signing_key(text).map(drop),
         _ => Ok(()),
     }
 }
@@ -354,6 +371,28 @@ fn read_hash(text: &str) -> Result<String, Miss> {
     is_hash.then(|| text.to_owned()).ok_or_else(miss)
 }
 
+fn read_address(text: &str) -> Result<String, Miss> {
+    let expected = "a host or a page such as example.org/path, without `https://`";
+    if let Some((_, bare)) = text.split_once("://") {
+        return Err(Miss::new(expected, quoted(text)).nearest(Some(bare.to_owned())));
+    }
+    let (host, rest) = text.split_at(text.find(['/', '?']).unwrap_or(text.len()));
+    let fits = Host::parse(host).is_ok() && !rest.contains(|c: char| c.is_whitespace() || c == '#');
+    if fits { Ok(text.to_owned()) } else { Err(Miss::new(expected, quoted(text))) }
+}
+
+/// The key's file has two lines; the second is 42 bytes in base64, of which the first two are `Ed`.
+fn read_signing_key(text: &str) -> Result<String, Miss> {
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    if text.len() == 56 && text.starts_with("RW") && text.bytes().all(is_base64) {
+        return Ok(text.to_owned());
+    }
+    Err(Miss::new(
+        "the second line of a minisign key file: 56 letters and digits that begin with RW",
+        quoted(text),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,6 +416,9 @@ mod tests {
             ("date", "1/9/2026", None),
             ("time-zone", "Europe/Londn", Some("Europe/London")),
             ("hash", "abc", None),
+            ("address", "https://example.org/a", Some("example.org/a")),
+            ("address", "a b/", None),
+            ("signing-key", "untrusted comment: minisign public key", None),
         ] {
             let miss = check_text(kind, text).unwrap_err();
             assert_eq!(miss.nearest.as_deref(), nearest, "{kind} {text}");
@@ -393,6 +435,9 @@ mod tests {
             ("date", "2026-09-01"),
             ("time-zone", "Europe/London"),
             ("name", "upper-ks2"),
+            ("address", "example.org/path?a=b"),
+            ("address", "192.0.2.1"),
+            ("signing-key", "RWAbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQr"),
         ] {
             assert_eq!(check_text(kind, text), Ok(()), "{kind} {text}");
         }

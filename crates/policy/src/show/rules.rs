@@ -4,8 +4,8 @@ use super::page::Block;
 use crate::clauses::joined;
 use crate::file::{DayChoice, Document, clock};
 use crate::rules::{
-    Entry, GroupRules, InspectionSetting, ListFormat, Members, Policy, School, Tightening, Window,
-    WindowEffect, YouTube,
+    Entry, GroupRules, InspectionSetting, ListFormat, Members, Policy, School, Subscription, Tightening,
+    Window, WindowEffect, YouTube,
 };
 use model::{CategorySet, DeviceKind, Outcome};
 
@@ -203,9 +203,34 @@ fn lists(policy: &Policy) -> Block {
             (None, false) => joined(&folders),
             (None, true) => "Each part names its own category".to_owned(),
         };
-        [list.name.to_string(), format(list.format).to_owned(), list.source.to_string(), meaning]
+        let kept = kept(&list.subscription);
+        [list.name.to_string(), format(list.format).to_owned(), list.source.to_string(), meaning, kept]
     });
-    Block::table("Lists", ["List", "Written as", "From", "Category"], rows.collect())
+    Block::table("Lists", ["List", "Written as", "From", "Category", "Kept up to date"], rows.collect())
+}
+
+/// How a list is fetched and proved, in words; what a file of credentials holds is no part of a policy.
+fn kept(subscription: &Subscription) -> String {
+    let Subscription { refresh_hours, credentials, sha256, minisign_key, most_new_names, test_address } =
+        subscription;
+    let words = [
+        refresh_hours.map(|hours| match hours {
+            1 => "looked at every hour".to_owned(),
+            hours => format!("looked at every {hours} hours"),
+        }),
+        credentials.as_ref().map(|name| format!("opened by the credentials \u{201c}{name}\u{201d}")),
+        sha256.map(|_| "one content alone is taken, by its SHA-256".to_owned()),
+        minisign_key.as_ref().map(|_| "taken where its keeper's signature is right".to_owned()),
+        most_new_names.map(|most| format!("at most {most} new names at once")),
+        test_address.as_ref().map(|_| "tested by an address that it must block".to_owned()),
+    ];
+    let words: Vec<String> = words.into_iter().flatten().collect();
+    let mut text =
+        if words.is_empty() { "as the gate looks at all lists".to_owned() } else { words.join("; ") };
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 fn format(format: ListFormat) -> &'static str {
