@@ -1,7 +1,7 @@
 //! The seam between the edges (`dns`, `proxy`, `console`) and the use cases (`app`): the current roster, the live
 //! identity map, and the sender of events. The current policy snapshot is `policy::CurrentSnapshot`.
 
-use crate::{AccessEvent, Device, KnownBy, Person, PersonId, Timestamp};
+use crate::{AccessEvent, Device, DeviceId, KnownBy, Person, PersonId, Timestamp};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,6 +15,7 @@ use std::time::Duration;
 pub struct Roster {
     people: HashMap<PersonId, Arc<Person>>,
     people_by_login: HashMap<String, Arc<Person>>,
+    devices_by_id: HashMap<DeviceId, Arc<Device>>,
     devices_by_address: HashMap<IpAddr, Arc<Device>>,
 }
 
@@ -30,6 +31,7 @@ impl Roster {
             for address in &device.addresses {
                 roster.devices_by_address.insert(address.to_canonical(), Arc::clone(&device));
             }
+            roster.devices_by_id.insert(device.id, device);
         }
         roster
     }
@@ -42,6 +44,11 @@ impl Roster {
     /// The person with this login, lower case.
     pub fn person_by_login(&self, login: &str) -> Option<&Arc<Person>> {
         self.people_by_login.get(login)
+    }
+
+    /// The device with this id, wherever it is.
+    pub fn device(&self, id: DeviceId) -> Option<&Arc<Device>> {
+        self.devices_by_id.get(&id)
     }
 
     /// The device at this address.
