@@ -12,6 +12,7 @@ mod certificates;
 mod command_line;
 mod console;
 mod dns;
+mod dns_clients;
 mod gate;
 mod resolver;
 mod restart;
