@@ -8,20 +8,50 @@ use std::sync::Arc;
 pub enum Dropped {
     /// The line is longer than any rule.
     LongLine,
-    /// The line is no UTF-8.
+    /// The line is no UTF-8, or holds a zero byte.
     NotText,
     /// No host name where one belongs.
     NotAName,
-    /// A hosts line that sends a name to a real address: a redirection, not a block.
+    /// No address or range of addresses where one belongs.
+    NotAnAddress,
+    /// No address of a page where one belongs.
+    NotAPage,
+    /// No MD5, SHA-1 or SHA-256 in hexadecimal where one belongs.
+    NotAHash,
+    /// Not of the format at all.
+    NotUnderstood,
+    /// A rule that sends a name to a real address or another name: a redirection, not a block.
     Redirection,
-    /// An AdGuard modifier that is not known here; without it the rule would mean something else.
+    /// A modifier that is not known here; without it the rule would mean something else.
     UnknownModifier,
-    /// A wildcard or a regular expression.
-    Pattern,
+    /// A modifier of what only a browser knows: who embeds, what kind of part of a page.
+    BrowserModifier,
+    /// A modifier whose value is not understood.
+    ModifierValue,
+    /// A regular expression in a syntax that is not read.
+    Expression,
+    /// A regular expression that would take too much memory.
+    LargeExpression,
+    /// It would cover everything, or nearly.
+    TooBroad,
     /// A rule for parts of pages, not for names.
     PageRule,
     /// Cancelled by a `$badfilter` rule.
     Cancelled,
+    /// A setting of the other program that lists no name.
+    OtherSetting,
+    /// A trigger of a response policy zone that looks at clients or name servers.
+    UnknownTrigger,
+    /// An action or a kind of record that is not known here.
+    UnknownAction,
+    /// Private, local or multicast addresses.
+    PrivateRange,
+    /// A range so wide that it would close a part of the internet.
+    WideRange,
+    /// The first line names no column that is read.
+    NoHeading,
+    /// More rules than an image keeps.
+    TooManyRules,
     /// An exception to the category `illegal`, which has none.
     IllegalException,
     /// The name is a public suffix: it would cover what belongs to many.
@@ -32,8 +62,8 @@ pub enum Dropped {
     FolderWithoutCategory,
     /// A folder that the policy names and the tree does not have.
     FolderNotThere,
-    /// A `urls` or `expressions` file: addresses of single pages and patterns.
-    PageFile,
+    /// A file of single words (`very_restrictive_expression`), which match far more than the category.
+    WordFile,
     /// A symbolic link that leads out of the tree.
     LinkOutside,
     /// A symbolic link that leads nowhere.
@@ -49,17 +79,32 @@ impl Dropped {
             Self::LongLine => "line too long",
             Self::NotText => "not readable as text",
             Self::NotAName => "not a host name",
+            Self::NotAnAddress => "not an address",
+            Self::NotAPage => "not the address of a page",
+            Self::NotAHash => "not a hash",
+            Self::NotUnderstood => "not of this format",
             Self::Redirection => "redirection to a real address",
             Self::UnknownModifier => "unknown modifier",
-            Self::Pattern => "wildcard or regular expression",
+            Self::BrowserModifier => "modifier that only a browser can apply",
+            Self::ModifierValue => "modifier with a value that is not understood",
+            Self::Expression => "regular expression that is not understood",
+            Self::LargeExpression => "regular expression that is too large",
+            Self::TooBroad => "rule that would cover nearly everything",
             Self::PageRule => "rule for parts of pages",
             Self::Cancelled => "cancelled by badfilter",
+            Self::OtherSetting => "setting that lists no name",
+            Self::UnknownTrigger => "zone rule about clients or name servers",
+            Self::UnknownAction => "unknown action or kind of record",
+            Self::PrivateRange => "private or local addresses",
+            Self::WideRange => "range of addresses that is too wide",
+            Self::NoHeading => "no heading with a known column",
+            Self::TooManyRules => "more rules than an image keeps",
             Self::IllegalException => "exception to illegal content",
             Self::PublicSuffix => "public suffix",
             Self::NeverBlocked => "host that no list may block",
             Self::FolderWithoutCategory => "folder without a category",
             Self::FolderNotThere => "folder not in the tree",
-            Self::PageFile => "file of page addresses or patterns",
+            Self::WordFile => "file of single words that match too much",
             Self::LinkOutside => "link out of the tree",
             Self::LinkBroken => "broken link",
             Self::PathOutside => "path out of the archive",

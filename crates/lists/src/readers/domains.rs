@@ -1,33 +1,44 @@
 //! A name a line. Comments after `#`, or a whole line after `!`, `;` or `//`.
 //!
-//! The two forms that say "and everything below" themselves, `*.x` and `.x`, are subtrees in either reading.
+//! What a bare name covers is the source's to say: squidGuard, e2guardian and UT1 mean everything below it too, Pi-hole and
+//! AdGuard the name alone. The two forms that say "and everything below" themselves, `*.x` and `.x`, are subtrees in either
+//! reading. A `*` anywhere else is a wildcard over the whole name.
 
-use super::block;
 use super::lines::lines;
+use super::wildcard;
 use crate::Dropped;
-use crate::list::{Entry, ReadList};
+use crate::list::{ReadList, Says};
 use model::Category;
 use policy::image::Reach;
 
 pub(super) fn read(bytes: &[u8], reach: Reach, category: Category, list: &mut ReadList) {
     for (line, text) in lines(bytes) {
-        match text.and_then(|text| parse(text, reach, category, line)) {
-            Ok(Some(entry)) => list.push(&entry),
-            Ok(None) => {}
-            Err(reason) => list.left_out(reason),
+        if let Err(reason) = text.and_then(|text| read_line(text, reach, category, line, list)) {
+            list.left_out(line, reason);
         }
     }
 }
 
-fn parse(text: &str, reach: Reach, category: Category, line: u32) -> Result<Option<Entry>, Dropped> {
-    let text = text.split('#').next().unwrap_or(text).trim_end();
+fn read_line(
+    text: &str,
+    reach: Reach,
+    category: Category,
+    line: u32,
+    list: &mut ReadList,
+) -> Result<(), Dropped> {
     if text.is_empty() || text.starts_with(['!', ';']) || text.starts_with("//") {
-        return Ok(None);
+        return Ok(());
+    }
+    let text = text.split('#').next().unwrap_or(text).trim_ascii_end();
+    if text.is_empty() {
+        return Ok(());
     }
     let below = text.strip_prefix("*.").or_else(|| text.strip_prefix('.'));
     let (name, reach) = below.map_or((text, reach), |name| (name, Reach::Subtree));
+    let says = Says::block(reach, category);
     if name.contains('*') {
-        return Err(Dropped::Pattern);
+        list.rule(wildcard::rule(wildcard::pattern(text)?, says, line));
+        return Ok(());
     }
-    block(name, reach, category, line).map(Some)
+    list.read_name(name, says, line)
 }

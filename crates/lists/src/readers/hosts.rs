@@ -1,10 +1,9 @@
-//! Hosts files: an address and the names it is for. Only an address that leads nowhere (`0.0.0.0`, `127.x`, `::`,
-//! `::1`) makes a block; the machine's own names are passed over.
+//! Hosts files (hosts(5)): an address and the names it is for, each alone. Only an address that leads nowhere (`0.0.0.0`,
+//! `127.x`, `::`, `::1`) makes a block; the machine's own names are passed over.
 
-use super::block;
 use super::lines::lines;
 use crate::Dropped;
-use crate::list::ReadList;
+use crate::list::{ReadList, Says};
 use model::Category;
 use policy::image::Reach;
 use std::net::IpAddr;
@@ -25,36 +24,50 @@ pub(super) fn read(bytes: &[u8], category: Category, list: &mut ReadList) {
     for (line, text) in lines(bytes) {
         match text {
             Ok(text) => read_line(text, category, line, list),
-            Err(reason) => list.left_out(reason),
+            Err(reason) => list.left_out(line, reason),
         }
     }
 }
 
 /// True for a line that begins with an address and goes on with a name.
 pub(super) fn is_hosts_line(text: &str) -> bool {
-    let mut words = without_comment(text).split_whitespace();
-    words.next().is_some_and(|word| word.parse::<IpAddr>().is_ok()) && words.next().is_some()
+    if !text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':') {
+        return false;
+    }
+    let mut words = without_comment(text).split_ascii_whitespace();
+    words.next().is_some_and(|word| address(word).is_some()) && words.next().is_some()
 }
 
 /// Reads one line; a reason is counted for each name that is left out.
 pub(super) fn read_line(text: &str, category: Category, line: u32, list: &mut ReadList) {
-    let mut words = without_comment(text).split_whitespace();
-    let Some(address) = words.next() else { return };
-    let names: Vec<&str> = words.collect();
-    if names.is_empty() {
-        list.left_out(Dropped::NotAName);
+    let mut words = without_comment(text).split_ascii_whitespace();
+    let Some(first) = words.next() else { return };
+    let address = address(first);
+    let mut names = words.peekable();
+    if names.peek().is_none() {
+        list.left_out(line, Dropped::NotAName);
     }
-    let address = address.split('%').next().unwrap_or(address).parse::<IpAddr>();
-    for name in names.into_iter().filter(|name| !is_own_name(name)) {
-        let entry = match address {
-            Ok(address) if leads_nowhere(address) => block(name, Reach::Exact, category, line),
-            Ok(_) => Err(Dropped::Redirection),
-            Err(_) => Err(Dropped::NotAName),
+    for name in names.filter(|name| !is_own_name(name)) {
+        let read = match address {
+            Some(address) if leads_nowhere(address) => {
+                list.read_name(name, Says::block(Reach::Exact, category), line)
+            }
+            Some(_) => Err(Dropped::Redirection),
+            None => Err(Dropped::NotAName),
         };
-        match entry {
-            Ok(entry) => list.push(&entry),
-            Err(reason) => list.left_out(reason),
+        if let Err(reason) = read {
+            list.left_out(line, reason);
         }
+    }
+}
+
+/// An address, without the interface that some systems write behind it (`fe80::1%lo0`).
+fn address(word: &str) -> Option<IpAddr> {
+    // What nearly every line of every such list begins with.
+    match word {
+        "0.0.0.0" => Some(IpAddr::from([0, 0, 0, 0])),
+        "127.0.0.1" => Some(IpAddr::from([127, 0, 0, 1])),
+        _ => word.split('%').next().unwrap_or(word).parse().ok(),
     }
 }
 
@@ -67,7 +80,8 @@ fn is_own_name(name: &str) -> bool {
         || name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("ip6-"))
 }
 
-fn leads_nowhere(address: IpAddr) -> bool {
+/// True for an address nobody can be reached at.
+pub(super) fn leads_nowhere(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified() || address.is_loopback()
 }

@@ -1,37 +1,61 @@
 //! The readers: one a format, each with its own meaning of "a name". Pure, over bytes in memory; never panic.
+//!
+//! Each module says what its format holds, what of it is read, and what is left out. Files are UTF-8 or, with a byte-order
+//! mark, UTF-16; lines end at LF, CR LF or CR and have at most 4 KB. Every line or name that is left out is counted with
+//! its reason.
 
+mod addresses;
 mod adguard;
+mod csv;
+mod dnsmasq;
 mod domains;
+mod hashes;
 mod hosts;
 mod lines;
+mod rpz;
 mod starter;
+mod unbound;
+mod urls;
 mod ut1;
+mod wildcard;
+
+pub(crate) use rpz::ZoneRecord;
 
 use crate::archive::Opened;
-use crate::list::{Entry, ReadList};
+use crate::list::ReadList;
 use crate::tree::{Tree, Unresolved};
 use crate::{Dropped, ListError};
 use model::{Category, Host};
-use policy::image::{Effect, Reach, Weight};
+use policy::image::Reach;
 use policy::rules::{ListFormat, ListSource};
 
 /// Reads one file's bytes in a format without folders. UT1 and starter lists are no such files: nothing is read.
 pub fn read_bytes(format: ListFormat, bytes: &[u8], category: Category, list: &mut ReadList) {
+    let bytes = &*lines::decoded(bytes);
     match format {
         ListFormat::Domains => domains::read(bytes, Reach::Subtree, category, list),
         ListFormat::DomainsExact => domains::read(bytes, Reach::Exact, category, list),
         ListFormat::Hosts => hosts::read(bytes, category, list),
         ListFormat::AdGuard => adguard::read(bytes, category, list),
-        ListFormat::Dnsmasq
-        | ListFormat::Unbound
-        | ListFormat::Rpz
-        | ListFormat::Urls
-        | ListFormat::Addresses
-        | ListFormat::Csv
-        | ListFormat::Hashes
-        | ListFormat::Ut1
-        | ListFormat::Starter => {}
+        ListFormat::Dnsmasq => dnsmasq::read(bytes, category, list),
+        ListFormat::Unbound => unbound::read(bytes, category, list),
+        ListFormat::Rpz => rpz::read(bytes, category, list),
+        ListFormat::Urls => urls::read(bytes, category, list),
+        ListFormat::Addresses => addresses::read(bytes, category, list),
+        ListFormat::Csv => csv::read(bytes, category, list),
+        ListFormat::Hashes => hashes::read(bytes, category, list),
+        ListFormat::Ut1 | ListFormat::Starter => {}
     }
+}
+
+/// Reads the records of a response policy zone as a zone transfer gives them: the same set as its zone file.
+pub(crate) fn read_zone<'a>(
+    apex: &str,
+    records: impl IntoIterator<Item = ZoneRecord<'a>>,
+    category: Category,
+    list: &mut ReadList,
+) {
+    rpz::read_records(apex, records, category, list);
 }
 
 /// Which files of a tree a format reads, by their paths.
@@ -84,18 +108,12 @@ fn read_files(
     for path in tree.paths() {
         match tree.contents(path) {
             Ok(bytes) => read_bytes(format, &bytes, category, list),
-            Err(Unresolved::Refused(reason)) => list.left_out(reason),
+            Err(Unresolved::Refused(reason)) => list.left_out(0, reason),
             Err(Unresolved::NotAFile) => {}
             Err(Unresolved::Failed(error)) => return Err(error),
         }
     }
     Ok(())
-}
-
-/// A usual block entry, or the reason why the text is no host.
-fn block(text: &str, reach: Reach, category: Category, line: u32) -> Result<Entry, Dropped> {
-    let host = host(text)?;
-    Ok(Entry { host, reach, effect: Effect::Block, weight: Weight::Usual, category, line })
 }
 
 /// Reads a name as lists write it: any case, one trailing dot, international names in either form.

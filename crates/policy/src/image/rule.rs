@@ -29,7 +29,7 @@ pub struct NewRule {
 }
 
 /// What a rule speaks of.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Pattern {
     /// A name, where conditions or an answer keep it out of the table of names.
     Name {
@@ -69,7 +69,7 @@ pub enum Digest {
 }
 
 /// For whom and for what a rule holds. Empty lists ask nothing.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Conditions {
     /// One of these clients, by address, range or device name.
     pub clients: Vec<Client>,
@@ -88,7 +88,7 @@ pub struct Conditions {
 }
 
 /// A client a rule names.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Client {
     /// An address or a range.
     Range(IpNet),
@@ -97,7 +97,7 @@ pub enum Client {
 }
 
 /// How DNS answers where a rule decides.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub enum DnsAnswer {
     /// As every blocked name is answered.
     #[default]
