@@ -1,23 +1,12 @@
 //! An answer before it is bytes, and how it becomes bytes of the right size.
 
-use crate::query::Asked;
-use hickory_proto::op::{Edns, Message, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::rdata::{A, AAAA, SOA};
-use hickory_proto::rr::{Name, RData, Record};
-use std::net::IpAddr;
+use crate::query::{Asked, HEAD_BYTES};
+use crate::reply::{EXPLANATION_LIMIT_BYTES, Reply, Told};
+use hickory_proto::ProtoError;
+use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
+use hickory_proto::rr::Record;
 
-/// How long our own answers about blocked and special names are kept by clients, in seconds: short, so that a change
-/// of the policy is felt at once.
-pub(crate) const OWN_TTL_S: u32 = 10;
-/// What we say we can take over UDP.
-pub(crate) const OUR_UDP_LIMIT_BYTES: u16 = 1_232;
-/// The most of an explanation that is sent, in bytes, so that the answer without records always fits.
-const EXPLANATION_LIMIT_BYTES: usize = 160;
-/// The most explanations of one answer.
-const MOST_EXPLANATIONS: usize = 2;
-/// The number of the option that explains (RFC 8914, 2).
-pub(crate) const EXPLANATION_OPTION: u16 = 15;
+pub(crate) use crate::reply::{EXPLANATION_OPTION, OUR_UDP_LIMIT_BYTES};
 
 /// What is answered, whoever asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,8 +54,14 @@ impl Explained {
         Some(Self::new(u16::from_be_bytes(*code), String::from_utf8_lossy(text)))
     }
 
-    fn option(&self) -> EdnsOption {
-        EdnsOption::Unknown(EXPLANATION_OPTION, self.to_bytes())
+    /// Its code.
+    pub(crate) fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// As a reply tells it.
+    pub(crate) fn told(&self) -> Told<'_> {
+        (self.code, &self.text)
     }
 
     /// The option's bytes, without its number and length.
@@ -90,16 +85,6 @@ impl Answer {
         }
     }
 
-    /// The name does not exist.
-    pub(crate) fn no_such_name(name: &Name) -> Self {
-        Self { authorities: vec![own_soa(name)], ..Self::of_code(ResponseCode::NXDomain) }
-    }
-
-    /// The name has nothing of the type asked for.
-    pub(crate) fn nothing_of_this_type(name: &Name) -> Self {
-        Self { authorities: vec![own_soa(name)], ..Self::of_code(ResponseCode::NoError) }
-    }
-
     /// These records.
     pub(crate) fn of_records(answers: Vec<Record>) -> Self {
         Self { answers, ..Self::of_code(ResponseCode::NoError) }
@@ -111,120 +96,46 @@ impl Answer {
         self
     }
 
-    /// The answer's bytes for whoever asked: the records, where they fit what the client can take; else only that it
-    /// must ask again over TCP (RFC 2181, 9).
-    pub(crate) fn encode(&self, asked: &Asked) -> Vec<u8> {
-        let message = self.message(asked);
-        match message.to_vec() {
-            Ok(bytes) if bytes.len() <= usize::from(asked.limit_bytes) => bytes,
-            Ok(_) => message.truncate().to_vec().unwrap_or_default(),
+    /// Appends the answer's bytes for whoever asked.
+    pub(crate) fn write(&self, asked: &Asked, out: &mut Vec<u8>) {
+        let told: Vec<Told<'_>> = self.explained.iter().map(Explained::told).collect();
+        let sections = match self.sections(asked) {
+            Ok(sections) => sections,
             Err(error) => {
                 tracing::warn!(%error, "an answer could not be written");
-                Self::of_code(ResponseCode::ServFail).message(asked).to_vec().unwrap_or_default()
+                return Reply::begin(asked, ResponseCode::ServFail, out).end(&[]);
             }
+        };
+        let mut reply = Reply::begin(asked, self.code, out);
+        if self.authentic {
+            reply.prove();
         }
+        let count = |records: &[Record]| u16::try_from(records.len()).unwrap_or(u16::MAX);
+        reply.sections(&sections, count(&self.answers), count(&self.authorities));
+        reply.end(&told);
     }
 
-    fn message(&self, asked: &Asked) -> Message {
+    /// The records as bytes, as they stand after the question.
+    fn sections(&self, asked: &Asked) -> Result<Vec<u8>, ProtoError> {
         let mut message = Message::response(asked.id, OpCode::Query);
-        message.metadata.recursion_desired = asked.recursion_desired;
-        message.metadata.recursion_available = true;
-        message.metadata.checking_disabled = asked.checking_disabled;
-        message.metadata.authentic_data = self.authentic && (asked.dnssec_ok || asked.wants_authentic);
-        message.metadata.response_code = self.code;
-        message.add_query(asked.query.clone());
+        message.add_query(Query::query(asked.name(), asked.record_type()));
         message.answers.clone_from(&self.answers);
         message.authorities.clone_from(&self.authorities);
-        if asked.edns {
-            let mut edns = Edns::new();
-            edns.set_max_payload(OUR_UDP_LIMIT_BYTES).set_dnssec_ok(asked.dnssec_ok);
-            for explained in self.explained.iter().take(MOST_EXPLANATIONS) {
-                edns.options_mut().insert(explained.option());
-            }
-            message.set_edns(edns);
-        }
-        message
+        let mut bytes = message.to_vec()?;
+        bytes.drain(..bytes.len().min(HEAD_BYTES + asked.wire_question().len()));
+        Ok(bytes)
     }
-}
-
-/// The addresses of one family as records.
-pub(crate) fn address_records(name: &Name, addresses: &[IpAddr], kind: Family, ttl_s: u32) -> Vec<Record> {
-    let fitting = addresses.iter().filter_map(|address| match (kind, address) {
-        (Family::V4, IpAddr::V4(address)) => Some(RData::A(A(*address))),
-        (Family::V6, IpAddr::V6(address)) => Some(RData::AAAA(AAAA(*address))),
-        _ => None,
-    });
-    fitting.map(|data| Record::from_rdata(name.clone(), ttl_s, data)).collect()
-}
-
-/// A family of addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-/// The record that lets a client keep a "no" for [`OWN_TTL_S`] (RFC 2308, 5). Its owner is the name itself, so that the
-/// "no" says nothing of any other name.
-fn own_soa(name: &Name) -> Record {
-    let server = Name::from_labels(["schoolgate", "invalid"]).unwrap_or_default();
-    let ttl_s = i32::try_from(OWN_TTL_S).unwrap_or(0);
-    let soa = SOA::new(server.clone(), server, 1, ttl_s, ttl_s, ttl_s, OWN_TTL_S);
-    Record::from_rdata(name.clone(), OWN_TTL_S, RData::SOA(soa))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::{Received, Wire, read};
-    use hickory_proto::op::Query;
-    use hickory_proto::rr::RecordType;
-
-    fn asked(edns: Option<u16>) -> Asked {
-        let mut message = Message::query();
-        let name = Name::from_ascii("www.example.test.").unwrap();
-        message.add_query(Query::query(name, RecordType::A));
-        if let Some(payload) = edns {
-            message.set_edns(Edns::new().set_max_payload(payload).clone());
-        }
-        match read(&message.to_vec().unwrap(), Wire::Udp) {
-            Received::Asked(asked) => *asked,
-            other => panic!("expected a question, found {other:?}"),
-        }
-    }
-
-    fn many_addresses(asked: &Asked) -> Answer {
-        let addresses: Vec<IpAddr> = (0..60).map(|last| IpAddr::from([203, 0, 113, last])).collect();
-        Answer::of_records(address_records(asked.name(), &addresses, Family::V4, 60))
-    }
 
     #[test]
-    fn what_does_not_fit_is_left_out_whole_and_says_so() {
-        let asked = asked(None);
-        let message = Message::from_vec(&many_addresses(&asked).encode(&asked)).unwrap();
-        assert!(message.metadata.truncation && message.answers.is_empty());
-        assert_eq!(message.queries.len(), 1);
-    }
-
-    #[test]
-    fn an_explanation_is_sent_only_to_who_can_read_it_and_fits_even_when_long() {
-        for (edns, options) in [(None, 0), (Some(512), 1)] {
-            let asked = asked(edns);
-            let why = Explained::new(Explained::BLOCKED, "\u{e9}".repeat(400));
-            let bytes = Answer::no_such_name(asked.name()).explain(why).encode(&asked);
-            let message = Message::from_vec(&bytes).unwrap();
-            let found = message.edns.map_or(0, |edns| edns.options().as_ref().len());
-            assert_eq!((found, message.metadata.truncation), (options, false));
-        }
-    }
-
-    #[test]
-    fn an_explanation_reads_back() {
+    fn an_explanation_reads_back_and_is_cut_between_characters() {
         let explained = Explained::new(17, "category Gambling");
-        let EdnsOption::Unknown(EXPLANATION_OPTION, bytes) = explained.option() else {
-            panic!("other option")
-        };
-        assert_eq!(Explained::read(&bytes), Some(explained));
+        assert_eq!(Explained::read(&explained.to_bytes()), Some(explained));
         assert_eq!(Explained::read(&[1]), None);
+        assert_eq!(Explained::new(15, "\u{e9}".repeat(400)).told().1.len(), EXPLANATION_LIMIT_BYTES);
     }
 }

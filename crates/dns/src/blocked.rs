@@ -3,29 +3,45 @@
 //! The reason names the category, the list or the policy's entry. It never names a person, a device, a group or the
 //! note that somebody wrote beside an entry.
 
-use crate::answer::{Answer, Explained, Family, OWN_TTL_S, address_records};
+use crate::answer::Explained;
 use crate::query::Asked;
+use crate::reply::{OWN_TTL_S, Reply, Told};
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use model::{Layer, Reason, Verdict};
+use model::{Layer, Reason};
+use std::fmt::Write;
 use std::net::IpAddr;
 
-/// The answer to a blocked name. `gate` are the gate's own addresses, where blocked names are to lead to its block page.
-pub(crate) fn answer(asked: &Asked, verdict: &Verdict, gate: &[IpAddr]) -> Answer {
-    let name = asked.name();
-    let why = Explained::new(code(verdict.reason.layer), words(&verdict.reason));
-    let family = match asked.record_type() {
-        _ if gate.is_empty() => return Answer::no_such_name(name).explain(why),
-        RecordType::A => Family::V4,
-        RecordType::AAAA => Family::V6,
-        _ => return Answer::nothing_of_this_type(name).explain(why),
-    };
-    let records = address_records(name, gate, family, OWN_TTL_S);
-    if records.is_empty() {
-        return Answer::nothing_of_this_type(name).explain(why);
+/// What is said beside the gate's own address.
+const OWN_PAGE: Told<'_> = (Explained::FORGED, "the filter's own page");
+
+/// Appends the answer to a blocked name.
+pub(crate) fn write(asked: &Asked, reason: &Reason, blocked: Blocked<'_>) {
+    blocked.text.clear();
+    words(reason, blocked.text);
+    let why: Told<'_> = (code(reason.layer), blocked.text);
+    let leads_on = matches!(asked.record_type(), RecordType::A | RecordType::AAAA);
+    let code = if blocked.gate.is_empty() { ResponseCode::NXDomain } else { ResponseCode::NoError };
+    let mut reply = Reply::begin(asked, code, blocked.out);
+    if leads_on {
+        blocked.gate.iter().for_each(|address| reply.address(*address, OWN_TTL_S));
     }
-    Answer::of_records(records)
-        .explain(why)
-        .explain(Explained::new(Explained::FORGED, "the filter's own page"))
+    if reply.is_empty() {
+        reply.own_soa();
+        reply.end(&[why]);
+    } else {
+        reply.end(&[why, OWN_PAGE]);
+    }
+}
+
+/// What it takes to answer a blocked name.
+pub(crate) struct Blocked<'a> {
+    /// The gate's own addresses, where blocked names are to lead to its block page; else empty.
+    pub(crate) gate: &'a [IpAddr],
+    /// Room for the words, used anew for each answer.
+    pub(crate) text: &'a mut String,
+    /// Where the answer goes.
+    pub(crate) out: &'a mut Vec<u8>,
 }
 
 /// Which code of RFC 8914 fits: 16 where somebody outside the school requires it (4.17), 17 where the school asked for
@@ -44,27 +60,39 @@ fn code(layer: Layer) -> u16 {
     }
 }
 
-fn words(reason: &Reason) -> String {
+fn words(reason: &Reason, text: &mut String) {
     let entry = reason.entry.as_deref().unwrap_or("unnamed");
-    let category = reason.category.map_or("unnamed", |category| category.title());
-    let rule = match reason.layer {
-        Layer::Illegal => return "school filter: illegal content, blocked for everybody".to_owned(),
-        Layer::TrustDeny => format!("deny entry of the trust: {entry}"),
-        Layer::Deny => format!("deny entry of the school: {entry}"),
-        Layer::ClosedWindow => format!("closed at this time: {entry}"),
-        Layer::Circumvention | Layer::Category | Layer::AllowedCategory => format!("category {category}"),
+    text.push_str("school filter: ");
+    let (rule, named) = match reason.layer {
+        Layer::Illegal => return text.push_str("illegal content, blocked for everybody"),
+        Layer::TrustDeny => ("deny entry of the trust: ", entry),
+        Layer::Deny => ("deny entry of the school: ", entry),
+        Layer::ClosedWindow => ("closed at this time: ", entry),
+        Layer::Circumvention | Layer::Category | Layer::AllowedCategory => {
+            ("category ", reason.category.map_or("unnamed", |category| category.title()))
+        }
         Layer::OwnPages | Layer::Allow | Layer::OpenWindow | Layer::Default => {
-            "not among what may be reached".to_owned()
+            ("not among what may be reached", "")
         }
     };
-    let list = reason.list.as_ref().map(|at| format!(" (list {}, line {})", at.list, at.line));
-    format!("school filter: {rule}{}", list.unwrap_or_default())
+    text.push_str(rule);
+    text.push_str(named);
+    if let Some(at) = &reason.list {
+        // Writing to a text cannot fail.
+        let _always_well = write!(text, " (list {}, line {})", at.list, at.line);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use model::{Category, Group, GroupId, ListId, ListLine, Membership};
+
+    fn text(reason: &Reason) -> String {
+        let mut text = String::new();
+        words(reason, &mut text);
+        text
+    }
 
     #[test]
     fn the_words_name_the_rule_and_nobody() {
@@ -77,12 +105,12 @@ mod tests {
             group: Some(Group { id: GroupId::new("asha-group"), name: "Asha's group".into() }),
             membership: Membership::Unknown,
         };
-        assert_eq!(words(&reason), "school filter: category Gambling (list starter, line 3)");
+        assert_eq!(text(&reason), "school filter: category Gambling (list starter, line 3)");
         reason.layer = Layer::Illegal;
-        assert_eq!(words(&reason), "school filter: illegal content, blocked for everybody");
+        assert_eq!(text(&reason), "school filter: illegal content, blocked for everybody");
         for layer in Layer::ALL {
             reason.layer = layer;
-            assert!(!words(&reason).contains("Asha"), "{layer:?}");
+            assert!(!text(&reason).contains("Asha"), "{layer:?}");
         }
     }
 }

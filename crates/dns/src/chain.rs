@@ -1,17 +1,23 @@
 //! The chain every question goes through, and the event it leaves behind.
+//!
+//! A question is begun where it is read, without waiting, and most end there. What needs an upstream is finished by a
+//! task of its own.
 
-use crate::answer::{Answer, Explained, Family, OWN_TTL_S, address_records};
-use crate::cache::{AnswerCache, Question};
-use crate::config::{self, LocalNames};
-use crate::query::{self, Asked, Received, Wire};
-use crate::scrub::{PrivateAddresses, scrub};
-use crate::upstream::{NoUpstreamAnswered, Upstreams};
-use crate::{DnsConfig, DnsError, DnsPorts, blocked, cloak, special};
+use crate::answer::{Answer, Explained};
+use crate::blocked::{self, Blocked};
+use crate::cache::{Kept, Key, KeyRef, Look, Question, RenderContext};
+use crate::client::{Caller, Client, Desk, Log, Moment, type_text};
+use crate::config::{self, Discovery, LocalNames};
+use crate::query::{self, Asked, NAME_LIMIT_BYTES, Received, Wire};
+use crate::reply::{OWN_TTL_S, Reply};
+use crate::special::SpecialNames;
+use crate::upstream::{NoUpstreamAnswered, Resolver, UpstreamCounts};
+use crate::{DnsConfig, DnsError, DnsPorts, cloak};
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::rdata::{CNAME, HINFO};
+use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use model::{AccessEvent, Ask, Channel, EventOutcome, Host, Outcome, Target, Timestamp, Verdict};
-use policy::{Snapshot, is_outsider};
+use model::{AccessEvent, Ask, EventOutcome, HandedOut, Host, Layer, Outcome, Timestamp, Verdict};
+use policy::{Snapshot, Viewpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -22,53 +28,132 @@ const LOCAL_TTL_S: u32 = 60;
 /// lunch hour is felt by those who have just been there. The cache here keeps it for its own time.
 const CLIENT_TTL_S: u32 = 300;
 
-/// Names that exist only within a site, so that a private address is what they ought to have: RFC 8375, RFC 6762, and
-/// the name ICANN keeps free for private use (resolution 2024.07.29.06).
-const PRIVATE_BY_NATURE: [&str; 3] = ["home.arpa", "local", "internal"];
+/// What `ANY` is answered with: a processor by the name of the RFC, and no system (RFC 8482, 4.2).
+const NEXT_TO_NOTHING: &[u8] = b"\x07RFC8482\x00";
 
 /// Everything needed to answer a question.
 pub(crate) struct Chain {
     ports: DnsPorts,
     local_names: LocalNames,
-    private_suffixes: Vec<String>,
+    special_names: SpecialNames,
     gate: Vec<IpAddr>,
-    cache: AnswerCache,
-    upstreams: Upstreams,
+    resolver: Arc<Resolver>,
+    handed_out: Arc<HandedOut>,
 }
 
-/// How a question that was put to the policy ended.
-struct Settled {
-    answer: Answer,
+/// A message, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) caller: Caller,
+    pub(crate) wire: Wire,
+}
+
+/// What became of a message at once.
+pub(crate) enum Begun {
+    /// Its answer is there.
+    Answered,
+    /// An outsider's refusal is there; not all of them need to be sent.
+    Refused,
+    /// It gets no answer.
+    Dropped,
+    /// An upstream must be asked.
+    Later(Box<Pending>),
+}
+
+/// A question that waits for an upstream.
+pub(crate) struct Pending {
+    address: IpAddr,
+    asked: Asked,
+    key: Key,
+    allowed: Option<Allowed>,
+}
+
+/// A question that the policy allows, and all it takes to judge what its answer leads to.
+struct Allowed {
+    ask: Ask,
+    viewpoint: Viewpoint,
+    snapshot: Arc<Snapshot>,
+    verdict: Verdict,
+    safe_form: Option<Name>,
+}
+
+/// How an allowed question ended.
+struct Ended {
     verdict: Verdict,
     outcome: EventOutcome,
 }
 
+impl Pending {
+    /// Where the question came from.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
 impl Chain {
-    /// `listening` are the server's own addresses, none of which may be an upstream.
+    /// `listening` are the server's own addresses, none of which may be an upstream. To be called within the runtime
+    /// that asks the upstreams.
     pub(crate) fn new(
         config: &DnsConfig,
         ports: DnsPorts,
         listening: &[SocketAddr],
     ) -> Result<Self, DnsError> {
-        let upstreams = config::upstreams(config, listening)?;
-        let mut private_suffixes = config::suffixes(&config.private_suffixes)?;
-        private_suffixes.extend(PRIVATE_BY_NATURE.map(str::to_owned));
+        let resolver = Resolver::new(&config::resolver(config, listening)?, ports.clock.clone())?;
         Ok(Self {
             local_names: LocalNames::new(&config.local_names)?,
-            private_suffixes,
+            special_names: SpecialNames::new(Discovery::new(config)?.as_ref()),
             gate: config.block_page_addresses.clone(),
-            cache: AnswerCache::new(config.cache_entries),
-            upstreams: Upstreams::new(upstreams, config.upstream_wait, ports.clock.clone()),
+            resolver,
+            handed_out: Arc::clone(&config.handed_out),
             ports,
         })
     }
 
-    /// The answer to a message, as bytes; `None` where none is due.
-    pub(crate) async fn answer(&self, bytes: &[u8], from: IpAddr, wire: Wire) -> Option<Vec<u8>> {
-        match query::read(bytes, wire) {
-            Received::Dropped => None,
-            Received::Refused(bytes) => Some(bytes),
-            Received::Asked(asked) => Some(self.settle(&asked, from).await.encode(&asked)),
+    /// How the upstreams do.
+    pub(crate) fn upstream_counts(&self) -> Vec<UpstreamCounts> {
+        self.resolver.counts()
+    }
+
+    /// A place for one reader of questions to work at.
+    pub(crate) fn desk(&self) -> Desk {
+        Desk::new(&self.ports)
+    }
+
+    /// Takes up what is in force now: before each batch of questions, once they are there.
+    pub(crate) fn open(&self, desk: &mut Desk) {
+        desk.open(&self.ports);
+    }
+
+    /// Hands the events over: before the answers are sent.
+    pub(crate) fn close(&self, desk: &mut Desk) {
+        desk.close(&self.ports);
+    }
+
+    /// Answers a message at the end of `out`, as far as that can be done at once.
+    pub(crate) fn begin(&self, incoming: &Incoming<'_>, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+        match query::read(incoming.bytes, incoming.wire) {
+            Received::Dropped => Begun::Dropped,
+            Received::Broken(broken) => {
+                broken.write(out);
+                Begun::Answered
+            }
+            Received::Unfit(asked, code) => {
+                Reply::begin(&asked, code, out).end(&[]);
+                Begun::Answered
+            }
+            Received::Asked(asked) => self.settle(asked, incoming.caller, desk, out),
+        }
+    }
+
+    /// Answers a message with nothing but that it must be asked again by TCP.
+    pub(crate) fn cut(incoming: &Incoming<'_>, out: &mut Vec<u8>) -> Begun {
+        match query::read(incoming.bytes, incoming.wire) {
+            Received::Asked(asked) => {
+                Reply::begin(&asked, ResponseCode::NoError, out).end_truncated();
+                Begun::Answered
+            }
+            Received::Unfit(..) | Received::Broken(_) | Received::Dropped => Begun::Dropped,
         }
     }
 
@@ -86,149 +171,311 @@ impl Chain {
     /// 8. `ANY` is answered with next to nothing (RFC 8482).
     /// 9. What is left is looked up: cache, then upstreams.
     /// 10. The names behind the answer are judged last, for whoever asks, since they are not known before.
-    async fn settle(&self, asked: &Asked, from: IpAddr) -> Answer {
-        let at = self.ports.clock.now();
-        let snapshot = self.ports.snapshot.get();
-        let who = snapshot.who(from, at, &self.ports.roster.get(), &self.ports.identities);
-        if is_outsider(&who) {
-            return query::refuse_outsider();
+    fn settle(&self, asked: Asked, caller: Caller, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+        let Desk { moment, clients, log, text } = desk;
+        let client = clients.find(caller, moment, &self.ports.identities);
+        if client.is_outsider {
+            refuse_outsider(&asked, out);
+            return Begun::Refused;
         }
-        if let Some(answer) = special::answer(asked) {
-            return answer;
+        if self.special_names.answer(&asked, out) {
+            return Begun::Answered;
         }
         let Some(host) = asked.host.clone() else {
-            return self.settle_root(asked).await;
+            return self.settle_root(asked, caller.address, moment.now, out);
         };
-        let ask = Ask { who, what: Target::host(host), how: Channel::Dns, at };
-        let verdict = snapshot.decide(&ask);
-        let local = asked.exact_host().and_then(|host| self.local_names.get(host));
-        let settled = match (verdict.outcome, local) {
-            (Outcome::Block, _) => self.settle_blocked(asked, verdict),
-            (Outcome::Allow, Some(addresses)) => settle_local(asked, addresses, verdict),
-            (Outcome::Allow, None) => self.settle_allowed(asked, &ask, &snapshot, verdict).await,
-        };
-        self.record(&ask, asked, &settled);
-        settled.answer
-    }
-
-    async fn settle_root(&self, asked: &Asked) -> Answer {
-        if !asked.name().is_root() {
-            return Answer::of_code(ResponseCode::Refused);
+        let verdict = client.verdict(host, asked.type_number, moment);
+        if verdict.outcome == Outcome::Block {
+            blocked::write(&asked, &verdict.reason, Blocked { gate: &self.gate, text, out });
+            log.note(&client.ask, &verdict, EventOutcome::Blocked);
+            return Begun::Answered;
         }
-        self.look_up(asked.name(), asked).await.unwrap_or_else(|NoUpstreamAnswered(failure)| failure)
+        if let Some(addresses) = asked.exact_host().and_then(|host| self.local_names.get(host)) {
+            self.handed_out.note(addresses, LOCAL_TTL_S, moment.now);
+            write_local(&asked, addresses, out);
+            log.note(&client.ask, &verdict, EventOutcome::Allowed);
+            return Begun::Answered;
+        }
+        self.settle_allowed(asked, verdict, At { address: caller.address, client, moment, log, text, out })
     }
 
-    fn settle_blocked(&self, asked: &Asked, verdict: Verdict) -> Settled {
-        let answer = blocked::answer(asked, &verdict, &self.gate);
-        Settled { answer, verdict, outcome: EventOutcome::Blocked }
+    fn settle_root(&self, asked: Asked, address: IpAddr, now: Timestamp, out: &mut Vec<u8>) -> Begun {
+        if !asked.is_of_root() {
+            Reply::begin(&asked, ResponseCode::Refused, out).end(&[]);
+            return Begun::Answered;
+        }
+        match self.kept(&asked, now) {
+            Some(kept) => {
+                render(&kept, &asked, now, out);
+                Begun::Answered
+            }
+            None => {
+                let key = key(&asked, None);
+                Begun::Later(Box::new(Pending { address, asked, key, allowed: None }))
+            }
+        }
     }
 
-    /// Steps 7 to 10.
-    async fn settle_allowed(
-        &self,
-        asked: &Asked,
-        ask: &Ask,
-        snapshot: &Snapshot,
-        verdict: Verdict,
-    ) -> Settled {
-        let looked_up = match &verdict.rewrite {
-            Some(rewrite) if has_safe_form(asked.record_type()) => self.safe_form(asked, &rewrite.to).await,
-            _ if asked.record_type() == RecordType::ANY => Ok(next_to_nothing(asked.name())),
-            _ => self.look_up(asked.name(), asked).await,
+    /// Steps 7 to 10, as far as they go without waiting.
+    fn settle_allowed(&self, asked: Asked, verdict: Verdict, at: At<'_>) -> Begun {
+        let mut safe_form = None;
+        if let Some(rewrite) = verdict.rewrite.as_ref().filter(|_| has_safe_form(asked.record_type())) {
+            let target = Name::from_ascii(format!("{}.", rewrite.to)).ok();
+            let leads_on = matches!(asked.record_type(), RecordType::A | RecordType::AAAA);
+            let Some(target) = target.filter(|_| leads_on) else {
+                write_safe_form_alone(&asked, &rewrite.to, at.out);
+                at.log.note(&at.client.ask, &verdict, EventOutcome::Allowed);
+                return Begun::Answered;
+            };
+            safe_form = Some(target);
+        } else if asked.record_type() == RecordType::ANY {
+            let mut reply = Reply::begin(&asked, ResponseCode::NoError, at.out);
+            reply.record(RecordType::HINFO.into(), LOCAL_TTL_S, NEXT_TO_NOTHING);
+            reply.end(&[]);
+            at.log.note(&at.client.ask, &verdict, EventOutcome::Allowed);
+            return Begun::Answered;
+        } else if let Some(kept) = self.kept(&asked, at.moment.now) {
+            let Client { ask, viewpoint, .. } = at.client;
+            let judging = Judging { asked: &asked, ask, viewpoint, snapshot: &at.moment.snapshot };
+            let paper = Paper { now: at.moment.now, text: at.text, out: at.out };
+            let ended = self.settle_kept(&judging, verdict, &kept, paper);
+            at.log.note(&at.client.ask, &ended.verdict, ended.outcome);
+            return Begun::Answered;
+        }
+        let key = key(&asked, safe_form.as_ref());
+        let allowed = Some(Allowed {
+            ask: at.client.ask.clone(),
+            viewpoint: at.client.viewpoint.clone(),
+            snapshot: Arc::clone(&at.moment.snapshot),
+            verdict,
+            safe_form,
+        });
+        Begun::Later(Box::new(Pending { address: at.address, asked, key, allowed }))
+    }
+
+    /// Finishes what [`Chain::begin`] could not: the answer's bytes.
+    pub(crate) async fn finish(&self, pending: Pending) -> Vec<u8> {
+        let Pending { asked, key, allowed, .. } = pending;
+        let mut out = Vec::new();
+        let found = self.resolver.fetch(key.clone()).await;
+        let now = self.ports.clock.now();
+        let Some(Allowed { ask, viewpoint, snapshot, verdict, safe_form }) = allowed else {
+            match found {
+                Ok(kept) => render(&kept, &asked, now, &mut out),
+                Err(NoUpstreamAnswered(failure)) => failure.write(&asked, &mut out),
+            }
+            return out;
         };
-        let answer = match looked_up {
-            Ok(answer) => answer,
-            Err(NoUpstreamAnswered(answer)) => {
-                return Settled { answer, verdict, outcome: EventOutcome::Failed };
+        let judging = Judging { asked: &asked, ask: &ask, viewpoint: &viewpoint, snapshot: &snapshot };
+        let paper = Paper { now, text: &mut String::new(), out: &mut out };
+        let ended = match (found, safe_form) {
+            (Err(NoUpstreamAnswered(failure)), _) => {
+                failure.write(&asked, paper.out);
+                Ended { verdict, outcome: EventOutcome::Failed }
+            }
+            (Ok(kept), None) => self.settle_kept(&judging, verdict, &kept, paper),
+            (Ok(kept), Some(target)) => {
+                let answer = kept.answer(&key, now);
+                self.settle_safe_form(&judging, verdict, (target, answer), paper)
             }
         };
-        let Some(behind) = cloak::hosts_behind(&answer) else {
-            let why =
-                Explained::new(Explained::NETWORK_ERROR, "the upstream's answer leads to too many names");
-            let answer = Answer::of_code(ResponseCode::ServFail).explain(why);
-            return Settled { answer, verdict, outcome: EventOutcome::Failed };
-        };
-        if let Some(uncloaked) = cloak::uncloak(snapshot, ask, verdict.reason.layer, &behind) {
-            let mut verdict = uncloaked.verdict;
-            verdict.reason.entry.get_or_insert_with(|| format!("CNAME {}", uncloaked.host).into());
-            return self.settle_blocked(asked, verdict);
-        }
-        let nothing_left =
-            answer.withheld && !answer.answers.iter().any(|record| record.data.ip_addr().is_some());
-        let outcome = if nothing_left { EventOutcome::RefusedOrigin } else { EventOutcome::Allowed };
-        Settled { answer, verdict, outcome }
+        let event = AccessEvent::of(&ask, &ended.verdict, type_text(asked.type_number));
+        let took_ms = took_ms(ask.at, now);
+        self.ports.events.send(AccessEvent { outcome: ended.outcome, took_ms, ..event });
+        out
     }
 
-    /// The safe form of a search engine: an alias, and where it leads. Its `HTTPS` and `SVCB` records are withheld, for
-    /// they would lead back to the usual form.
-    async fn safe_form(&self, asked: &Asked, to: &str) -> Result<Answer, NoUpstreamAnswered> {
-        let why = Explained::new(Explained::FORGED, "school filter: safe search");
-        let target = match (asked.record_type(), Name::from_ascii(format!("{to}."))) {
-            (RecordType::A | RecordType::AAAA | RecordType::CNAME, Ok(target)) => target,
-            _ => return Ok(Answer::nothing_of_this_type(asked.name()).explain(why)),
-        };
-        let alias = RData::CNAME(CNAME(target.clone()));
-        let alias = Record::from_rdata(asked.name().clone(), OWN_TTL_S, alias);
-        if asked.record_type() == RecordType::CNAME {
-            return Ok(Answer::of_records(vec![alias]).explain(why));
-        }
-        let mut answer = self.look_up(&target, asked).await?;
-        answer.answers.insert(0, alias);
-        answer.authentic = false;
-        Ok(answer.explain(why))
-    }
-
-    /// Looks a name up, with the type and bits of the question.
-    async fn look_up(&self, name: &Name, asked: &Asked) -> Result<Answer, NoUpstreamAnswered> {
-        let mut answer = self.kept_or_fetched(name, asked).await?;
-        for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
-            record.ttl = record.ttl.min(CLIENT_TTL_S);
-        }
-        Ok(answer)
-    }
-
-    /// From the cache, else from the upstreams.
-    async fn kept_or_fetched(&self, name: &Name, asked: &Asked) -> Result<Answer, NoUpstreamAnswered> {
-        let question = Question {
-            name: name.to_lowercase(),
-            record_type: asked.record_type(),
+    /// The kept answer, where no upstream needs to be asked.
+    fn kept(&self, asked: &Asked, now: Timestamp) -> Option<Arc<Kept>> {
+        let mut name = [0; NAME_LIMIT_BYTES];
+        let key = KeyRef {
+            name: asked.lower_case_name(&mut name),
+            record_type: asked.type_number,
             dnssec_ok: asked.dnssec_ok,
             checking_disabled: asked.checking_disabled,
         };
-        if let Some(answer) = self.cache.get(&question, self.ports.clock.now()) {
-            return Ok(answer);
+        match self.resolver.look(key, now) {
+            Look::Fresh(kept) => Some(kept),
+            Look::Ageing(kept) => {
+                self.resolver.renew(key.to_key());
+                Some(kept)
+            }
+            Look::Stale(_) | Look::Nothing => None,
         }
-        let fetched = self.upstreams.ask(&question).await?;
-        let mut answer = fetched.answer;
-        scrub(&mut answer, self.private_addresses(name));
-        self.cache.put(question, &answer, fetched.bytes, self.ports.clock.now());
-        Ok(answer)
     }
 
-    fn private_addresses(&self, name: &Name) -> PrivateAddresses {
-        let host = query::judged_host(name);
-        let is_ours = |host: Host| self.private_suffixes.iter().any(|suffix| host.is_at_or_below(suffix));
-        if host.is_some_and(is_ours) { PrivateAddresses::Keep } else { PrivateAddresses::Withhold }
+    /// Step 10 for an answer as it came.
+    fn settle_kept(&self, judging: &Judging<'_>, verdict: Verdict, kept: &Kept, paper: Paper<'_>) -> Ended {
+        match self.judge_behind(judging, verdict.reason.layer, kept.behind()) {
+            Behind::Nothing => {
+                self.handed_out.note(kept.addresses(), CLIENT_TTL_S, paper.now);
+                render(kept, judging.asked, paper.now, paper.out);
+                let refused = kept.nothing_left();
+                let outcome = if refused { EventOutcome::RefusedOrigin } else { EventOutcome::Allowed };
+                Ended { verdict, outcome }
+            }
+            behind => self.settle_behind(judging, verdict, behind, paper),
+        }
     }
 
-    /// Puts a settled question into the history.
-    fn record(&self, ask: &Ask, asked: &Asked, settled: &Settled) {
-        let took_ms = took_ms(ask.at, self.ports.clock.now());
-        let event = AccessEvent::of(ask, &settled.verdict, type_text(asked.record_type()));
-        self.ports.events.send(AccessEvent { outcome: settled.outcome, took_ms, ..event });
+    /// Steps 7 and 10 for the safe form of a search engine: an alias, and where it leads.
+    fn settle_safe_form(
+        &self,
+        judging: &Judging<'_>,
+        verdict: Verdict,
+        (target, mut answer): (Name, Answer),
+        paper: Paper<'_>,
+    ) -> Ended {
+        for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
+            record.ttl = record.ttl.min(CLIENT_TTL_S);
+        }
+        let alias = Record::from_rdata(judging.asked.name(), OWN_TTL_S, RData::CNAME(CNAME(target)));
+        answer.answers.insert(0, alias);
+        answer.authentic = false;
+        let hosts = cloak::hosts_behind(&answer);
+        match self.judge_behind(judging, verdict.reason.layer, hosts.as_deref()) {
+            Behind::Nothing => {
+                self.handed_out.note(&cloak::addresses(&answer), CLIENT_TTL_S, paper.now);
+                let nothing_left =
+                    answer.withheld && !answer.answers.iter().any(|record| record.data.ip_addr().is_some());
+                answer.explain(Explained::new(SAFE_FORM.0, SAFE_FORM.1)).write(judging.asked, paper.out);
+                let outcome = if nothing_left { EventOutcome::RefusedOrigin } else { EventOutcome::Allowed };
+                Ended { verdict, outcome }
+            }
+            behind => self.settle_behind(judging, verdict, behind, paper),
+        }
+    }
+
+    /// `hosts` are the names behind the answer; `None` where there are too many to be of any use.
+    fn judge_behind(&self, judging: &Judging<'_>, allowed_by: Layer, hosts: Option<&[Host]>) -> Behind {
+        let Some(hosts) = hosts else { return Behind::TooMuch };
+        if hosts.is_empty() {
+            return Behind::Nothing;
+        }
+        let mut ask = judging.ask.clone();
+        let judge = |host: &Host| {
+            ask.what.host = host.clone();
+            judging.snapshot.judge(judging.viewpoint, &ask)
+        };
+        let Some(uncloaked) = cloak::uncloak(allowed_by, hosts.iter().cloned(), judge) else {
+            return Behind::Nothing;
+        };
+        let mut verdict = uncloaked.verdict;
+        verdict.reason.entry.get_or_insert_with(|| format!("CNAME {}", uncloaked.host).into());
+        Behind::Blocked(Box::new(verdict))
+    }
+
+    fn settle_behind(
+        &self,
+        judging: &Judging<'_>,
+        verdict: Verdict,
+        behind: Behind,
+        paper: Paper<'_>,
+    ) -> Ended {
+        if let Behind::Blocked(verdict) = behind {
+            let blocked = Blocked { gate: &self.gate, text: paper.text, out: paper.out };
+            blocked::write(judging.asked, &verdict.reason, blocked);
+            return Ended { verdict: *verdict, outcome: EventOutcome::Blocked };
+        }
+        let why = (Explained::NETWORK_ERROR, "the upstream's answer leads to too many names");
+        Reply::begin(judging.asked, ResponseCode::ServFail, paper.out).end(&[why]);
+        Ended { verdict, outcome: EventOutcome::Failed }
     }
 }
 
-fn settle_local(asked: &Asked, addresses: &[IpAddr], verdict: Verdict) -> Settled {
-    let name = asked.name();
-    let records = match asked.record_type() {
-        RecordType::A => address_records(name, addresses, Family::V4, LOCAL_TTL_S),
-        RecordType::AAAA => address_records(name, addresses, Family::V6, LOCAL_TTL_S),
-        _ => Vec::new(),
+/// Where a question is settled: whose it is, and what the answer and the event go to.
+struct At<'a> {
+    address: IpAddr,
+    client: &'a Client,
+    moment: &'a Moment,
+    log: &'a mut Log,
+    text: &'a mut String,
+    out: &'a mut Vec<u8>,
+}
+
+/// An allowed question whose answer is judged.
+struct Judging<'a> {
+    asked: &'a Asked,
+    ask: &'a Ask,
+    viewpoint: &'a Viewpoint,
+    snapshot: &'a Snapshot,
+}
+
+/// What an answer is written on.
+struct Paper<'a> {
+    now: Timestamp,
+    text: &'a mut String,
+    out: &'a mut Vec<u8>,
+}
+
+/// What lies behind an answer.
+enum Behind {
+    /// Nothing that is blocked.
+    Nothing,
+    /// More than can be judged.
+    TooMuch,
+    /// Something blocked.
+    Blocked(Box<Verdict>),
+}
+
+/// What is said of a safe form.
+const SAFE_FORM: (u16, &str) = (Explained::FORGED, "school filter: safe search");
+
+/// The refusal of somebody outside the school's networks (RFC 8914, 4.19).
+fn refuse_outsider(asked: &Asked, out: &mut Vec<u8>) {
+    let why = (Explained::PROHIBITED, "this name server serves the school's networks only");
+    Reply::begin(asked, ResponseCode::Refused, out).end(&[why]);
+}
+
+/// What is asked of an upstream: the name itself, or the safe form of it.
+fn key(asked: &Asked, safe_form: Option<&Name>) -> Key {
+    Key::of(&Question {
+        name: safe_form.cloned().unwrap_or_else(|| asked.name()),
+        record_type: asked.record_type(),
+        dnssec_ok: asked.dnssec_ok,
+        checking_disabled: asked.checking_disabled,
+    })
+}
+
+fn render(kept: &Kept, asked: &Asked, now: Timestamp, out: &mut Vec<u8>) {
+    let start = out.len();
+    let context = RenderContext {
+        question: asked.wire_question(),
+        id: asked.id,
+        recursion_desired: asked.recursion_desired,
+        checking_disabled: asked.checking_disabled,
+        wants_authentic: asked.wants_authentic || asked.dnssec_ok,
+        edns: asked.edns,
+        dnssec_ok: asked.dnssec_ok,
+        limit_bytes: asked.limit_bytes,
+        now,
+        client_ttl_limit_s: CLIENT_TTL_S,
     };
-    let answer =
-        if records.is_empty() { Answer::nothing_of_this_type(name) } else { Answer::of_records(records) };
-    Settled { answer, verdict, outcome: EventOutcome::Allowed }
+    kept.render(&context, out);
+    if asked.padded {
+        crate::reply::pad(out, start);
+    }
+}
+
+fn write_local(asked: &Asked, addresses: &[IpAddr], out: &mut Vec<u8>) {
+    let mut reply = Reply::begin(asked, ResponseCode::NoError, out);
+    addresses.iter().for_each(|address| reply.address(*address, LOCAL_TTL_S));
+    if reply.is_empty() {
+        reply.own_soa();
+    }
+    reply.end(&[]);
+}
+
+/// The alias itself for who asks for it; for a service nothing, for its record would lead back to the usual form.
+fn write_safe_form_alone(asked: &Asked, to: &str, out: &mut Vec<u8>) {
+    let mut reply = Reply::begin(asked, ResponseCode::NoError, out);
+    if let (RecordType::CNAME, Ok(to)) = (asked.record_type(), Host::parse(to)) {
+        reply.alias(&to, OWN_TTL_S);
+    }
+    if reply.is_empty() {
+        reply.own_soa();
+    }
+    reply.end(&[SAFE_FORM]);
 }
 
 fn has_safe_form(record_type: RecordType) -> bool {
@@ -238,31 +485,6 @@ fn has_safe_form(record_type: RecordType) -> bool {
     )
 }
 
-/// The answer to `ANY` (RFC 8482, 4.2).
-fn next_to_nothing(name: &Name) -> Answer {
-    let data = HINFO::from_bytes(b"RFC8482".as_slice().into(), b"".as_slice().into());
-    Answer::of_records(vec![Record::from_rdata(name.clone(), LOCAL_TTL_S, RData::HINFO(data))])
-}
-
-/// A type as the field writes it; one without a name by its number (RFC 3597, 5).
-fn type_text(record_type: RecordType) -> Arc<str> {
-    match record_type {
-        RecordType::Unknown(number) => format!("TYPE{number}").into(),
-        known => known.to_string().into(),
-    }
-}
-
 fn took_ms(from: Timestamp, until: Timestamp) -> u32 {
     u32::try_from(until.0.saturating_sub(from.0).max(0)).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_without_a_name_is_written_by_its_number() {
-        assert_eq!(&*type_text(RecordType::AAAA), "AAAA");
-        assert_eq!(&*type_text(RecordType::Unknown(4_242)), "TYPE4242");
-    }
 }

@@ -4,8 +4,7 @@ use crate::answer::Answer;
 use crate::query::judged_host;
 use hickory_proto::rr::RData;
 use hickory_proto::rr::rdata::svcb::{SVCB, SvcParamValue};
-use model::{Ask, Host, Layer, Outcome, Target, Verdict};
-use policy::Snapshot;
+use model::{Host, Layer, Outcome, Verdict};
 use std::net::IpAddr;
 
 /// The most names behind one name; an answer with more is no use to anybody.
@@ -73,20 +72,18 @@ fn hints(service: &SVCB) -> Vec<IpAddr> {
     service.svc_params.iter().flat_map(|(_, value)| of(value)).collect()
 }
 
-/// The first of the hosts that is blocked for whoever asked.
+/// The first of the hosts that is blocked, as `judge` says, for whoever asked.
 ///
 /// A host behind counts only where its layer comes before the one that allowed the name itself: what an allow entry
 /// opened stays open although the site lies on a network that the group could not ask for by itself.
 pub(crate) fn uncloak(
-    snapshot: &Snapshot,
-    ask: &Ask,
     allowed_by: Layer,
-    hosts: &[Host],
+    hosts: impl IntoIterator<Item = Host>,
+    mut judge: impl FnMut(&Host) -> Verdict,
 ) -> Option<Uncloaked> {
-    hosts.iter().find_map(|host| {
-        let behind = Ask { what: Target::host(host.clone()), ..ask.clone() };
-        let verdict = snapshot.decide(&behind);
+    hosts.into_iter().find_map(|host| {
+        let verdict = judge(&host);
         let blocks = verdict.outcome == Outcome::Block && verdict.reason.layer < allowed_by;
-        blocks.then(|| Uncloaked { host: host.clone(), verdict })
+        blocks.then_some(Uncloaked { host, verdict })
     })
 }

@@ -1,9 +1,12 @@
 //! What the server is told at its start: addresses, upstreams, local names, limits; and the ports it reaches the rest by.
 
 use crate::DnsError;
-use model::{Clock, CurrentRoster, EventSender, Host, IdentityMap};
+use crate::upstream::{ForwardZone, ResolverConfig, UpstreamAddress, Validation};
+use ipnet::IpNet;
+use model::{Clock, CurrentRoster, DeviceId, EventSender, HandedOut, Host, IdentityMap};
 use policy::CurrentSnapshot;
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
@@ -23,9 +26,18 @@ const DNS_PORT: u16 = 53;
 /// The server's settings. [`DnsConfig::default`] listens nowhere and asks the system's name servers.
 #[derive(Clone, Debug)]
 pub struct DnsConfig {
-    /// Addresses to listen on, UDP and TCP alike. Name each address of a machine that has several: an answer from an
-    /// unspecified address (`0.0.0.0`) leaves by the route's own address. Port 0 takes a free one.
+    /// Addresses to listen on, UDP and TCP alike; `0.0.0.0` and `[::]` are all of the machine's, and an answer leaves by
+    /// the one that was asked. Port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    /// Threads that answer by UDP, for each address; 0: one for each core.
+    pub workers: usize,
+    /// How many questions one client may ask by UDP.
+    pub rate_limit: RateLimit,
+    /// DNS over TLS and HTTPS; `None`: not offered.
+    pub encrypted: Option<Encrypted>,
+    /// Proxies and load balancers that say whose connection or datagram it is, by the PROXY protocol, version 2. Who is
+    /// listed must say so, whatever the wire; nobody else may.
+    pub proxy_peers: Vec<IpNet>,
     /// Upstream resolvers, best first, at most four. Empty: those of the system's `resolv.conf`.
     pub upstreams: Vec<SocketAddr>,
     /// Where the system's resolvers are written, asked only when `upstreams` is empty.
@@ -40,6 +52,16 @@ pub struct DnsConfig {
     pub block_page_addresses: Vec<IpAddr>,
     /// Answers that are kept at most.
     pub cache_entries: usize,
+    /// Zones with servers of their own, such as the school's: the longest that fits counts.
+    pub forward: Vec<ForwardZone>,
+    /// Zones of ours: what is not among `local_names` does not exist there.
+    pub local_zones: Vec<String>,
+    /// Whether signatures are checked here.
+    pub validation: Validation,
+    /// How long an answer is held after it has run out, for when no upstream answers.
+    pub stale: Duration,
+    /// Where the addresses are noted that answers gave, so that a connection to one that none gave can be seen.
+    pub handed_out: Arc<HandedOut>,
     /// How long one upstream is waited for.
     pub upstream_wait: Duration,
     /// How long a TCP connection with nothing to do stays open (RFC 7766, 6.2.3).
@@ -50,15 +72,148 @@ impl Default for DnsConfig {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            workers: 0,
+            rate_limit: RateLimit::default(),
+            encrypted: None,
+            proxy_peers: Vec::new(),
             upstreams: Vec::new(),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             local_names: Vec::new(),
             private_suffixes: Vec::new(),
             block_page_addresses: Vec::new(),
             cache_entries: 32_768,
+            forward: Vec::new(),
+            local_zones: Vec::new(),
+            validation: Validation::ByUpstreams,
+            stale: Duration::from_secs(86_400),
+            handed_out: Arc::default(),
             upstream_wait: Duration::from_millis(1_500),
             tcp_idle: Duration::from_secs(10),
         }
+    }
+}
+
+/// How many questions one client may ask by UDP: an IPv4 address, or an IPv6 network of 56 bits. Each worker counts for
+/// itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RateLimit {
+    /// Questions a second in the long run; 0: as many as they like.
+    pub per_s: u32,
+    /// Questions at once, after a rest.
+    pub burst: u32,
+}
+
+impl Default for RateLimit {
+    /// Far above what a device asks, and enough for a small school behind one address.
+    fn default() -> Self {
+        Self { per_s: 1_000, burst: 5_000 }
+    }
+}
+
+/// DNS over TLS (RFC 7858) and over HTTPS (RFC 8484).
+#[derive(Clone, Debug)]
+pub struct Encrypted {
+    /// Addresses for DNS over TLS; its usual port is 853.
+    pub tls_listen: Vec<SocketAddr>,
+    /// Addresses for DNS over HTTPS; its usual port is 443. The path is `/dns-query`.
+    pub https_listen: Vec<SocketAddr>,
+    /// The name clients know the resolver by. A device may put its token before it (`TOKEN.name`), where the
+    /// certificate is for those names as well.
+    pub name: String,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Devices that keep their group wherever they are.
+    pub devices: DeviceTokens,
+}
+
+/// Where the certificate of the encrypted wires comes from.
+#[derive(Clone, Debug)]
+pub enum Certificate {
+    /// Two PEM files: the chain, the server's own certificate first, and its key. They are read once, at the start.
+    Files {
+        /// The chain.
+        chain: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// Settings that are ready; which protocols are spoken on them is set here.
+    Ready(Arc<rustls::ServerConfig>),
+}
+
+/// Which device has which token. A token is a secret of 16 to 63 letters, digits and hyphens, by which a device is known
+/// from wherever it asks: as the last part of the path by HTTPS, as the first label of the server's name by TLS.
+#[derive(Clone, Default)]
+pub struct DeviceTokens(HashMap<String, DeviceId>);
+
+/// A token that is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected a token of 16 to 63 letters, digits and hyphens, found one of {length} characters")]
+pub struct TokenError {
+    /// How long it is. The token itself is a secret.
+    pub length: usize,
+}
+
+impl DeviceTokens {
+    /// The fewest characters of a token, so that nobody guesses one.
+    pub const FEWEST_CHARACTERS: usize = 16;
+    /// The most characters of a token: those of a label (RFC 1035, 2.3.4).
+    pub const MOST_CHARACTERS: usize = 63;
+
+    /// Adds a device's token; case makes no difference. A device may have several.
+    ///
+    /// # Errors
+    /// [`TokenError`] where the text is too short, too long or cannot stand in a name.
+    pub fn insert(&mut self, token: &str, device: DeviceId) -> Result<(), TokenError> {
+        let fits = (Self::FEWEST_CHARACTERS..=Self::MOST_CHARACTERS).contains(&token.len())
+            && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !fits {
+            return Err(TokenError { length: token.chars().count() });
+        }
+        self.0.insert(token.to_ascii_lowercase(), device);
+        Ok(())
+    }
+
+    /// The device that has this token.
+    pub fn get(&self, token: &str) -> Option<DeviceId> {
+        self.0.get(&token.to_ascii_lowercase()).copied()
+    }
+}
+
+impl fmt::Debug for DeviceTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeviceTokens({})", self.0.len())
+    }
+}
+
+/// How our encrypted resolver is reached, as clients are told (RFC 9462).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Discovery {
+    /// Its name, in lower case.
+    pub(crate) name: String,
+    /// The port of DNS over TLS.
+    pub(crate) tls_port: Option<u16>,
+    /// The port of DNS over HTTPS.
+    pub(crate) https_port: Option<u16>,
+    /// Its addresses, as far as the settings say.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+impl Discovery {
+    /// Reads the settings; `None` where no encrypted wire is offered.
+    pub(crate) fn new(config: &DnsConfig) -> Result<Option<Self>, DnsError> {
+        let Some(encrypted) = &config.encrypted else { return Ok(None) };
+        let port = |listen: &[SocketAddr]| listen.first().map(SocketAddr::port);
+        let everywhere = encrypted.https_listen.iter().chain(&encrypted.tls_listen);
+        let mut addresses: Vec<IpAddr> =
+            everywhere.map(SocketAddr::ip).filter(|address| !address.is_unspecified()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        Ok(Some(Self {
+            name: host(&encrypted.name)?.to_string(),
+            tls_port: port(&encrypted.tls_listen),
+            https_port: port(&encrypted.https_listen),
+            addresses,
+        }))
     }
 }
 
@@ -95,17 +250,28 @@ impl LocalNames {
     }
 }
 
-/// Reads suffixes of names, such as `ash.internal` (a leading dot is allowed).
-pub(crate) fn suffixes(texts: &[String]) -> Result<Vec<String>, DnsError> {
-    texts.iter().map(|text| Ok(host(text.trim_start_matches('.'))?.to_string())).collect()
-}
-
 fn host(text: &str) -> Result<Host, DnsError> {
     Host::parse(text).map_err(|source| DnsError::Name { found: text.to_owned(), source })
 }
 
+/// Whom to ask for what. `listening` are the server's own addresses.
+pub(crate) fn resolver(config: &DnsConfig, listening: &[SocketAddr]) -> Result<ResolverConfig, DnsError> {
+    Ok(ResolverConfig {
+        upstreams: upstreams(config, listening)?.into_iter().map(UpstreamAddress::from).collect(),
+        local_names: config.local_names.iter().map(|(name, _)| name.clone()).collect(),
+        private_suffixes: config.private_suffixes.clone(),
+        forward: config.forward.clone(),
+        local_zones: config.local_zones.clone(),
+        validation: config.validation.clone(),
+        stale: config.stale,
+        upstream_wait: config.upstream_wait,
+        cache_entries: config.cache_entries,
+        ..ResolverConfig::default()
+    })
+}
+
 /// The upstreams to ask: those of the settings, else the system's. `listening` are the server's own addresses.
-pub(crate) fn upstreams(config: &DnsConfig, listening: &[SocketAddr]) -> Result<Vec<SocketAddr>, DnsError> {
+fn upstreams(config: &DnsConfig, listening: &[SocketAddr]) -> Result<Vec<SocketAddr>, DnsError> {
     let mut upstreams = if config.upstreams.is_empty() {
         let path = &config.resolv_conf;
         let text =
@@ -176,6 +342,19 @@ mod tests {
             let found = upstreams(&config, &[own.parse().unwrap()]);
             assert_eq!(matches!(found, Err(DnsError::UpstreamIsOurselves { .. })), same, "{own} {upstream}");
         }
+    }
+
+    #[test]
+    fn a_token_is_long_and_can_stand_in_a_name() {
+        let mut tokens = DeviceTokens::default();
+        let device = DeviceId(uuid::Uuid::from_u128(7));
+        for token in ["short", "fifteen-letters", "sixteen.letters.", &"a".repeat(64)] {
+            assert_eq!(tokens.insert(token, device), Err(TokenError { length: token.len() }));
+        }
+        tokens.insert("Sixteen-Letters-", device).unwrap();
+        assert_eq!(tokens.get("sixteen-letterS-"), Some(device));
+        assert_eq!(tokens.get("sixteen-letters"), None);
+        assert!(!format!("{tokens:?}").contains("letters"));
     }
 
     #[test]

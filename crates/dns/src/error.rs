@@ -1,5 +1,6 @@
 //! What keeps the server from starting. Once it runs, nothing does: a bad question or a dead upstream is answered.
 
+use crate::ResolverError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +38,9 @@ pub enum DnsError {
         /// The upstream.
         upstream: SocketAddr,
     },
+    /// The settings of whom to ask are of no use.
+    #[error(transparent)]
+    Resolver(#[from] ResolverError),
     /// A name of the settings is no host name.
     #[error("expected a host name, found {found:?}")]
     Name {
@@ -44,5 +48,13 @@ pub enum DnsError {
         found: String,
         /// What is wrong with it.
         source: model::HostError,
+    },
+    /// The certificate of the encrypted wires, or its key, could not be used.
+    #[error("could not use the certificate or key in {path}: {why}")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
 }

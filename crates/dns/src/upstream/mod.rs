@@ -241,3 +241,6 @@ fn failure(error: &ExchangeError) -> Answer {
     };
     Answer::of_code(ResponseCode::ServFail).explain(Explained::new(code, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,5 +10,7 @@
 mod world;
 
 mod answers;
+mod clients;
+mod encrypted;
 mod policy_journeys;
 mod wires;

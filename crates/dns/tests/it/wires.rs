@@ -92,11 +92,18 @@ async fn garbage_is_refused_or_dropped_and_the_next_question_is_answered() {
     let client = world.client(NOBODY).await;
     let good = question("small.test.", RecordType::A);
     let response = good.clone().into_response();
-    let mut garbage: Vec<Vec<u8>> = vec![vec![], vec![0; 5], vec![0xff; 300], response.to_vec().unwrap()];
-    garbage.push(vec![0; 5_000]);
+    let garbage: [Vec<u8>; 4] = [vec![], vec![0; 5], vec![0xff; 300], response.to_vec().unwrap()];
     for bytes in &garbage {
         client.send(bytes).await.unwrap();
     }
+    let mut oversized = good.to_vec().unwrap();
+    oversized.resize(5_000, 0);
+    client.send(&oversized).await.unwrap();
+    let refused = receive(&client).await;
+    assert_eq!(
+        (refused.metadata.id, refused.metadata.response_code),
+        (good.metadata.id, ResponseCode::FormErr)
+    );
     client.send(&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 63]).await.unwrap();
     let refused = receive(&client).await;
     assert_eq!((refused.metadata.id, refused.metadata.response_code), (0x1234, ResponseCode::FormErr));

@@ -6,14 +6,14 @@ use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use jiff::tz::TimeZone;
 use model::{
-    AccessEvent, Affiliation, Category, CategorySet, Claim, Clock, CurrentRoster, EventReceiver, GroupId,
-    Host, IdentityMap, KnownBy, ListId, NetworkId, Outcome, Person, PersonId, PolicyHash, Role, Roster,
-    SchoolId, Scope, Stage, Timestamp, YearGroup, event_channel,
+    AccessEvent, Affiliation, Category, CategorySet, Claim, Clock, CurrentRoster, Device, DeviceId,
+    DeviceKind, EventReceiver, GroupId, Host, IdentityMap, KnownBy, ListId, NetworkId, Outcome, Person,
+    PersonId, PolicyHash, Role, Roster, SchoolId, Scope, Stage, Timestamp, YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, YouTube};
 use policy::{CurrentSnapshot, Policy, Snapshot};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::upstream::{Upstream, Zone, name_of};
@@ -29,6 +29,11 @@ pub const LEARNER: &str = "127.0.0.4";
 /// Where a learner and a teacher have signed in.
 pub const SHARED: &str = "127.0.0.6";
 
+/// A laptop that is lent to a teacher, and has no address of its own.
+pub const DEVICE: DeviceId = DeviceId(uuid::Uuid::from_u128(77));
+/// What the laptop is known by.
+pub const TOKEN: &str = "laptop-77-is-known-by-this";
+
 const NOON: &str = "2026-11-23T12:00:00Z";
 
 pub fn person(number: u128) -> PersonId {
@@ -37,6 +42,9 @@ pub fn person(number: u128) -> PersonId {
 
 pub struct World {
     pub server: SocketAddr,
+    /// DNS over TLS, where the settings offer it; else the same as `server`, and so is the next.
+    pub tls: SocketAddr,
+    pub https: SocketAddr,
     pub upstream: Upstream,
     pub snapshot: Arc<CurrentSnapshot>,
     pub clock: Clock,
@@ -72,9 +80,21 @@ impl World {
         };
         let dns = DnsServer::bind(config, ports).await.unwrap();
         let server = dns.local_addrs()[0];
+        let tls = dns.tls_addrs().first().copied().unwrap_or(server);
+        let https = dns.https_addrs().first().copied().unwrap_or(server);
         let stop = CancellationToken::new();
         tokio::spawn(dns.run(stop.clone()));
-        Self { server, upstream, snapshot, clock, _stop_at_the_end: stop.clone().drop_guard(), stop, events }
+        Self {
+            server,
+            tls,
+            https,
+            upstream,
+            snapshot,
+            clock,
+            _stop_at_the_end: stop.clone().drop_guard(),
+            stop,
+            events,
+        }
     }
 
     /// Asks by UDP from an address, with EDNS.
@@ -110,6 +130,13 @@ pub async fn receive(socket: &UdpSocket) -> Message {
     let length =
         tokio::time::timeout(Duration::from_secs(10), socket.recv(&mut buffer)).await.unwrap().unwrap();
     Message::from_vec(&buffer[..length]).unwrap()
+}
+
+/// What a proxy says before a connection or datagram of this address.
+pub fn proxy_header(of: &str) -> Vec<u8> {
+    let of: Ipv4Addr = of.parse().unwrap();
+    let addresses = [&of.octets()[..], &[127, 0, 0, 1], &[0x9c, 0x40, 0, 53]].concat();
+    [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c"[..], &addresses].concat()
 }
 
 pub fn question(name: &str, record_type: RecordType) -> Message {
@@ -239,7 +266,15 @@ fn roster() -> Roster {
             year: year.and_then(YearGroup::parse),
         }],
     };
-    Roster::new(vec![of(1, Role::Learner, Some("7")), of(2, Role::ClassTeacher, None)], Vec::new())
+    let laptop = Device {
+        id: DEVICE,
+        school: SchoolId::new("ash"),
+        name: "LAPTOP-77".into(),
+        kind: DeviceKind::Workstation,
+        addresses: Vec::new(),
+        assigned_to: Some(person(2)),
+    };
+    Roster::new(vec![of(1, Role::Learner, Some("7")), of(2, Role::ClassTeacher, None)], vec![laptop])
 }
 
 fn identities(clock: &Clock) -> IdentityMap {

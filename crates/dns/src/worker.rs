@@ -1,0 +1,142 @@
+//! Questions by UDP: a few threads, each with a socket of its own on every address, among which the system spreads the
+//! clients. Each reads what is there, answers it, and sends the answers with one call.
+
+use crate::batch::{self, Mail};
+use crate::chain::{Begun, Chain, Incoming, Pending};
+use crate::client::{Caller, Desk};
+use crate::config::RateLimit;
+use crate::limit::{Limiter, Pace};
+use crate::proxy_header::{ProxyHeader, SIGNATURE};
+use crate::query::{QUERY_LIMIT_BYTES, Wire};
+use crate::quota::Quota;
+use ipnet::IpNet;
+use std::io;
+use std::net::{IpAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Questions of one batch.
+const BATCH: usize = 64;
+/// Room for an answer, on average; more is made where it is needed.
+const USUAL_ANSWER_BYTES: usize = 512;
+/// What a proxy may put before a question.
+const PROXY_HEADER_BYTES: usize = 536;
+/// Questions under way to an upstream at once; further ones are dropped, and clients ask again.
+const MOST_QUESTIONS: usize = 2_048;
+/// Of these, for one address. Generous, for another name server may stand before a whole school.
+const MOST_QUESTIONS_OF_ONE: usize = 1_024;
+/// How long a worker rests after the system refused to give it a datagram.
+const REST: Duration = Duration::from_millis(50);
+/// How long a worker waits for a question before it looks whether it is to stop.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The quota that all workers share.
+pub(crate) fn quota() -> Arc<Quota> {
+    Quota::new("questions by UDP", MOST_QUESTIONS, MOST_QUESTIONS_OF_ONE)
+}
+
+/// One socket and what it takes to serve it.
+pub(crate) struct Worker {
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) socket: Arc<UdpSocket>,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) proxy_peers: Arc<[IpNet]>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) runtime: Handle,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What a worker keeps between batches.
+struct Bench {
+    mail: Mail,
+    desk: Desk,
+    limiter: Limiter,
+    answers: Vec<u8>,
+}
+
+impl Worker {
+    /// Answers until it is told to stop. Blocks its thread.
+    pub(crate) fn run(self) {
+        let mut bench = Bench {
+            // One byte more than is read, so that a longer datagram is seen to be longer.
+            mail: Mail::new(BATCH, QUERY_LIMIT_BYTES + PROXY_HEADER_BYTES + 1),
+            desk: self.chain.desk(),
+            limiter: Limiter::new(self.rate_limit),
+            answers: Vec::with_capacity(BATCH * USUAL_ANSWER_BYTES),
+        };
+        while !self.stop.is_cancelled() {
+            match bench.mail.receive(&self.socket) {
+                Ok(count) => self.answer(count, &mut bench),
+                Err(error) if is_silence(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "could not read questions by UDP");
+                    std::thread::park_timeout(REST);
+                }
+            }
+        }
+    }
+
+    fn answer(&self, count: usize, bench: &mut Bench) {
+        self.chain.open(&mut bench.desk);
+        bench.answers.clear();
+        for place in 0..count {
+            let start = bench.answers.len();
+            match self.begin(place, bench) {
+                Begun::Answered => bench.mail.reply(place, start..bench.answers.len()),
+                Begun::Refused if bench.limiter.may_refuse(bench.desk.moment.now) => {
+                    bench.mail.reply(place, start..bench.answers.len());
+                }
+                Begun::Refused | Begun::Dropped => bench.answers.truncate(start),
+                Begun::Later(pending) => self.finish_later(place, bench, *pending),
+            }
+        }
+        self.chain.close(&mut bench.desk);
+        let failed = bench.mail.send(&self.socket, &bench.answers);
+        if failed > 0 {
+            tracing::debug!(failed, "could not send answers by UDP");
+        }
+    }
+
+    fn begin(&self, place: usize, bench: &mut Bench) -> Begun {
+        let Some((bytes, from)) = bench.mail.letter(place) else { return Begun::Dropped };
+        let Some((bytes, from)) = self.unwrap(bytes, from) else { return Begun::Dropped };
+        let incoming = Incoming { bytes, caller: Caller::at(from), wire: Wire::Udp };
+        match bench.limiter.pace(from, bench.desk.moment.now) {
+            Pace::Within => self.chain.begin(&incoming, &mut bench.desk, &mut bench.answers),
+            Pace::Cut => Chain::cut(&incoming, &mut bench.answers),
+            Pace::Beyond => Begun::Dropped,
+        }
+    }
+
+    /// The question itself, and who asks: a listed proxy says it, and nobody else may.
+    fn unwrap<'a>(&self, bytes: &'a [u8], from: IpAddr) -> Option<(&'a [u8], IpAddr)> {
+        if self.proxy_peers.iter().any(|peers| peers.contains(&from)) {
+            let header = ProxyHeader::read(bytes)?;
+            return Some((bytes.get(header.bytes..)?, header.source.unwrap_or(from)));
+        }
+        (!bytes.starts_with(&SIGNATURE)).then_some((bytes, from))
+    }
+
+    fn finish_later(&self, place: usize, bench: &Bench, pending: Pending) {
+        let Some(mut peer) = bench.mail.peer(place) else { return };
+        let Some(share) = self.quota.take(pending.address()) else { return };
+        let (chain, socket) = (Arc::clone(&self.chain), Arc::clone(&self.socket));
+        let finish = async move {
+            let answer = chain.finish(pending).await;
+            if let Err(error) = batch::send_back(&socket, &answer, &mut peer) {
+                tracing::debug!(%error, "could not send an answer by UDP");
+            }
+            drop(share);
+        };
+        self.tasks.spawn_on(finish, &self.runtime);
+    }
+}
+
+/// Nothing came in time, or the thread was called to something else.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
