@@ -86,9 +86,14 @@ fn of_bytes(start: u64, bytes: &[u8]) -> u64 {
 /// The hash a rule of this name lies under.
 pub(super) fn name_key(host: &Host) -> u64 {
     match host {
-        Host::Name(name) => spread(name.bytes().rev().fold(START, step)),
+        Host::Name(name) => text_key(name),
         Host::Address(address) => spread(of_bytes(!START, address.to_string().as_bytes())),
     }
+}
+
+/// The same for a name's text.
+pub(super) fn text_key(name: &str) -> u64 {
+    spread(name.bytes().rev().fold(START, step))
 }
 
 /// The hashes of a name and of all names over it; of an address, its own.

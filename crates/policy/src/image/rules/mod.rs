@@ -190,7 +190,12 @@ impl Rules {
                 self.digest_kinds.add(digest);
                 self.digests.add(digests::key(digest), id);
             }
-            Pattern::Range(_) | Pattern::Wildcard(_) | Pattern::Regex(_) | Pattern::PageRegex(_) => {}
+            Pattern::Wildcard(text) => {
+                if let Some(name) = patterns::below(text) {
+                    self.names.add(hashed::text_key(name), id);
+                }
+            }
+            Pattern::Range(_) | Pattern::Regex(_) | Pattern::PageRegex(_) => {}
         }
     }
 
@@ -251,11 +256,9 @@ impl Rule {
                         asked.begins(self.rule.effect, path, self.page.as_deref().unwrap_or(path))
                     })
             }
-            Pattern::Range(_)
-            | Pattern::Digest(_)
-            | Pattern::Wildcard(_)
-            | Pattern::Regex(_)
-            | Pattern::PageRegex(_) => true,
+            Pattern::Wildcard(text) => patterns::below(text)
+                .is_none_or(|name| asked.host().is_at_or_below(name) && asked.host_text().len() > name.len()),
+            Pattern::Range(_) | Pattern::Digest(_) | Pattern::Regex(_) | Pattern::PageRegex(_) => true,
         };
         spoken && asked.meets(&self.rule.conditions)
     }
@@ -270,11 +273,15 @@ impl Rule {
     }
 
     fn lifts(&self, other: &Rule) -> bool {
-        let any = matches!(&self.rule.answer, DnsAnswer::Addresses(addresses) if addresses.is_empty());
-        self.lifts_an_answer()
+        let same_answer = match (&self.rule.answer, &other.rule.answer) {
+            (_, DnsAnswer::AsUsual) => false,
+            (DnsAnswer::Addresses(all), _) if all.is_empty() => true,
+            (DnsAnswer::Addresses(own), DnsAnswer::Addresses(all)) => all.iter().all(|one| own.contains(one)),
+            (own, other) => own == other,
+        };
+        same_answer
+            && self.lifts_an_answer()
             && (self.list, self.rule.category) == (other.list, other.rule.category)
-            && other.rule.answer != DnsAnswer::AsUsual
-            && (any || self.rule.answer == other.rule.answer)
     }
 
     fn hit(&self, asked: &Asked<'_>) -> RuleHit {

@@ -25,10 +25,15 @@ const CACHE_BYTES: usize = 512 * 1024;
 const TRIED_TOGETHER: usize = 32;
 const LONGEST_REGEX_BYTES: usize = 16 * 1024;
 
+/// The name in `*.name`: what is below a name needs no pattern, and response policy zones have many of these.
+pub(super) fn below(wildcard: &str) -> Option<&str> {
+    wildcard.strip_prefix("*.").filter(|name| !name.is_empty() && !name.contains('*'))
+}
+
 /// Which patterns of a rule a set holds.
 pub(super) fn of_hosts(pattern: &Pattern) -> Option<Source<'_>> {
     match pattern {
-        Pattern::Wildcard(text) => Some(Source::Wildcard(text)),
+        Pattern::Wildcard(text) if below(text).is_none() => Some(Source::Wildcard(text)),
         Pattern::Regex(text) => Some(Source::Regex(text)),
         _ => None,
     }

@@ -74,6 +74,8 @@ fn each_pattern_speaks_of_its_own_hosts() {
         (wildcard("*.a*"), "x.ab", true),
         (wildcard("a*a"), "a", false),
         (wildcard("a.example"), "a.example", true),
+        (wildcard("*.a.example"), "x.a.example", true),
+        (wildcard("*.a.example"), "a.example", false),
         (regex("^ad[sx]?[0-9]*[.]"), "ad12.example", true),
         (regex("^ad[sx]?[0-9]*[.]"), "bad.example", false),
         (regex("TRACKER"), "my-tracker.example", true),
@@ -286,7 +288,7 @@ fn pattern() -> impl Strategy<Value = Pattern> {
             let length = if address.is_ipv4() { length - 96 } else { length };
             Pattern::Range(ipnet::IpNet::new(address, length).unwrap().trunc())
         }),
-        "[ab]?[*][ab][.]([*]|example)".prop_map(|text| Pattern::Wildcard(text.into())),
+        "[ab]?[*][.]?[ab][.]([*]|example)".prop_map(|text| Pattern::Wildcard(text.into())),
         "(\\^|[.])?[ab]{1,2}[?+]?[.](exam|t)".prop_map(|text| Pattern::Regex(text.into())),
         "/[ab]{1,3}[?=]?".prop_map(|text| Pattern::PageRegex(text.into())),
     ]
