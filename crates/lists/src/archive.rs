@@ -24,18 +24,19 @@ pub(crate) enum Opened {
 
 /// Unpacks what is packed. Of an archive, the bytes of the files that `keep` names are kept; the others stay as names.
 pub(crate) fn open(bytes: &[u8], keep: fn(&str) -> bool) -> Result<Opened, ListError> {
-    let unpacked;
-    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-        unpacked = read_bounded(MultiGzDecoder::new(bytes), UNPACKED_LIMIT_BYTES)?;
-        &unpacked
-    } else {
-        bytes
-    };
+    let mut unpacked = Cow::Borrowed(bytes);
+    // Packed by its keeper, and by the server once more.
+    for _ in 0..2 {
+        if unpacked.starts_with(&[0x1f, 0x8b]) {
+            unpacked = Cow::Owned(read_bounded(MultiGzDecoder::new(&*unpacked), UNPACKED_LIMIT_BYTES)?);
+        }
+    }
+    let bytes = &*unpacked;
     // POSIX.1-1988 ustar, and GNU tar, both have this word at this place of the first header.
     if bytes.get(257..262) == Some(b"ustar") {
         return open_tar(bytes, keep).map(Opened::Tree);
     }
-    Ok(Opened::File(bytes.to_vec()))
+    Ok(Opened::File(unpacked.into_owned()))
 }
 
 fn open_tar(bytes: &[u8], keep: fn(&str) -> bool) -> Result<Tree, ListError> {

@@ -1,11 +1,11 @@
 //! Lists as they were read become one image, through the guard. One list is read, passed on and dropped before the next,
 //! so that only the image's own rows grow.
 
-use crate::guard::{Account, Guard, Says};
-use crate::list::ReadList;
+use crate::guard::{Account, Guard};
+use crate::list::{ReadList, Says};
 use crate::readers::{read_illegal, read_starter};
-use crate::report::{Alarm, Cause, ListReport, Report};
-use crate::ListError;
+use crate::report::{Alarm, Cause, DroppedLine, ListReport, Report};
+use crate::{ListError, guard_rules};
 use bytes::Bytes;
 use model::{Host, ListId, Timestamp};
 use policy::image::{Image, ImageWriter, NewEntry, NewList};
@@ -48,18 +48,23 @@ impl Builder {
         let mut account = Account::default();
         let (id, name) = (list.id.clone(), list.name.clone());
         let index = self.writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
-        for entry in list.entries() {
-            let crate::Entry { ref host, reach, effect, weight, category, line } = entry;
-            if let Some(name) = host.name()
-                && let Err(why) = self.guard.check(name, &Says { reach, effect, category })
+        for row in list.rows() {
+            let Says { reach, effect, weight, category } = row.says;
+            if !row.is_address
+                && let Err(why) = self.guard.check(row.text, &row.says)
             {
-                account.add(name, category, line, why);
+                account.add(row.text, category, row.line, why);
                 continue;
             }
-            self.writer.push(index, NewEntry { host, reach, effect, weight, category, line });
+            let Some(host) = row.host() else { continue };
+            self.writer
+                .push(index, NewEntry { host: &host, reach, effect, weight, category, line: row.line });
         }
-        for rule in list.rules() {
-            self.writer.rule(index, rule.clone());
+        let refused = guard_rules::refused(&self.guard, list, &mut account);
+        for (place, rule) in list.rules().iter().enumerate() {
+            if !refused.contains_key(&place) {
+                self.writer.rule(index, rule.clone());
+            }
         }
         account.tally.add_all(&list.dropped);
         self.writer.left_out(index, account.tally.in_words());
@@ -73,7 +78,7 @@ impl Builder {
             read_at: list.read_at,
             alarms: about.alarms,
             dropped: account.tally.in_words(),
-            first_dropped: Vec::new(),
+            first_dropped: first_dropped(list),
             refused: account.refused,
             meaning: about.meaning,
         });
@@ -120,6 +125,11 @@ pub fn starter_image(at: Timestamp) -> Result<Image, ListError> {
 pub fn holds(image: &Image, lists: &[ListSource]) -> bool {
     let has = |id: &ListId| image.lists().iter().any(|list| list.id == *id && list.names > 0);
     has(&ListId::new(BUILT_IN_ILLEGAL)) && lists.iter().all(|source| has(&source.id))
+}
+
+fn first_dropped(list: &ReadList) -> Vec<DroppedLine> {
+    let lines = list.first_dropped().iter();
+    lines.map(|(line, why)| DroppedLine { line: *line, why: why.words().into() }).collect()
 }
 
 /// The list of illegal content that ships. It is no list of the policy, so that no policy can leave it out.

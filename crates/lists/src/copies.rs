@@ -38,8 +38,6 @@ pub(crate) struct Known {
     pub(crate) etag: Option<String>,
     /// The server's time of the copy (RFC 9110, 8.8.2), as it was written.
     pub(crate) last_modified: Option<String>,
-    /// The serial of a transferred zone.
-    pub(crate) serial: Option<u32>,
 }
 
 impl Known {
@@ -54,7 +52,6 @@ impl Known {
             copy_bytes: 0,
             etag: None,
             last_modified: None,
-            serial: None,
         }
     }
 

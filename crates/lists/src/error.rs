@@ -1,5 +1,6 @@
 //! What can go wrong between a source and an image in force.
 
+use crate::transfer::TransferError;
 use model::Timestamp;
 use policy::image::ImageError;
 use std::io;
@@ -169,6 +170,9 @@ pub enum ListError {
     /// Credentials would go out where everybody on the way can read them.
     #[error("expected an https address for a list with credentials")]
     SecretInClear,
+    /// A zone was not transferred.
+    #[error("transferring the zone")]
+    Transfer(#[from] TransferError),
     /// The catalogue that ships cannot be read.
     #[error("the catalogue of lists")]
     Catalogue(#[source] toml::de::Error),

@@ -6,6 +6,7 @@
 //! categories that the file names for it are its own (the BBC is news), and those it may be listed in.
 //! For illegal content an exact host is taken even where it is in that file: whoever keeps that list answers for it.
 
+use crate::list::Says;
 use crate::{Dropped, Tally};
 use model::{Category, CategorySet, Host};
 use policy::image::{Effect, Reach};
@@ -99,14 +100,6 @@ impl Guard {
     }
 }
 
-/// What an entry says of its name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Says {
-    pub(crate) reach: Reach,
-    pub(crate) effect: Effect,
-    pub(crate) category: Category,
-}
-
 impl Protected {
     fn is_closed_by(&self, says: &Says) -> bool {
         if says.category == Category::ILLEGAL && says.reach == Reach::Exact {
@@ -173,10 +166,11 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use policy::image::Weight;
     fn check(host: &str, reach: Reach, effect: Effect, category: &str) -> Result<(), Dropped> {
         let category = Category::parse(category).unwrap();
         let own = [Host::parse("school.example").unwrap()];
-        Guard::new(&own).check(host, &Says { reach, effect, category })
+        Guard::new(&own).check(host, &Says { reach, effect, weight: Weight::Usual, category })
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The entries of a list as sorted fingerprints, 8 bytes each: what two readings have in common is counted by walking
 //! both once, without either reading's names.
 
-use crate::{Entry, ReadList};
+use crate::ReadList;
 use crate::fingerprint::{of_text, of_words};
+use crate::list::Says;
 use model::{Category, Host};
 use policy::image::{Conditions, Digest, Effect, NewRule, Pattern, Reach};
 use std::cmp::Ordering;
@@ -16,7 +17,7 @@ impl ReadSet {
     pub(crate) fn of(list: &ReadList) -> Self {
         let mut seeds = Seeds::default();
         let mut numbers = Vec::with_capacity(list.len());
-        numbers.extend(list.entries().map(|entry| seeds.entry(&entry)));
+        numbers.extend(list.rows().map(|row| of_text(seeds.seed(&row.says), row.text)));
         numbers.extend(list.rules().iter().map(|rule| seeds.rule(rule)));
         numbers.sort_unstable();
         numbers.dedup();
@@ -55,8 +56,8 @@ impl ReadSet {
     pub(crate) fn names_in(&self, list: &ReadList, most: usize) -> Vec<String> {
         let mut seeds = Seeds::default();
         let has = |number: u64| self.0.binary_search(&number).is_ok();
-        let names = list.entries().filter(|entry| has(seeds.entry(entry)));
-        names.take(most).map(|entry| entry.host.to_string()).collect()
+        let names = list.rows().filter(|row| has(of_text(seeds.seed(&row.says), row.text)));
+        names.take(most).map(|row| row.text.to_owned()).collect()
     }
 }
 
@@ -65,24 +66,17 @@ impl ReadSet {
 struct Seeds(BTreeMap<(Category, bool, bool), u64>);
 
 impl Seeds {
-    fn entry(&mut self, entry: &Entry) -> u64 {
-        let seed = self.seed(entry.reach, entry.effect, entry.category);
-        match &entry.host {
-            Host::Name(name) => of_text(seed, name),
-            Host::Address(address) => of_text(seed, &address.to_string()),
-        }
-    }
-
-    fn seed(&mut self, reach: Reach, effect: Effect, category: Category) -> u64 {
-        let (below, lifts) = (reach == Reach::Subtree, effect == Effect::Exception);
-        *self.0.entry((category, below, lifts)).or_insert_with(|| {
+    fn seed(&mut self, says: &Says) -> u64 {
+        let (below, lifts) = (says.reach == Reach::Subtree, says.effect == Effect::Exception);
+        *self.0.entry((says.category, below, lifts)).or_insert_with(|| {
             // The slug, since a category's number may change with the catalogue.
-            of_words([category.slug().as_bytes(), &[u8::from(below), u8::from(lifts)]])
+            of_words([says.category.slug().as_bytes(), &[u8::from(below), u8::from(lifts)]])
         })
     }
 
     fn rule(&mut self, rule: &NewRule) -> u64 {
-        let seed = self.seed(Reach::Exact, rule.effect, rule.category);
+        let NewRule { effect, weight, category, .. } = *rule;
+        let seed = self.seed(&Says { reach: Reach::Exact, effect, weight, category });
         if rule.conditions != Conditions::default() {
             return of_text(seed, &format!("{:?} {:?}", rule.pattern, rule.conditions));
         }

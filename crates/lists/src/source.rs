@@ -6,9 +6,10 @@ use crate::copies::{self, Known};
 use crate::fetch::{Downloaded, Fetch, OnBytes, Packing, Tags, Wanted, address, download};
 use crate::fingerprint::of_words;
 use crate::list::{ReadList, SourceState};
-use crate::readers::{files_read, read_opened, read_starter};
+use crate::readers::{files_read, read_opened, read_starter, read_zone};
 use crate::report::{Alarm, Report};
 use crate::schedule::Schedule;
+use crate::transfer::{Transferred, Zone, ZonePlace, place, transfer};
 use crate::tree::{Tree, read_file};
 use crate::{ListError, ReadSet, credentials, proof};
 use model::{ListId, Timestamp};
@@ -45,7 +46,7 @@ pub(crate) struct Setting {
 #[derive(Debug)]
 pub(crate) enum Seen {
     /// The bytes of the source, not read yet.
-    Bytes { bytes: Vec<u8>, signature: Option<Vec<u8>>, tags: Tags, serial: Option<u32> },
+    Bytes { bytes: Vec<u8>, signature: Option<Vec<u8>>, tags: Tags },
     /// A folder, or the lists that ship: read where they lie.
     Local,
     /// The source holds what the copy holds.
@@ -91,15 +92,37 @@ pub(crate) async fn look(source: &ListSource, setting: &Setting, on_bytes: OnByt
     let looked = known.as_ref().map(Known::looked);
     let is_due = setting.look == Look::All || setting.schedule.is_due(source, looked, setting.at);
     let known = known.filter(|_| has_copy);
-    let seen = match address(&source.source) {
-        Some(_) if !is_due && has_copy => return Seen::NotDue,
-        Some(url) => fetched(source, setting, url, known.as_ref(), on_bytes).await,
-        None => {
+    let seen = match (address(&source.source), place(&source.source)) {
+        (Some(_), _) | (_, Some(_)) if !is_due && has_copy => return Seen::NotDue,
+        (Some(url), _) => fetched(source, setting, url, known.as_ref(), on_bytes).await,
+        (None, Some(place)) => transferred(source, setting, &place, has_copy, on_bytes).await,
+        (None, None) => {
             let source = source.clone();
             blocking(move || local(&source)).await
         }
     };
     seen.unwrap_or_else(Seen::Failed)
+}
+
+async fn transferred(
+    source: &ListSource,
+    setting: &Setting,
+    place: &ZonePlace,
+    has_copy: bool,
+    on_bytes: OnBytes<'_>,
+) -> Result<Seen, ListError> {
+    let key = match &source.subscription.credentials {
+        Some(name) => Some(credentials::transfer_key(&setting.secrets, name)?),
+        None => None,
+    };
+    let copy = has_copy.then(|| copies::last(&setting.dir, &source.id).ok()).flatten();
+    let have = copy.and_then(|copy| Zone::from_text(std::str::from_utf8(&copy).ok()?));
+    match transfer(place, key.as_ref(), have, (&setting.fetch, setting.at), on_bytes).await? {
+        Transferred::Unchanged => Ok(Seen::Unchanged),
+        Transferred::New(zone) => {
+            Ok(Seen::Bytes { bytes: zone.to_text().into_bytes(), signature: None, tags: Tags::default() })
+        }
+    }
 }
 
 async fn fetched(
@@ -115,10 +138,8 @@ async fn fetched(
         None => None,
     };
     let packing = if proof::is_asked(asked) { Packing::AsItIs } else { Packing::Gzip };
-    let tags = known.map(|known| Tags {
-        etag: known.etag.clone(),
-        last_modified: known.last_modified.clone(),
-    });
+    let tags =
+        known.map(|known| Tags { etag: known.etag.clone(), last_modified: known.last_modified.clone() });
     let wanted = Wanted { url, credentials, tags: tags.unwrap_or_default(), packing };
     let Downloaded::New(bytes, tags) = download(wanted.clone(), &setting.fetch, on_bytes).await? else {
         return Ok(Seen::Unchanged);
@@ -127,7 +148,7 @@ async fn fetched(
         Some(_) => Some(signature(wanted, &setting.fetch).await?),
         None => None,
     };
-    Ok(Seen::Bytes { bytes, signature, tags, serial: None })
+    Ok(Seen::Bytes { bytes, signature, tags })
 }
 
 async fn signature(mut wanted: Wanted, settings: &Fetch) -> Result<Vec<u8>, ListError> {
@@ -155,13 +176,13 @@ fn local(source: &ListSource) -> Result<Seen, ListError> {
         Some(_) => Some(read_file(&path.with_added_extension("minisig"))?),
         None => None,
     };
-    Ok(Seen::Bytes { bytes, signature, tags: Tags::default(), serial: None })
+    Ok(Seen::Bytes { bytes, signature, tags: Tags::default() })
 }
 
 /// A list read from its own source, and the bytes to keep as its copy.
 struct Fresh {
     list: ReadList,
-    copy: Option<(Vec<u8>, Tags, Option<u32>)>,
+    copy: Option<(Vec<u8>, Tags)>,
 }
 
 /// Makes a list of what a look brought: reads it, compares it with what is in force, keeps the copy of a good one.
@@ -171,7 +192,8 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
         .filter(|known| known.origin == origin(source))
         .unwrap_or_else(|| Known::new(origin(source), at));
     let in_force = copies::set(dir, &source.id);
-    let same = before.and_then(|report| report.list(&source.id)).is_some_and(|list| list.meaning == meaning(source));
+    let same =
+        before.and_then(|report| report.list(&source.id)).is_some_and(|list| list.meaning == meaning(source));
     let fresh = match seen {
         Seen::NotDue => return from_copy(source, setting, &known, in_force),
         Seen::Unchanged => {
@@ -181,10 +203,10 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
         }
         Seen::Failed(error) => Err(error),
         Seen::Local => read_local(source, at),
-        Seen::Bytes { bytes, signature, tags, serial } => {
+        Seen::Bytes { bytes, signature, tags } => {
             proof::check(&source.subscription, &bytes, signature.as_deref())
                 .and_then(|()| read_packed(source, &bytes, at))
-                .map(|list| Fresh { list, copy: Some((bytes, tags, serial)) })
+                .map(|list| Fresh { list, copy: Some((bytes, tags)) })
         }
     };
     let fresh = match fresh {
@@ -199,7 +221,11 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
     let is_accepted = setting.accept.contains(&source.id);
     let compared = in_force.as_ref().filter(|_| same && !is_accepted);
     if let Some(alarm) = compared.and_then(|before| judge(source, before, &set)) {
-        tracing::warn!(list = source.id.as_str(), ?alarm, "a list changed more than expected; its copy stays in force");
+        tracing::warn!(
+            list = source.id.as_str(),
+            ?alarm,
+            "a list changed more than expected; its copy stays in force"
+        );
         known = Known { good: Some(at.0), last: at, failure: None, held: Some(alarm), ..known };
         note(dir, source, &known);
         return from_copy(source, setting, &known, in_force);
@@ -220,15 +246,15 @@ fn judge(source: &ListSource, before: &ReadSet, now: &ReadSet) -> Option<Alarm> 
 }
 
 /// Lays the copy of a good list by; true when there is one to be taken.
-fn keep(source: &ListSource, setting: &Setting, copy: Option<(Vec<u8>, Tags, Option<u32>)>) -> bool {
+fn keep(source: &ListSource, setting: &Setting, copy: Option<(Vec<u8>, Tags)>) -> bool {
     let at = setting.at;
     let mut known = Known { taken: Some(at.0), good: Some(at.0), ..Known::new(origin(source), at) };
-    let Some((bytes, tags, serial)) = copy else {
+    let Some((bytes, tags)) = copy else {
         note(&setting.dir, source, &known);
         return false;
     };
     known.copy_bytes = bytes.len() as u64;
-    (known.etag, known.last_modified, known.serial) = (tags.etag, tags.last_modified, serial);
+    (known.etag, known.last_modified) = (tags.etag, tags.last_modified);
     match copies::stage(&setting.dir, &source.id, &bytes, &known) {
         Ok(()) => true,
         Err(error) => {
@@ -240,7 +266,11 @@ fn keep(source: &ListSource, setting: &Setting, copy: Option<(Vec<u8>, Tags, Opt
 
 fn note(dir: &Path, source: &ListSource, known: &Known) {
     if let Err(error) = copies::note(dir, &source.id, known) {
-        tracing::warn!(list = source.id.as_str(), error = error.chain(), "a look at a list could not be noted");
+        tracing::warn!(
+            list = source.id.as_str(),
+            error = error.chain(),
+            "a look at a list could not be noted"
+        );
     }
 }
 
@@ -248,7 +278,10 @@ fn note(dir: &Path, source: &ListSource, known: &Known) {
 fn from_copy(source: &ListSource, setting: &Setting, known: &Known, before: Option<ReadSet>) -> Settled {
     let mut alarms: Vec<Alarm> = known.held.clone().into_iter().collect();
     let copy = copies::last(&setting.dir, &source.id);
-    let why = known.failure.clone().or_else(|| known.held.as_ref().map(|_| "the new reading was held back".to_owned()));
+    let why = known
+        .failure
+        .clone()
+        .or_else(|| known.held.as_ref().map(|_| "the new reading was held back".to_owned()));
     let since = known.taken();
     let list = match (copy.and_then(|bytes| read_packed(source, &bytes, since)), why) {
         (Ok(mut list), None) => {
@@ -262,7 +295,11 @@ fn from_copy(source: &ListSource, setting: &Setting, known: &Known, before: Opti
         }
         (Err(error), why) => {
             let why = why.unwrap_or_else(|| error.chain());
-            tracing::error!(list = source.id.as_str(), error = why, "a list failed, and there is no copy of it");
+            tracing::error!(
+                list = source.id.as_str(),
+                error = why,
+                "a list failed, and there is no copy of it"
+            );
             let mut list = ReadList::new(source.id.clone(), source.name.clone(), setting.at);
             list.state = SourceState::Missing { why };
             list
@@ -290,21 +327,28 @@ fn read_local(source: &ListSource, at: Timestamp) -> Result<Fresh, ListError> {
     let copy = copy.inspect_err(|error| {
         tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy made of a list's folder");
     });
-    Ok(Fresh { list, copy: copy.ok().map(|bytes| (bytes, Tags::default(), None)) })
+    Ok(Fresh { list, copy: copy.ok().map(|bytes| (bytes, Tags::default())) })
 }
 
 fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadList, ListError> {
-    read(source, &archive::open(bytes, files_read(source.format))?, at)
+    let Some(place) = place(&source.source) else {
+        return read(source, &archive::open(bytes, files_read(source.format))?, at);
+    };
+    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    let category = source.category.ok_or(ListError::NoCategory)?;
+    read_zone(place.zone(), Zone::records(&String::from_utf8_lossy(bytes)), category, &mut list);
+    not_empty(list)
 }
 
 /// A source of which not one rule can be read is a failure too: it is an error page or another format.
 fn read(source: &ListSource, opened: &Opened, at: Timestamp) -> Result<ReadList, ListError> {
     let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
     read_opened(source, opened, &mut list)?;
-    if list.is_empty() {
-        return Err(ListError::NoNames { dropped: list.dropped.total() });
-    }
-    Ok(list)
+    not_empty(list)
+}
+
+fn not_empty(list: ReadList) -> Result<ReadList, ListError> {
+    if list.is_empty() { Err(ListError::NoNames { dropped: list.dropped.total() }) } else { Ok(list) }
 }
 
 /// Runs what reads, sorts and writes beside the runtime's own threads.
