@@ -86,9 +86,8 @@ impl Upstream {
 
     /// The same, in some manner.
     pub async fn start_in_manner(zone: Zone, manner: Manner) -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (udp, tcp) = free_port().await;
         let address = udp.local_addr().unwrap();
-        let tcp = TcpListener::bind(address).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let speaker = Speaker { zone: Arc::new(Mutex::new(zone)), asked: Arc::default(), manner, stopped };
         let tasks = vec![
@@ -213,6 +212,16 @@ impl Speaker {
             }
         }
         vec![message]
+    }
+}
+
+/// A port that both UDP and TCP can have.
+async fn free_port() -> (UdpSocket, TcpListener) {
+    loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
     }
 }
 

@@ -195,11 +195,6 @@ impl Kept {
         self.withheld && !self.has_addresses
     }
 
-    /// The response code, by number; always below 16.
-    pub(crate) fn code(&self) -> u8 {
-        self.code
-    }
-
     /// What it weighs in memory, about.
     pub(crate) fn bytes(&self) -> u64 {
         let behind = self.behind.as_deref().map_or(0, |hosts| hosts.len() * 64);

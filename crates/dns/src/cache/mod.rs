@@ -6,7 +6,7 @@
 mod kept;
 mod wire;
 
-pub(crate) use kept::{Kept, RenderContext, Rendered};
+pub(crate) use kept::{Kept, RenderContext};
 
 use crate::answer::Answer;
 use hickory_proto::op::ResponseCode;
@@ -163,13 +163,8 @@ pub(crate) struct AnswerCache {
 }
 
 impl AnswerCache {
-    /// `entries` of usual size; what has run out is held for a day more.
-    pub(crate) fn new(entries: usize) -> Self {
-        Self::with_stale(entries, LONGEST_S)
-    }
-
     /// `entries` of usual size; what has run out is held for `stale_s` seconds more.
-    pub(crate) fn with_stale(entries: usize, stale_s: u32) -> Self {
+    pub(crate) fn new(entries: usize, stale_s: u32) -> Self {
         let bytes = u64::try_from(entries).unwrap_or(u64::MAX).saturating_mul(USUAL_BYTES);
         Self { answers: sync::Cache::with_weighter(entries, bytes, ByBytes), stale_s }
     }
@@ -196,20 +191,6 @@ impl AnswerCache {
             self.answers.insert(key, Arc::clone(&kept));
         }
         Some(kept)
-    }
-
-    /// The kept answer as records, where it has not run out.
-    pub(crate) fn get(&self, question: &Question, now: Timestamp) -> Option<Answer> {
-        let key = Key::of(question);
-        match self.look(key.as_ref(), now) {
-            Look::Fresh(kept) | Look::Ageing(kept) => Some(kept.answer(&key, now)),
-            Look::Stale(_) | Look::Nothing => None,
-        }
-    }
-
-    /// Keeps an answer, where it may be kept.
-    pub(crate) fn put(&self, question: Question, answer: &Answer, _: usize, now: Timestamp) {
-        self.keep(Key::of(&question), answer, now);
     }
 }
 

@@ -1,3 +1,4 @@
+use super::kept::Rendered;
 use super::*;
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
@@ -79,7 +80,7 @@ fn an_answer_lasts_as_long_as_its_shortest_record_and_a_no_as_its_soa_says() {
 
 #[test]
 fn a_kept_answer_ages_runs_out_is_held_for_bad_days_and_then_is_gone() {
-    let cache = AnswerCache::new(10);
+    let cache = AnswerCache::new(10, LONGEST_S);
     cache.keep(Key::of(&question()), &Answer::of_records(vec![a(60)]), Timestamp(0));
     let bytes = question_bytes("SITE.test.", RecordType::A);
     let found = kept(&cache, 45_999).unwrap();
@@ -99,7 +100,7 @@ fn a_kept_answer_ages_runs_out_is_held_for_bad_days_and_then_is_gone() {
 
 #[test]
 fn what_is_asked_for_often_is_renewed_once_near_its_end() {
-    let cache = AnswerCache::new(10);
+    let cache = AnswerCache::new(10, LONGEST_S);
     let key = Key::of(&question());
     cache.keep(key.clone(), &Answer::of_records(vec![a(100)]), Timestamp(0));
     let is_ageing = |at| matches!(cache.look(key.as_ref(), Timestamp(at)), Look::Ageing(_));
@@ -112,7 +113,7 @@ fn what_is_asked_for_often_is_renewed_once_near_its_end() {
 
 #[test]
 fn a_clock_that_goes_back_makes_nothing_older_or_younger() {
-    let cache = AnswerCache::new(10);
+    let cache = AnswerCache::new(10, LONGEST_S);
     let key = Key::of(&question());
     cache.keep(key.clone(), &Answer::of_records(vec![a(60)]), Timestamp(10_000));
     assert_eq!(kept(&cache, 0).unwrap().answer(&key, Timestamp(0)).answers[0].ttl, 60);
@@ -128,7 +129,7 @@ fn times_to_live_are_brought_into_bounds() {
 
 #[test]
 fn the_cache_stays_bounded() {
-    let cache = AnswerCache::new(8);
+    let cache = AnswerCache::new(8, LONGEST_S);
     for number in 0..1_000 {
         let question = Question { name: name(&format!("n{number}.test.")), ..question() };
         cache.keep(Key::of(&question), &Answer::of_records(vec![a(60)]), Timestamp(0));

@@ -69,24 +69,19 @@ impl Validator {
         let first = responses.next().with_subscriber(NoSubscriber::new());
         let no_answer = || NoUpstreamAnswered(failure(&ExchangeError::NoAnswer));
         let response = timeout(PATIENCE, first).await.map_err(|_| no_answer())?.ok_or_else(no_answer)?;
-        let (message, bytes) = match response {
-            Ok(response) => {
-                let bytes = response.as_buffer().len();
-                (response.into_message(), bytes)
+        let message = match response {
+            Ok(response) => response.into_message(),
+            Err(NetError::Dns(DnsError::Nsec { response, proof: Proof::Insecure, .. })) => {
+                response.into_message()
             }
-            Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
-                let bytes = response.as_buffer().len();
-                let message = response.into_message();
-                if proof != Proof::Insecure {
-                    return Err(bogus(self.why_absence(&message)));
-                }
-                (message, bytes)
+            Err(NetError::Dns(DnsError::Nsec { response, .. })) => {
+                return Err(bogus(self.why_absence(&response.into_message())));
             }
             Err(NetError::Timeout) => return Err(no_answer()),
             Err(error) => return Err(could_not(&error)),
         };
         let answer = self.judge(question, message)?;
-        Ok(Fetched { answer, bytes, cut: false })
+        Ok(Fetched { answer, cut: false })
     }
 
     /// The answer, where every record of it is proven or proven to be unsigned.
@@ -191,7 +186,8 @@ impl Exchange {
             return Ok(kept.answer(key, self.clock.now()));
         }
         let fetched = self.upstreams.ask(question).await.map_err(|NoUpstreamAnswered(failure)| {
-            let waited_in_vain = failure.explained.iter().any(is_silence);
+            let waited_in_vain =
+                failure.explained.iter().any(|why| why.code() == Explained::NO_REACHABLE_AUTHORITY);
             if waited_in_vain { NetError::Timeout } else { NetError::Message("the upstream could not tell") }
         })?;
         if let Some(key) = key {
@@ -237,11 +233,6 @@ fn in_order(name: &Name, mut records: Vec<Record>) -> Vec<Record> {
     }
     ordered.extend(records);
     ordered
-}
-
-/// Whether an explanation says that nobody answered.
-fn is_silence(why: &Explained) -> bool {
-    why.to_bytes().starts_with(&Explained::NO_REACHABLE_AUTHORITY.to_be_bytes())
 }
 
 fn bogus((code, words): (u16, &'static str)) -> NoUpstreamAnswered {

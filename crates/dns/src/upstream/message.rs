@@ -31,13 +31,11 @@ pub(super) enum Spelling {
     Plain,
 }
 
-/// An answer, and the length of the message it came in.
+/// An answer of an upstream.
 #[derive(Clone, Debug)]
-pub(crate) struct Fetched {
+pub(super) struct Fetched {
     /// The answer.
-    pub(crate) answer: Answer,
-    /// The length of its message.
-    pub(crate) bytes: usize,
+    pub(super) answer: Answer,
     /// It was cut, and is to be had over TCP.
     pub(super) cut: bool,
 }
@@ -131,7 +129,7 @@ impl Outgoing {
         plain.get_mut(HEAD_BYTES..HEAD_BYTES + self.name_bytes)?.make_ascii_lowercase();
         let message = Message::from_vec(&plain).ok()?;
         let cut = message.metadata.truncation;
-        Some(Fetched { answer: answer_of(message), bytes: bytes.len(), cut })
+        Some(Fetched { answer: answer_of(message), cut })
     }
 }
 

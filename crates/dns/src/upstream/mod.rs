@@ -20,7 +20,7 @@ mod tls;
 mod udp;
 mod zones;
 
-pub(crate) use message::Fetched;
+use message::Fetched;
 pub(crate) use resolver::Resolver;
 pub use resolver::{ForwardZone, ResolverConfig, ResolverError, UpstreamCounts, Validation};
 pub use spec::{UpstreamAddress, UpstreamTextError};
@@ -31,12 +31,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
-use model::Clock;
 use rustls::ClientConfig;
 use server::Server;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -52,7 +50,7 @@ const LEAST_RESEND: Duration = Duration::from_millis(500);
 
 /// A group of upstream resolvers that answer the same questions.
 #[derive(Debug)]
-pub(crate) struct Upstreams {
+struct Upstreams {
     servers: Vec<Arc<Server>>,
     wait: Duration,
     started: Instant,
@@ -90,15 +88,6 @@ struct Try<'a> {
 }
 
 impl Upstreams {
-    /// Upstreams by UDP, in order of preference.
-    pub(crate) fn new(addresses: Vec<SocketAddr>, wait: Duration, _: Clock) -> Self {
-        let addresses: Vec<UpstreamAddress> = addresses.into_iter().map(UpstreamAddress::from).collect();
-        match tls::with_roots(&[]) {
-            Some(tls) => Self::of(&addresses, &tls, wait),
-            None => Self { servers: Vec::new(), wait, started: Instant::now() },
-        }
-    }
-
     /// Upstreams in order of preference; `wait` is how long one exchange may take.
     fn of(addresses: &[UpstreamAddress], tls: &Arc<ClientConfig>, wait: Duration) -> Self {
         let server = |address: &UpstreamAddress| Arc::new(Server::new(address.clone(), tls, wait));
@@ -106,7 +95,7 @@ impl Upstreams {
     }
 
     /// Asks until one upstream answers, for at most [`PATIENCE`].
-    pub(crate) async fn ask(&self, question: &Question) -> Result<Fetched, NoUpstreamAnswered> {
+    async fn ask(&self, question: &Question) -> Result<Fetched, NoUpstreamAnswered> {
         self.probe();
         match timeout(PATIENCE, self.race(question)).await {
             Ok(fetched) => fetched,

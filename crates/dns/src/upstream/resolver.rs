@@ -165,7 +165,7 @@ impl Resolver {
         let mut private_suffixes = private?;
         private_suffixes.extend(PRIVATE_BY_NATURE.map(str::to_owned));
         let stale_s = u32::try_from(config.stale.as_secs()).unwrap_or(u32::MAX);
-        let cache = Arc::new(AnswerCache::with_stale(config.cache_entries, stale_s));
+        let cache = Arc::new(AnswerCache::new(config.cache_entries, stale_s));
         let upstreams = group(&config.upstreams);
         let validator = anchors(&config.validation)?.map(|anchors| {
             Validator::new(Arc::clone(&upstreams), Arc::clone(&cache), anchors, clock.clone())
@@ -354,6 +354,8 @@ fn anchors(validation: &Validation) -> Result<Option<TrustAnchors>, ResolverErro
     match validation {
         Validation::ByUpstreams => Ok(None),
         Validation::FromTheRoot => Ok(Some(TrustAnchors::default())),
+        // Text without a key reads as no anchors, with which nothing would ever be proven.
+        Validation::FromKeys(text) if !text.contains("DNSKEY") => Err(ResolverError::TrustAnchors),
         Validation::FromKeys(text) => text.parse().map(Some).map_err(|_| ResolverError::TrustAnchors),
     }
 }

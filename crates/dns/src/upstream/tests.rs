@@ -3,7 +3,7 @@
 use super::*;
 use crate::cache::{Key, Look};
 use hickory_proto::rr::Record;
-use model::Timestamp;
+use model::{Clock, Timestamp};
 use std::sync::Arc;
 use testkit::certificates::TestAuthority;
 use testkit::upstream::{Manner, Says, Upstream, Zone, a, name_of};

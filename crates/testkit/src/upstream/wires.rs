@@ -60,6 +60,7 @@ impl Speaker {
         let (reader, mut writer) = tokio::io::split(stream);
         let (answers, mut queue) = mpsc::channel::<Vec<u8>>(64);
         let mut stopped = self.stopped.clone();
+        stopped.mark_unchanged();
         let writing = async move {
             while let Some(framed) = queue.recv().await {
                 if writer.write_all(&framed).await.is_err() || writer.flush().await.is_err() {
@@ -104,6 +105,7 @@ impl Speaker {
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let mut stopped = speaker.stopped.clone();
+                stopped.mark_unchanged();
                 let service = service_fn(move |request| {
                     let speaker = speaker.clone();
                     async move { Ok::<_, Infallible>(speaker.answer_https(request).await) }
