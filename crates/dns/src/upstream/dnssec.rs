@@ -248,3 +248,6 @@ fn could_not(error: &NetError) -> NoUpstreamAnswered {
     let why = Explained::new(Explained::NETWORK_ERROR, words);
     NoUpstreamAnswered(Answer::of_code(ResponseCode::ServFail).explain(why))
 }
+
+#[cfg(test)]
+mod tests;
