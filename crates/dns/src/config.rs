@@ -38,9 +38,14 @@ pub struct DnsConfig {
     /// Proxies and load balancers that say whose connection or datagram it is, by the PROXY protocol, version 2. Who is
     /// listed must say so, whatever the wire; nobody else may.
     pub proxy_peers: Vec<IpNet>,
-    /// Upstream resolvers, best first, at most four. Empty: those of the system's `resolv.conf`.
+    /// Upstream resolvers by UDP, best first. Without any, and without `other_upstreams`: those of the system's
+    /// `resolv.conf`.
     pub upstreams: Vec<SocketAddr>,
-    /// Where the system's resolvers are written, asked only when `upstreams` is empty.
+    /// Upstream resolvers by any wire, after those; of all, at most four are asked.
+    pub other_upstreams: Vec<UpstreamAddress>,
+    /// Roots (DER) that upstreams by TLS and HTTPS are trusted by, besides the usual ones.
+    pub upstream_roots: Vec<Vec<u8>>,
+    /// Where the system's resolvers are written, asked only when there are no others.
     pub resolv_conf: PathBuf,
     /// Names whose addresses stand here, for whom the policy allows them: the gate's own, which it always does, and the
     /// school's.
@@ -77,6 +82,8 @@ impl Default for DnsConfig {
             encrypted: None,
             proxy_peers: Vec::new(),
             upstreams: Vec::new(),
+            other_upstreams: Vec::new(),
+            upstream_roots: Vec::new(),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             local_names: Vec::new(),
             private_suffixes: Vec::new(),
@@ -257,7 +264,8 @@ fn host(text: &str) -> Result<Host, DnsError> {
 /// Whom to ask for what. `listening` are the server's own addresses.
 pub(crate) fn resolver(config: &DnsConfig, listening: &[SocketAddr]) -> Result<ResolverConfig, DnsError> {
     Ok(ResolverConfig {
-        upstreams: upstreams(config, listening)?.into_iter().map(UpstreamAddress::from).collect(),
+        upstreams: upstreams(config, listening)?,
+        extra_roots: config.upstream_roots.clone(),
         local_names: config.local_names.iter().map(|(name, _)| name.clone()).collect(),
         private_suffixes: config.private_suffixes.clone(),
         forward: config.forward.clone(),
@@ -271,21 +279,23 @@ pub(crate) fn resolver(config: &DnsConfig, listening: &[SocketAddr]) -> Result<R
 }
 
 /// The upstreams to ask: those of the settings, else the system's. `listening` are the server's own addresses.
-fn upstreams(config: &DnsConfig, listening: &[SocketAddr]) -> Result<Vec<SocketAddr>, DnsError> {
-    let mut upstreams = if config.upstreams.is_empty() {
+fn upstreams(config: &DnsConfig, listening: &[SocketAddr]) -> Result<Vec<UpstreamAddress>, DnsError> {
+    let mut plain = config.upstreams.clone();
+    if plain.is_empty() && config.other_upstreams.is_empty() {
         let path = &config.resolv_conf;
         let text =
             read_bounded(path).map_err(|source| DnsError::ResolvConf { path: path.clone(), source })?;
-        name_servers(&text)
-    } else {
-        config.upstreams.clone()
-    };
+        plain = name_servers(&text);
+    }
+    let mut upstreams: Vec<UpstreamAddress> = plain.into_iter().map(UpstreamAddress::from).collect();
+    upstreams.extend(config.other_upstreams.iter().cloned());
     upstreams.truncate(MOST_UPSTREAMS);
     if upstreams.is_empty() {
         return Err(DnsError::NoUpstream);
     }
-    match upstreams.iter().find(|upstream| listening.iter().any(|own| is_same(own, upstream))) {
-        Some(upstream) => Err(DnsError::UpstreamIsOurselves { upstream: *upstream }),
+    let mut addresses = upstreams.iter().map(UpstreamAddress::address);
+    match addresses.find(|upstream| listening.iter().any(|own| is_same(own, upstream))) {
+        Some(upstream) => Err(DnsError::UpstreamIsOurselves { upstream }),
         None => Ok(upstreams),
     }
 }

@@ -74,10 +74,6 @@ struct WireQuestion {
 
 /// What bytes turned out to be.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack of the one who reads, and costs no allocation"
-)]
 pub(crate) enum Received {
     /// A question of class `IN`.
     Asked(Asked),

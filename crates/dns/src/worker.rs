@@ -71,7 +71,8 @@ impl Worker {
         while !self.stop.is_cancelled() {
             match bench.mail.receive(&self.socket) {
                 Ok(count) => self.answer(count, &mut bench),
-                Err(error) if is_silence(&error) => {}
+                // Where nobody asks, the lists of yesterday are not to be held on to.
+                Err(error) if is_silence(&error) => self.chain.open(&mut bench.desk),
                 Err(error) => {
                     tracing::warn!(%error, "could not read questions by UDP");
                     std::thread::park_timeout(REST);
