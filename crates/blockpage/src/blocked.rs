@@ -204,6 +204,7 @@ mod tests {
             },
             inspection: Inspection::Inspect,
             rewrite: None,
+            answer: model::DnsAnswer::AsUsual,
             stage,
             revisions: Revisions {
                 policy: PolicyHash::new("ab".repeat(32)),

@@ -105,6 +105,11 @@ impl Category {
         self.facts().offers_help
     }
 
+    /// Its place in this program's catalogue, for tables in memory; files keep slugs.
+    pub fn index(self) -> u8 {
+        self.0
+    }
+
     #[expect(clippy::indexing_slicing, reason = "the index was made from the catalogue")]
     fn facts(self) -> &'static Facts {
         &CATALOGUE[usize::from(self.0)]
@@ -151,7 +156,12 @@ impl CategorySet {
 
     /// The categories of the set, in catalogue order.
     pub fn iter(self) -> impl Iterator<Item = Category> {
-        Category::all().filter(move |category| self.contains(*category))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = u8::try_from(left.trailing_zeros()).ok().filter(|_| left != 0)?;
+            left &= left - 1;
+            Some(Category(lowest))
+        })
     }
 }
 

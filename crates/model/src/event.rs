@@ -91,7 +91,7 @@ impl AccessEvent {
             category: verdict.reason.category,
             list: verdict.reason.list.clone(),
             entry: verdict.reason.entry.clone(),
-            policy: verdict.revisions.policy.as_str().into(),
+            policy: verdict.revisions.policy.shared(),
             lists: Arc::clone(&verdict.revisions.lists),
             status: None,
             bytes_up: 0,
@@ -192,6 +192,7 @@ mod tests {
             },
             inspection: Inspection::Inspect,
             rewrite: None,
+            answer: crate::DnsAnswer::AsUsual,
             stage: Stage::Adults,
             revisions: Revisions { policy: PolicyHash::new("ab"), lists: "cd".into() },
         }

@@ -19,6 +19,10 @@ macro_rules! name_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+            /// The name, shared.
+            pub fn shared(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
         }
 
         impl fmt::Display for $name {

@@ -37,5 +37,5 @@ pub use ports::{Claim, CurrentRoster, EventReceiver, EventSender, IdentityMap, R
 pub use shares::{Share, Shares};
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
-    Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
+    DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
 };

@@ -1,6 +1,7 @@
 //! The answer of the policy, with its whole reason: "why?" about the past never depends on old lists.
 
-use crate::{Category, GroupId, ListId, NetworkId, PolicyHash, Role, Stage, YearGroup};
+use crate::{Category, GroupId, Host, ListId, NetworkId, PolicyHash, Role, Stage, YearGroup};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A decision, with everything needed to carry it out and to explain it later.
@@ -14,6 +15,8 @@ pub struct Verdict {
     pub inspection: Inspection,
     /// Where a name is answered with another one (safe search).
     pub rewrite: Option<Rewrite>,
+    /// How DNS answers where it is blocked, if the list's rule that decided asks for an answer of its own.
+    pub answer: DnsAnswer,
     /// The words to speak in.
     pub stage: Stage,
     /// What was in force.
@@ -248,6 +251,24 @@ pub enum Inspection {
 pub struct Rewrite {
     /// The name to answer with.
     pub to: Arc<str>,
+}
+
+/// How DNS answers where a rule decides.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub enum DnsAnswer {
+    /// As every blocked name is answered.
+    #[default]
+    AsUsual,
+    /// The name does not exist.
+    NoSuchName,
+    /// The name has nothing of the type.
+    Nothing,
+    /// The question is refused.
+    Refused,
+    /// Another name instead.
+    Alias(Host),
+    /// These addresses.
+    Addresses(Vec<IpAddr>),
 }
 
 /// What was in force when a verdict was made.

@@ -1,35 +1,57 @@
-//! Allow, deny and bypass entries, found by host in one walk from the whole name to its last label.
+//! Allow, deny and bypass entries of all groups, found by host in one walk over its labels.
 //!
 //! Paths are compared in their normal form (`path`), and in doubt on the side of blocking: a deny entry matches in any
 //! case, and also where only the path as written begins so; an allow entry matches in its own case, and where servers
 //! may disagree about a path, only if the path as written begins so too.
 
+use crate::image::{Walk, address_hash};
 use crate::path::{AskedPath, normal};
 use crate::rules::Entry;
 use model::Host;
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-/// Entries by host. The most specific one answers: the longest host, then the longest path.
-#[derive(Clone, Debug)]
-pub(crate) struct EntrySet {
-    by_host: HashMap<String, Vec<Prepared>>,
-    leaning: Leaning,
+/// Entries by host, those of every group together, so that one walk serves all groups.
+#[derive(Debug, Default)]
+pub(crate) struct EntryIndex {
+    by_hash: HashMap<u64, Vec<AtHost>, BuildHasherDefault<AsItIs>>,
 }
 
-/// What a path in doubt must not lead to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Leaning {
-    /// Slipping past a deny entry.
+/// What an entry is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    Bypass,
+    TrustDeny,
     Deny,
-    /// Slipping in by an allow entry.
     Allow,
 }
 
-/// An entry with its path in normal form.
-#[derive(Clone, Debug)]
-struct Prepared {
+/// The entries of one host.
+#[derive(Debug)]
+struct AtHost {
+    host: Host,
+    /// By kind and group, then the longest path first, then in the order of the document.
+    filed: Vec<Filed>,
+}
+
+/// An entry of a group, with its path in normal form.
+#[derive(Debug)]
+struct Filed {
+    kind: Kind,
+    group: usize,
     entry: Entry,
     path: Option<String>,
+}
+
+/// The entries that may speak of a host: for the host itself first, then for each name above it.
+pub(crate) struct Candidates<'a>(Vec<Level<'a>>);
+
+/// The entries of one name: the document's, and those a school added.
+#[derive(Clone, Copy, Default)]
+struct Level<'a> {
+    base: &'a [Filed],
+    added: &'a [Filed],
 }
 
 /// What is known of the path when entries are asked.
@@ -43,48 +65,124 @@ pub(crate) enum PathKnown<'a> {
     Later,
 }
 
-impl EntrySet {
-    pub(crate) fn new<'a>(leaning: Leaning, entries: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let mut by_host: HashMap<String, Vec<Prepared>> = HashMap::new();
-        for entry in entries {
-            let prepared = Prepared { path: entry.path.as_deref().map(normal), entry: entry.clone() };
-            by_host.entry(entry.host.to_string()).or_default().push(prepared);
+impl EntryIndex {
+    /// Files entries under what they are for and the group whose they are.
+    pub(crate) fn new<'a>(entries: impl IntoIterator<Item = (Kind, usize, &'a Entry)>) -> Self {
+        let mut index = Self::default();
+        for (kind, group, entry) in entries {
+            let path = entry.path.as_deref().map(normal);
+            let filed = Filed { kind, group, entry: entry.clone(), path };
+            let here = index.by_hash.entry(hash_of(&entry.host)).or_default();
+            match here.iter_mut().find(|at| at.host == entry.host) {
+                Some(at) => at.filed.push(filed),
+                None => here.push(AtHost { host: entry.host.clone(), filed: vec![filed] }),
+            }
         }
-        for entries in by_host.values_mut() {
-            entries.sort_by_key(|entry| std::cmp::Reverse(entry.path.as_ref().map_or(0, String::len)));
+        for at in index.by_hash.values_mut().flatten() {
+            at.filed.sort_by_key(|filed| (filed.kind, filed.group, Reverse(filed.path_length())));
         }
-        Self { by_host, leaning }
+        index
     }
 
-    pub(crate) fn find(&self, host: &Host, path: PathKnown<'_>) -> Option<&Entry> {
-        if self.by_host.is_empty() {
-            return None;
-        }
-        let text = host.to_string();
-        let is_name = host.name().is_some();
-        let parents = std::iter::successors(Some(text.as_str()), |name| {
-            if is_name { name.split_once('.').map(|(_, parent)| parent) } else { None }
-        });
-        let found = parents
-            .filter_map(|name| self.by_host.get(name))
-            .find_map(|entries| entries.iter().find(|entry| entry.matches(path, self.leaning)));
-        found.map(|prepared| &prepared.entry)
+    fn at(&self, hash: u64, is_host: impl Fn(&Host) -> bool) -> &[Filed] {
+        let here = self.by_hash.get(&hash).and_then(|here| here.iter().find(|at| is_host(&at.host)));
+        here.map(|at| at.filed.as_slice()).unwrap_or_default()
     }
 }
 
-impl Prepared {
-    fn matches(&self, known: PathKnown<'_>, leaning: Leaning) -> bool {
+impl<'a> Candidates<'a> {
+    /// Allocates only where there is any.
+    pub(crate) fn of(host: &Host, base: &'a EntryIndex, added: &'a EntryIndex) -> Self {
+        let mut levels = Vec::new();
+        if base.by_hash.is_empty() && added.by_hash.is_empty() {
+            return Self(levels);
+        }
+        let mut look = |hash, is_host: &dyn Fn(&Host) -> bool| {
+            let level = Level { base: base.at(hash, is_host), added: added.at(hash, is_host) };
+            if !level.base.is_empty() || !level.added.is_empty() {
+                levels.push(level);
+            }
+        };
+        match host {
+            Host::Name(name) => {
+                for suffix in Walk::new(name, 0) {
+                    look(suffix.hash, &|host| host.name() == name.get(suffix.start..));
+                }
+            }
+            Host::Address(_) => look(hash_of(host), &|at| at == host),
+        }
+        levels.reverse();
+        Self(levels)
+    }
+
+    /// True when no group has an entry for the host.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The most specific entry of a group that matches: the longest host, then the longest path.
+    pub(crate) fn find(&self, kind: Kind, group: usize, path: PathKnown<'_>) -> Option<&'a Entry> {
+        self.0.iter().find_map(|level| {
+            let of = |filed| first_match(filed, kind, group, path);
+            let found = match (of(level.base), of(level.added)) {
+                (Some(base), Some(added)) if added.path_length() > base.path_length() => added,
+                (base, added) => base.or(added)?,
+            };
+            Some(&found.entry)
+        })
+    }
+}
+
+fn first_match<'a>(filed: &'a [Filed], kind: Kind, group: usize, path: PathKnown<'_>) -> Option<&'a Filed> {
+    let from = filed.partition_point(|entry| (entry.kind, entry.group) < (kind, group));
+    let of_group = filed.iter().skip(from).take_while(|entry| (entry.kind, entry.group) == (kind, group));
+    of_group.into_iter().find(|entry| entry.matches(path))
+}
+
+fn hash_of(host: &Host) -> u64 {
+    match host {
+        Host::Name(name) => Walk::new(name, 0).last().map_or(0, |suffix| suffix.hash),
+        Host::Address(address) => address_hash(*address),
+    }
+}
+
+/// Keys that are hashes already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl Filed {
+    fn path_length(&self) -> usize {
+        self.path.as_ref().map_or(0, String::len)
+    }
+
+    fn matches(&self, known: PathKnown<'_>) -> bool {
         let (Some(raw), Some(normal)) = (self.entry.path.as_deref(), self.path.as_deref()) else {
             return true;
         };
-        match (known, leaning) {
+        match (known, self.kind) {
             (PathKnown::Later, _) => true,
             (PathKnown::Never, _) => false,
-            (PathKnown::Yes(asked), Leaning::Deny) => {
+            (PathKnown::Yes(asked), Kind::Deny | Kind::TrustDeny) => {
                 begins(asked.normal(), normal, <[u8]>::eq_ignore_ascii_case)
                     || begins(asked.raw(), raw, <[u8]>::eq_ignore_ascii_case)
             }
-            (PathKnown::Yes(asked), Leaning::Allow) => {
+            (PathKnown::Yes(asked), Kind::Allow | Kind::Bypass) => {
                 begins(asked.normal(), normal, <[u8]>::eq)
                     && (!asked.is_doubtful() || begins(asked.raw(), raw, <[u8]>::eq))
             }
@@ -105,8 +203,8 @@ mod tests {
     use super::*;
     use crate::rules::Origin;
 
-    const DENY: Leaning = Leaning::Deny;
-    const ALLOW: Leaning = Leaning::Allow;
+    const DENY: Kind = Kind::Deny;
+    const ALLOW: Kind = Kind::Allow;
 
     fn entry(host: &str, path: Option<&str>) -> Entry {
         Entry {
@@ -120,14 +218,11 @@ mod tests {
 
     #[test]
     fn the_most_specific_entry_answers_and_paths_match_at_their_borders() {
-        let set = EntrySet::new(
-            ALLOW,
-            &[
-                entry("example.com", None),
-                entry("example.com", Some("/games")),
-                entry("www.example.com", Some("/a/")),
-            ],
-        );
+        let entries = [
+            entry("example.com", None),
+            entry("example.com", Some("/games")),
+            entry("www.example.com", Some("/a/")),
+        ];
         let [chess, games, gamester, a] = ["/games/chess", "/games", "/gamester", "/a/b"].map(AskedPath::new);
         for (host, path, expected) in [
             ("example.com", PathKnown::Yes(&chess), Some("example.com/games")),
@@ -139,17 +234,31 @@ mod tests {
             ("badexample.com", PathKnown::Later, None),
             ("192.0.2.1", PathKnown::Later, None),
         ] {
-            let found = set.find(&Host::parse(host).unwrap(), path).map(|entry| &*entry.text);
-            assert_eq!(found, expected, "{host} {path:?}");
+            let host = Host::parse(host).unwrap();
+            // Whoever wrote an entry makes no difference, and another group's entry none at all.
+            for split in 0..=entries.len() {
+                let (base, added) = entries.split_at(split);
+                let base = base.iter().map(|entry| (ALLOW, 3, entry));
+                let others = entries.iter().flat_map(|entry| [(ALLOW, 2, entry), (DENY, 3, entry)]);
+                let base = EntryIndex::new(base.chain(others));
+                let added = EntryIndex::new(added.iter().map(|entry| (ALLOW, 3, entry)));
+                let candidates = Candidates::of(&host, &base, &added);
+                let found = candidates.find(ALLOW, 3, path).map(|entry| &*entry.text);
+                assert_eq!(found, expected, "{host} {path:?}");
+                assert!(candidates.find(ALLOW, 4, path).is_none());
+            }
         }
     }
+
     /// Whether one entry with a path matches each path.
-    fn each_matches(leaning: Leaning, prefix: &str, cases: &[(&str, bool)]) {
-        let set = EntrySet::new(leaning, &[entry("example.com", Some(prefix))]);
+    fn each_matches(kind: Kind, prefix: &str, cases: &[(&str, bool)]) {
+        let (index, none) =
+            (EntryIndex::new([(kind, 0, &entry("example.com", Some(prefix)))]), EntryIndex::default());
         let host = Host::parse("example.com").unwrap();
         for (path, matches) in cases {
-            let found = set.find(&host, PathKnown::Yes(&AskedPath::new(path))).is_some();
-            assert_eq!(found, *matches, "{leaning:?} {prefix} {path}");
+            let candidates = Candidates::of(&host, &index, &none);
+            let found = candidates.find(kind, 0, PathKnown::Yes(&AskedPath::new(path))).is_some();
+            assert_eq!(found, *matches, "{kind:?} {prefix} {path}");
         }
     }
 

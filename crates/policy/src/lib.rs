@@ -16,9 +16,11 @@ pub mod rules;
 mod safe_search;
 pub mod show;
 mod snapshot;
+mod viewpoint;
 mod who;
 
 pub use image::Image;
 pub use rules::Policy;
-pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step, Viewpoint};
+pub use snapshot::{CurrentSnapshot, Explanation, Snapshot, Step};
+pub use viewpoint::Viewpoint;
 pub use who::{is_outsider, is_private};

@@ -5,28 +5,54 @@
 //! strictest answer stands.
 
 use crate::compiled::CompiledGroup;
-use crate::entries::PathKnown;
-use crate::image::Hits;
+use crate::entries::{Candidates, Kind, PathKnown};
+use crate::image::Listed;
 use crate::path::AskedPath;
-use crate::rules::{Entry, InspectionSetting, WindowEffect};
-use crate::snapshot::LocalMoment;
-use model::{Category, CategorySet, Host, Layer, ListLine, Outcome};
+use crate::rules::{Entry, InspectionSetting};
+use crate::viewpoint::Standing;
+use model::{Category, CategorySet, Layer, ListLine, Outcome};
 use std::sync::Arc;
 
 /// A question as the layers see it.
 pub(crate) struct Question<'a> {
-    pub(crate) host: &'a Host,
+    pub(crate) listed: Listed<'a>,
+    pub(crate) entries: &'a Candidates<'a>,
     pub(crate) path: Option<&'a AskedPath<'a>>,
     /// True when each request will be asked about with its path, if this group's TLS is opened: in a tunnel through the
     /// proxy. A DNS answer may lead past the proxy, and with it to every path of the host.
     pub(crate) path_may_follow: bool,
-    pub(crate) hits: &'a Hits,
-    pub(crate) moment: LocalMoment,
-    pub(crate) own_hosts: &'a [Host],
+    /// True when pages of the host are illegal content and which page is meant is not known.
+    pub(crate) illegal_pages: bool,
+    /// True for one of the gate's own names.
+    pub(crate) is_own: bool,
     pub(crate) circumvention: CategorySet,
 }
 
+/// A group, and its windows that stand at the moment.
+#[derive(Clone, Copy)]
+pub(crate) struct AskedGroup<'a> {
+    pub(crate) rules: &'a CompiledGroup,
+    pub(crate) now: &'a Standing,
+}
+
 /// What a layer decided, and on what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) outcome: Outcome,
+    pub(crate) layer: Layer,
+    pub(crate) category: Option<Category>,
+    pub(crate) on: On<'a>,
+}
+
+/// What of the policy a layer decided on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum On<'a> {
+    Nothing,
+    Entry(&'a Entry),
+    Window(&'a Arc<str>),
+}
+
+/// What a layer decided, in words of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Decided {
     pub(crate) outcome: Outcome,
@@ -37,7 +63,31 @@ pub(crate) struct Decided {
     pub(crate) why: Option<Arc<str>>,
 }
 
-type Rule = fn(&Question<'_>, &CompiledGroup) -> Option<Decided>;
+impl Found<'_> {
+    /// With the line of the list that put the host in the category.
+    pub(crate) fn decided(&self, listed: Listed<'_>) -> Decided {
+        let (entry, why) = match self.on {
+            On::Nothing => (None, None),
+            On::Entry(entry) => {
+                (Some(Arc::clone(&entry.text)), (!entry.why.is_empty()).then(|| Arc::clone(&entry.why)))
+            }
+            On::Window(name) => (Some(Arc::clone(name)), None),
+        };
+        let list = self.category.and_then(|category| listed.line(category));
+        Decided { outcome: self.outcome, layer: self.layer, category: self.category, list, entry, why }
+    }
+
+    /// Blocks before allows; among equals the earlier layer, which is the one that would be seen first.
+    pub(crate) fn is_stricter_than(&self, held: &Found<'_>) -> bool {
+        match (self.outcome, held.outcome) {
+            (Outcome::Block, Outcome::Allow) => true,
+            (Outcome::Allow, Outcome::Block) => false,
+            _ => self.layer < held.layer,
+        }
+    }
+}
+
+type Rule = for<'a> fn(&Question<'a>, AskedGroup<'a>) -> Option<Found<'a>>;
 
 /// First to last. Moving a line here changes what every child may reach: it needs an ADR.
 const PRECEDENCE: [(Layer, Rule); 11] = [
@@ -66,18 +116,53 @@ const PRECEDENCE: [(Layer, Rule); 11] = [
 ];
 
 /// Asks the layers in order for one group; `looked` hears of each layer that was asked, and what it found.
-pub(crate) fn walk(
-    question: &Question<'_>,
-    group: &CompiledGroup,
-    mut looked: impl FnMut(Layer, Option<&Decided>),
-) -> Decided {
+pub(crate) fn walk<'a>(
+    question: &Question<'a>,
+    group: AskedGroup<'a>,
+    mut looked: impl FnMut(Layer, Option<&Found<'a>>),
+) -> Found<'a> {
     for (layer, rule) in PRECEDENCE {
         let found = rule(question, group);
         looked(layer, found.as_ref());
-        if let Some(decided) = found {
-            return decided;
+        if let Some(found) = found {
+            return found;
         }
     }
+    plain(Layer::Default, Outcome::Block)
+}
+
+/// What [`walk`] comes to for a group none of whose rules speaks of the question, at a glance; `None` where one may.
+pub(crate) fn at_a_glance<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let spoken_of = !question.entries.is_empty()
+        || question.is_own
+        || question.illegal_pages
+        || group.now.closes_everything
+        || !question
+            .listed
+            .categories()
+            .intersection(group.rules.spoken_of.with(Category::ILLEGAL))
+            .is_empty();
+    (!spoken_of).then(|| plain(Layer::Default, group.rules.default))
+}
+
+/// The earliest layer at which any group may block this question: what blocks there is the strictest answer.
+pub(crate) fn earliest_block(question: &Question<'_>, any_window_closes: bool) -> Layer {
+    let categories = question.listed.categories();
+    if question.illegal_pages || categories.contains(Category::ILLEGAL) {
+        Layer::Illegal
+    } else if !question.entries.is_empty() {
+        Layer::TrustDeny
+    } else if !categories.intersection(question.circumvention).is_empty() {
+        Layer::Circumvention
+    } else if any_window_closes {
+        Layer::ClosedWindow
+    } else {
+        Layer::Category
+    }
+}
+
+/// Nothing is reached: what is decided where there is no group.
+pub(crate) fn nothing_is_reached<'a>() -> Found<'a> {
     plain(Layer::Default, Outcome::Block)
 }
 
@@ -98,116 +183,103 @@ pub(crate) fn silence(layer: Layer) -> &'static str {
     }
 }
 
-fn plain(layer: Layer, outcome: Outcome) -> Decided {
-    Decided { outcome, layer, category: None, list: None, entry: None, why: None }
+fn plain<'a>(layer: Layer, outcome: Outcome) -> Found<'a> {
+    Found { outcome, layer, category: None, on: On::Nothing }
 }
 
-fn illegal(question: &Question<'_>, _: &CompiledGroup) -> Option<Decided> {
-    let listed = question.hits.categories().contains(Category::ILLEGAL);
-    listed.then(|| by_category(Layer::Illegal, Outcome::Block, question, Category::ILLEGAL))
+/// A host of illegal content; and one with such pages, where no page can be told from another.
+fn illegal<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let listed = question.listed.categories().contains(Category::ILLEGAL);
+    let closed_whole = question.illegal_pages && group.rules.inspection == InspectionSetting::Never;
+    (listed || closed_whole).then(|| by_category(Layer::Illegal, Outcome::Block, Category::ILLEGAL))
 }
 
-fn own_pages(question: &Question<'_>, _: &CompiledGroup) -> Option<Decided> {
-    question.own_hosts.contains(question.host).then(|| plain(Layer::OwnPages, Outcome::Allow))
+fn own_pages<'a>(question: &Question<'a>, _: AskedGroup<'a>) -> Option<Found<'a>> {
+    question.is_own.then(|| plain(Layer::OwnPages, Outcome::Allow))
 }
 
-fn trust_deny(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let entry = group.trust_deny.find(question.host, known_path(question))?;
+fn trust_deny<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let entry = question.entries.find(Kind::TrustDeny, group.rules.place, known_path(question))?;
     Some(by_entry(Layer::TrustDeny, Outcome::Block, entry))
 }
 
-fn deny(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let entry = group.deny.find(question.host, known_path(question))?;
+fn deny<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let entry = question.entries.find(Kind::Deny, group.rules.place, known_path(question))?;
     Some(by_entry(Layer::Deny, Outcome::Block, entry))
 }
 
-fn circumvention(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let ways_round = group.block.intersection(question.circumvention);
-    let found = question.hits.categories().intersection(ways_round).iter().next()?;
-    Some(by_category(Layer::Circumvention, Outcome::Block, question, found))
+fn circumvention<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let ways_round = group.rules.block.intersection(question.circumvention);
+    let found = first(question.listed.categories().intersection(ways_round))?;
+    Some(by_category(Layer::Circumvention, Outcome::Block, found))
 }
 
-fn closed_window(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let windows = group.windows.iter().filter(|window| question.moment.is_within(window));
-    for window in windows {
-        let decided = match window.effect {
-            WindowEffect::CloseEverything => plain(Layer::ClosedWindow, Outcome::Block),
-            WindowEffect::Close(closed) => {
-                let Some(found) = question.hits.categories().intersection(closed).iter().next() else {
-                    continue;
-                };
-                by_category(Layer::ClosedWindow, Outcome::Block, question, found)
+fn closed_window<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    group.now.closing.iter().find_map(|window| {
+        let decided = match window.categories {
+            None => plain(Layer::ClosedWindow, Outcome::Block),
+            Some(closed) => {
+                let found = first(question.listed.categories().intersection(closed))?;
+                by_category(Layer::ClosedWindow, Outcome::Block, found)
             }
-            WindowEffect::Open(_) => continue,
         };
-        return Some(Decided { entry: Some(Arc::clone(&window.name)), ..decided });
-    }
-    None
-}
-
-fn allow(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let path = match question.path {
-        Some(path) => PathKnown::Yes(path),
-        None if question.path_may_follow && group.inspection == InspectionSetting::On => PathKnown::Later,
-        None => PathKnown::Never,
-    };
-    let entry = group.allow.find(question.host, path)?;
-    Some(by_entry(Layer::Allow, Outcome::Allow, entry))
-}
-
-fn open_window(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let categories = question.hits.categories();
-    let (opened, window) = opened_now(question, group);
-    let lifted = categories.intersection(opened).iter().next()?;
-    let would_be_blocked =
-        group.default == Outcome::Block || !categories.intersection(group.block).is_empty();
-    let still_blocked = categories.intersection(group.block).iter().any(|blocked| !opened.contains(blocked));
-    (would_be_blocked && !still_blocked).then(|| Decided {
-        entry: window,
-        ..by_category(Layer::OpenWindow, Outcome::Allow, question, lifted)
+        Some(Found { on: On::Window(&window.name), ..decided })
     })
 }
 
-fn category(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    let found = question.hits.categories().intersection(group.block).iter().next()?;
-    Some(by_category(Layer::Category, Outcome::Block, question, found))
+fn allow<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let path = match question.path {
+        Some(path) => PathKnown::Yes(path),
+        None if question.path_may_follow && group.rules.inspection == InspectionSetting::On => {
+            PathKnown::Later
+        }
+        None => PathKnown::Never,
+    };
+    let entry = question.entries.find(Kind::Allow, group.rules.place, path)?;
+    Some(by_entry(Layer::Allow, Outcome::Allow, entry))
 }
 
-fn allowed_category(question: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    if group.default == Outcome::Allow {
+fn open_window<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let (categories, opened, rules) = (question.listed.categories(), group.now.opened, group.rules);
+    let lifted = first(categories.intersection(opened))?;
+    let would_be_blocked =
+        rules.default == Outcome::Block || !categories.intersection(rules.block).is_empty();
+    let still_blocked = categories.intersection(rules.block).iter().any(|blocked| !opened.contains(blocked));
+    let on = group.now.opener.as_ref().map_or(On::Nothing, On::Window);
+    (would_be_blocked && !still_blocked)
+        .then(|| Found { on, ..by_category(Layer::OpenWindow, Outcome::Allow, lifted) })
+}
+
+fn category<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    let found = first(question.listed.categories().intersection(group.rules.block))?;
+    Some(by_category(Layer::Category, Outcome::Block, found))
+}
+
+fn allowed_category<'a>(question: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    if group.rules.default == Outcome::Allow {
         return None;
     }
-    let found = question.hits.categories().intersection(group.allow_categories).iter().next()?;
-    Some(by_category(Layer::AllowedCategory, Outcome::Allow, question, found))
+    let found = first(question.listed.categories().intersection(group.rules.allow_categories))?;
+    Some(by_category(Layer::AllowedCategory, Outcome::Allow, found))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the rule of a layer; the last one always finds something")]
-fn default(_: &Question<'_>, group: &CompiledGroup) -> Option<Decided> {
-    Some(plain(Layer::Default, group.default))
-}
-
-/// The categories open at this moment, and the name of the first window that opens any.
-fn opened_now(question: &Question<'_>, group: &CompiledGroup) -> (CategorySet, Option<Arc<str>>) {
-    let mut opened = CategorySet::EMPTY;
-    let mut name = None;
-    for window in group.windows.iter().filter(|window| question.moment.is_within(window)) {
-        if let WindowEffect::Open(categories) = window.effect {
-            opened = opened.union(categories);
-            name.get_or_insert_with(|| Arc::clone(&window.name));
-        }
-    }
-    (opened, name)
+fn default<'a>(_: &Question<'a>, group: AskedGroup<'a>) -> Option<Found<'a>> {
+    Some(plain(Layer::Default, group.rules.default))
 }
 
 fn known_path<'a>(question: &Question<'a>) -> PathKnown<'a> {
     question.path.map_or(PathKnown::Never, PathKnown::Yes)
 }
 
-fn by_entry(layer: Layer, outcome: Outcome, entry: &Entry) -> Decided {
-    let why = (!entry.why.is_empty()).then(|| Arc::clone(&entry.why));
-    Decided { entry: Some(Arc::clone(&entry.text)), why, ..plain(layer, outcome) }
+fn by_entry(layer: Layer, outcome: Outcome, entry: &Entry) -> Found<'_> {
+    Found { on: On::Entry(entry), ..plain(layer, outcome) }
 }
 
-fn by_category(layer: Layer, outcome: Outcome, question: &Question<'_>, category: Category) -> Decided {
-    Decided { category: Some(category), list: question.hits.line(category), ..plain(layer, outcome) }
+fn by_category<'a>(layer: Layer, outcome: Outcome, category: Category) -> Found<'a> {
+    Found { category: Some(category), ..plain(layer, outcome) }
+}
+
+fn first(categories: CategorySet) -> Option<Category> {
+    if categories.is_empty() { None } else { categories.iter().next() }
 }

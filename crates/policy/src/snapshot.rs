@@ -1,17 +1,20 @@
 //! The policy and the lists in force, as one immutable value that decides.
 
-use crate::compiled::CompiledGroup;
-use crate::entries::{EntrySet, Leaning, PathKnown};
-use crate::image::Image;
+use crate::compiled::{School, document_entries};
+use crate::entries::{Candidates, EntryIndex, Kind, PathKnown};
+use crate::image::rules::RuleAsk;
+use crate::image::{Image, Listed, Matches};
 use crate::path::AskedPath;
-use crate::precedence::{self, Decided, Question};
-use crate::rules::{InspectionSetting, Policy, Window, YouTube};
+use crate::precedence::{self, Decided, Found, Question};
+use crate::rules::{InspectionSetting, Policy};
 use crate::safe_search;
+use crate::viewpoint::{Ground, View, Viewpoint, group_of};
 use arc_swap::ArcSwap;
 use model::{
-    Affiliation, Ask, Category, CategorySet, Channel, Group, Host, Inspection, Layer, Membership, Outcome,
-    Reason, Revisions, Role, SchoolId, Scope, Stage, Timestamp, Verdict, Who,
+    Affiliation, Ask, Category, CategorySet, Channel, DnsAnswer, Group, GroupId, Host, Inspection, Layer,
+    NetworkId, Outcome, Reason, Revisions, SchoolId, Scope, Timestamp, Verdict, Who,
 };
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The categories that are ways round the filter; an allow entry does not open them.
@@ -23,26 +26,14 @@ pub struct Snapshot {
     pub(crate) policy: Policy,
     image: Image,
     own_hosts: Vec<Host>,
-    bypass: EntrySet,
+    is_own: HashSet<Host>,
     circumvention: CategorySet,
-    /// Every group at every school, and last where the school is not known.
-    groups: Vec<(Option<SchoolId>, Vec<CompiledGroup>)>,
+    entries: Arc<EntryIndex>,
+    schools: HashMap<SchoolId, Arc<School>>,
+    /// Where the school is not known.
+    somewhere: Arc<School>,
+    network_groups: HashMap<NetworkId, GroupId>,
     revisions: Revisions,
-}
-
-const MS_PER_MINUTE: i64 = 60_000;
-
-/// All of a verdict that does not depend on what is asked for. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Viewpoint {
-    until: Timestamp,
-}
-
-impl Viewpoint {
-    /// When it ends: at the next edge of a window that may concern whoever asks.
-    pub fn until(&self) -> Timestamp {
-        self.until
-    }
 }
 
 /// The answer to "why?": the verdict and each layer that was asked, in order.
@@ -67,36 +58,19 @@ pub struct Step {
     pub decided: bool,
 }
 
-/// A moment on the school's wall clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct LocalMoment {
-    weekday: usize,
-    minute: u16,
-}
-
-impl LocalMoment {
-    pub(crate) fn is_within(self, window: &Window) -> bool {
-        window.days.get(self.weekday).copied().unwrap_or(false)
-            && (window.from_minute..window.until_minute).contains(&self.minute)
-    }
-}
-
 impl Snapshot {
     /// Makes a policy and an image ready. `own_hosts` are the gate's own names, reachable by everybody.
     pub fn compile(policy: Policy, image: Image, own_hosts: Vec<Host>) -> Self {
-        let schools = policy.schools.iter().map(|school| Some(school.id.clone())).chain([None]);
-        let groups = schools
-            .map(|school| {
-                let groups =
-                    policy.groups.iter().map(|group| CompiledGroup::new(group, school.as_ref())).collect();
-                (school, groups)
-            })
-            .collect();
+        let school = |id: &SchoolId| (id.clone(), Arc::new(School::new(&policy, Some(id))));
+        let group = |network: &crate::rules::Network| Some((network.id.clone(), network.group.clone()?));
         Self {
-            bypass: EntrySet::new(Leaning::Allow, &policy.bypass),
             circumvention: WAYS_ROUND.into_iter().filter_map(Category::parse).collect(),
             revisions: Revisions { policy: policy.hash.clone(), lists: Arc::clone(image.revision()) },
-            groups,
+            entries: Arc::new(document_entries(&policy)),
+            schools: policy.schools.iter().map(|at| school(&at.id)).collect(),
+            somewhere: Arc::new(School::new(&policy, None)),
+            network_groups: policy.networks.iter().filter_map(group).collect(),
+            is_own: own_hosts.iter().cloned().collect(),
             own_hosts,
             image,
             policy,
@@ -124,86 +98,112 @@ impl Snapshot {
             Scope::School(school) => Some(school),
             Scope::Trust => None,
         };
-        group_of(self.groups_at(school), affiliation).map(|(group, _)| group.group.clone())
+        group_of(&self.school(school).groups, affiliation).map(|(group, _)| group.group.clone())
     }
 
     /// Decides. Never fails and never waits.
     pub fn decide(&self, ask: &Ask) -> Verdict {
-        self.judge(&self.viewpoint(&ask.who, ask.at), ask)
+        self.judge_from(&self.view(&ask.who, ask.at), ask)
     }
 
     /// All of a verdict that does not depend on what is asked for. To be kept for whoever asks again, until
     /// [`Viewpoint::until`], and no longer than who they are stays the same.
-    pub fn viewpoint(&self, _who: &Who, at: Timestamp) -> Viewpoint {
-        let next_minute = at.0.div_euclid(MS_PER_MINUTE).saturating_add(1).saturating_mul(MS_PER_MINUTE);
-        Viewpoint { until: Timestamp(next_minute) }
+    pub fn viewpoint(&self, who: &Who, at: Timestamp) -> Viewpoint {
+        Viewpoint(Arc::new(self.view(who, at)))
     }
 
-    /// Decides for somebody whose viewpoint is known: the viewpoint of `ask.who`, from this snapshot or another.
-    pub fn judge(&self, _viewpoint: &Viewpoint, ask: &Ask) -> Verdict {
-        self.answer(ask, |_, _, _| ()).0
+    /// Decides for somebody whose viewpoint is known: the viewpoint of `ask.who`. One that has ended, or was made from
+    /// another snapshot, is made anew.
+    pub fn judge(&self, viewpoint: &Viewpoint, ask: &Ask) -> Verdict {
+        let view = &*viewpoint.0;
+        if view.holds_at(ask.at) && Arc::ptr_eq(&view.entries, &self.entries) {
+            self.judge_from(view, ask)
+        } else {
+            self.decide(ask)
+        }
     }
 
     /// Decides, and keeps the chain that led there.
     pub fn explain(&self, ask: &Ask) -> Explanation {
-        let mut steps: Vec<(usize, Step)> = Vec::new();
-        let (verdict, decider, groups_asked) = self.answer(ask, |group, layer, found| {
-            let text = found.map_or_else(|| precedence::silence(layer).to_owned(), found_words);
-            steps.push((group, Step { layer, found: text, decided: found.is_some() }));
+        let view = self.view(&ask.who, ask.at);
+        let mut explained = None;
+        let verdict = self.answer(&view, ask, |view, question| {
+            let (found, decider) = strictest_by_walking(view, question);
+            explained = view.groups().nth(decider).map(|group| {
+                let mut steps = Vec::new();
+                precedence::walk(question, group, |layer, found| {
+                    let text = found.map_or_else(
+                        || precedence::silence(layer).to_owned(),
+                        |found| found_words(&found.decided(question.listed)),
+                    );
+                    steps.push(Step { layer, found: text, decided: found.is_some() });
+                });
+                steps
+            });
+            found
         });
-        let steps = steps.into_iter().filter(|(group, _)| *group == decider).map(|(_, step)| step).collect();
-        Explanation { verdict, steps, groups_asked }
+        Explanation { verdict, steps: explained.unwrap_or_default(), groups_asked: view.group_count() }
     }
 
-    /// The verdict, the index of the group that decided among those asked, and how many were asked.
+    fn judge_from(&self, view: &View, ask: &Ask) -> Verdict {
+        self.answer(view, ask, strictest)
+    }
+
+    /// The verdict on what `decide` finds. Where that rests on a list that turns out not to have the name, only to have one
+    /// that looks like it, the question is put again without that name.
     fn answer(
         &self,
+        view: &View,
         ask: &Ask,
-        mut looked: impl FnMut(usize, Layer, Option<&Decided>),
-    ) -> (Verdict, usize, usize) {
-        let hits = self.image.lookup(&ask.what.host);
+        mut decide: impl for<'q> FnMut(&'q View, &Question<'q>) -> Found<'q>,
+    ) -> Verdict {
+        let host = &ask.what.host;
+        let entries = Candidates::of(host, &self.entries, &view.school.added);
         let path = ask.what.path.as_deref().map(AskedPath::new);
-        let question = Question {
-            host: &ask.what.host,
-            path: path.as_ref(),
-            path_may_follow: ask.how == Channel::Tunnel && !self.bypasses(&ask.what.host),
-            hits: &hits,
-            moment: self.moment(ask.at),
-            own_hosts: &self.own_hosts,
-            circumvention: self.circumvention,
-        };
-        let (groups, membership) = self.groups_of(&ask.who);
-        let mut strictest: Option<(Decided, usize)> = None;
-        for (index, group) in groups.iter().enumerate() {
-            let decided = precedence::walk(&question, group, |layer, found| looked(index, layer, found));
-            if strictest.as_ref().is_none_or(|(held, _)| stricter(&decided, held)) {
-                strictest = Some((decided, index));
+        let mut matches = self.matches(view, ask);
+        loop {
+            let listed = Listed { image: &self.image, host, matches: &matches };
+            let question = Question {
+                listed,
+                entries: &entries,
+                path: path.as_ref(),
+                path_may_follow: ask.how == Channel::Tunnel && !bypasses(&entries),
+                illegal_pages: path.is_none() && listed.categories_of_pages().contains(Category::ILLEGAL),
+                is_own: self.is_own.contains(host),
+                circumvention: self.circumvention,
+            };
+            let found = decide(view, &question);
+            let decided = found.decided(listed);
+            if decided.category.is_some() && decided.list.is_none() && !listed.is_confirmed() {
+                matches = matches.confirmed(&self.image, host);
+                continue;
             }
+            let answer = decided.category.and_then(|category| listed.answer(category));
+            let answer = answer.filter(|_| decided.outcome == Outcome::Block).cloned().unwrap_or_default();
+            return self.verdict(view, &question, decided, answer);
         }
-        // A policy always has a group; were there none, nothing is reached.
-        let (decided, index) = strictest.unwrap_or_else(|| (nothing_is_reached(), 0));
-        (self.verdict(ask, decided, &groups, membership), index, groups.len())
     }
 
-    fn verdict(
-        &self,
-        ask: &Ask,
-        decided: Decided,
-        groups: &[&CompiledGroup],
-        membership: Membership,
-    ) -> Verdict {
-        let group = match groups {
-            [only] => Some(only.group.clone()),
-            _ => None,
-        };
-        let safe_search = groups.iter().any(|group| group.safe_search);
-        let youtube = groups.iter().map(|group| group.youtube).max().unwrap_or(YouTube::Strict);
+    fn matches(&self, view: &View, ask: &Ask) -> Matches {
+        self.image.matches(&RuleAsk {
+            host: &ask.what.host,
+            path: ask.what.path.as_deref(),
+            record_type: ask.what.record_type,
+            client: ask.who.address,
+            device: view.device.as_deref(),
+            tags: &view.tags,
+        })
+    }
+
+    fn verdict(&self, view: &View, question: &Question<'_>, decided: Decided, answer: DnsAnswer) -> Verdict {
         let allowed = decided.outcome == Outcome::Allow;
+        let host = question.listed.host;
         Verdict {
             outcome: decided.outcome,
-            inspection: self.inspection(&ask.what.host, &decided, groups),
-            rewrite: allowed.then(|| safe_search::rewrite(&ask.what.host, safe_search, youtube)).flatten(),
-            stage: stage(groups, &membership),
+            inspection: inspection(view.inspection, question, &decided),
+            rewrite: allowed.then(|| safe_search::rewrite(host, view.safe_search, view.youtube)).flatten(),
+            answer,
+            stage: view.stage,
             revisions: self.revisions.clone(),
             reason: Reason {
                 layer: decided.layer,
@@ -211,135 +211,87 @@ impl Snapshot {
                 list: decided.list,
                 entry: decided.entry,
                 why: decided.why,
-                group,
-                membership,
+                group: view.group.clone(),
+                membership: view.membership.clone(),
             },
         }
     }
 
-    /// A blocked host is opened to show the block page wherever the devices carry the certificate; the bypass list is
-    /// about what may be reached, and nothing of a blocked host is.
-    fn inspection(&self, host: &Host, decided: &Decided, groups: &[&CompiledGroup]) -> Inspection {
-        let setting = groups.iter().map(|group| group.inspection).min().unwrap_or(InspectionSetting::Never);
-        match (setting, decided.outcome) {
-            (InspectionSetting::Never, _) => Inspection::Never,
-            (_, Outcome::Block) => Inspection::Inspect,
-            (InspectionSetting::Off, Outcome::Allow) => Inspection::Bypass,
-            (InspectionSetting::On, Outcome::Allow)
-                if self.bypasses(host) || decided.layer == Layer::OwnPages =>
-            {
-                Inspection::Bypass
-            }
-            (InspectionSetting::On, Outcome::Allow) => Inspection::Inspect,
-        }
-    }
-
-    fn bypasses(&self, host: &Host) -> bool {
-        self.bypass.find(host, PathKnown::Never).is_some()
-    }
-
-    /// The groups whose rules count, and why.
-    fn groups_of(&self, who: &Who) -> (Vec<&CompiledGroup>, Membership) {
-        let here = self.groups_at(who.school.as_ref());
-        let of_id = |id| here.iter().find(|group| group.group.id == id);
-        if let Some(group) = who.named_group.clone().and_then(of_id) {
-            return (vec![group], Membership::Named);
-        }
-        if !who.people.is_empty() {
-            return people_groups(here, who);
-        }
-        if let Some(device) = &who.device
-            && let Some(group) = here.iter().find(|group| group.members.equipment.contains(&device.kind))
-        {
-            return (vec![group], Membership::Equipment(device.kind.slug()));
-        }
-        let network = self.policy.networks.iter().find(|network| Some(&network.id) == who.network.as_ref());
-        if let Some(network) = network
-            && let Some(group) = network.group.clone().and_then(of_id)
-        {
-            return (vec![group], Membership::Network(network.id.clone()));
-        }
-        (everybodys_groups(here), Membership::Unknown)
-    }
-
-    fn groups_at(&self, school: Option<&SchoolId>) -> &[CompiledGroup] {
-        let here = self.groups.iter().find(|(at, _)| at.as_ref() == school);
-        here.or(self.groups.last()).map(|(_, groups)| groups.as_slice()).unwrap_or_default()
-    }
-
-    fn moment(&self, at: Timestamp) -> LocalMoment {
-        let local = self.policy.time_zone.to_datetime(at.to_jiff());
-        let weekday = usize::from(local.weekday().to_monday_zero_offset().unsigned_abs());
-        let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
-        LocalMoment { weekday, minute }
-    }
-}
-
-/// The youngest of those who may be there; plain words for everybody where nobody is known.
-fn stage(groups: &[&CompiledGroup], membership: &Membership) -> Stage {
-    match membership {
-        Membership::Unknown => Stage::Juniors,
-        _ => groups.iter().map(|group| group.stage).min().unwrap_or(Stage::Juniors),
-    }
-}
-
-/// Blocks before allows; among equals the earlier layer, which is the one that would be seen first.
-fn stricter(new: &Decided, held: &Decided) -> bool {
-    match (new.outcome, held.outcome) {
-        (Outcome::Block, Outcome::Allow) => true,
-        (Outcome::Allow, Outcome::Block) => false,
-        _ => new.layer < held.layer,
-    }
-}
-
-fn nothing_is_reached() -> Decided {
-    Decided {
-        outcome: Outcome::Block,
-        layer: Layer::Default,
-        category: None,
-        list: None,
-        entry: None,
-        why: None,
-    }
-}
-
-/// The groups of everybody who may be behind the question; one person without a group makes all groups count.
-fn people_groups<'a>(here: &'a [CompiledGroup], who: &Who) -> (Vec<&'a CompiledGroup>, Membership) {
-    let place = who.school.clone().map_or(Scope::Trust, Scope::School);
-    let mut groups: Vec<&CompiledGroup> = Vec::new();
-    let mut membership = Membership::Unknown;
-    for known in &who.people {
-        let affiliation = known.person.affiliation_at(&place).or(known.person.affiliations.first());
-        let Some((group, because)) = affiliation.and_then(|affiliation| group_of(here, affiliation)) else {
-            return (everybodys_groups(here), Membership::Unknown);
+    fn view(&self, who: &Who, at: Timestamp) -> View {
+        let ground = Ground {
+            entries: &self.entries,
+            school: self.school(who.school.as_ref()),
+            time_zone: &self.policy.time_zone,
+            network_group: who.network.as_ref().and_then(|network| self.network_groups.get(network)),
+            with_rules: self.image.has_rules(),
         };
-        membership = because;
-        if !groups.iter().any(|held| held.group.id == group.group.id) {
-            groups.push(group);
+        View::new(&ground, who, at)
+    }
+
+    fn school(&self, school: Option<&SchoolId>) -> &Arc<School> {
+        school.and_then(|school| self.schools.get(school)).unwrap_or(&self.somewhere)
+    }
+}
+
+/// The strictest answer of the groups that count. Only those are asked layer by layer whose rules may speak of the
+/// question; the others' answer is their default. [`strictest_by_walking`] comes to the same.
+fn strictest<'q>(view: &'q View, question: &Question<'q>) -> Found<'q> {
+    let quiet = !view.closes_everything
+        && question.listed.categories().intersection(view.spoken_of.with(Category::ILLEGAL)).is_empty();
+    if quiet
+        && let Some(group) = view.groups().nth(view.by_default)
+        && let Some(found) = precedence::at_a_glance(question, group)
+    {
+        return found;
+    }
+    let earliest_block = precedence::earliest_block(question, view.any_closes);
+    let mut strictest: Option<Found<'q>> = None;
+    for group in view.groups() {
+        let found = precedence::at_a_glance(question, group)
+            .unwrap_or_else(|| precedence::walk(question, group, |_, _| ()));
+        if strictest.as_ref().is_none_or(|held| found.is_stricter_than(held)) {
+            strictest = Some(found);
+            if found.outcome == Outcome::Block && found.layer <= earliest_block {
+                break;
+            }
         }
     }
-    let membership = if groups.len() == 1 { membership } else { Membership::Unknown };
-    (groups, membership)
+    // A policy always has a group; were there none, nothing is reached.
+    strictest.unwrap_or_else(precedence::nothing_is_reached)
 }
 
-fn group_of<'a>(
-    here: &'a [CompiledGroup],
-    affiliation: &Affiliation,
-) -> Option<(&'a CompiledGroup, Membership)> {
-    here.iter().find_map(|group| match affiliation.year {
-        Some(year) if affiliation.role == Role::Learner => {
-            group.members.years.contains(&year).then_some((group, Membership::Year(year)))
+/// The strictest answer, every group asked layer by layer, and which of them gave it.
+fn strictest_by_walking<'q>(view: &'q View, question: &Question<'q>) -> (Found<'q>, usize) {
+    let mut strictest: Option<(Found<'q>, usize)> = None;
+    for (index, group) in view.groups().enumerate() {
+        let found = precedence::walk(question, group, |_, _| ());
+        if strictest.as_ref().is_none_or(|(held, _)| found.is_stricter_than(held)) {
+            strictest = Some((found, index));
         }
-        _ => group
-            .members
-            .roles
-            .contains(&affiliation.role)
-            .then_some((group, Membership::Role(affiliation.role))),
-    })
+    }
+    strictest.unwrap_or((precedence::nothing_is_reached(), 0))
 }
 
-fn everybodys_groups(here: &[CompiledGroup]) -> Vec<&CompiledGroup> {
-    here.iter().filter(|group| !group.members.is_equipment()).collect()
+fn bypasses(entries: &Candidates<'_>) -> bool {
+    entries.find(Kind::Bypass, 0, PathKnown::Never).is_some()
+}
+
+/// A blocked host is opened to show the block page wherever the devices carry the certificate; the bypass list is about
+/// what may be reached, and nothing of a blocked host is. A host with illegal pages is opened whatever else is said of
+/// it, so that no such page is reached unseen.
+fn inspection(setting: InspectionSetting, question: &Question<'_>, decided: &Decided) -> Inspection {
+    match (setting, decided.outcome) {
+        (InspectionSetting::Never, _) => Inspection::Never,
+        (_, Outcome::Block) => Inspection::Inspect,
+        _ if question.illegal_pages => Inspection::Inspect,
+        (InspectionSetting::Off, Outcome::Allow) => Inspection::Bypass,
+        (InspectionSetting::On, Outcome::Allow)
+            if decided.layer == Layer::OwnPages || bypasses(question.entries) =>
+        {
+            Inspection::Bypass
+        }
+        (InspectionSetting::On, Outcome::Allow) => Inspection::Inspect,
+    }
 }
 
 fn found_words(decided: &Decided) -> String {

@@ -1,5 +1,6 @@
-//! The bytes of an image: head, table and records. What they mean is said in the parent module.
+//! The bytes of an image: head and table. What they mean is said in the parent module.
 
+use super::sets::Sets;
 use super::{ImageError, ImageList};
 use model::{Category, ListId, Timestamp};
 use sha2::{Digest, Sha256};
@@ -9,10 +10,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) const MAGIC: &[u8; 8] = b"SGIMAGE\n";
-pub(super) const VERSION: u32 = 1;
-pub(super) const HEAD_BYTES: usize = 88;
+pub(super) const VERSION: u32 = 2;
+pub(super) const HEAD_BYTES: usize = 120;
 /// The part of the head that its own check covers, before the times.
-pub(super) const CHECKED_HEAD_BYTES: usize = 80;
+pub(super) const CHECKED_HEAD_BYTES: usize = 112;
+/// The table of names begins at a multiple of this, so that a bucket is a cache line of a mapped file.
+pub(super) const ALIGNMENT: usize = 64;
 
 pub(super) const SUBTREE: u8 = 1;
 pub(super) const EXCEPTION: u8 = 2;
@@ -26,6 +29,12 @@ pub(super) struct Section {
     range: Range<usize>,
 }
 
+impl Section {
+    pub(super) fn len(&self) -> usize {
+        self.range.len()
+    }
+}
+
 impl AsRef<[u8]> for Section {
     fn as_ref(&self) -> &[u8] {
         (*self.bytes).as_ref().get(self.range.clone()).unwrap_or_default()
@@ -36,32 +45,44 @@ impl AsRef<[u8]> for Section {
 pub(super) struct Layout {
     pub(super) revision: Arc<str>,
     pub(super) names: u64,
+    pub(super) homes: u64,
+    pub(super) seed: u64,
+    pub(super) table: Table,
+    pub(super) hot: Section,
+    pub(super) index: Section,
+    pub(super) reasons: Section,
+    pub(super) rules: Section,
+}
+
+/// The small part of an image, which is read when it is opened.
+pub(super) struct Table {
     pub(super) lists: Vec<ImageList>,
     pub(super) categories: Vec<Category>,
-    pub(super) map: Section,
-    pub(super) records: Section,
+    pub(super) tails: Vec<Box<str>>,
+    pub(super) sets: Sets,
 }
 
 /// Checks head, lengths and hashes, and reads the table.
 pub(super) fn open(bytes: SharedBytes) -> Result<Layout, ImageError> {
     let all = (*bytes).as_ref();
     let head = Head::read(all)?;
-    let [times, table, records, map] = head.sections(all.len())?;
+    let [times, table, hot, index, reasons, rules] = head.sections(all.len())?;
     let part = |range: &Range<usize>| all.get(range.clone()).unwrap_or_default();
-    let content = part(&(table.start..map.end));
+    let content = part(&(table.start..rules.end));
     let head_check = head_check(all.get(..CHECKED_HEAD_BYTES).unwrap_or_default(), part(&times));
     if head.check != head_check || head.hash.as_slice() != Sha256::digest(content).as_slice() {
         return Err(ImageError::Hash);
     }
-    let (categories, mut lists) = read_table(part(&table))?;
+    let mut table = Table::read(part(&table))?;
     let times_read = part(&times).chunks_exact(8).filter_map(|chunk| <[u8; 8]>::try_from(chunk).ok());
-    for (list, at) in lists.iter_mut().zip(times_read) {
+    for (list, at) in table.lists.iter_mut().zip(times_read) {
         list.read_at = Timestamp(i64::from_le_bytes(at));
     }
     let revision = hex(head.hash.get(..8).unwrap_or_default());
-    let section = |range: Range<usize>| Section { bytes: bytes.clone(), range };
-    let (map, records) = (section(map), section(records));
-    Ok(Layout { revision, names: head.names, lists, categories, map, records })
+    let [hot, index, reasons, rules] =
+        [hot, index, reasons, rules].map(|range| Section { bytes: bytes.clone(), range });
+    let Head { names, homes, seed, .. } = head;
+    Ok(Layout { revision, names, homes, seed, table, hot, index, reasons, rules })
 }
 
 /// The check over the head and the times.
@@ -72,8 +93,10 @@ pub(super) fn head_check(head: &[u8], times: &[u8]) -> [u8; 8] {
 
 struct Head {
     lists: u64,
-    lengths: [u64; 3],
+    lengths: [u64; 5],
     names: u64,
+    homes: u64,
+    seed: u64,
     hash: [u8; 32],
     check: [u8; 8],
 }
@@ -93,18 +116,21 @@ impl Head {
     fn read_rest(mut cursor: Cursor<'_>) -> Option<Self> {
         Some(Self {
             lists: u64::from(cursor.array().map(u32::from_le_bytes)?),
-            lengths: [cursor.u64()?, cursor.u64()?, cursor.u64()?],
+            lengths: [cursor.u64()?, cursor.u64()?, cursor.u64()?, cursor.u64()?, cursor.u64()?],
             names: cursor.u64()?,
+            homes: cursor.u64()?,
+            seed: cursor.u64()?,
             hash: cursor.array()?,
             check: cursor.array()?,
         })
     }
 
-    /// Where times, table, records and map lie in `length` bytes.
-    fn sections(&self, length: usize) -> Result<[Range<usize>; 4], ImageError> {
-        let [table, records, map] = self.lengths;
+    /// Where times, table, names, index, reasons and rules lie in `length` bytes.
+    fn sections(&self, length: usize) -> Result<[Range<usize>; 6], ImageError> {
+        let [table, hot, index, reasons, rules] = self.lengths;
         let mut at = HEAD_BYTES as u64;
-        let ranges = [self.lists.saturating_mul(8), table, records, map].map(|part| {
+        let times = self.lists.saturating_mul(8);
+        let ranges = [times, table, hot, index, reasons, rules].map(|part| {
             let start = at;
             at = at.saturating_add(part);
             start..at
@@ -118,19 +144,30 @@ impl Head {
     }
 }
 
-fn read_table(bytes: &[u8]) -> Result<(Vec<Category>, Vec<ImageList>), ImageError> {
-    let mut cursor = Cursor(bytes);
-    let mut categories = Vec::new();
-    for _ in 0..cursor.varint().ok_or(ImageError::Table)? {
-        let slug = cursor.text().ok_or(ImageError::Table)?;
-        let category = Category::parse(slug);
-        categories.push(category.ok_or_else(|| ImageError::UnknownCategory { slug: slug.to_owned() })?);
+impl Table {
+    fn read(bytes: &[u8]) -> Result<Self, ImageError> {
+        let mut cursor = Cursor(bytes);
+        let mut categories = Vec::new();
+        for _ in 0..cursor.varint().ok_or(ImageError::Table)? {
+            let slug = cursor.text().ok_or(ImageError::Table)?;
+            let category = Category::parse(slug);
+            categories.push(category.ok_or_else(|| ImageError::UnknownCategory { slug: slug.to_owned() })?);
+        }
+        Self::read_rest(&mut cursor, categories).ok_or(ImageError::Table)
     }
-    let mut lists = Vec::new();
-    for _ in 0..cursor.varint().ok_or(ImageError::Table)? {
-        lists.push(read_list(&mut cursor).ok_or(ImageError::Table)?);
+
+    fn read_rest(cursor: &mut Cursor<'_>, categories: Vec<Category>) -> Option<Self> {
+        let mut lists = Vec::new();
+        for _ in 0..cursor.varint()? {
+            lists.push(read_list(cursor)?);
+        }
+        let mut tails = Vec::new();
+        for _ in 0..cursor.varint()? {
+            tails.push(cursor.text()?.into());
+        }
+        let sets = Sets::read(cursor, &categories, lists.len())?;
+        Some(Self { lists, categories, tails, sets })
     }
-    Ok((categories, lists))
 }
 
 fn read_list(cursor: &mut Cursor<'_>) -> Option<ImageList> {
@@ -144,35 +181,12 @@ fn read_list(cursor: &mut Cursor<'_>) -> Option<ImageList> {
     Some(ImageList { id, name, names, read_at: Timestamp(0), dropped })
 }
 
-/// One entry of a record, as indices into the tables.
-#[derive(Clone, Copy)]
-pub(super) struct StoredEntry {
-    pub(super) flags: u8,
-    pub(super) category: usize,
-    pub(super) list: usize,
-    pub(super) line: u32,
-}
-
-/// The entries of the record at `offset`; none where there is no record.
-pub(super) fn entries(records: &[u8], offset: u64) -> impl Iterator<Item = StoredEntry> + '_ {
-    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-    let mut cursor = Cursor(records.get(offset..).unwrap_or_default());
-    let count = cursor.varint().unwrap_or(0);
-    (0..count).map_while(move |_| {
-        Some(StoredEntry {
-            flags: cursor.byte()?,
-            category: usize::try_from(cursor.varint()?).ok()?,
-            list: usize::try_from(cursor.varint()?).ok()?,
-            line: u32::try_from(cursor.varint()?).ok()?,
-        })
-    })
-}
-
 /// Reads from the front; `None` past the end.
-struct Cursor<'a>(&'a [u8]);
+#[derive(Clone, Copy)]
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
@@ -188,7 +202,7 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn varint(&mut self) -> Option<u64> {
+    pub(super) fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -200,12 +214,52 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
     fn text(&mut self) -> Option<&'a str> {
         let length = usize::try_from(self.varint()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
+        std::str::from_utf8(self.bytes(length)?).ok()
     }
+}
+
+/// The parts of an image, to be written.
+pub(super) struct NewImage<'a> {
+    pub(super) times: &'a [u8],
+    /// Table, names, index, reasons and rules; times and table end where [`ALIGNMENT`] asks.
+    pub(super) parts: [&'a [u8]; 5],
+    pub(super) lists: u32,
+    pub(super) names: u64,
+    pub(super) homes: u64,
+    pub(super) seed: u64,
+}
+
+/// The bytes of an image.
+pub(super) fn put_image(image: &NewImage<'_>) -> Vec<u8> {
+    let length: usize = image.parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(HEAD_BYTES + image.times.len() + length);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&image.lists.to_le_bytes());
+    for part in image.parts {
+        out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    }
+    for number in [image.names, image.homes, image.seed] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    let hash = image.parts.into_iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
+    out.extend_from_slice(&hash);
+    debug_assert_eq!(out.len(), CHECKED_HEAD_BYTES, "the head's length is part of the format");
+    let check = head_check(&out, image.times);
+    out.extend_from_slice(&check);
+    out.extend_from_slice(image.times);
+    for part in image.parts {
+        out.extend_from_slice(part);
+    }
+    out
 }
 
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {

@@ -4,7 +4,8 @@
 //! itself, its reader ([`Image`]) and its writer ([`ImageWriter`]).
 //!
 //! Invariants: an image never changes; its categories are kept by slug, so that the catalogue may change its order;
-//! a lookup walks the name once and allocates only when something matched; bytes that were damaged are refused when
+//! a lookup walks the name once and allocates only where exceptions or rules speak of it; a decision never rests on a
+//! fingerprint alone, since the name is compared before its line is given; bytes that were damaged are refused when
 //! they are opened, so that a lookup has no error. The hash guards against damage, not against somebody who may
 //! write into the folder.
 //!
@@ -12,14 +13,18 @@
 //!
 //! | part | bytes |
 //! | --- | --- |
-//! | head | magic `SGIMAGE\n`; `u32` version; `u32` lists; `u64` lengths of table, records and map; `u64` names; SHA-256 of table, records and map; the first 8 bytes of the SHA-256 of all of this and the times |
+//! | head | magic `SGIMAGE\n`; `u32` version; `u32` lists; `u64` lengths of table, names, index, reasons and rules; `u64` names; `u64` buckets that names are given; `u64` seed of the names' hash; SHA-256 of the five parts; the first 8 bytes of the SHA-256 of all of this and the times |
 //! | times | for each list, when it was read: `i64` milliseconds since 1970 |
-//! | table | varint categories, each a text; varint lists, each: id text, name text, varint names, varint reasons, each a text and a varint of lines dropped for it. A text is a varint length and UTF-8 |
-//! | records | for each name, in the order of the keys: varint entries, each: a byte of flags (1 subtree, 2 exception, 4 important), varint category, varint list, varint line |
-//! | map | an `fst` map from key to the offset of its record |
+//! | table | varint categories, each a text; varint lists, each: id text, name text, varint names, varint reasons, each a text and a varint of lines dropped for it; varint tails, each a text; varint sets, each: varint entries, each: a byte of flags (1 subtree, 2 exception, 4 important), varint category, varint list; zeros up to a multiple of 64 in the file. A text is a varint length and UTF-8 |
+//! | names | buckets of 64 bytes, as `table` says: a fingerprint and the number of a set for each name |
+//! | index | for each bucket, where its reasons begin: five bytes |
+//! | reasons | for each name its text and its lines, as `reasons` says |
+//! | rules | what `rules` writes; nothing where no list has any |
 //!
-//! A key is the name's labels in reverse, a dot after each (`uk.co.example.`), so that a walk stands at a dot
-//! exactly where a parent's entry may be; an address is `[` and its text and `]`, which no name can be.
+//! Names lie in the order of their hashes, so that building sorts numbers and no texts, and a lookup that finds nothing
+//! reads one cache line for each label. A name's entries without their lines are a *set*; names share few of them. Where
+//! two names have one fingerprint within reach of each other, or sets run out, the slot has no set, and its reason tells.
+//! An address is a name in brackets, which no name can be.
 //!
 //! The times lie outside the revision: reading the same lists again gives the same revision.
 //!
@@ -28,26 +33,37 @@
 //! For each list and category by itself: important exception, important block, exception, block. An exception
 //! therefore lifts only blocks of its own list and category, so that no list speaks for another; a host is in a
 //! category when any list puts it there. The category `illegal` knows no exceptions. Where several lists do, an
-//! important block, then the nearest name, then the first list, then the first line gives the reason.
+//! important block, then the nearest name, then the first list, then the first line gives the reason. Names and rules
+//! are heard alike.
 
+mod fill;
+mod hash;
 mod hits;
 mod layout;
+mod reasons;
 mod rule;
 pub mod rules;
+mod sets;
+mod table;
 mod write;
 
+pub(crate) use hash::Walk;
 pub use hits::Hits;
+pub(crate) use hits::{Listed, Matches};
 pub use rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
 pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
 
-use fst::Map;
-use fst::raw::Output;
-use hits::{Found, Rank};
-use layout::{Layout, SUBTREE};
-use model::{Category, Host, ListId, ListLine, Timestamp};
+use layout::{Layout, Section};
+use model::{Category, Host, ListId, Timestamp};
+use rules::{RuleAsk, Rules, RulesUnreadable};
+use sets::Sets;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
+
+/// The hash of an address, in the way names are hashed.
+pub(crate) fn address_hash(address: std::net::IpAddr) -> u64 {
+    hash::of_address(layout::AddressKey::new(address).as_bytes(), 0)
+}
 
 /// A compiled list image. Cloning shares it.
 #[derive(Clone)]
@@ -62,8 +78,14 @@ struct Inner {
 }
 
 struct Content {
-    map: Map<layout::Section>,
-    records: layout::Section,
+    hot: Section,
+    homes: u64,
+    seed: u64,
+    index: Section,
+    reasons: Section,
+    tails: Vec<Box<str>>,
+    sets: Sets,
+    rules: Rules,
 }
 
 /// A list of an image.
@@ -121,9 +143,23 @@ pub enum ImageError {
         /// The most lists.
         most: usize,
     },
-    /// The map of names could not be made or opened.
-    #[error("the list image's map of names")]
-    Map(#[from] fst::Error),
+    /// More text than an image holds.
+    #[error("expected at most a tebibyte of names and lines in one image")]
+    TooLarge,
+    /// The rules cannot be read although their hash is right: another program wrote them.
+    #[error(transparent)]
+    Rules(#[from] RulesUnreadable),
+}
+
+/// How much memory an image takes, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ImageMemory {
+    /// The table of names, where it lies: read by every lookup.
+    pub hot_bytes: u64,
+    /// Names and lines with their index, where they lie: read once a name was found and its line is asked for.
+    pub reasons_bytes: u64,
+    /// What was made of the rest when the image was opened, but for rules.
+    pub private_bytes: u64,
 }
 
 impl Image {
@@ -132,8 +168,11 @@ impl Image {
     /// # Errors
     /// Every variant of [`ImageError`] but [`ImageError::TooManyLists`]; never panics, whatever the bytes.
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Self, ImageError> {
-        let Layout { revision, names, lists, categories, map, records } = layout::open(Arc::new(bytes))?;
-        let content = Some(Content { map: Map::new(map)?, records });
+        let Layout { revision, names, homes, seed, table, hot, index, reasons, rules } =
+            layout::open(Arc::new(bytes))?;
+        let layout::Table { lists, categories, tails, sets } = table;
+        let rules = Rules::open(rules.as_ref())?;
+        let content = Some(Content { hot, homes, seed, index, reasons, tails, sets, rules });
         Ok(Self(Arc::new(Inner { revision, names, lists, categories, content })))
     }
 
@@ -148,13 +187,35 @@ impl Image {
         }))
     }
 
-    /// What the lists say of a host: entries for the host itself, and subtree entries for it and all names above it.
-    /// Allocates nothing when there is none.
+    /// What the lists say of a host: entries for the host itself, subtree entries for it and all names above it, and rules
+    /// that hold whoever asks. Takes no lock; see the invariants for what it allocates.
     pub fn lookup(&self, host: &Host) -> Hits {
-        let Some(content) = &self.0.content else { return Hits::none() };
-        match host {
-            Host::Name(name) => self.lookup_name(content, name),
-            Host::Address(address) => self.lookup_address(content, *address),
+        let ask = RuleAsk { host, path: None, record_type: None, client: None, device: None, tags: &[] };
+        let matches = self.matches(&ask);
+        if matches.is_empty() { Hits::none() } else { Hits::new(self, host, matches) }
+    }
+
+    /// What the lists say of a question.
+    pub(crate) fn matches(&self, ask: &RuleAsk<'_>) -> Matches {
+        self.0.content.as_ref().map_or_else(Matches::default, |content| Matches::find(&self.0, content, ask))
+    }
+
+    /// True when it has rules, which may ask who asks.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.0.content.as_ref().is_some_and(|content| !content.rules.is_empty())
+    }
+
+    /// How much memory it takes.
+    pub fn memory(&self) -> ImageMemory {
+        let content = self.0.content.as_ref();
+        let bytes = |section: fn(&Content) -> &Section| content.map_or(0, |of| section(of).len());
+        let private =
+            content.map_or(0, |of| of.sets.bytes() + of.tails.iter().map(|tail| tail.len()).sum::<usize>());
+        let lists = size_of_val(self.0.lists.as_slice());
+        ImageMemory {
+            hot_bytes: bytes(|content| &content.hot) as u64,
+            reasons_bytes: (bytes(|content| &content.index) + bytes(|content| &content.reasons)) as u64,
+            private_bytes: (private + lists) as u64,
         }
     }
 
@@ -172,63 +233,25 @@ impl Image {
     pub fn names(&self) -> u64 {
         self.0.names
     }
-
-    fn lookup_name(&self, content: &Content, name: &Arc<str>) -> Hits {
-        let mut hits = Hits::none();
-        let fst = content.map.as_fst();
-        let mut node = fst.root();
-        let mut offset = Output::zero();
-        let mut end = name.len();
-        for label in name.rsplit('.') {
-            for byte in label.bytes().chain(*b".") {
-                let Some(index) = node.find_input(byte) else { return hits.settled() };
-                let step = node.transition(index);
-                offset = offset.cat(step.out);
-                node = fst.node(step.addr);
-            }
-            let start = end.saturating_sub(label.len());
-            end = start.saturating_sub(1);
-            if node.is_final() {
-                let at = Place { name, start };
-                self.collect(content, offset.cat(node.final_output()).value(), at, &mut hits);
-            }
-        }
-        hits.settled()
-    }
-
-    fn lookup_address(&self, content: &Content, address: IpAddr) -> Hits {
-        let mut hits = Hits::none();
-        let key = layout::AddressKey::new(address);
-        if let Some(offset) = content.map.get(key.as_bytes()) {
-            let text: Arc<str> = address.to_string().into();
-            self.collect(content, offset, Place { name: &text, start: 0 }, &mut hits);
-        }
-        hits.settled()
-    }
-
-    /// Adds the entries of one record that speak of the host.
-    fn collect(&self, content: &Content, offset: u64, at: Place<'_>, hits: &mut Hits) {
-        for entry in layout::entries(content.records.as_ref(), offset) {
-            if entry.flags & SUBTREE == 0 && at.start > 0 {
-                continue;
-            }
-            let Some(category) = self.0.categories.get(entry.category).copied() else { continue };
-            let Some(list) = self.0.lists.get(entry.list) else { continue };
-            let rank = Rank::of(entry.flags);
-            if rank.is_exception() && category == Category::ILLEGAL {
-                continue;
-            }
-            let line = ListLine { list: list.id.clone(), line: entry.line };
-            hits.consider(at.name, Found { category, list: entry.list, rank, start: at.start, line });
-        }
-    }
 }
 
-/// Where on its way up from the root of all names a lookup stands: at the name's part from `start` on.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    name: &'a Arc<str>,
-    start: usize,
+impl Content {
+    fn table(&self) -> table::Table<'_> {
+        table::Table::new(self.hot.as_ref(), self.homes)
+    }
+
+    /// Offers the hash of the host and of each name above it, and where in the host's text it begins.
+    #[inline]
+    fn each_hash(&self, host: &Host, mut offer: impl FnMut(u64, usize)) {
+        match host {
+            Host::Name(name) => {
+                hash::Walk::new(name, self.seed).for_each(|suffix| offer(suffix.hash, suffix.start));
+            }
+            Host::Address(address) => {
+                offer(hash::of_address(layout::AddressKey::new(*address).as_bytes(), self.seed), 0);
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Image {

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use model::{Category, Host};
 use std::sync::Arc;
 
+pub use model::DnsAnswer;
+
 /// One such rule, to be written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewRule {
@@ -94,22 +96,4 @@ pub enum Client {
     Range(IpNet),
     /// A device's name, in lower case.
     Name(Arc<str>),
-}
-
-/// How DNS answers where a rule decides.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub enum DnsAnswer {
-    /// As every blocked name is answered.
-    #[default]
-    AsUsual,
-    /// The name does not exist.
-    NoSuchName,
-    /// The name has nothing of the type.
-    Nothing,
-    /// The question is refused.
-    Refused,
-    /// Another name instead.
-    Alias(Host),
-    /// These addresses.
-    Addresses(Vec<std::net::IpAddr>),
 }

@@ -1,5 +1,5 @@
 use super::*;
-use model::CategorySet;
+use model::ListLine;
 use proptest::prelude::*;
 
 const BLOCK: (Effect, Weight) = (Effect::Block, Weight::Usual);
@@ -148,6 +148,78 @@ fn the_table_comes_back_and_the_time_of_reading_is_no_part_of_the_revision() {
     assert!(Image::empty().lookup(&Host::parse("example.com").unwrap()).is_empty());
 }
 
+/// The same lines, read with hashes of which only these bits are left.
+fn with_colliding_hashes<T>(mask: u64, read: impl FnOnce() -> T) -> T {
+    hash::MASK.set(mask);
+    let result = read();
+    hash::MASK.set(u64::MAX);
+    result
+}
+
+/// Names that are made by number, with a line in each of so many lists.
+fn numbered_image(names: u32, lists: u16, lines_of: impl Fn(u32) -> Vec<u16>) -> Image {
+    let mut writer = ImageWriter::default();
+    let lists: Vec<_> = (0..lists)
+        .map(|number| writer.list(new_list(&format!("list-{number}"), Timestamp(7))).unwrap())
+        .collect();
+    for number in 0..names {
+        let host = &Host::parse(&format!("n{number}.example.com")).unwrap();
+        for list in lines_of(number) {
+            let (reach, effect, weight) = (Reach::Subtree, Effect::Block, Weight::Usual);
+            let category = Category::parse("games").unwrap();
+            writer.push(
+                lists[usize::from(list)],
+                NewEntry { host, reach, effect, weight, category, line: number },
+            );
+        }
+    }
+    Image::from_bytes(writer.finish().unwrap()).unwrap()
+}
+
+#[test]
+fn names_whose_hashes_collide_are_told_apart_by_their_text() {
+    let games = Category::parse("games").unwrap();
+    for mask in [0, 1, 0xff, 0xff00_0000_0000_0000, 0xf000_0000_0000_0003] {
+        with_colliding_hashes(mask, || {
+            let image = numbered_image(120, 3, |number| vec![(number % 3) as u16]);
+            assert_eq!(image.names(), 120);
+            for number in 0..120 {
+                let hits = image.lookup(&Host::parse(&format!("www.n{number}.example.com")).unwrap());
+                let line = hits.line(games).unwrap();
+                assert_eq!((line.list.as_str(), line.line), (&*format!("list-{}", number % 3), number));
+                assert_eq!(hits.name(games), Some(&*format!("n{number}.example.com")));
+            }
+            for number in 120..150 {
+                let hits = image.lookup(&Host::parse(&format!("n{number}.example.com")).unwrap());
+                assert_eq!(hits.line(games), None, "{number} is not listed: {mask:x}");
+            }
+        });
+    }
+}
+
+#[test]
+fn more_sets_than_have_numbers_are_read_from_the_reasons() {
+    // 400 lists two at a time: more pairs than numbers.
+    let pair = |number: u32| vec![(number / 400 % 400) as u16, (number % 400) as u16];
+    let image = numbered_image(80_000, 400, pair);
+    assert_eq!(image.names(), 80_000);
+    for number in (0..80_000).step_by(997) {
+        let hits = image.lookup(&Host::parse(&format!("n{number}.example.com")).unwrap());
+        let first = *pair(number).iter().min().unwrap();
+        let line = hits.line(Category::parse("games").unwrap()).unwrap();
+        assert_eq!((line.list.as_str(), line.line), (&*format!("list-{first}"), number));
+    }
+}
+
+#[test]
+fn the_memory_of_an_image_is_that_of_its_parts() {
+    let image = numbered_image(10_000, 1, |_| vec![0]);
+    let memory = image.memory();
+    assert!((7 * 10_000..12 * 10_000).contains(&memory.hot_bytes), "{memory:?}");
+    assert!((8 * 10_000..25 * 10_000).contains(&memory.reasons_bytes), "{memory:?}");
+    assert!(memory.private_bytes < 10_000, "{memory:?}");
+}
+
 #[test]
 fn a_cut_or_other_version_of_an_image_is_refused_with_its_reason() {
     let good = bytes_of(&[Line("example.com", Reach::Subtree, BLOCK, "games")]);
@@ -181,37 +253,81 @@ fn any_line() -> impl Strategy<Value = Line> {
         .prop_map(|(name, reach, voice, category)| Line(name, reach, voice, category))
 }
 
-/// The rule as a person would read it out, with no cleverness.
-fn naive(lines: &[Line], host: &Host) -> CategorySet {
-    let speaks = |line: &&Line| match line.1 {
+/// Lines, each with the list it is in.
+fn any_lines() -> impl Strategy<Value = Vec<(usize, Line)>> {
+    prop::collection::vec((0..LISTS.len(), any_line()), 0..20)
+}
+
+const LISTS: [&str; 3] = ["one", "two", "three"];
+
+fn bytes_of_lists(lines: &[(usize, Line)]) -> Vec<u8> {
+    let mut writer = ImageWriter::default();
+    let lists = LISTS.map(|id| writer.list(new_list(id, Timestamp(7))).unwrap());
+    for (line, (list, Line(name, reach, (effect, weight), category))) in (1..).zip(lines) {
+        let (reach, effect, weight) = (*reach, *effect, *weight);
+        let (host, category) = (&Host::parse(name).unwrap(), Category::parse(category).unwrap());
+        writer.push(lists[*list], NewEntry { host, reach, effect, weight, category, line });
+    }
+    writer.finish().unwrap()
+}
+
+/// The rule as a person would read it out, with no cleverness: for each category the lists that put the host there.
+fn naive(lines: &[(usize, Line)], host: &Host) -> Vec<(Category, Vec<usize>)> {
+    let speaks = |line: &Line| match line.1 {
         Reach::Exact => Host::parse(line.0).as_ref() == Ok(host),
         Reach::Subtree => Host::parse(line.0).as_ref() == Ok(host) || host.is_at_or_below(line.0),
     };
-    let decided = |category: &Category| {
-        let of = lines.iter().filter(|line| line.3 == category.slug());
-        let of = of.filter(|line| line.2.0 == Effect::Block || *category != Category::ILLEGAL);
-        let said: Vec<_> = of.filter(speaks).map(|line| line.2).collect();
+    let blocks = |category: Category, list: usize| {
+        let of = lines.iter().filter(|(of, line)| *of == list && line.3 == category.slug());
+        let of = of.filter(|(_, line)| line.2.0 == Effect::Block || category != Category::ILLEGAL);
+        let said: Vec<_> = of.filter(|(_, line)| speaks(line)).map(|(_, line)| line.2).collect();
         let order = [IMPORTANT_EXCEPT, IMPORTANT_BLOCK, EXCEPT, BLOCK];
         order
             .into_iter()
             .find(|voice| said.contains(voice))
             .is_some_and(|(effect, _)| effect == Effect::Block)
     };
-    Category::all().filter(decided).collect()
+    Category::all()
+        .map(|category| {
+            (category, (0..LISTS.len()).filter(|list| blocks(category, *list)).collect::<Vec<_>>())
+        })
+        .filter(|(_, lists)| !lists.is_empty())
+        .collect()
+}
+
+fn agrees_with_a_reading(lines: &[(usize, Line)]) -> Result<(), TestCaseError> {
+    let image = Image::from_bytes(bytes_of_lists(lines)).unwrap();
+    for text in
+        ["example.com", "www.example.com", "b.a.www.example.com", "x.example.org", "org", "198.51.100.7"]
+    {
+        let host = Host::parse(text).unwrap();
+        let (hits, expected) = (image.lookup(&host), naive(lines, &host));
+        let named = |category: &Category| hits.line(*category).is_some();
+        let categories: Vec<Category> = hits.categories().iter().filter(named).collect();
+        prop_assert_eq!(categories, expected.iter().map(|(category, _)| *category).collect::<Vec<_>>());
+        for (category, lists) in expected {
+            let line = hits.line(category).unwrap();
+            let list = LISTS.iter().position(|id| *id == line.list.as_str()).unwrap();
+            prop_assert!(lists.contains(&list), "{} {:?}", text, line);
+            let Line(name, _, (effect, _), of) = &lines[line.line as usize - 1].1;
+            prop_assert_eq!(
+                (Some(*name), *effect, *of),
+                (hits.name(category), Effect::Block, category.slug())
+            );
+        }
+    }
+    Ok(())
 }
 
 proptest! {
     #[test]
-    fn a_lookup_agrees_with_a_reading_line_by_line(lines in prop::collection::vec(any_line(), 0..12)) {
-        let image = image(&lines);
-        for host in ["example.com", "www.example.com", "b.a.www.example.com", "x.example.org", "org", "198.51.100.7"] {
-            let host = Host::parse(host).unwrap();
-            let hits = image.lookup(&host);
-            prop_assert_eq!(hits.categories(), naive(&lines, &host));
-            for category in hits.categories().iter() {
-                prop_assert!(hits.line(category).is_some() && hits.name(category).is_some());
-            }
-        }
+    fn a_lookup_agrees_with_a_reading_line_by_line(lines in any_lines()) {
+        agrees_with_a_reading(&lines)?;
+    }
+
+    #[test]
+    fn a_lookup_agrees_also_where_hashes_collide(lines in any_lines(), mask in prop::sample::select(vec![0, 1, 3, 0x8000_0000_0000_0001])) {
+        with_colliding_hashes(mask, || agrees_with_a_reading(&lines))?;
     }
 
     #[test]

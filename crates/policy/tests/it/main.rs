@@ -3,4 +3,5 @@
 
 mod decide;
 mod long;
+mod many;
 mod world;
