@@ -91,7 +91,7 @@ fn adguard_patterns_are_read_each_with_its_reach() {
                 "a.example##.banner\na.example#@#.x\n##.ad\na.example$$div\n/ads/*/x\n||b.example/*/x",
                 "PageRule=6",
             ),
-            ("||exa mple^\n*\n||com*^\n||a^b^\n|", "NotAName=1 TooBroad=3 NotUnderstood=1"),
+            ("||exa mple^\n*\n||com*^\n||a^b^\n|", "NotAName=1 NotUnderstood=1 TooBroad=3"),
         ][..],
     );
 }

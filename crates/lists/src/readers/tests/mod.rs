@@ -5,6 +5,7 @@ use policy::image::rules::{RuleAsk, Rules, encode};
 use policy::image::{Client, Conditions, Digest, DnsAnswer, Effect, Image, NewRule, Pattern, Reach, Weight};
 use proptest::prelude::*;
 
+mod adblock_engine;
 mod formats;
 mod same_set;
 mod trees;
