@@ -13,6 +13,7 @@ mod command_line;
 mod console;
 mod dns;
 mod dns_clients;
+mod dns_clients_hostile;
 mod gate;
 mod resolver;
 mod restart;

@@ -41,6 +41,8 @@ pub struct Start {
 /// A running resolver.
 pub struct Resolver {
     pub address: SocketAddr,
+    pub tls: Option<SocketAddr>,
+    pub https: Option<SocketAddr>,
     pub snapshot: Arc<CurrentSnapshot>,
     pub identities: Arc<IdentityMap>,
     pub clock: Clock,
@@ -75,10 +77,11 @@ impl Start {
         };
         let dns = DnsServer::bind(self.config, ports).await.unwrap();
         let address = dns.local_addrs()[0];
+        let (tls, https) = (dns.tls_addrs().first().copied(), dns.https_addrs().first().copied());
         let stop = CancellationToken::new();
         tokio::spawn(dns.run(stop.clone()));
         let _stop = stop.drop_guard();
-        (Resolver { address, snapshot, identities, clock, sender, _stop }, receiver)
+        (Resolver { address, tls, https, snapshot, identities, clock, sender, _stop }, receiver)
     }
 }
 

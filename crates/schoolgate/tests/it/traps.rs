@@ -93,7 +93,7 @@ const LIST_TRAPS: &[ListTrap] = &[
     trap(
         "bytes that are no text spoil their own line only",
         ListFormat::Domains,
-        b"\xff\xfe\0.example\nnul\0.example\nwith spaces.example\na..b\n-\ncasino.example\n",
+        b"\xc3(\0.example\nnul\0.example\nwith spaces.example\na..b\n-\ncasino.example\n",
         &[("casino.example", Blocked), ("nul.example", Open), ("with.example", Open)],
     ),
     trap(
