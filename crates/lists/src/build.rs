@@ -45,7 +45,7 @@ impl Builder {
 
     /// Passes a list on to the image, through the guard.
     pub(crate) fn add(&mut self, list: &ReadList, about: About) -> Result<(), ListError> {
-        let mut account = Account::default();
+        let mut account = Account { hides_names: about.is_illegal, ..Account::default() };
         let (id, name) = (list.id.clone(), list.name.clone());
         let index = self.writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
         for row in list.rows() {

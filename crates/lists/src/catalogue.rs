@@ -64,7 +64,8 @@ impl CatalogueEntry {
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let mut text = String::from("[[list]]\n");
         let address = self.address.as_deref().unwrap_or("https://ask-the-keeper.example/list");
-        let lines = [("id", &*self.id), ("name", &*self.name), ("format", self.format_slug()), ("source", address)];
+        let lines =
+            [("id", &*self.id), ("name", &*self.name), ("format", self.format_slug()), ("source", address)];
         for (key, value) in lines {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{key} = {}", quoted(value));
@@ -74,7 +75,8 @@ impl CatalogueEntry {
         }
         if !self.folders.is_empty() {
             let folders = self.folders.iter();
-            let folders = folders.map(|(folder, category)| format!("{} = {}", quoted(folder), quoted(category.slug())));
+            let folders =
+                folders.map(|(folder, category)| format!("{} = {}", quoted(folder), quoted(category.slug())));
             let _ = writeln!(text, "folders = {{ {} }}", folders.collect::<Vec<_>>().join(", "));
         }
         let _ = writeln!(text, "refresh_hours = {}", self.refresh_hours);
@@ -155,13 +157,25 @@ mod tests {
         let mut ids = HashSet::new();
         for entry in entries {
             assert!(ids.insert(entry.id.clone()), "{}", entry.id);
-            assert!(entry.id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
+            assert!(
+                entry
+                    .id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            );
             assert_eq!(entry.category.is_none(), entry.format == ListFormat::Ut1, "{}", entry.id);
             assert_eq!(entry.folders.is_empty(), entry.format != ListFormat::Ut1, "{}", entry.id);
             for address in entry.address.iter().chain([&entry.home]) {
-                assert!(crate::fetch::address(address).is_some_and(|url| url.scheme() == "https"), "{address}");
+                assert!(
+                    crate::fetch::address(address).is_some_and(|url| url.scheme() == "https"),
+                    "{address}"
+                );
             }
-            assert!((1..=24 * 31).contains(&entry.refresh_hours) && !entry.note.is_empty() && !entry.licence.is_empty());
+            assert!(
+                (1..=24 * 31).contains(&entry.refresh_hours)
+                    && !entry.note.is_empty()
+                    && !entry.licence.is_empty()
+            );
             let policy: toml::Table = toml::from_str(&entry.to_policy()).unwrap();
             assert_eq!(policy["list"][0]["id"].as_str(), Some(&*entry.id));
         }

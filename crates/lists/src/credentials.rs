@@ -89,7 +89,8 @@ pub(crate) fn transfer_key(folder: &Path, name: &str) -> Result<TransferKey, Lis
     let text = read(folder, name)?;
     let wrong = || ListError::SecretForm { name: name.to_owned(), expected: KEY_FORM };
     let mut words = text.split_whitespace();
-    let [Some("tsig"), Some(algorithm), Some(key), Some(secret), None] = std::array::from_fn(|_| words.next())
+    let [Some("tsig"), Some(algorithm), Some(key), Some(secret), None] =
+        std::array::from_fn(|_| words.next())
     else {
         return Err(wrong());
     };
@@ -146,7 +147,10 @@ mod tests {
         }
         let folder = folder_with("tsig HMAC-SHA256. transfer.key. AQID", 0o400);
         let key = transfer_key(folder.path(), "list").unwrap();
-        assert_eq!((key.algorithm, &*key.name, &*key.secret), (Algorithm::HmacSha256, "transfer.key", &[1, 2, 3][..]));
+        assert_eq!(
+            (key.algorithm, &*key.name, &*key.secret),
+            (Algorithm::HmacSha256, "transfer.key", &[1, 2, 3][..])
+        );
     }
 
     #[test]

@@ -108,7 +108,9 @@ pub(crate) async fn download(
         return Err(ListError::SecretInClear);
     }
     let timed_out = ListError::TimedOut { limit_s: settings.time_limit.as_secs() };
-    tokio::time::timeout(settings.time_limit, follow(wanted, settings, on_bytes)).await.map_err(|_| timed_out)?
+    tokio::time::timeout(settings.time_limit, follow(wanted, settings, on_bytes))
+        .await
+        .map_err(|_| timed_out)?
 }
 
 async fn follow(wanted: Wanted, settings: &Fetch, on_bytes: OnBytes<'_>) -> Result<Downloaded, ListError> {
@@ -168,7 +170,8 @@ fn sent_on(from: &Url, to: &str) -> Result<Url, ListError> {
 /// All that an error says of an address: the rest may hold keys.
 fn scheme(address: &str) -> String {
     let (scheme, rest) = address.split_once(':').unwrap_or(("", address));
-    let is_scheme = !scheme.is_empty() && !rest.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_scheme =
+        !scheme.is_empty() && !rest.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if is_scheme { format!("{scheme}:") } else { "another text".to_owned() }
 }
 

@@ -148,6 +148,8 @@ fn is_public_suffix(name: &str) -> bool {
 pub(crate) struct Account {
     pub(crate) tally: Tally,
     pub(crate) refused: Vec<Refusal>,
+    /// For a list of illegal content, of which no name is shown.
+    pub(crate) hides_names: bool,
 }
 
 impl Account {
@@ -157,7 +159,8 @@ impl Account {
     pub(crate) fn add(&mut self, name: &str, category: Category, line: u32, why: Dropped) {
         self.tally.add(why);
         if self.refused.len() < Self::MOST_SHOWN {
-            let name = (category != Category::ILLEGAL).then(|| name.into());
+            let is_hidden = self.hides_names || category == Category::ILLEGAL;
+            let name = (!is_hidden).then(|| name.into());
             self.refused.push(Refusal { name, line, why: why.words().into() });
         }
     }

@@ -4,11 +4,19 @@
 use crate::copies;
 use crate::schedule::{Looked, Schedule};
 use crate::source::origin;
-use model::{Category, Host, ListId, Timestamp};
+use jiff::tz::TimeZone;
+use model::{
+    Ask, Category, CategorySet, Channel, GroupId, Host, ListId, Outcome, PolicyHash, Stage, Target,
+    Timestamp, Who,
+};
+use policy::Snapshot;
 use policy::image::Image;
-use policy::rules::ListSource;
+use policy::rules::{GroupRules, InspectionSetting, ListSource, Members, Policy, YouTube};
 use std::path::Path;
 use std::sync::Arc;
+
+/// The one group of the policy that a test is decided by.
+const TESTED: &str = "self-test";
 
 /// The state of one list's source.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,29 +73,66 @@ pub struct SelfTest {
     pub list: ListId,
     /// Its name on screens.
     pub name: Arc<str>,
-    /// True when its test address is listed in the list's category, by that list.
+    /// True when its test address would be blocked where the list's category is.
     pub passed: bool,
 }
 
-/// Tries the test address of each list that has one. The address itself is not repeated: of a list of illegal content
-/// it must not be.
+/// Tries the test address of each list that has one, by the code that will decide. The address itself is not repeated: of
+/// a list of illegal content it must not be.
 pub fn self_test(image: &Image, lists: &[ListSource]) -> Vec<SelfTest> {
     let tests = lists.iter().filter_map(|source| {
         let address = source.subscription.test_address.as_deref()?;
         Some(SelfTest {
             list: source.id.clone(),
             name: source.name.clone(),
-            passed: is_listed(image, source, address),
+            passed: is_blocked(image, source, address),
         })
     });
     tests.collect()
 }
 
-fn is_listed(image: &Image, source: &ListSource, address: &str) -> bool {
+/// Whether somebody of a group that may reach everything but the list's category would reach the address.
+fn is_blocked(image: &Image, source: &ListSource, address: &str) -> bool {
     let bare = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let host = bare.split(['/', '?', '#']).next().unwrap_or(bare);
+    let (host, path) = bare.split_at(bare.find(['/', '?', '#']).unwrap_or(bare.len()));
     let Ok(host) = Host::parse(host) else { return false };
-    let hits = image.lookup(&host);
-    let categories = hits.categories();
-    source.category.map_or(!categories.is_empty(), |category| categories.contains(category))
+    let of_folders = source.folders.iter().map(|(_, category)| *category);
+    let snapshot =
+        Snapshot::compile(closing(source.category.into_iter().chain(of_folders)), image.clone(), Vec::new());
+    let path = (!path.is_empty()).then(|| path.to_owned());
+    let what = Target { path, ..Target::host(host) };
+    let who = Who { named_group: Some(GroupId::new(TESTED)), ..Who::default() };
+    snapshot.decide(&Ask { who, what, how: Channel::Explain, at: Timestamp(0) }).outcome == Outcome::Block
+}
+
+/// A policy of one group, which may reach everything but these categories and illegal content.
+fn closing(categories: impl Iterator<Item = Category>) -> Policy {
+    let group = GroupRules {
+        id: GroupId::new(TESTED),
+        name: TESTED.into(),
+        stage: Stage::Adults,
+        members: Members::default(),
+        default: Outcome::Allow,
+        // What nobody may reach is in no group's list.
+        block: categories.filter(|category| *category != Category::ILLEGAL).collect(),
+        allow_categories: CategorySet::default(),
+        allow: Vec::new(),
+        deny: Vec::new(),
+        windows: Vec::new(),
+        safe_search: false,
+        youtube: YouTube::Off,
+        inspection: InspectionSetting::On,
+        tightened: Vec::new(),
+    };
+    Policy {
+        hash: PolicyHash::new(TESTED),
+        title: TESTED.into(),
+        trust: None,
+        schools: Vec::new(),
+        time_zone: TimeZone::UTC,
+        networks: Vec::new(),
+        groups: vec![group],
+        lists: Vec::new(),
+        bypass: Vec::new(),
+    }
 }

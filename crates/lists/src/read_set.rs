@@ -54,6 +54,9 @@ impl ReadSet {
 
     /// The first names of `list` that are in this set, as the list writes them.
     pub(crate) fn names_in(&self, list: &ReadList, most: usize) -> Vec<String> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         let mut seeds = Seeds::default();
         let has = |number: u64| self.0.binary_search(&number).is_ok();
         let names = list.rows().filter(|row| has(of_text(seeds.seed(&row.says), row.text)));

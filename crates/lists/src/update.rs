@@ -124,7 +124,11 @@ impl Prepared {
         staged.take();
         for (list, set) in &sets {
             if let Err(error) = copies::keep_set(&dir, list, set) {
-                tracing::warn!(list = list.as_str(), error = error.chain(), "a list's entries could not be noted");
+                tracing::warn!(
+                    list = list.as_str(),
+                    error = error.chain(),
+                    "a list's entries could not be noted"
+                );
             }
         }
         let report = built.report;
@@ -161,11 +165,11 @@ impl Drop for Staged {
     }
 }
 
-/// Reads every list, builds their image with the built-in list of illegal content, writes it into `dir` and puts it in
-/// force.
+/// The gate's own update of every list, put in force: [`prepare`] and [`Prepared::swap`] in one, for lists without
+/// credentials.
 ///
 /// # Errors
-/// Those of [`prepare`] and [`Prepared::swap`].
+/// Those of both.
 pub async fn update(
     lists: &[ListSource],
     dir: &Path,
@@ -204,8 +208,7 @@ pub async fn prepare(
         staged: Staged { dir: dir.to_owned(), lists: Vec::new() },
     };
     for source in lists {
-        let mut on_bytes =
-            |bytes, of| on_progress(Progress::Fetching { list: source.id.clone(), bytes, of });
+        let mut on_bytes = |bytes, of| on_progress(Progress::Fetching { list: source.id.clone(), bytes, of });
         let seen = look(source, &setting, &mut on_bytes).await;
         let (source, setting, before) = (source.clone(), setting.clone(), before.clone());
         let (made, progress) = blocking(move || {

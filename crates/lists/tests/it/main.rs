@@ -3,4 +3,7 @@
 
 mod folder;
 mod https;
+mod subscriptions;
+mod tls_server;
+mod transfer;
 mod update;
