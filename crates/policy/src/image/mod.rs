@@ -201,7 +201,7 @@ impl Image {
     }
 
     /// True when it has rules, which may ask who asks.
-    pub(crate) fn has_rules(&self) -> bool {
+    pub fn has_rules(&self) -> bool {
         self.0.content.as_ref().is_some_and(|content| !content.rules.is_empty())
     }
 
