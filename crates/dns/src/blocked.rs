@@ -8,30 +8,45 @@ use crate::query::Asked;
 use crate::reply::{OWN_TTL_S, Reply, Told};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
-use model::{Layer, Reason};
+use model::{DnsAnswer, Layer, Reason, Verdict};
 use std::fmt::Write;
 use std::net::IpAddr;
 
 /// What is said beside the gate's own address.
 const OWN_PAGE: Told<'_> = (Explained::FORGED, "the filter's own page");
+/// What is said beside an address of a list.
+const AS_LISTED: Told<'_> = (Explained::FORGED, "the list's own answer");
 
-/// Appends the answer to a blocked name.
-pub(crate) fn write(asked: &Asked, reason: &Reason, blocked: Blocked<'_>) {
-    blocked.text.clear();
-    words(reason, blocked.text);
-    let why: Told<'_> = (code(reason.layer), blocked.text);
-    let leads_on = matches!(asked.record_type(), RecordType::A | RecordType::AAAA);
-    let code = if blocked.gate.is_empty() { ResponseCode::NXDomain } else { ResponseCode::NoError };
+/// Appends the answer to a blocked name. An alias is given alone; whoever wants to know where it leads looks it up first.
+pub(crate) fn write(asked: &Asked, verdict: &Verdict, blocked: Blocked<'_>) {
+    let why = why(&verdict.reason, blocked.text);
+    let (code, addresses, forged) = match &verdict.answer {
+        DnsAnswer::AsUsual if blocked.gate.is_empty() => (ResponseCode::NXDomain, blocked.gate, OWN_PAGE),
+        DnsAnswer::AsUsual => (ResponseCode::NoError, blocked.gate, OWN_PAGE),
+        DnsAnswer::NoSuchName => (ResponseCode::NXDomain, &[][..], AS_LISTED),
+        DnsAnswer::Nothing | DnsAnswer::Alias(_) => (ResponseCode::NoError, &[][..], AS_LISTED),
+        DnsAnswer::Refused => (ResponseCode::Refused, &[][..], AS_LISTED),
+        DnsAnswer::Addresses(addresses) => (ResponseCode::NoError, addresses.as_slice(), AS_LISTED),
+    };
     let mut reply = Reply::begin(asked, code, blocked.out);
-    if leads_on {
-        blocked.gate.iter().for_each(|address| reply.address(*address, OWN_TTL_S));
+    addresses.iter().for_each(|address| reply.address(*address, OWN_TTL_S));
+    if let (DnsAnswer::Alias(to), RecordType::CNAME) = (&verdict.answer, asked.record_type()) {
+        reply.alias(to, OWN_TTL_S);
     }
-    if reply.is_empty() {
+    if !reply.is_empty() {
+        return reply.end(&[why, forged]);
+    }
+    if code != ResponseCode::Refused {
         reply.own_soa();
-        reply.end(&[why]);
-    } else {
-        reply.end(&[why, OWN_PAGE]);
     }
+    reply.end(&[why]);
+}
+
+/// Why a name is blocked, in words that `text` has room for.
+pub(crate) fn why<'a>(reason: &Reason, text: &'a mut String) -> Told<'a> {
+    text.clear();
+    words(reason, text);
+    (code(reason.layer), text)
 }
 
 /// What it takes to answer a blocked name.

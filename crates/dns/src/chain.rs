@@ -16,7 +16,7 @@ use crate::{DnsConfig, DnsError, DnsPorts, cloak};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use model::{AccessEvent, Ask, EventOutcome, HandedOut, Host, Layer, Outcome, Timestamp, Verdict};
+use model::{AccessEvent, Ask, DnsAnswer, EventOutcome, HandedOut, Host, Layer, Outcome, Timestamp, Verdict};
 use policy::{Snapshot, Viewpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -66,16 +66,17 @@ pub(crate) struct Pending {
     address: IpAddr,
     asked: Asked,
     key: Key,
-    allowed: Option<Allowed>,
+    judged: Option<Judged>,
 }
 
-/// A question that the policy allows, and all it takes to judge what its answer leads to.
-struct Allowed {
+/// A question with its verdict, and all it takes to judge what its answer leads to.
+struct Judged {
     ask: Ask,
     viewpoint: Viewpoint,
     snapshot: Arc<Snapshot>,
     verdict: Verdict,
-    safe_form: Option<Name>,
+    /// The name whose addresses are given instead: a safe form, or a list's alias of a blocked name.
+    other_form: Option<Name>,
 }
 
 /// How an allowed question ended.
@@ -165,7 +166,8 @@ impl Chain {
     /// 3. The root is no site; it is looked up for clients that check signatures. It leaves no event.
     /// 4. The verdict, before anything that answers: no kept answer outlives a change of the policy, and no name of the
     ///    settings opens what the policy shuts. The gate's own names pass by the verdict's own layer for them.
-    /// 5. A blocked name is answered with the reason, and no upstream learns of it.
+    /// 5. A blocked name is answered with the reason, and no upstream learns of it; where a list gives another name for it,
+    ///    with where that leads.
     /// 6. An allowed local name is answered with the addresses of the settings.
     /// 7. A rewritten name is answered with its safe form.
     /// 8. `ANY` is answered with next to nothing (RFC 8482).
@@ -185,8 +187,13 @@ impl Chain {
             return self.settle_root(asked, caller.address, moment.now, out);
         };
         let verdict = client.verdict(host, asked.type_number, moment);
+        let alias = leads_on(&asked).then(|| listed_alias(&verdict)).flatten();
+        if let Some(target) = alias {
+            let at = At { address: caller.address, client, moment, log, text, out };
+            return later(asked, verdict, Some(target), at);
+        }
         if verdict.outcome == Outcome::Block {
-            blocked::write(&asked, &verdict.reason, Blocked { gate: &self.gate, text, out });
+            blocked::write(&asked, &verdict, Blocked { gate: &self.gate, text, out });
             log.note(&client.ask, &verdict, EventOutcome::Blocked);
             return Begun::Answered;
         }
@@ -206,12 +213,12 @@ impl Chain {
         }
         match self.kept(&asked, now) {
             Some(kept) => {
-                render(&kept, &asked, now, out);
+                render(&kept, &asked, (now, CLIENT_TTL_S), out);
                 Begun::Answered
             }
             None => {
                 let key = key(&asked, None);
-                Begun::Later(Box::new(Pending { address, asked, key, allowed: None }))
+                Begun::Later(Box::new(Pending { address, asked, key, judged: None }))
             }
         }
     }
@@ -221,8 +228,7 @@ impl Chain {
         let mut safe_form = None;
         if let Some(rewrite) = verdict.rewrite.as_ref().filter(|_| has_safe_form(asked.record_type())) {
             let target = Name::from_ascii(format!("{}.", rewrite.to)).ok();
-            let leads_on = matches!(asked.record_type(), RecordType::A | RecordType::AAAA);
-            let Some(target) = target.filter(|_| leads_on) else {
+            let Some(target) = target.filter(|_| leads_on(&asked)) else {
                 write_safe_form_alone(&asked, &rewrite.to, at.out);
                 at.log.note(&at.client.ask, &verdict, EventOutcome::Allowed);
                 return Begun::Answered;
@@ -242,33 +248,25 @@ impl Chain {
             at.log.note(&at.client.ask, &ended.verdict, ended.outcome);
             return Begun::Answered;
         }
-        let key = key(&asked, safe_form.as_ref());
-        let allowed = Some(Allowed {
-            ask: at.client.ask.clone(),
-            viewpoint: at.client.viewpoint.clone(),
-            snapshot: Arc::clone(&at.moment.snapshot),
-            verdict,
-            safe_form,
-        });
-        Begun::Later(Box::new(Pending { address: at.address, asked, key, allowed }))
+        later(asked, verdict, safe_form, at)
     }
 
     /// Finishes what [`Chain::begin`] could not: the answer's bytes.
     pub(crate) async fn finish(&self, pending: Pending) -> Vec<u8> {
-        let Pending { asked, key, allowed, .. } = pending;
+        let Pending { asked, key, judged, .. } = pending;
         let mut out = Vec::new();
         let found = self.resolver.fetch(key.clone()).await;
         let now = self.ports.clock.now();
-        let Some(Allowed { ask, viewpoint, snapshot, verdict, safe_form }) = allowed else {
+        let Some(Judged { ask, viewpoint, snapshot, verdict, other_form }) = judged else {
             match found {
-                Ok(kept) => render(&kept, &asked, now, &mut out),
+                Ok(kept) => render(&kept, &asked, (now, CLIENT_TTL_S), &mut out),
                 Err(NoUpstreamAnswered(failure)) => failure.write(&asked, &mut out),
             }
             return out;
         };
         let judging = Judging { asked: &asked, ask: &ask, viewpoint: &viewpoint, snapshot: &snapshot };
         let paper = Paper { now, text: &mut String::new(), out: &mut out };
-        let ended = match (found, safe_form) {
+        let ended = match (found, other_form) {
             (Err(NoUpstreamAnswered(failure)), _) => {
                 failure.write(&asked, paper.out);
                 Ended { verdict, outcome: EventOutcome::Failed }
@@ -276,7 +274,7 @@ impl Chain {
             (Ok(kept), None) => self.settle_kept(&judging, verdict, &kept, paper),
             (Ok(kept), Some(target)) => {
                 let answer = kept.answer(&key, now);
-                self.settle_safe_form(&judging, verdict, (target, answer), paper)
+                self.settle_other_form(&judging, verdict, (target, answer), paper)
             }
         };
         let event = AccessEvent::of(&ask, &ended.verdict, type_text(asked.type_number));
@@ -306,10 +304,15 @@ impl Chain {
 
     /// Step 10 for an answer as it came.
     fn settle_kept(&self, judging: &Judging<'_>, verdict: Verdict, kept: &Kept, paper: Paper<'_>) -> Ended {
-        match self.judge_behind(judging, verdict.reason.layer, kept.behind()) {
+        match self.judge_behind(
+            judging,
+            verdict.reason.layer,
+            kept.behind().map(|hosts| (hosts, kept.addresses())),
+        ) {
             Behind::Nothing => {
                 self.handed_out.note(kept.addresses(), CLIENT_TTL_S, paper.now);
-                render(kept, judging.asked, paper.now, paper.out);
+                let lasts_s = client_ttl_s(paper.now, judging.viewpoint.until());
+                render(kept, judging.asked, (paper.now, lasts_s), paper.out);
                 let refused = kept.nothing_left();
                 let outcome = if refused { EventOutcome::RefusedOrigin } else { EventOutcome::Allowed };
                 Ended { verdict, outcome }
@@ -318,38 +321,52 @@ impl Chain {
         }
     }
 
-    /// Steps 7 and 10 for the safe form of a search engine: an alias, and where it leads.
-    fn settle_safe_form(
+    /// Steps 5, 7 and 10 for another form of a name: an alias, and where it leads.
+    fn settle_other_form(
         &self,
         judging: &Judging<'_>,
         verdict: Verdict,
         (target, mut answer): (Name, Answer),
         paper: Paper<'_>,
     ) -> Ended {
+        let lasts_s = client_ttl_s(paper.now, judging.viewpoint.until());
         for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
-            record.ttl = record.ttl.min(CLIENT_TTL_S);
+            record.ttl = record.ttl.min(lasts_s);
         }
         let alias = Record::from_rdata(judging.asked.name(), OWN_TTL_S, RData::CNAME(CNAME(target)));
         answer.answers.insert(0, alias);
         answer.authentic = false;
-        let hosts = cloak::hosts_behind(&answer);
-        match self.judge_behind(judging, verdict.reason.layer, hosts.as_deref()) {
+        let (hosts, addresses) = (cloak::hosts_behind(&answer), cloak::addresses(&answer));
+        let behind = hosts.as_deref().map(|hosts| (hosts, addresses.as_slice()));
+        match self.judge_behind(judging, verdict.reason.layer, behind) {
             Behind::Nothing => {
-                self.handed_out.note(&cloak::addresses(&answer), CLIENT_TTL_S, paper.now);
+                self.handed_out.note(&addresses, CLIENT_TTL_S, paper.now);
                 let nothing_left =
                     answer.withheld && !answer.answers.iter().any(|record| record.data.ip_addr().is_some());
-                answer.explain(Explained::new(SAFE_FORM.0, SAFE_FORM.1)).write(judging.asked, paper.out);
-                let outcome = if nothing_left { EventOutcome::RefusedOrigin } else { EventOutcome::Allowed };
+                let (code, words) = match verdict.outcome {
+                    Outcome::Allow => SAFE_FORM,
+                    Outcome::Block => blocked::why(&verdict.reason, paper.text),
+                };
+                answer.explain(Explained::new(code, words)).write(judging.asked, paper.out);
+                let refused = nothing_left && verdict.outcome == Outcome::Allow;
+                let outcome = if refused { EventOutcome::RefusedOrigin } else { verdict.outcome.into() };
                 Ended { verdict, outcome }
             }
             behind => self.settle_behind(judging, verdict, behind, paper),
         }
     }
 
-    /// `hosts` are the names behind the answer; `None` where there are too many to be of any use.
-    fn judge_behind(&self, judging: &Judging<'_>, allowed_by: Layer, hosts: Option<&[Host]>) -> Behind {
-        let Some(hosts) = hosts else { return Behind::TooMuch };
-        if hosts.is_empty() {
+    /// `behind` are the names and addresses behind the answer; `None` where there are too many to be of any use. Addresses
+    /// are judged only where a list may speak of them.
+    fn judge_behind(
+        &self,
+        judging: &Judging<'_>,
+        allowed_by: Layer,
+        behind: Option<(&[Host], &[IpAddr])>,
+    ) -> Behind {
+        let Some((hosts, addresses)) = behind else { return Behind::TooMuch };
+        let addresses = if judging.snapshot.image().has_rules() { addresses } else { &[] };
+        if hosts.is_empty() && addresses.is_empty() {
             return Behind::Nothing;
         }
         let mut ask = judging.ask.clone();
@@ -357,11 +374,11 @@ impl Chain {
             ask.what.host = host.clone();
             judging.snapshot.judge(judging.viewpoint, &ask)
         };
-        let Some(uncloaked) = cloak::uncloak(allowed_by, hosts.iter().cloned(), judge) else {
-            return Behind::Nothing;
-        };
+        let all = hosts.iter().cloned().chain(addresses.iter().copied().map(Host::Address));
+        let Some(uncloaked) = cloak::uncloak(allowed_by, all, judge) else { return Behind::Nothing };
         let mut verdict = uncloaked.verdict;
-        verdict.reason.entry.get_or_insert_with(|| format!("CNAME {}", uncloaked.host).into());
+        let kind = if uncloaked.host.name().is_some() { "CNAME" } else { "address" };
+        verdict.reason.entry.get_or_insert_with(|| format!("{kind} {}", uncloaked.host).into());
         Behind::Blocked(Box::new(verdict))
     }
 
@@ -374,7 +391,7 @@ impl Chain {
     ) -> Ended {
         if let Behind::Blocked(verdict) = behind {
             let blocked = Blocked { gate: &self.gate, text: paper.text, out: paper.out };
-            blocked::write(judging.asked, &verdict.reason, blocked);
+            blocked::write(judging.asked, &verdict, blocked);
             return Ended { verdict: *verdict, outcome: EventOutcome::Blocked };
         }
         let why = (Explained::NETWORK_ERROR, "the upstream's answer leads to too many names");
@@ -421,6 +438,30 @@ enum Behind {
 /// What is said of a safe form.
 const SAFE_FORM: (u16, &str) = (Explained::FORGED, "school filter: safe search");
 
+/// A question that is finished once an upstream has answered: with where the name or its other form leads.
+fn later(asked: Asked, verdict: Verdict, other_form: Option<Name>, at: At<'_>) -> Begun {
+    let key = key(&asked, other_form.as_ref());
+    let judged = Some(Judged {
+        ask: at.client.ask.clone(),
+        viewpoint: at.client.viewpoint.clone(),
+        snapshot: Arc::clone(&at.moment.snapshot),
+        verdict,
+        other_form,
+    });
+    Begun::Later(Box::new(Pending { address: at.address, asked, key, judged }))
+}
+
+/// The name that a list gives instead of a blocked one.
+fn listed_alias(verdict: &Verdict) -> Option<Name> {
+    let DnsAnswer::Alias(to) = &verdict.answer else { return None };
+    to.name().and_then(|to| Name::from_ascii(format!("{to}.")).ok())
+}
+
+/// True for who wants to know where a name leads in the end.
+fn leads_on(asked: &Asked) -> bool {
+    matches!(asked.record_type(), RecordType::A | RecordType::AAAA)
+}
+
 /// The refusal of somebody outside the school's networks (RFC 8914, 4.19).
 fn refuse_outsider(asked: &Asked, out: &mut Vec<u8>) {
     let why = (Explained::PROHIBITED, "this name server serves the school's networks only");
@@ -437,7 +478,8 @@ fn key(asked: &Asked, safe_form: Option<&Name>) -> Key {
     })
 }
 
-fn render(kept: &Kept, asked: &Asked, now: Timestamp, out: &mut Vec<u8>) {
+/// `lasts_s` is how long the client may keep it at most, from now on.
+fn render(kept: &Kept, asked: &Asked, (now, lasts_s): (Timestamp, u32), out: &mut Vec<u8>) {
     let start = out.len();
     let context = RenderContext {
         question: asked.wire_question(),
@@ -449,7 +491,7 @@ fn render(kept: &Kept, asked: &Asked, now: Timestamp, out: &mut Vec<u8>) {
         dnssec_ok: asked.dnssec_ok,
         limit_bytes: asked.limit_bytes,
         now,
-        client_ttl_limit_s: CLIENT_TTL_S,
+        client_ttl_limit_s: lasts_s,
     };
     kept.render(&context, out);
     if asked.padded {
@@ -483,6 +525,13 @@ fn has_safe_form(record_type: RecordType) -> bool {
         record_type,
         RecordType::A | RecordType::AAAA | RecordType::CNAME | RecordType::HTTPS | RecordType::SVCB
     )
+}
+
+/// How long a client may keep an answer: [`CLIENT_TTL_S`], and not beyond the next bell, at which another answer may be
+/// due. A second at least, for a client without a name asks without end.
+fn client_ttl_s(now: Timestamp, until: Timestamp) -> u32 {
+    let left_s = until.0.saturating_sub(now.0).max(0) / 1_000;
+    u32::try_from(left_s).unwrap_or(u32::MAX).clamp(1, CLIENT_TTL_S)
 }
 
 fn took_ms(from: Timestamp, until: Timestamp) -> u32 {
