@@ -3,17 +3,18 @@
 use crate::approved::read_record;
 use crate::facade::{App, Reach};
 use crate::health::Seen;
+use crate::lists::{lists_seen, member_lists};
 use crate::people::can_hold;
 use crate::{AppError, InForce, groups_seen};
 use identity::StoredHash;
 use jiff::civil::Date;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
-use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin};
+use policy::rules::{Entry, GroupRules, Origin};
 use policy::{Policy, Snapshot};
 use registers::{
-    Approver, Circumvention, Facts, IllegalLayer, Kept, ListSeen, ListsSeen, PasswordsSeen, PolicySeen,
-    PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp,
+    Approver, Circumvention, Facts, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant, PostsSeen,
+    RequestsSeen, RetentionSeen, SelfTest, TakenUp,
 };
 use std::sync::Arc;
 use store::PostHolder;
@@ -33,16 +34,16 @@ impl App {
         let seen = self.0.parts.health.seen();
         let (accounts, hashed) = self.0.parts.store.count_hashes(&StoredHash::current_prefix()).await?;
         let holders = self.0.parts.store.post_holders(now).await?;
+        let folder = self.lists_folder().await?;
         Ok(Facts {
             now,
             policy: self.policy_seen(&in_force, &snapshot, &seen).await?,
             illegal: Some(IllegalLayer {
                 self_test: test_illegal_layer(&snapshot, now),
-                // No reader for a member organisation's list exists yet, so none can be loaded.
-                member_lists: Vec::new(),
+                member_lists: member_lists(&snapshot, &folder, now),
             }),
             groups: Some(groups_seen::look(&snapshot, &self.0.parts.roster.get(), reach)),
-            lists: Some(lists_seen(&snapshot, in_force.document.facts.filtering.lists_fresh_hours)),
+            lists: Some(lists_seen(&snapshot, &folder, in_force.document.facts.filtering.lists_fresh_hours)),
             requests: Some(RequestsSeen {
                 newest: seen.recorded,
                 lost: seen.lost,
@@ -134,12 +135,9 @@ fn test_illegal_layer(snapshot: &Snapshot, now: Timestamp) -> Option<SelfTest> {
     if !snapshot.image().lookup(&host).categories().contains(Category::ILLEGAL) {
         return None;
     }
-    let mut policy = snapshot.policy().clone();
-    for group in &mut policy.groups {
-        switch_everything_off(group, &host);
-    }
-    let groups: Vec<_> = policy.groups.iter().map(|group| Some(group.id.clone())).chain([None]).collect();
-    let open = Snapshot::compile(policy, snapshot.image().clone(), vec![host.clone()]);
+    let open = everything_off(snapshot, &host);
+    let groups: Vec<_> =
+        open.policy().groups.iter().map(|group| Some(group.id.clone())).chain([None]).collect();
     let reached = groups.into_iter().any(|named_group| {
         let who = Who { named_group, ..Who::default() };
         let ask = Ask { who, what: Target::host(host.clone()), how: Channel::Explain, at: now };
@@ -147,6 +145,16 @@ fn test_illegal_layer(snapshot: &Snapshot, now: Timestamp) -> Option<SelfTest> {
     });
     let outcome = if reached { Outcome::Allow } else { Outcome::Block };
     Some(SelfTest { at: now, outcome })
+}
+
+/// A copy of what decides, with a policy that allows everything to everybody and this host by name: no setting may reach
+/// before the layer of illegal content.
+pub(crate) fn everything_off(snapshot: &Snapshot, host: &Host) -> Snapshot {
+    let mut policy = snapshot.policy().clone();
+    for group in &mut policy.groups {
+        switch_everything_off(group, host);
+    }
+    Snapshot::compile(policy, snapshot.image().clone(), vec![host.clone()])
 }
 
 fn switch_everything_off(group: &mut GroupRules, host: &Host) {
@@ -182,19 +190,4 @@ fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
         }
     }
     Circumvention { groups, open, lists_name_them }
-}
-
-/// Each list of the policy against the image in force: a list that was approved and is not in it is the one to see.
-fn lists_seen(snapshot: &Snapshot, fresh_hours: u32) -> ListsSeen {
-    let seen = |source: &ListSource| {
-        let in_force = snapshot.image().lists().iter().find(|list| list.id == source.id);
-        let kept = if source.format == ListFormat::Starter { Kept::WithProgram } else { Kept::BySource };
-        ListSeen {
-            name: source.name.to_string(),
-            read_at: in_force.map(|list| list.read_at),
-            names: in_force.map_or(0, |list| list.names),
-            kept,
-        }
-    };
-    ListsSeen { fresh_hours, lists: snapshot.policy().lists.iter().map(seen).collect() }
 }

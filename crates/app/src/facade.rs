@@ -1,5 +1,6 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
+use crate::lists::{ListsPlace, Pointer};
 use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Pepper, scopes_for};
@@ -33,6 +34,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// The gate's own names, for every snapshot that is compiled.
     pub own_hosts: Vec<Host>,
+    /// Where the lists lie.
+    pub lists: ListsPlace,
 }
 
 pub(crate) struct Inner {
@@ -45,6 +48,8 @@ pub(crate) struct Inner {
     pub(crate) compiling: Mutex<()>,
     /// Told when a policy with other lists comes into force.
     pub(crate) lists_changed: Notify,
+    /// Which lists' pointer was last looked into. Held while looking, so that it happens once at a time.
+    pub(crate) lists_seen: Mutex<Option<Pointer>>,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) hashing: Arc<Semaphore>,
 }
@@ -99,6 +104,7 @@ impl App {
             taken_up: tokio::sync::Mutex::new(Revisions { policy: None, ..revisions }),
             compiling: Mutex::new(()),
             lists_changed: Notify::new(),
+            lists_seen: Mutex::new(None),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
         })))
     }

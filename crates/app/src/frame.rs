@@ -7,10 +7,11 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 4] = [
+const SCREENS: [(Action, &str, &str); 5] = [
     (Action::SeeHome, "/", "Home"),
     (Action::ReadPolicy, "/policy", "The policy"),
     (Action::SearchHistory, "/history", "History"),
+    (Action::ReadPolicy, "/lists", "Lists"),
     (Action::ExplainVerdict, "/why", "Why?"),
 ];
 
@@ -63,7 +64,7 @@ impl App {
             warnings
                 .push(format!("{} requests were not recorded: the history could not keep up.", seen.lost));
         }
-        if let Some(trouble) = seen.lists_trouble {
+        if let Some(trouble) = seen.lists_words() {
             warnings.push(format!("The filter lists are not all up to date. {trouble}"));
         }
         warnings
@@ -85,6 +86,9 @@ impl App {
     pub(crate) fn name_in_audit(&self, written: &str) -> String {
         if let Some(user) = written.strip_prefix("command-line:") {
             return format!("{user}, at the command line");
+        }
+        if written == Actor::Program.to_string() {
+            return "Schoolgate itself".to_owned();
         }
         let roster = self.0.parts.roster.get();
         let id = written.strip_prefix("person:").and_then(PersonId::parse);

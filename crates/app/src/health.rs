@@ -26,10 +26,21 @@ pub(crate) struct Seen {
     pub policy_trouble: Option<String>,
     /// What is wrong with the lists, in words for screens.
     pub lists_trouble: Option<String>,
+    /// Why their last update did not take place, in words for screens.
+    pub lists_failed: Option<String>,
     /// When old days were last taken away, and after how many days.
     pub expired: Option<(Timestamp, u32)>,
     /// When anything last waited for anybody.
     pub last_needed: Option<Timestamp>,
+}
+
+impl Seen {
+    /// All that is wrong with the lists.
+    pub(crate) fn lists_words(&self) -> Option<String> {
+        let words: Vec<&str> =
+            self.lists_failed.iter().chain(&self.lists_trouble).map(String::as_str).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
 }
 
 impl Health {
@@ -43,6 +54,7 @@ impl Health {
             history_trouble: None,
             policy_trouble: None,
             lists_trouble: None,
+            lists_failed: None,
             expired: None,
             last_needed: None,
         }))
@@ -62,6 +74,11 @@ impl Health {
     /// nothing is.
     pub fn lists_trouble(&self, trouble: Option<String>) {
         self.lock().lists_trouble = trouble;
+    }
+
+    /// Why the last update of the lists did not take place, in the same way; `None`: it did.
+    pub fn lists_failed(&self, trouble: Option<String>) {
+        self.lock().lists_failed = trouble;
     }
 
     pub(crate) fn history_trouble(&self, trouble: Option<String>) {

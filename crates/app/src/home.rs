@@ -146,8 +146,8 @@ fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
     let lists = facts.lists.as_ref().map(|seen| seen.lists.as_slice()).unwrap_or_default();
     let names: u64 = lists.iter().map(|list| list.names).sum();
     let oldest = lists.iter().filter_map(|list| list.read_at).min().unwrap_or(seen.started);
-    let (state, detail) = match &seen.lists_trouble {
-        Some(trouble) => ("Not working", trouble.clone()),
+    let (state, detail) = match seen.lists_words() {
+        Some(trouble) => ("Not working", trouble),
         None if names == 0 => ("Not working", "No list is loaded".to_owned()),
         None => ("Working", format!("{}, with {names} names", counted_lists(lists.len()))),
     };

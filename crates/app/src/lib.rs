@@ -21,6 +21,7 @@ mod history_query;
 mod history_rows;
 mod home;
 mod intake;
+mod lists;
 mod password;
 mod people;
 mod policies;
@@ -40,6 +41,10 @@ pub use explain::target_of;
 pub use facade::{App, Parts};
 pub use health::Health;
 pub use intake::record_events;
+pub use lists::{
+    Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, categories_of, closing,
+    note_lists_swap, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
+};
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
 pub use sign_in::ConsoleSession;

@@ -152,7 +152,7 @@ fn read(proposal: &Proposal) -> Result<Document, AppError> {
 }
 
 /// Where one must hold a role to have a say in the policy: at the lone school, or in the trust.
-fn place(policy: &Policy) -> Scope {
+pub(crate) fn place(policy: &Policy) -> Scope {
     match policy.schools.as_slice() {
         [only] => Scope::School(only.id.clone()),
         _ => Scope::Trust,

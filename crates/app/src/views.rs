@@ -1,5 +1,9 @@
 //! What the use cases give back for a screen: flat, complete, already in words. A template needs nothing else.
 
+mod lists;
+
+pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
+
 use model::{ClauseState, Timestamp};
 
 /// The signed-in person and the frame of every page.

@@ -4,7 +4,7 @@
 use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::front_door;
-use crate::pages::{explain, history, home, policy, sign_in, web};
+use crate::pages::{explain, history, home, lists, policy, sign_in, web};
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -69,6 +69,18 @@ pub const ROUTES: &[Route] = &[
     read("/policy/{clause}", May(Action::ReadPolicy), "One clause", || get(policy::clause)),
     read("/history", May(Action::SearchHistory), "Search the access history", || get(history::search)),
     read("/history.csv", May(Action::ExportHistory), "The same rows as a file", || get(history::export)),
+    read("/lists", May(Action::ReadPolicy), "The filter lists, and what is wrong with them", || {
+        get(lists::all)
+    }),
+    read("/lists/{list}", May(Action::ReadPolicy), "One list, and what of it was left out", || {
+        get(lists::one)
+    }),
+    read("/lists/back/{revision}", May(Action::ChangeLists), "Go back to lists from before", || {
+        get(lists::ask_back)
+    }),
+    write("/lists/back/{revision}", May(Action::ChangeLists), "Go back to lists from before", || {
+        post(lists::go_back)
+    }),
     read("/why", May(Action::ExplainVerdict), "Why something is or would be allowed or blocked", || {
         get(explain::show)
     }),

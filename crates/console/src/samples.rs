@@ -5,6 +5,7 @@ use crate::pages::Frame;
 use crate::pages::explain::ExplainPage;
 use crate::pages::history::HistoryPage;
 use crate::pages::home::HomePage;
+use crate::pages::lists::{GoBackPage, List, ListsPage};
 use crate::pages::policy::{Clause, Narrowing, PolicyPage};
 use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
@@ -12,7 +13,8 @@ use crate::problem::Problem;
 use crate::templates::Templates;
 use app::views::{
     AreaView, ClauseView, ExplainAnswer, ExplainQuestion, ExplainView, FigureView, FrameView, HealthView,
-    HistoryFilter, HistoryRow, HistoryView, HomeView, NeedView, PolicyView, StepView, WebSignInView,
+    HistoryFilter, HistoryRow, HistoryView, HomeView, ImageView, LeftOutView, ListView, ListsView, NeedView,
+    PolicyView, RefusedView, StepView, WebSignInView,
 };
 use model::{ClauseState, Timestamp};
 use serde::Serialize;
@@ -202,6 +204,61 @@ fn explanations() -> Vec<ExplainPage> {
     ]
 }
 
+fn list(id: &str, state: &str) -> ListView {
+    ListView {
+        id: id.to_owned(),
+        name: format!("Games {HOSTILE}"),
+        from: "Downloaded from lists.example".to_owned(),
+        written_as: "A hosts file".to_owned(),
+        categories: vec!["Games".to_owned()],
+        names: 1_204_118,
+        last_good: Some(now().plus_ms(-7_200_000)),
+        next: Some(now().plus_ms(7_200_000)),
+        state: state.to_owned(),
+        notes: vec![format!("It was last read well on 19 November 2026. {HOSTILE}")],
+        left_out: vec![("not a host name".to_owned(), 1_204)],
+        first_left_out: vec![LeftOutView { line: 12, why: "not a host name".to_owned() }],
+        refused: vec![RefusedView { name: HOSTILE.to_owned(), line: 4, why: "public suffix".to_owned() }],
+        is_illegal: false,
+    }
+}
+
+fn illegal_list() -> ListView {
+    let (left_out, first_left_out, refused, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (is_illegal, last_good, next) = (true, None, None);
+    let bare = list("illegal", "In order");
+    ListView { left_out, first_left_out, refused, notes, is_illegal, last_good, next, ..bare }
+}
+
+fn image(is_current: bool) -> ImageView {
+    ImageView {
+        revision: "0123456789abcdef".to_owned(),
+        names: is_current.then_some(2_301_004),
+        built: is_current.then(now),
+        by: if is_current { "Robin Sample, Headteacher".to_owned() } else { String::new() },
+        since: is_current.then(now),
+        why: HOSTILE.to_owned(),
+        is_current,
+    }
+}
+
+fn lists() -> Vec<ListsPage> {
+    let full = ListsView {
+        revision: "0123456789abcdef".to_owned(),
+        names: 2_301_004,
+        lists: vec![list("games", "Needs a look"), list("new", "Not in force"), illegal_list()],
+        images: [true, false].map(image).into(),
+        may_go_back: true,
+    };
+    let reader = ListsView { may_go_back: false, ..full.clone() };
+    let fresh = ListsView { lists: Vec::new(), images: Vec::new(), ..full.clone() };
+    vec![
+        ListsPage::of(full, true, now()),
+        ListsPage::of(reader, false, now()),
+        ListsPage::of(fresh, false, now()),
+    ]
+}
+
 fn sign_ins() -> Vec<SignInPage> {
     vec![
         SignInPage::default(),
@@ -242,6 +299,17 @@ fn gallery() -> Gallery {
         all.hang("clause.html", "Alex Sample", "/policy/FLT-2", &Clause::of(view, now()));
     }
     histories().iter().for_each(|page| all.hang("history.html", "Alex Sample", "/history", page));
+    lists().iter().for_each(|page| all.hang("lists.html", "Alex Sample", "/lists", page));
+    for view in [list("games", "In order"), illegal_list()] {
+        all.hang("list.html", "Alex Sample", "/lists/games", &List::of(view, now()));
+    }
+    let problem = Some("Say why.".to_owned());
+    for page in [
+        GoBackPage::of(image(false), HOSTILE.to_owned(), problem),
+        GoBackPage::of(image(true), String::new(), None),
+    ] {
+        all.hang("lists_back.html", "Alex Sample", "/lists/back/0123", &page);
+    }
     explanations().iter().for_each(|page| all.hang("why.html", "Alex Sample", "/why", page));
     sign_ins().iter().for_each(|page| all.hang("sign_in.html", "", "/sign-in", page));
     web_sign_ins().iter().for_each(|page| all.hang("web_sign_in.html", "", "/web/sign-in", page));

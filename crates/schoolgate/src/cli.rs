@@ -1,5 +1,9 @@
 //! The command line: what can be typed. What each command does is in `commands`.
 
+mod lists;
+
+pub(crate) use lists::{ListsCommand, OutputArguments};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -21,6 +25,9 @@ pub(crate) enum Command {
     /// Check, show, propose and approve policy documents.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Update, try, compare and put back the filter lists.
+    #[command(subcommand)]
+    Lists(ListsCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.
@@ -43,7 +50,13 @@ pub(crate) struct RunArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Check a document and name every mistake in it.
-    Check(DocumentArguments),
+    Check {
+        #[command(flatten)]
+        document: DocumentArguments,
+        /// The gate's folder, where lists with relative paths must lie.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
     /// Print the readable policy: who may reach what, and every clause with the values in it.
     Show {
         #[command(flatten)]

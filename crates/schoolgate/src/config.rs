@@ -1,5 +1,9 @@
 //! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
 
+mod dns;
+
+pub(crate) use dns::DnsConfig;
+
 use crate::error::ProgramError;
 use ipnet::IpNet;
 use model::Host;
@@ -41,24 +45,6 @@ pub(crate) struct GateConfig {
     /// The addresses that the gate's own name is answered with; empty: the name is not answered.
     #[serde(default)]
     pub(crate) addresses: Vec<IpAddr>,
-}
-
-/// DNS.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct DnsConfig {
-    /// Where it listens, UDP and TCP.
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Whom it asks; empty: the servers of this machine's `/etc/resolv.conf`.
-    pub(crate) upstreams: Vec<SocketAddr>,
-    /// The school's own domains, whose names may have private addresses.
-    pub(crate) private_suffixes: Vec<String>,
-}
-
-impl Default for DnsConfig {
-    fn default() -> Self {
-        Self { listen: loopback(5300), upstreams: Vec::new(), private_suffixes: Vec::new() }
-    }
 }
 
 /// The proxy.

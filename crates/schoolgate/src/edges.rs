@@ -1,12 +1,14 @@
 //! The parts that listen: DNS, proxy, console. Bound first, all of them, and only then run.
 
-use crate::config::{Config, LocalName};
+mod dns;
+
+use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use crate::gate::Shared;
+use ::dns::DnsServer;
 use app::{App, Health};
 use console::{Console, ConsoleConfig};
-use dns::{DnsConfig, DnsPorts, DnsServer};
 use model::{Clock, Host};
 use proxy::{CertificateAuthority, LeafSigner, Proxy, Resolver};
 use rustls::pki_types::CertificateDer;
@@ -78,7 +80,7 @@ impl Edges {
         let clock = shared.clock.clone();
         let signer = Arc::new(signer(folder, config, &clock)?);
         let authority = folder.authority_certificate();
-        let dns = DnsServer::bind(dns_config(config), dns_ports(&shared))
+        let dns = DnsServer::bind(dns::config(folder, config, &signer)?, dns::ports(&shared))
             .await
             .map_err(ProgramError::part("DNS"))?;
         // The console first: the block page leads to it.
@@ -166,23 +168,6 @@ fn signer(folder: &Folder, config: &Config, clock: &Clock) -> Result<LeafSigner,
     };
     let authority = authority.map_err(ProgramError::part("certificate authority"))?;
     LeafSigner::new(authority, clock.clone()).map_err(ProgramError::part("certificate authority"))
-}
-
-fn dns_config(config: &Config) -> DnsConfig {
-    let own = LocalName { name: config.gate.name.clone(), addresses: config.gate.addresses.clone() };
-    let names = config.local_names.iter().chain((!own.addresses.is_empty()).then_some(&own));
-    DnsConfig {
-        listen: config.dns.listen.clone(),
-        upstreams: config.dns.upstreams.clone(),
-        local_names: names.map(|local| (local.name.clone(), local.addresses.clone())).collect(),
-        private_suffixes: config.dns.private_suffixes.clone(),
-        ..DnsConfig::default()
-    }
-}
-
-fn dns_ports(shared: &Shared) -> DnsPorts {
-    let Shared { snapshot, roster, identities, events, clock } = shared.clone();
-    DnsPorts { snapshot, roster, identities, events, clock }
 }
 
 fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config, ProgramError> {

@@ -17,6 +17,12 @@ pub(crate) enum ProgramError {
     /// A question that does not make sense.
     #[error("{0}")]
     Question(String),
+    /// Something that cannot be typed so; the program ends as for an option that there is not.
+    #[error("{0}")]
+    Usage(String),
+    /// What was asked for was done, or looked at, and somebody must look at what came of it.
+    #[error("{0}")]
+    Trouble(String),
     /// A part of the gate could not start or stopped.
     #[error("{part}: {words}")]
     Part { part: &'static str, words: String },

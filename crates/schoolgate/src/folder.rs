@@ -55,6 +55,16 @@ impl Folder {
         self.0.join("lists")
     }
 
+    /// Credentials of lists, a file each.
+    pub(crate) fn secrets(&self) -> PathBuf {
+        self.0.join("secrets")
+    }
+
+    /// By which token a device is known that asks by encrypted DNS from elsewhere.
+    pub(crate) fn device_tokens(&self) -> PathBuf {
+        self.secrets().join("device-tokens")
+    }
+
     /// The inspection authority's certificate, to install on devices.
     pub(crate) fn authority_certificate(&self) -> PathBuf {
         self.0.join("authority.pem")

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::edges::{Edges, Listening};
 use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret};
+use crate::gate_lists::Lists;
 use crate::tasks;
 use app::{App, Health, InForce, Parts};
 use history::History;
@@ -70,8 +71,8 @@ impl Gate {
         let config = Config::read(&folder.config())?;
         let store = open_records(&folder, &config, &clock).await?;
         let in_force = app::approved_policy(&store).await.map_err(ProgramError::asked)?;
-        let lists = tasks::Lists::new(&folder, &config, clock.clone())?;
-        let snapshot = Arc::new(first_snapshot(&config, &in_force, &lists).await?);
+        let lists = Lists::new(&folder, &config, clock.clone())?;
+        let snapshot = Arc::new(first_snapshot(&config, &in_force, &lists, &store).await?);
         let (history, recovery) = History::open(&folder.history(), GateId(config.gate.id))
             .map_err(ProgramError::part("history"))?;
         tracing::info!(days = recovery.days, torn_bytes = recovery.torn_bytes, "the history is open");
@@ -89,6 +90,7 @@ impl Gate {
             pepper: pepper(&folder, &store).await?,
             health: Arc::clone(&health),
             own_hosts: own_hosts(&config)?,
+            lists: lists.place().clone(),
         };
         let shared = Shared {
             snapshot,
@@ -103,7 +105,8 @@ impl Gate {
         let edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
         let listening = edges.listening();
         edges.run(&tasks, &stop, &health);
-        tasks::start(&tasks, &stop, app.clone(), lists, health);
+        let kept = tasks::Kept { lists, store: store.clone(), health };
+        tasks::start(&tasks, &stop, app.clone(), kept);
         tasks.close();
         Ok(Self { app, listening, stop, tasks, recorder, store })
     }
@@ -173,10 +176,11 @@ pub(crate) struct Shared {
 async fn first_snapshot(
     config: &Config,
     in_force: &InForce,
-    lists: &tasks::Lists,
+    lists: &Lists,
+    store: &Store,
 ) -> Result<CurrentSnapshot, ProgramError> {
     let policy = in_force.document.policy.clone();
-    let image = lists.first(&policy.lists).await?;
+    let image = lists.first(store, &policy.lists).await?;
     Ok(CurrentSnapshot::new(Snapshot::compile(policy, image, own_hosts(config)?)))
 }
 

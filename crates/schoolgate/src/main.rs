@@ -8,6 +8,8 @@ mod edges;
 mod error;
 mod folder;
 mod gate;
+mod gate_lists;
+mod progress;
 mod tasks;
 
 use clap::Parser as _;
@@ -38,7 +40,9 @@ async fn run(command: Command) -> Result<(), ProgramError> {
     match command {
         Command::Run(arguments) => gate::run(&arguments).await,
         Command::Demo(arguments) => demo::run(&arguments).await,
-        Command::Policy(PolicyCommand::Check(document)) => commands::policy::check(&document),
+        Command::Policy(PolicyCommand::Check { document, folder }) => {
+            commands::policy::check(&document, folder.as_deref())
+        }
         Command::Policy(PolicyCommand::Show { document, html }) => commands::policy::show(&document, html),
         Command::Policy(PolicyCommand::Schema) => print(&policy::file::schema()),
         Command::Policy(PolicyCommand::Propose { document, reason, at }) => {
@@ -48,6 +52,7 @@ async fn run(command: Command) -> Result<(), ProgramError> {
             commands::policy::approve(&hash, &reason, &at).await
         }
         Command::Explain(question) => commands::explain::explain(&question).await,
+        Command::Lists(command) => commands::lists::run(&command).await,
         Command::People(command) => commands::people::change(&command).await,
     }
 }
@@ -70,7 +75,10 @@ fn ended(result: Result<(), ProgramError>) -> ExitCode {
         Err(error) => {
             // Nothing can be done where even standard error is gone.
             drop(writeln!(std::io::stderr(), "{error}"));
-            ExitCode::FAILURE
+            match error {
+                ProgramError::Usage(_) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 mod demo;
 mod explaining;
 mod history;
+mod lists;
 mod policies;
 mod recording;
 mod screens;

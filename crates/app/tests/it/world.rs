@@ -2,8 +2,8 @@
 
 use ::history::History;
 use app::{
-    App, AppError, Health, InForce, Parts, Proposal, approve_policy, approved_policy, propose_policy,
-    record_events,
+    App, AppError, Health, InForce, ListsPlace, Parts, Proposal, approve_policy, approved_policy,
+    propose_policy, record_events,
 };
 use identity::{Password, Pepper, hash};
 use model::{
@@ -97,6 +97,7 @@ impl World {
             pepper: pepper(),
             health: Arc::new(Health::new(NOW)),
             own_hosts: Vec::new(),
+            lists: ListsPlace { folder: folder.path().join("lists"), ..ListsPlace::default() },
         };
         let (snapshot, roster) = (Arc::clone(&parts.snapshot), Arc::clone(&parts.roster));
         let (identities, health) = (Arc::clone(&parts.identities), Arc::clone(&parts.health));
@@ -161,6 +162,11 @@ impl World {
         sender.send(self.event(person, at_school, host, self.clock.now()));
         drop(sender);
         record_events(&receiver, &self.history, &self.health);
+    }
+
+    /// Where the lists lie.
+    pub fn lists_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("lists")
     }
 
     /// Takes the disk away from under the history.

@@ -7,6 +7,7 @@ pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;
 pub(crate) mod home;
+pub(crate) mod lists;
 pub(crate) mod policy;
 pub(crate) mod sign_in;
 pub(crate) mod web;

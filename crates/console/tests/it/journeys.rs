@@ -72,6 +72,32 @@ async fn signing_in_leads_on_and_signing_out_ends_it() {
 }
 
 #[tokio::test]
+async fn a_headteacher_goes_back_to_earlier_lists_with_a_reason_and_everybody_sees_who_did() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    let earlier = school.earlier_lists.clone();
+    let page = head.get("/lists").await;
+    assert!(page.body.contains("Go back to this one") && page.body.contains(&earlier));
+    let path = format!("/lists/back/{earlier}");
+    let without_reason = head.post(&path, "reason=+").await;
+    assert_eq!(without_reason.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(without_reason.body.contains("Say why"));
+    let done = head.post(&path, "reason=Half+the+web+is+closed").await;
+    assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/lists?back=yes"));
+    assert_eq!(head.post("/lists/back/0000", "reason=x").await.status, StatusCode::NOT_FOUND);
+
+    let mut governor = Visitor::new(&school);
+    governor.sign_in(Role::Governor).await;
+    let page = governor.get("/lists").await.body;
+    assert!(page.contains("Half the web is closed") && page.contains("Robin Headteacher"), "{page}");
+    assert!(!page.contains("Go back to this one"));
+    assert!(page.contains("put back to an earlier state"), "every screen says that updates wait");
+    assert_eq!(governor.post(&path, "reason=me+too").await.status, StatusCode::FORBIDDEN);
+    school.close().await;
+}
+
+#[tokio::test]
 async fn a_wrong_name_and_a_wrong_password_look_the_same() {
     let school = School::open().await;
     let visitor = Visitor::new(&school);

@@ -1,18 +1,21 @@
 //! A made-up school with a console of its own: one account for each role, all with the same password.
 
-use app::{App, Health, InForce, Parts};
+use app::{App, Health, InForce, ListsPlace, Parts};
 use console::{Console, ConsoleConfig};
 use history::History;
 use identity::{Password, Pepper};
+use lists::ReadList;
 use model::{
-    Actor, Affiliation, Clock, CurrentRoster, GateId, IdentityMap, Person, PersonId, Role, Roster, SchoolId,
-    Scope, Timestamp, YearGroup,
+    Actor, Affiliation, Category, Clock, CurrentRoster, GateId, IdentityMap, ListId, Person, PersonId, Role,
+    Roster, SchoolId, Scope, Timestamp, YearGroup,
 };
 use policy::file::{Document, SourceText};
 use policy::image::Image;
+use policy::rules::ListFormat;
 use policy::{CurrentSnapshot, Snapshot};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::{Change, Fact, Place, Store};
 use tempfile::TempDir;
@@ -26,6 +29,8 @@ pub const PASSWORD: &str = "otter lantern gravel";
 pub struct School {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The revision of lists that may be gone back to.
+    pub earlier_lists: String,
     /// What to trust it by.
     pub root: CertificateDer<'static>,
     stop: oneshot::Sender<()>,
@@ -44,6 +49,8 @@ impl School {
         let clock = Clock::fixed(Timestamp::parse("2026-11-23T10:15:00Z").unwrap());
         let folder = tempfile::tempdir().unwrap();
         let app = use_cases(&clock, folder.path()).await;
+        let kept = lists::images(&folder.path().join("lists"));
+        let earlier_lists = kept[1].revision.clone();
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let config = ConsoleConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
@@ -58,7 +65,7 @@ impl School {
         let done = tokio::spawn(console.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, root: key.cert.der().clone(), stop, done, _history: folder }
+        Self { address, earlier_lists, root: key.cert.der().clone(), stop, done, _history: folder }
     }
 
     /// Closes it, and waits until it is closed.
@@ -89,6 +96,7 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
         pepper,
         health: Arc::new(Health::new(now)),
         own_hosts: Vec::new(),
+        lists: ListsPlace { folder: lists_in(folder, now), ..ListsPlace::default() },
     };
     let in_force = InForce {
         hash: document.policy.hash.clone(),
@@ -98,6 +106,22 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
         approved_why: "the tests' school".to_owned(),
     };
     App::start(parts, in_force).await.unwrap()
+}
+
+/// Two images: one of a list, and in force one of that list and another.
+fn lists_in(folder: &std::path::Path, now: Timestamp) -> PathBuf {
+    let folder = folder.join("lists");
+    let list = |name: &str| {
+        let mut list = ReadList::new(ListId::new(name), name.into(), now);
+        let text = format!("{name}.example\ncom\n");
+        let games = Category::parse("games").unwrap();
+        lists::read_bytes(ListFormat::Domains, text.as_bytes(), games, &mut list);
+        list
+    };
+    for lists in [vec![list("one")], vec![list("one"), list("two")]] {
+        lists::write(&folder, &lists::build(&lists).unwrap()).unwrap();
+    }
+    folder
 }
 
 fn fact(now: Timestamp) -> Fact {

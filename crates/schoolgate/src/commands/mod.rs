@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod explain;
+pub(crate) mod lists;
 pub(crate) mod people;
 pub(crate) mod policy;
 

@@ -1,0 +1,176 @@
+//! `lists test`: which lists know a host; and, without hosts, whether the lists in force do what they must.
+
+use super::{World, print_json};
+use crate::cli::OutputArguments;
+use crate::error::ProgramError;
+use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Target, Who};
+use policy::{Image, Snapshot};
+use serde_json::{Value, json};
+
+/// Hosts that no list may block, with the categories that are their own: the file that the guard of `lists` works by.
+const NEVER_BLOCK: &str = include_str!("../../../../lists/guard/never-block.txt");
+/// The made-up host of illegal content; it does not exist.
+const ILLEGAL_TEST_HOST: &str = "illegal-test.schoolgate.test";
+
+/// One test, and what came of it.
+struct Tried {
+    what: String,
+    passed: bool,
+    found: String,
+}
+
+pub(super) async fn test(
+    world: &World,
+    hosts: &[String],
+    output: OutputArguments,
+) -> Result<(), ProgramError> {
+    let snapshot = world.snapshot()?;
+    world.store.close().await;
+    if !hosts.is_empty() {
+        return look_up(snapshot.image(), hosts, output);
+    }
+    let tried = try_all(world, &snapshot);
+    let failed = tried.iter().filter(|test| !test.passed).count();
+    if output.json {
+        print_json(&json!({
+            "passed": failed == 0,
+            "tests": tried.iter().map(|test| json!({
+                "what": test.what, "passed": test.passed, "found": test.found,
+            })).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        let line = |test: &Tried| {
+            let word = if test.passed { "pass" } else { "FAIL" };
+            format!("{word}  {:<46} {}\n", test.what, test.found)
+        };
+        crate::print(&tried.iter().map(line).collect::<String>())?;
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(ProgramError::Trouble(format!(
+        "{failed} of {} tests failed. Look at `schoolgate lists status`, and read the lists again with `schoolgate lists \
+         update --reason WHY`.",
+        tried.len()
+    )))
+}
+
+fn try_all(world: &World, snapshot: &Snapshot) -> Vec<Tried> {
+    let image = snapshot.image();
+    let mut tried = vec![illegal_layer(snapshot, world)];
+    for test in lists::self_test(image, world.sources()) {
+        let found = if test.passed { "its test address is listed" } else { "its test address is not listed" };
+        tried.push(Tried {
+            what: format!("list {}", test.name),
+            passed: test.passed,
+            found: found.to_owned(),
+        });
+    }
+    tried.push(never_blocked(image));
+    tried.extend(starter_hosts(image, world));
+    tried
+}
+
+/// Everybody in turn asks for the made-up illegal host.
+fn illegal_layer(snapshot: &Snapshot, world: &World) -> Tried {
+    let groups = snapshot.policy().groups.iter().map(|group| Some(group.id.clone())).chain([None]);
+    let reached = match Host::parse(ILLEGAL_TEST_HOST) {
+        Ok(host) => groups.into_iter().any(|named_group| {
+            let (who, what) = (Who { named_group, ..Who::default() }, Target::host(host.clone()));
+            let ask = Ask { who, what, how: Channel::Explain, at: world.clock.now() };
+            snapshot.decide(&ask).outcome == Outcome::Allow
+        }),
+        Err(_) => true,
+    };
+    let found = if reached { "its test host is reached" } else { "its test host is blocked for everybody" };
+    Tried { what: "illegal content".to_owned(), passed: !reached, found: found.to_owned() }
+}
+
+/// Hosts that must stay reachable stand in no category but their own.
+fn never_blocked(image: &Image) -> Tried {
+    let (mut hosts, mut listed) = (0, Vec::new());
+    for line in NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let Some(Ok(host)) = words.next().map(Host::parse) else { continue };
+        hosts += 1;
+        // Whoever keeps a list of illegal content answers for a single host on it.
+        let own: CategorySet = words.filter_map(Category::parse).chain([Category::ILLEGAL]).collect();
+        if image.lookup(&host).categories().iter().any(|category| !own.contains(category)) {
+            listed.push(host.to_string());
+        }
+    }
+    let found = match listed.as_slice() {
+        [] => format!("{hosts} hosts, none listed"),
+        some => format!("listed: {}", some.join(", ")),
+    };
+    Tried { what: "hosts that no list may block".to_owned(), passed: listed.is_empty(), found }
+}
+
+/// Each category's made-up host, where the policy has the starter lists.
+fn starter_hosts(image: &Image, world: &World) -> Option<Tried> {
+    let starter = |source: &policy::rules::ListSource| source.format == policy::rules::ListFormat::Starter;
+    if !world.sources().iter().any(starter) {
+        return None;
+    }
+    let missing: Vec<&str> = Category::all()
+        .filter(|category| *category != Category::ILLEGAL)
+        .filter(|category| {
+            let host = Host::parse(&format!("{}.schoolgate.test", category.slug()));
+            !host.is_ok_and(|host| image.lookup(&host).categories().contains(*category))
+        })
+        .map(Category::slug)
+        .collect();
+    let found = match missing.as_slice() {
+        [] => "each is listed".to_owned(),
+        some => format!("not listed: {}", some.join(", ")),
+    };
+    let what = "test hosts, CATEGORY.schoolgate.test".to_owned();
+    Some(Tried { what, passed: missing.is_empty(), found })
+}
+
+fn look_up(image: &Image, hosts: &[String], output: OutputArguments) -> Result<(), ProgramError> {
+    let parsed = |text: &String| {
+        Host::parse(text).map_err(|error| {
+            ProgramError::Usage(format!("{error}, found {text}; `lists explain` takes addresses"))
+        })
+    };
+    let hosts = hosts.iter().map(parsed).collect::<Result<Vec<Host>, _>>()?;
+    if output.json {
+        let found = hosts.iter().map(|host| json!({"host": host.to_string(), "listed": listed(image, host)}));
+        return print_json(&json!({"hosts": found.collect::<Vec<Value>>()}));
+    }
+    let mut text = String::new();
+    for host in &hosts {
+        let found = listed(image, host);
+        if found.is_empty() {
+            text.push_str(&format!("{host}: no list speaks of it\n"));
+        }
+        for row in found {
+            let word = |name: &str| row[name].as_str().map(str::to_owned).unwrap_or_default();
+            let line = row["line"].as_u64().map(|line| format!(", line {line}")).unwrap_or_default();
+            text.push_str(&format!(
+                "{host}: {}, list {}{line} {}\n",
+                word("title"),
+                word("list"),
+                word("name")
+            ));
+        }
+    }
+    crate::print(&text)
+}
+
+/// The categories of a host, each with the list and line that says so; for illegal content the list and line alone.
+pub(super) fn listed(image: &Image, host: &Host) -> Vec<Value> {
+    let hits = image.lookup(host);
+    let rows = hits.categories().iter().map(|category| {
+        let line = hits.line(category);
+        json!({
+            "category": category.slug(),
+            "title": category.title(),
+            "list": line.as_ref().map(|line| line.list.to_string()),
+            "line": line.as_ref().map(|line| line.line),
+            "name": hits.name(category).filter(|_| category != Category::ILLEGAL).map(|name| name.to_string()),
+        })
+    });
+    rows.collect()
+}

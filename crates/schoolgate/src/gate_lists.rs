@@ -1,0 +1,211 @@
+//! A gate's lists: where they lie, how they are read, and the image to start with. The gate's clockwork and the command
+//! line both work through this.
+
+use crate::config::Config;
+use crate::error::ProgramError;
+use crate::folder::Folder;
+use app::{AppError, ListsPlace};
+use lists::{Cause, Fetch, ListError, Look, Prepared, Progress, Report, Schedule, Update};
+use model::{Clock, Host};
+use policy::Image;
+use policy::rules::{ListFormat, ListSource};
+use std::path::PathBuf;
+use store::Store;
+
+/// The lists of one gate.
+pub(crate) struct Lists {
+    place: ListsPlace,
+    secrets: PathBuf,
+    fetch: Fetch,
+    /// The school's own hosts, which no list may block.
+    own: Vec<Host>,
+    clock: Clock,
+}
+
+/// Why an update of the gate's own did not take place.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unmade {
+    /// The lists could not be read, built or written.
+    #[error(transparent)]
+    Lists(#[from] ListError),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Records(#[from] AppError),
+}
+
+impl Lists {
+    pub(crate) fn new(folder: &Folder, config: &Config, clock: Clock) -> Result<Self, ProgramError> {
+        if config.lists.refresh_hours == 0 {
+            return Err(ProgramError::Question("lists.refresh_hours: expected 1 or more, found 0".into()));
+        }
+        let schedule = Schedule {
+            refresh_hours: config.lists.refresh_hours,
+            seed: seed(&config.gate.name, config.gate.id),
+        };
+        let own = config.listed_hosts()?.into_keys().chain([config.gate.host()?]).collect();
+        Ok(Self {
+            place: ListsPlace { home: folder.path().to_owned(), folder: folder.lists(), schedule },
+            secrets: folder.secrets(),
+            fetch: Fetch::default(),
+            own,
+            clock,
+        })
+    }
+
+    /// Where they lie.
+    pub(crate) fn place(&self) -> &ListsPlace {
+        &self.place
+    }
+
+    /// The image in force, where there is one.
+    pub(crate) fn current(&self) -> Option<Image> {
+        lists::open_current(&self.place.folder)
+    }
+
+    /// Reads the lists and builds their image beside the one in force.
+    pub(crate) async fn prepare(
+        &self,
+        sources: &[ListSource],
+        (look, accept, cause): (Look, Vec<model::ListId>, Cause),
+        on_progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Prepared, ListError> {
+        let how = Update {
+            fetch: self.fetch.clone(),
+            secrets: self.secrets.clone(),
+            schedule: self.place.schedule,
+            look,
+            own: self.own.clone(),
+            accept,
+            cause,
+        };
+        let sources = self.place.sources(sources);
+        lists::prepare(&sources, &self.place.folder, &how, self.clock.now(), on_progress).await
+    }
+
+    /// The image to start with: the one in force or, where that lacks a list of the policy, a new one. Without one of its
+    /// lists a policy would let through what it says it blocks, so the gate does not start then.
+    pub(crate) async fn first(&self, store: &Store, sources: &[ListSource]) -> Result<Image, ProgramError> {
+        let held = self.current().filter(|image| lists::holds(image, sources));
+        if let Some(image) = held {
+            return Ok(image);
+        }
+        let (image, report) = match self.update(store, sources, "the lists to start with").await {
+            Err(Unmade::Lists(ListError::WouldBeLost { lists })) => return Err(absent(&lists.join(", "))),
+            updated => updated.map_err(ProgramError::part("lists"))?,
+        };
+        let missing = report.missing();
+        if missing.is_empty() { Ok(image) } else { Err(absent(&missing.join(", "))) }
+    }
+
+    /// The gate's own update: reads what is due, records that other lists come into force, and puts them there.
+    pub(crate) async fn update(
+        &self,
+        store: &Store,
+        sources: &[ListSource],
+        why: &str,
+    ) -> Result<(Image, Report), Unmade> {
+        let before = lists::images(&self.place.folder).into_iter().next().map(|image| image.revision);
+        let prepared = self.prepare(sources, (Look::Due, Vec::new(), Cause::schedule()), &mut |_| ()).await?;
+        let after = prepared.report().revision.clone();
+        if before.as_deref() != Some(&*after) {
+            let revisions = (before.as_deref().unwrap_or_default(), &*after);
+            app::note_lists_swap(store, &self.clock, revisions, why).await?;
+        }
+        let swapped = tokio::task::spawn_blocking(move || prepared.swap()).await;
+        let (image, report) = swapped.map_err(|_| ListError::Stopped)??;
+        tracing::info!(names = report.names, lists = report.lists.len(), "the lists were read");
+        Ok((image, report))
+    }
+
+    /// True when a source is to be looked at now. What ships with the program changes with the program alone.
+    pub(crate) fn is_due(&self, sources: &[ListSource]) -> bool {
+        let read = sources.iter().filter(|source| source.format != ListFormat::Starter).cloned();
+        let read = self.place.sources(&read.collect::<Vec<_>>());
+        let now = self.clock.now();
+        let beats = lists::heartbeats(&read, &self.place.folder, &self.place.schedule, now);
+        beats.iter().any(|beat| beat.due <= now)
+    }
+}
+
+/// A number for the gate, the same after each start, so that gates look at public servers at different moments.
+fn seed(name: &str, id: u16) -> u64 {
+    name.bytes().fold(u64::from(id), |number, byte| number.rotate_left(7) ^ u64::from(byte))
+}
+
+fn absent(names: &str) -> ProgramError {
+    ProgramError::Part {
+        part: "lists",
+        words: format!(
+            "expected a source or a copy of each list of the policy, found neither for {names}. Put its file where the \
+             policy says or make its address answer, or approve a policy without it; the log says what went wrong"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Category, ListId, Timestamp};
+    use store::Place;
+
+    fn lists(home: &std::path::Path) -> Lists {
+        Lists {
+            place: ListsPlace {
+                home: home.to_owned(),
+                folder: home.join("lists"),
+                schedule: Schedule::default(),
+            },
+            secrets: home.join("secrets"),
+            fetch: Fetch::default(),
+            own: Vec::new(),
+            clock: Clock::fixed(Timestamp(1_000_000_000_000)),
+        }
+    }
+
+    fn source(name: &str) -> ListSource {
+        let (id, category) = (ListId::new(name), Category::parse("games"));
+        let (format, folders) = (ListFormat::Domains, Vec::new());
+        ListSource {
+            id,
+            name: name.into(),
+            format,
+            source: format!("{name}.txt").into(),
+            category,
+            folders,
+            subscription: policy::rules::Subscription::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gate_starts_with_every_list_of_its_policy_or_says_which_is_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
+        let gate = lists(home.path());
+        let knows = |image: &Image, host: &str| !image.lookup(&Host::parse(host).unwrap()).is_empty();
+        std::fs::write(home.path().join("one.txt"), "one.example\n").unwrap();
+        let image = gate.first(&store, &[source("one")]).await.unwrap();
+        assert!(knows(&image, "one.example") && knows(&image, "illegal-test.schoolgate.test"));
+        assert!(!gate.is_due(&[source("one")]), "what was just read is not read again at the first tick");
+        assert!(gate.is_due(&[source("two")]), "what never was is");
+
+        let both = [source("one"), source("two")];
+        let refused = gate.first(&store, &both).await.unwrap_err().to_string();
+        assert!(refused.contains("found neither for two. Put its file"), "{refused}");
+        std::fs::write(home.path().join("two.txt"), "two.example\n").unwrap();
+        let image = gate.first(&store, &both).await.unwrap();
+        assert!(knows(&image, "one.example") && knows(&image, "two.example"), "the one in force had but one");
+        let facts = store.facts_of(&model::Scope::Trust, "change-lists", 10).await.unwrap();
+        let after = facts[0].details().get("after").cloned();
+        assert_eq!(after.as_deref(), Some(&**image.revision()), "what goes in force is recorded");
+
+        std::fs::remove_file(home.path().join("one.txt")).unwrap();
+        std::fs::remove_dir_all(home.path().join("lists/sources")).unwrap();
+        assert!(
+            knows(&gate.first(&store, &both).await.unwrap(), "one.example"),
+            "what is held needs no source"
+        );
+        let three = [source("one"), source("two"), source("three")];
+        let refused = gate.first(&store, &three).await.unwrap_err().to_string();
+        assert!(refused.contains("for one"), "{refused}");
+    }
+}
