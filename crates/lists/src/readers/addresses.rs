@@ -49,9 +49,9 @@ pub(super) fn check(network: IpNet) -> Result<(), Dropped> {
     if network.prefix_len() < widest {
         return Err(Dropped::WideRange);
     }
-    let holds =
-        |own: &&str| own.parse::<IpNet>().is_ok_and(|own| own.contains(&network) || network.contains(&own));
-    if OWN.iter().any(|own| holds(&own)) { Err(Dropped::PrivateRange) } else { Ok(()) }
+    let overlaps = |own: &IpNet| own.contains(&network) || network.contains(own);
+    let is_own = OWN.iter().filter_map(|own| own.parse().ok()).any(|own| overlaps(&own));
+    if is_own { Err(Dropped::PrivateRange) } else { Ok(()) }
 }
 
 /// Addresses that are no place on the internet (RFC 6890, RFC 5771, RFC 4291).
