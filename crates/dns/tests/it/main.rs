@@ -12,5 +12,6 @@ mod world;
 mod answers;
 mod clients;
 mod encrypted;
+mod lists;
 mod policy_journeys;
 mod wires;

@@ -7,10 +7,10 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use jiff::tz::TimeZone;
 use model::{
     AccessEvent, Affiliation, Category, CategorySet, Claim, Clock, CurrentRoster, Device, DeviceId,
-    DeviceKind, EventReceiver, GroupId, Host, IdentityMap, KnownBy, ListId, NetworkId, Outcome, Person,
-    PersonId, PolicyHash, Role, Roster, SchoolId, Scope, Stage, Timestamp, YearGroup, event_channel,
+    DeviceKind, EventReceiver, GroupId, HandedOut, Host, IdentityMap, KnownBy, ListId, NetworkId, Outcome,
+    Person, PersonId, PolicyHash, Role, Roster, SchoolId, Scope, Stage, Timestamp, YearGroup, event_channel,
 };
-use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
+use policy::image::{Effect, Image, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
 use policy::rules::{Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, YouTube};
 use policy::{CurrentSnapshot, Policy, Snapshot};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -47,6 +47,7 @@ pub struct World {
     pub https: SocketAddr,
     pub upstream: Upstream,
     pub snapshot: Arc<CurrentSnapshot>,
+    pub handed_out: Arc<HandedOut>,
     pub clock: Clock,
     pub stop: CancellationToken,
     events: EventReceiver,
@@ -68,6 +69,7 @@ impl World {
             ..DnsConfig::default()
         };
         change(&mut config);
+        let handed_out = Arc::clone(&config.handed_out);
         let clock = Clock::fixed(Timestamp::parse(NOON).unwrap());
         let snapshot = Arc::new(CurrentSnapshot::new(compile(policy())));
         let (sender, events) = event_channel(100);
@@ -90,6 +92,7 @@ impl World {
             https,
             upstream,
             snapshot,
+            handed_out,
             clock,
             _stop_at_the_end: stop.clone().drop_guard(),
             stop,
@@ -163,7 +166,11 @@ pub fn explanations(message: &Message) -> Vec<(u16, String)> {
 }
 
 pub fn compile(policy: Policy) -> Snapshot {
-    Snapshot::compile(policy, image(), Vec::new())
+    compile_with(policy, Image::from_bytes(writer().0.finish().unwrap()).unwrap())
+}
+
+pub fn compile_with(policy: Policy, image: Image) -> Snapshot {
+    Snapshot::compile(policy, image, Vec::new())
 }
 
 /// Learners may not gamble, get safe search and have deny and allow entries; staff may do all but what is illegal.
@@ -235,7 +242,8 @@ fn group(id: &str, members: Members) -> GroupRules {
     }
 }
 
-fn image() -> Image {
+/// The school's list, to which more may be written.
+pub fn writer() -> (ImageWriter, ListIndex) {
     let mut writer = ImageWriter::default();
     let new = NewList {
         id: ListId::new("starter"),
@@ -252,7 +260,7 @@ fn image() -> Image {
         let (reach, effect, weight) = (Reach::Subtree, Effect::Block, Weight::Usual);
         writer.push(list, NewEntry { host: &host, reach, effect, weight, category, line });
     }
-    Image::from_bytes(writer.finish().unwrap()).unwrap()
+    (writer, list)
 }
 
 fn roster() -> Roster {
