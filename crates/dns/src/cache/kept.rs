@@ -41,6 +41,7 @@ pub(crate) struct Kept {
     lasts_s: u32,
     asked: AtomicU8,
     renewal_from: AtomicI64,
+    rests_until: AtomicI64,
 }
 
 /// What a client's message adds to a kept answer. Times and limits are those of this one answer.
@@ -100,6 +101,7 @@ impl Kept {
             lasts_s: lasts_s(key.record_type(), answer),
             asked: AtomicU8::new(0),
             renewal_from: AtomicI64::new(i64::MIN),
+            rests_until: AtomicI64::new(i64::MIN),
         })
     }
 
@@ -226,7 +228,7 @@ impl Kept {
         }
         let ageing =
             u64::from(self.age_s(now)) * 100 >= u64::from(self.lasts_s) * AGEING_PERCENT && self.lasts_s > 1;
-        ageing && asked + 1 >= ASKED_OFTEN && self.take_renewal(now)
+        ageing && asked + 1 >= ASKED_OFTEN && !self.rests(now) && self.take_renewal(now)
     }
 
     fn take_renewal(&self, now: Timestamp) -> bool {
@@ -240,12 +242,12 @@ impl Kept {
 
     /// Notes that it could not be renewed: it is given out for a while before the next try.
     pub(crate) fn not_renewed(&self, now: Timestamp) {
-        self.renewal_from.store(now.plus_ms(RECHECK_MS).0, Ordering::Relaxed);
+        self.rests_until.store(now.plus_ms(RECHECK_MS).0, Ordering::Relaxed);
     }
 
     /// True while the last renewal that failed is so fresh that no other one is tried.
     pub(crate) fn rests(&self, now: Timestamp) -> bool {
-        self.renewal_from.load(Ordering::Relaxed) > now.plus_ms(RENEWAL_MS).0
+        self.rests_until.load(Ordering::Relaxed) > now.0
     }
 
     fn stale_code(&self) -> u16 {

@@ -185,11 +185,13 @@ impl Exchange {
         {
             return Ok(kept.answer(key, self.clock.now()));
         }
-        let fetched = self.upstreams.ask(question).await.map_err(|NoUpstreamAnswered(failure)| {
+        let mut fetched = self.upstreams.ask(question).await.map_err(|NoUpstreamAnswered(failure)| {
             let waited_in_vain =
                 failure.explained.iter().any(|why| why.code() == Explained::NO_REACHABLE_AUTHORITY);
             if waited_in_vain { NetError::Timeout } else { NetError::Message("the upstream could not tell") }
         })?;
+        // What the upstream says of it is no proof here.
+        fetched.answer.authentic = false;
         if let Some(key) = key {
             self.cache.keep(key, &fetched.answer, self.clock.now());
         }

@@ -194,7 +194,11 @@ impl Resolver {
     pub(crate) async fn fetch(self: &Arc<Self>, key: Key) -> Result<Arc<Kept>, NoUpstreamAnswered> {
         let now = self.clock.now();
         let stale = match self.look(key.as_ref(), now) {
-            Look::Fresh(kept) | Look::Ageing(kept) => return Ok(kept),
+            Look::Fresh(kept) => return Ok(kept),
+            Look::Ageing(kept) => {
+                self.renew(key);
+                return Ok(kept);
+            }
             Look::Stale(kept) if kept.rests(now) => return Ok(kept),
             Look::Stale(kept) => Some(kept),
             Look::Nothing => None,
@@ -254,8 +258,9 @@ impl Resolver {
         self.runtime.spawn(async move {
             let leaves = Leaves { resolver: &resolver, key: &key };
             let outcome = resolver.resolve(&key).await;
-            drop(leaves);
+            // Told first, so that whoever comes in between is told too and does not ask again.
             landing.send_replace(Some(outcome));
+            drop(leaves);
         });
         Some(flight)
     }
