@@ -1,14 +1,12 @@
-//! The seam between the edges (`dns`, `proxy`, `console`) and the use cases (`app`): the current roster, the live
-//! identity map, and the sender of events. The current policy snapshot is `policy::CurrentSnapshot`.
+//! The seam between the edges (`dns`, `proxy`, `console`) and the use cases (`app`): the current roster and the live
+//! identity map. Events go by their own queue; the current policy snapshot is `policy::CurrentSnapshot`.
 
-use crate::{AccessEvent, Device, DeviceId, KnownBy, Person, PersonId, Timestamp};
+use crate::{Device, DeviceId, KnownBy, Person, PersonId, Timestamp};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 /// The people and devices the filter knows. Immutable; a change makes a new one.
 #[derive(Clone, Debug, Default)]
@@ -176,61 +174,6 @@ impl IdentityMap {
 impl Claim {
     fn counts_at(&self, now: Timestamp) -> bool {
         self.from <= now && now < self.until
-    }
-}
-
-/// Where the edges put events. Sending never waits: what does not fit is counted, and the console shows the count.
-#[derive(Clone, Debug)]
-pub struct EventSender {
-    channel: SyncSender<AccessEvent>,
-    lost: Arc<AtomicU64>,
-}
-
-/// The other end, drained in batches by one thread of `app::intake`.
-#[derive(Debug)]
-pub struct EventReceiver {
-    channel: Receiver<AccessEvent>,
-    lost: Arc<AtomicU64>,
-}
-
-/// Makes a channel of at most `capacity` waiting events.
-pub fn event_channel(capacity: usize) -> (EventSender, EventReceiver) {
-    let (sender, receiver) = sync_channel(capacity);
-    let lost = Arc::<AtomicU64>::default();
-    (EventSender { channel: sender, lost: Arc::clone(&lost) }, EventReceiver { channel: receiver, lost })
-}
-
-impl EventSender {
-    /// Sends without waiting; an event that does not fit is lost and counted.
-    pub fn send(&self, event: AccessEvent) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.channel.try_send(event) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Events lost since start, because history could not keep up.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-}
-
-impl EventReceiver {
-    /// Events lost since start, as [`EventSender::lost`] counts them.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    /// Waits up to `wait` for a first event and takes what else is there, at most `most`.
-    /// `None` when every sender is gone and nothing is left.
-    pub fn batch(&self, wait: Duration, most: usize) -> Option<Vec<AccessEvent>> {
-        let first = match self.channel.recv_timeout(wait) {
-            Ok(event) => event,
-            Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
-            Err(RecvTimeoutError::Disconnected) => return None,
-        };
-        let mut batch = vec![first];
-        batch.extend(self.channel.try_iter().take(most.saturating_sub(1)));
-        Some(batch)
     }
 }
 
