@@ -112,7 +112,7 @@ impl Desk {
 
     /// Hands the events over; to be called before the answers are sent.
     pub(crate) fn close(&mut self, ports: &DnsPorts) {
-        self.log.events.drain(..).for_each(|event| ports.events.send(event));
+        ports.events.send_all(&mut self.log.events);
     }
 }
 
