@@ -50,13 +50,15 @@ impl Builder {
         let index = self.writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
         for row in list.rows() {
             let Says { reach, effect, weight, category } = row.says;
-            if !row.is_address
-                && let Err(why) = self.guard.check(row.text, &row.says)
-            {
+            let Some(host) = row.host() else { continue };
+            let checked = match &host {
+                Host::Name(name) => self.guard.check(name, &row.says),
+                Host::Address(address) => Guard::check_address(*address),
+            };
+            if let Err(why) = checked {
                 account.add(row.text, category, row.line, why);
                 continue;
             }
-            let Some(host) = row.host() else { continue };
             self.writer
                 .push(index, NewEntry { host: &host, reach, effect, weight, category, line: row.line });
         }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 const IMAGES: &str = "images";
@@ -228,13 +229,15 @@ pub(crate) fn remove(path: &Path) {
     }
 }
 
-/// Writes a file whole: another file, forced to disk, renamed over it, and the folder forced to disk.
+/// Writes a file whole: another file, forced to disk, renamed over it, and the folder forced to disk. Its owner alone may
+/// read it: there are lists among these that nobody else may see.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ListError> {
     let failed = |source| ListError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
-    let mut file = File::create(&new).map_err(failed)?;
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&new, path).map_err(failed)?;
     let folder = path.parent().unwrap_or(Path::new("."));

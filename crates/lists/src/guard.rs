@@ -1,10 +1,11 @@
 //! The guard between lists and the image. Public lists do contain `com`, `blogspot.com` and now and then `bbc.co.uk`;
 //! one such line would close half the internet or a help line.
 //!
-//! Two rules. A name that is a public suffix is refused, whatever the list and category. A host of
-//! `guard/never-block.txt` is refused by itself, with `www.` before it, and as a part of a subtree above it; the
-//! categories that the file names for it are its own (the BBC is news), and those it may be listed in.
-//! For illegal content an exact host is taken even where it is in that file: whoever keeps that list answers for it.
+//! Three rules. A name that is a public suffix is refused, whatever the list and category. A host of
+//! `guard/never-block.txt`, or of the school's own, is refused by itself, with `www.` before it, and as a part of a subtree
+//! above it; the categories that the file names for it are its own (the BBC is news), and those it may be listed in.
+//! For illegal content an exact host is taken even where it is in that file: whoever keeps that list answers for it. A
+//! private or local address is refused: it is the school's own.
 
 use crate::list::Says;
 use crate::{Dropped, Tally};
@@ -13,6 +14,7 @@ use policy::image::{Effect, Reach};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// No public suffix has more labels: `s3.dualstack.cn-north-1.amazonaws.com.cn` has six.
@@ -92,6 +94,27 @@ impl Guard {
             return Err(Dropped::NeverBlocked);
         }
         Ok(())
+    }
+
+    /// Whether an entry for an address may enter the image: not where the address is the school's own.
+    pub(crate) fn check_address(address: IpAddr) -> Result<(), Dropped> {
+        let is_own = match address.to_canonical() {
+            IpAddr::V4(address) => {
+                address.is_private()
+                    || address.is_loopback()
+                    || address.is_link_local()
+                    || address.is_unspecified()
+                    || address.is_multicast()
+            }
+            IpAddr::V6(address) => {
+                address.is_loopback()
+                    || address.is_unicast_link_local()
+                    || address.is_unique_local()
+                    || address.is_unspecified()
+                    || address.is_multicast()
+            }
+        };
+        if is_own { Err(Dropped::PrivateRange) } else { Ok(()) }
     }
 
     /// The hosts that must stay reachable, each with the categories that are its own.
@@ -211,6 +234,20 @@ mod tests {
                 expected,
                 "{host} {reach:?} {effect:?} {category}"
             );
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_schools_own_is_refused() {
+        for (address, is_own) in [
+            ("10.1.2.3", true),
+            ("::ffff:192.168.0.1", true),
+            ("127.0.0.1", true),
+            ("fd00::1", true),
+            ("198.51.100.7", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(Guard::check_address(address.parse().unwrap()).is_err(), is_own, "{address}");
         }
     }
 

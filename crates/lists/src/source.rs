@@ -80,9 +80,11 @@ pub(crate) fn origin(source: &ListSource) -> u64 {
     ])
 }
 
-/// What the policy says of what the list's names mean, as a number: readings with different ones are not compared.
+/// What the policy says of where the list is and what its names mean, as a number: readings with different ones are not
+/// compared.
 pub(crate) fn meaning(source: &ListSource) -> u64 {
-    of_words([format!("{:?} {:?} {:?}", source.format, source.category, source.folders).as_bytes()])
+    let meaning = format!("{:?} {:?} {:?}", source.format, source.category, source.folders);
+    of_words([source.source.as_bytes(), meaning.as_bytes()])
 }
 
 /// Looks at a source. What fails is a result like another.
@@ -219,7 +221,7 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
     };
     let set = ReadSet::of(&fresh.list);
     let is_accepted = setting.accept.contains(&source.id);
-    let compared = in_force.as_ref().filter(|_| same && !is_accepted);
+    let compared = in_force.as_ref().filter(|set| same && !is_accepted && set.len() > 0);
     if let Some(alarm) = compared.and_then(|before| judge(source, before, &set)) {
         tracing::warn!(
             list = source.id.as_str(),

@@ -281,10 +281,11 @@ impl Making {
         if is_staged {
             self.staged.lists.push(list.id.clone());
         }
+        let is_missing = matches!(list.state, SourceState::Missing { .. });
         let is_same = before.as_ref() == Some(&set);
         self.diff.lists.push(list_diff(&list, before.as_ref(), &set, is_illegal));
         self.builder.add(&list, About { is_illegal, alarms, meaning })?;
-        if !is_same {
+        if !is_same && !is_missing {
             self.sets.push((list.id, set));
         }
         Ok(())

@@ -253,6 +253,13 @@ async fn an_update_newly_lists_no_more_than_the_policy_lets_it() {
     world.server.serve("/list", "", names(0, 55).as_bytes());
     let (image, report) = world.update().await;
     assert!(blocks(&image, "n54.example") && report.troubles().is_empty());
+    // Neither is a list that could not be read before it came.
+    world.lists.push(list("late", &world.server.url("/late")));
+    world.lists[1].subscription.most_new_names = Some(5);
+    world.update().await;
+    world.server.serve("/late", "", names(0, 50).as_bytes());
+    let (_, report) = world.update().await;
+    assert!(report.troubles().is_empty(), "{:?}", report.troubles());
     // Another meaning by another policy is no change of the list.
     world.lists[0].category = Category::parse("gambling");
     let (_, report) = world.update().await;
