@@ -274,7 +274,6 @@ pub(crate) fn resolver(config: &DnsConfig, listening: &[SocketAddr]) -> Result<R
         stale: config.stale,
         upstream_wait: config.upstream_wait,
         cache_entries: config.cache_entries,
-        ..ResolverConfig::default()
     })
 }
 
