@@ -177,10 +177,11 @@ impl ReadList {
         if !text.is_ascii() {
             return self.read_international(text, says, line);
         }
+        let capitals = has_capitals(text).ok_or(Dropped::NotAName)?;
         let start = self.names.len();
-        if text.len() > LONGEST_NAME || !append_name(&mut self.names, bytes) {
-            self.names.truncate(start);
-            return Err(Dropped::NotAName);
+        self.names.push_str(text);
+        if capitals && let Some(name) = self.names.get_mut(start..) {
+            name.make_ascii_lowercase();
         }
         self.keep(says, 0, line);
         Ok(())
@@ -272,19 +273,22 @@ impl ReadList {
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Appends a name in lower case; false where it is none, with a part of it appended. The same names as [`Host::parse`].
-fn append_name(names: &mut String, text: &[u8]) -> bool {
+/// Whether a text is a name, the same as for [`Host::parse`]; and if so, whether it has capitals.
+fn has_capitals(text: &str) -> Option<bool> {
     let mut label = 0;
-    for byte in text {
+    let mut capitals = false;
+    for byte in text.bytes() {
         match byte {
-            b'.' if label == 0 => return false,
-            b'.' => label = 0,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < LONGEST_LABEL => label += 1,
-            _ => return false,
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label < LONGEST_LABEL => label += 1,
+            b'A'..=b'Z' if label < LONGEST_LABEL => {
+                label += 1;
+                capitals = true;
+            }
+            b'.' if label > 0 => label = 0,
+            _ => return None,
         }
-        names.push(char::from(byte.to_ascii_lowercase()));
     }
-    label > 0
+    (label > 0 && text.len() <= LONGEST_NAME).then_some(capitals)
 }
 
 #[cfg(test)]
