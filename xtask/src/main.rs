@@ -4,9 +4,11 @@
 //! every build is done by the same cargo that started this program.
 
 mod assets;
+mod bench;
 mod check;
 mod command;
 mod failure;
+mod fuzz;
 mod packages;
 mod place;
 mod say;
@@ -27,6 +29,10 @@ cargo xtask COMMAND
   licences       licences and banned crates of everything that is built (deny.toml)
   assets         build the console's style sheet, script and templates, where their inputs have changed
   packages       install the Debian packages that are missing
+  bench lists|dns [--quick] [--json]
+                 measure, side by side with the field's other servers (docs/performance.md)
+  fuzz [TARGET] [--seconds N]
+                 run the fuzz targets of fuzz/
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +46,8 @@ fn main() -> ExitCode {
         ["licences"] => tidy::licences(),
         ["assets"] => assets::build(),
         ["packages"] => packages::install(),
+        ["bench", options @ ..] => bench::bench(options),
+        ["fuzz", options @ ..] => fuzz::fuzz(options),
         [] | ["help" | "--help" | "-h"] => {
             say::line(HELP);
             return ExitCode::SUCCESS;

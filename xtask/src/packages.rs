@@ -1,4 +1,4 @@
-//! The Debian packages that the two commands need (`packages.txt`).
+//! The Debian packages that the two commands need (`packages.txt`), and those of the benches (`packages-bench.txt`).
 
 use crate::command::{command, is_there, output, run};
 use crate::failure::Failure;
@@ -6,15 +6,30 @@ use crate::say;
 use std::process::Stdio;
 
 const LIST: &str = include_str!("../packages.txt");
+/// What only the benches need.
+const LIST_FOR_BENCHES: &str = include_str!("../packages-bench.txt");
 
 /// Installs what is missing when run as root on Debian; otherwise says the command that does.
 pub fn install() -> Result<(), Failure> {
-    let missing: Vec<&str> =
-        needed(LIST).filter(|needed| !needed.is_here()).map(|needed| needed.package).collect();
+    let missing = missing(LIST);
     if missing.is_empty() {
         say::line("every package is there");
         return Ok(());
     }
+    install_these(&missing)
+}
+
+/// The same for what only the benches need; says nothing where nothing is missing.
+pub fn install_for_benches() -> Result<(), Failure> {
+    let missing = missing(LIST_FOR_BENCHES);
+    if missing.is_empty() { Ok(()) } else { install_these(&missing) }
+}
+
+fn missing(list: &str) -> Vec<&str> {
+    needed(list).filter(|needed| !needed.is_here()).map(|needed| needed.package).collect()
+}
+
+fn install_these(missing: &[&str]) -> Result<(), Failure> {
     let names = missing.join(" ");
     let by_hand = format!("apt-get update && apt-get install --no-install-recommends {names}");
     if !is_there("apt-get") {
@@ -26,10 +41,13 @@ pub fn install() -> Result<(), Failure> {
     if user.trim() != "0" {
         return Err(Failure::new(format!("missing packages; run as root and try again: {by_hand}")));
     }
-    say::line(&format!("installing {names}"));
-    run(command("apt-get", &["update", "--quiet"]))?;
+    say::aside(&format!("installing {names}"));
+    let mut update = command("apt-get", &["update", "--quiet"]);
+    update.stdout(std::io::stderr());
+    run(update)?;
     let mut apt = command("apt-get", &["install", "--yes", "--quiet", "--no-install-recommends"]);
-    apt.args(missing).env("DEBIAN_FRONTEND", "noninteractive");
+    // A bench's standard output is for its rows alone.
+    apt.args(missing).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::io::stderr());
     run(apt)
 }
 
@@ -75,6 +93,6 @@ mod tests {
             Needed { package: "postgresql", program: None },
         ];
         assert_eq!(needed(list).collect::<Vec<_>>(), expected);
-        assert!(needed(LIST).count() > 5);
+        assert!(needed(LIST).count() > 5 && needed(LIST_FOR_BENCHES).count() > 0);
     }
 }

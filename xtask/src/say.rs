@@ -16,6 +16,11 @@ pub fn line(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
+/// A line of progress that is no part of a result.
+pub fn aside(text: &str) {
+    eprintln!("{text}");
+}
+
 /// The beginning of a step, and how long the whole has taken.
 pub fn heading(title: &str, elapsed: Duration) {
     line(&format!("\n== {title} ({} since the start)", time(elapsed)));

@@ -1,0 +1,86 @@
+//! The benches: `bench lists`, `bench dns`, each side by side with its peer in one run.
+//!
+//! Run by `cargo xtask bench`. Nothing of the product imports this crate. What the figures mean, and what they do not
+//! say, is in `docs/performance.md`.
+//!
+//! Left out on purpose: statistics beyond the median of rounds. Where the machine is busy the bench says so instead of
+//! guessing.
+//!
+//! Invariants: names, questions and groups are seeded, so that two runs ask the same; ours and the peer get the same
+//! questions from the same client in turn; a server that answers wrongly gets no figure.
+
+mod child;
+mod dns_bench;
+mod echo;
+mod error;
+mod hold;
+mod lists_bench;
+mod lists_files;
+mod load;
+mod machine;
+mod names;
+mod questions;
+mod random;
+mod row;
+mod say;
+mod school;
+mod serve;
+mod swap;
+mod sys;
+mod unbound;
+mod upstream;
+
+use error::BenchError;
+use row::Row;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Depth {
+    /// Everything in the sizes that the targets name.
+    Full,
+    /// The same with fewer names and rounds, to see within a minute and a half where one stands.
+    Quick,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["serve-dns", folder, upstream] => serve_dns(folder, upstream),
+        ["echo"] => echo::serve(),
+        ["build-image", folder, files] => hold::build(Path::new(folder), Path::new(files)),
+        ["hold-image", folder, names] => hold::hold(Path::new(folder), names),
+        ["lists", options @ ..] => bench(lists_bench::rows, options),
+        ["dns", options @ ..] => bench(dns_bench::rows, options),
+        other => Err(BenchError::Arguments { found: other.join(" ") }),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::problem(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(rows: fn(Depth) -> Result<Vec<Row>, BenchError>, options: &[&str]) -> Result<(), BenchError> {
+    let (mut depth, mut as_json) = (Depth::Full, false);
+    for option in options {
+        match *option {
+            "--quick" => depth = Depth::Quick,
+            "--json" => as_json = true,
+            other => return Err(BenchError::Arguments { found: other.to_owned() }),
+        }
+    }
+    say::remark(&machine::described());
+    let rows = rows(depth)?;
+    say::result(&if as_json { row::as_json(&rows)? } else { row::as_table(&rows) });
+    Ok(())
+}
+
+fn serve_dns(folder: &str, upstream: &str) -> Result<(), BenchError> {
+    let found = || BenchError::Arguments { found: upstream.to_owned() };
+    serve::serve(Path::new(folder), upstream.parse().map_err(|_| found())?)
+}
