@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_bucket_gives_back_what_was_put_in_and_nothing_of_its_empty_slots() {
         let mut bytes = Vec::new();
-        let full: Vec<NewSlot> = (0..9).map(|n| NewSlot { hash: n, set: 100 + n as u16 }).collect();
+        let full: Vec<NewSlot> = (0..9).map(|n| NewSlot { hash: n.into(), set: 100 + n }).collect();
         put_bucket(&mut bytes, &full, true);
         put_bucket(&mut bytes, &[NewSlot { hash: 3, set: 7 }], false);
         assert_eq!(bytes.len(), 2 * BUCKET_BYTES);

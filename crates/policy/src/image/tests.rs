@@ -181,7 +181,7 @@ fn names_whose_hashes_collide_are_told_apart_by_their_text() {
     let games = Category::parse("games").unwrap();
     for mask in [0, 1, 0xff, 0xff00_0000_0000_0000, 0xf000_0000_0000_0003] {
         with_colliding_hashes(mask, || {
-            let image = numbered_image(120, 3, |number| vec![(number % 3) as u16]);
+            let image = numbered_image(120, 3, |number| vec![u16::try_from(number % 3).unwrap()]);
             assert_eq!(image.names(), 120);
             for number in 0..120 {
                 let hits = image.lookup(&Host::parse(&format!("www.n{number}.example.com")).unwrap());
@@ -200,7 +200,7 @@ fn names_whose_hashes_collide_are_told_apart_by_their_text() {
 #[test]
 fn more_sets_than_have_numbers_are_read_from_the_reasons() {
     // 400 lists two at a time: more pairs than numbers.
-    let pair = |number: u32| vec![(number / 400 % 400) as u16, (number % 400) as u16];
+    let pair = |number: u32| [number / 400 % 400, number % 400].map(|list| u16::try_from(list).unwrap()).to_vec();
     let image = numbered_image(80_000, 400, pair);
     assert_eq!(image.names(), 80_000);
     for number in (0..80_000).step_by(997) {
@@ -309,7 +309,7 @@ fn agrees_with_a_reading(lines: &[(usize, Line)]) -> Result<(), TestCaseError> {
             let line = hits.line(category).unwrap();
             let list = LISTS.iter().position(|id| *id == line.list.as_str()).unwrap();
             prop_assert!(lists.contains(&list), "{} {:?}", text, line);
-            let Line(name, _, (effect, _), of) = &lines[line.line as usize - 1].1;
+            let Line(name, _, (effect, _), of) = &lines[usize::try_from(line.line).unwrap() - 1].1;
             prop_assert_eq!(
                 (Some(*name), *effect, *of),
                 (hits.name(category), Effect::Block, category.slug())
