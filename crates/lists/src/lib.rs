@@ -1,12 +1,16 @@
 //! Filter lists: from a source (the starter lists, a folder, a file or archive, an address) to one image in a folder.
 //!
-//! Left out on purpose: a web proxy on the way to an address. What a reader leaves out it counts by reason ([`Dropped`]), so that the console
-//! can show it.
+//! An update is prepared beside the image in force ([`prepare`]), can be looked at ([`Prepared::diff`]), and is then put in
+//! its place ([`Prepared::swap`]).
+//!
+//! Left out on purpose: a web proxy on the way to an address, being told of a zone's changes, `.zip` archives. What a reader
+//! leaves out it counts by reason ([`Dropped`]), so that the console can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
-//! `archive::UNPACKED_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds the built-in list of illegal
-//! content, and none goes in force without a list that the one before it had names of; a file in the image
-//! folder is written whole or not at all.
+//! `archive::UNPACKED_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds
+//! the built-in list of illegal content, and none goes in force without a list that the one before it had names of; a file
+//! in the image folder is written whole or not at all; no name of a list of illegal content is in a report or a log line;
+//! credentials go to the list's own server alone.
 
 mod archive;
 mod build;

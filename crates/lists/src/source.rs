@@ -117,12 +117,17 @@ async fn transferred(
         Some(name) => Some(credentials::transfer_key(&setting.secrets, name)?),
         None => None,
     };
-    let copy = has_copy.then(|| copies::last(&setting.dir, &source.id).ok()).flatten();
-    let have = copy.and_then(|copy| Zone::from_text(std::str::from_utf8(&copy).ok()?));
+    let (dir, list) = (setting.dir.clone(), source.id.clone());
+    let copied = move || {
+        let copy = has_copy.then(|| copies::last(&dir, &list).ok()).flatten();
+        Ok(copy.and_then(|copy| Zone::from_text(std::str::from_utf8(&copy).ok()?)))
+    };
+    let have = blocking(copied).await?;
     match transfer(place, key.as_ref(), have, (&setting.fetch, setting.at), on_bytes).await? {
         Transferred::Unchanged => Ok(Seen::Unchanged),
         Transferred::New(zone) => {
-            Ok(Seen::Bytes { bytes: zone.to_text().into_bytes(), signature: None, tags: Tags::default() })
+            let bytes = blocking(move || Ok(zone.to_text().into_bytes())).await?;
+            Ok(Seen::Bytes { bytes, signature: None, tags: Tags::default() })
         }
     }
 }
@@ -190,9 +195,7 @@ struct Fresh {
 /// Makes a list of what a look brought: reads it, compares it with what is in force, keeps the copy of a good one.
 pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Report>, seen: Seen) -> Settled {
     let (dir, at) = (&setting.dir, setting.at);
-    let mut known = copies::known(dir, &source.id)
-        .filter(|known| known.origin == origin(source))
-        .unwrap_or_else(|| Known::new(origin(source), at));
+    let mut known = known_of(source, dir, at);
     let in_force = copies::set(dir, &source.id);
     let same =
         before.and_then(|report| report.list(&source.id)).is_some_and(|list| list.meaning == meaning(source));
@@ -234,6 +237,16 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
     }
     let is_staged = keep(source, setting, fresh.copy);
     Settled { list: fresh.list, set, before: in_force, alarms: Vec::new(), is_staged }
+}
+
+/// What is known of the source. Of one that the policy has put elsewhere since, only the age of its copy counts.
+fn known_of(source: &ListSource, dir: &Path, at: Timestamp) -> Known {
+    let new = Known::new(origin(source), at);
+    match copies::known(dir, &source.id) {
+        Some(known) if known.origin == new.origin => known,
+        Some(known) => Known { taken: known.taken, ..new },
+        None => new,
+    }
 }
 
 /// What is wrong with a reading, against the one in force.

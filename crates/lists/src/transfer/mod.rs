@@ -160,10 +160,13 @@ impl Asked<'_> {
                 return Err(TransferError::Form.into());
             }
             // A refusal is often not signed: it is believed, since it changes nothing.
-            if let Some(Err(error)) = signed.as_mut().map(|signed| signed.check(&bytes, &message, self.clock.now_s()))
+            if let Some(Err(error)) =
+                signed.as_mut().map(|signed| signed.check(&bytes, &message, self.clock.now_s()))
             {
                 let refused = message.code != 0 && matches!(error, TransferError::NotSigned);
-                return Err(if refused { TransferError::Refused { code: message.code } } else { error }.into());
+                return Err(
+                    if refused { TransferError::Refused { code: message.code } } else { error }.into()
+                );
             }
             if message.code != 0 {
                 return Err(TransferError::Refused { code: message.code }.into());

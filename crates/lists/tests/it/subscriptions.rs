@@ -170,10 +170,11 @@ async fn credentials_reach_the_lists_own_server_over_https_and_nobody_else() {
         world.secret("member", "anna:open sesame", mode);
         world.lists[0].source = source.into();
         let (_, report) = world.update().await;
-        let SourceState::Copy { why, .. } = &report.lists[0].state else {
+        let SourceState::Copy { since, why } = &report.lists[0].state else {
             panic!("{:?}", report.lists[0].state)
         };
         assert!(why.contains(said) && !why.contains("sesame"), "{why}");
+        assert_eq!(*since, world.now, "the copy's age is known although it came from elsewhere");
     }
     world.server.fail("/list", "401 No");
     world.secret("member", "token abc", 0o600);
