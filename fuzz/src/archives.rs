@@ -1,0 +1,55 @@
+//! Archives and trees, through [`lists::update`] as the gate calls it: a source on disk, an image folder.
+
+use crate::readers::category;
+use lists::Fetch;
+use model::{ListId, Timestamp};
+use policy::rules::{ListFormat, ListSource, Subscription};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+struct Place {
+    runtime: Runtime,
+    folder: TempDir,
+}
+
+static PLACE: LazyLock<Place> = LazyLock::new(|| {
+    // A file system in memory where there is one: an update forces its files to disk.
+    let memory = PathBuf::from("/dev/shm");
+    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    Place {
+        runtime: Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime"),
+        folder: TempDir::new_in(parent).expect("a folder"),
+    }
+});
+
+/// Makes these bytes two lists' source, and updates the image from it.
+pub fn update(bytes: &[u8]) {
+    let place = &*PLACE;
+    let source = place.folder.path().join("source");
+    let images = place.folder.path().join("lists");
+    let _ = std::fs::remove_dir_all(&images);
+    std::fs::write(&source, bytes).expect("the source is written");
+    std::fs::create_dir_all(&images).expect("the folder of images");
+    let list = |format, category, folders| ListSource {
+        id: ListId::new(format!("{format:?}").to_lowercase()),
+        name: "Fuzzed".into(),
+        format,
+        source: source.display().to_string().into(),
+        category,
+        folders,
+        subscription: Subscription::default(),
+    };
+    let sources = [
+        list(ListFormat::Ut1, None, vec![("games".into(), category()), ("porn".into(), category())]),
+        list(ListFormat::Hosts, Some(category()), Vec::new()),
+    ];
+    let settings = Fetch::default();
+    let mut on_progress = |_| ();
+    let updating = lists::update(&sources, &images, &settings, Timestamp(0), &mut on_progress);
+    let (image, report) = place.runtime.block_on(updating).expect("nothing was in force that could be lost");
+    let illegal = image.lists().iter().find(|list| list.id.as_str() == lists::BUILT_IN_ILLEGAL);
+    assert!(illegal.is_some_and(|list| list.names > 0), "the built-in list is in every image");
+    assert_eq!(image.revision(), &report.revision);
+}

@@ -1,0 +1,8 @@
+//! What the fuzz targets share: each target is one line that calls one function here.
+//!
+//! Every function is an oracle: besides "no panic" it says what must hold whatever the bytes.
+
+pub mod archives;
+pub mod images;
+pub mod readers;
+pub mod wires;
