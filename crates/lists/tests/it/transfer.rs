@@ -5,7 +5,7 @@ use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::fs::Permissions;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,7 +16,7 @@ const SECRET: &str = "c2Nob29sZ2F0ZS10ZXN0LWtleS1vZi0zMi1ieXRlcyE=";
 /// A running server; it ends with the test.
 struct Knot {
     child: Child,
-    log: BufReader<Box<dyn Read>>,
+    log: BufReader<ChildStderr>,
     folder: tempfile::TempDir,
     port: u16,
 }
@@ -38,14 +38,14 @@ impl Knot {
              zone:\n  - domain: rpz.example\n    file: zone\n    acl: ours\n"
         );
         std::fs::write(folder.path().join("knot.conf"), config).unwrap();
+        // From the Debian package knot.
         let mut child = Command::new("/usr/sbin/knotd")
             .arg("-c")
             .arg(folder.path().join("knot.conf"))
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the Debian package knot is needed");
-        let stderr: ChildStderr = child.stderr.take().unwrap();
-        let log = BufReader::new(Box::new(stderr) as Box<dyn Read>);
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
         let mut knot = Self { child, log, folder, port };
         knot.wait_for("serial none -> 1");
         knot
@@ -60,16 +60,13 @@ impl Knot {
 
     /// Reads the log up to a line with these words.
     fn wait_for(&mut self, words: &str) {
-        let mut line = String::new();
         let mut all = String::new();
-        while self.log.read_line(&mut line).unwrap() > 0 {
-            if line.contains(words) {
-                return;
-            }
-            all.push_str(&line);
-            line.clear();
+        let mut length = 0;
+        while !all.get(length..).is_some_and(|line| line.contains(words)) {
+            length = all.len();
+            let more = self.log.read_line(&mut all).unwrap();
+            assert!(more > 0, "the server ended without {words:?}:\n{all}");
         }
-        panic!("the server ended without {words:?}:\n{all}");
     }
 }
 
