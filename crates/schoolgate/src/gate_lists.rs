@@ -57,6 +57,11 @@ impl Lists {
         &self.place
     }
 
+    /// True for a host of the school's own, which no list may block.
+    pub(crate) fn is_own(&self, host: &Host) -> bool {
+        self.own.contains(host)
+    }
+
     /// The image in force, where there is one.
     pub(crate) fn current(&self) -> Option<Image> {
         lists::open_current(&self.place.folder)

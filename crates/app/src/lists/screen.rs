@@ -38,7 +38,7 @@ impl App {
             })
             .collect();
         let built_in = in_force.iter().find(|list| list.id.as_str() == BUILT_IN_ILLEGAL);
-        rows.extend(built_in.map(|list| built_in_view(list)));
+        rows.extend(built_in.map(built_in_view));
         Ok(ListsView {
             revision: snapshot.image().revision().to_string(),
             names: snapshot.image().names(),

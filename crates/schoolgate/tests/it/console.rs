@@ -6,13 +6,16 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 11] = [
     "/",
     "/policy",
     "/policy/FLT-2",
     "/history",
     "/history?outcome=blocked",
     "/history?from=nonsense",
+    "/lists",
+    "/lists/starter",
+    "/lists/illegal-built-in",
     "/why",
     "/why?who=ks1&url=games.schoolgate.test",
 ];

@@ -3,7 +3,8 @@
 use crate::gate::Gate;
 use tokio::process::Command;
 
-async fn dig(gate: &Gate, arguments: &[&str]) -> String {
+/// What `dig` prints when it asks a gate.
+pub async fn dig(gate: &Gate, arguments: &[&str]) -> String {
     let (server, port) =
         gate.address("dns").rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let mut asked = Command::new("dig");

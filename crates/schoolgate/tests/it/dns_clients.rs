@@ -242,10 +242,10 @@ async fn dnsperf_loses_nothing_and_counts_the_right_answers() {
 
 #[tokio::test]
 async fn the_running_gate_answers_kdig_and_dnsperf() {
-    let gate = Gate::start(&TestAuthority::new().unwrap()).await;
+    let gate = Gate::start().await;
     gate.sign_in_to_web("elsie").await;
     let server = gate.address("dns").parse().unwrap();
-    let blocked = printed("kdig", server, &["gambling.schoolgate.test"]).await;
+    let blocked = printed("kdig", server, &["+edns", "gambling.schoolgate.test"]).await;
     assert!(blocked.contains("status: NXDOMAIN") && blocked.contains("EDE: 17 (Filtered)"), "{blocked}");
     let safe = printed("kdig", server, &["+tcp", "www.google.com"]).await;
     assert!(safe.contains("forcesafesearch.google.com.") && safe.contains("203.0.113.8"), "{safe}");

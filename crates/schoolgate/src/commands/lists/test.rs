@@ -89,12 +89,23 @@ fn illegal_layer(snapshot: &Snapshot, world: &World) -> Tried {
 /// Hosts that must stay reachable stand in no category but their own.
 fn never_blocked(image: &Image) -> Tried {
     let (mut hosts, mut listed) = (0, Vec::new());
+    // What is a protected host's own is so for all below it.
+    let own_of = |host: &str| {
+        let lines = NEVER_BLOCK.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter(|line| {
+                let name = line.split_whitespace().next().unwrap_or_default();
+                host == name || host.strip_suffix(name).is_some_and(|below| below.ends_with('.'))
+            })
+            .flat_map(|line| line.split_whitespace().skip(1).filter_map(Category::parse))
+            // Whoever keeps a list of illegal content answers for a single host on it.
+            .chain([Category::ILLEGAL])
+            .collect::<CategorySet>()
+    };
     for line in NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.split_whitespace();
-        let Some(Ok(host)) = words.next().map(Host::parse) else { continue };
+        let Some(Ok(host)) = line.split_whitespace().next().map(Host::parse) else { continue };
         hosts += 1;
-        // Whoever keeps a list of illegal content answers for a single host on it.
-        let own: CategorySet = words.filter_map(Category::parse).chain([Category::ILLEGAL]).collect();
+        let own = own_of(&host.to_string());
         if image.lookup(&host).categories().iter().any(|category| !own.contains(category)) {
             listed.push(host.to_string());
         }
@@ -116,7 +127,10 @@ fn starter_hosts(image: &Image, world: &World) -> Option<Tried> {
         .filter(|category| *category != Category::ILLEGAL)
         .filter(|category| {
             let host = Host::parse(&format!("{}.schoolgate.test", category.slug()));
-            !host.is_ok_and(|host| image.lookup(&host).categories().contains(*category))
+            // A test host that this gate answers for itself is the school's own, which no list may block.
+            !host.is_ok_and(|host| {
+                world.lists.is_own(&host) || image.lookup(&host).categories().contains(*category)
+            })
         })
         .map(Category::slug)
         .collect();

@@ -1,0 +1,194 @@
+//! `schoolgate lists` on the folder of a running gate: what is typed, what it says, what is in force and what is recorded.
+
+use crate::dns::dig;
+use crate::gate::Gate;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use store::{AuditRow, Place, Store};
+
+/// How long what is put in force may take to decide.
+const SOON: Duration = Duration::from_secs(20);
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
+}
+
+/// A gate whose policy has one list more: names of games, in a file of its folder.
+async fn gate_with_a_list(names: usize) -> Gate {
+    let gate = Gate::start().await;
+    write_names(&gate, 0..names);
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
+    let more = "\n[[list]]\nid = \"more\"\nname = \"More games\"\nformat = \"domains\"\nsource = \"more.txt\"\n\
+                category = \"games\"\n";
+    let policy = gate.folder.path().join("more.toml");
+    std::fs::write(&policy, std::fs::read_to_string(shipped).unwrap() + more).unwrap();
+    let proposed = gate.command(&["policy", "propose", &policy.display().to_string()]).await;
+    let words = said(&proposed);
+    let hash = words.split_whitespace().find(|word| word.len() == 64).unwrap_or_else(|| panic!("{words}"));
+    let approved = gate.command(&["policy", "approve", hash, "--reason", "one list more"]).await;
+    assert!(approved.status.success(), "{}", said(&approved));
+    becomes(&gate, "game-0.example", "Filtered").await;
+    gate
+}
+
+fn write_names(gate: &Gate, numbers: std::ops::Range<usize>) {
+    let mut names = String::from("not a name\n");
+    for number in numbers {
+        writeln!(names, "game-{number}.example").unwrap();
+    }
+    std::fs::write(gate.folder.path().join("more.txt"), names).unwrap();
+}
+
+/// Waits until the answer for a host has this in it.
+async fn becomes(gate: &Gate, host: &str, part: &str) {
+    let since = Instant::now();
+    loop {
+        let answer = dig(gate, &[host, "A"]).await;
+        if answer.contains(part) {
+            return;
+        }
+        assert!(since.elapsed() < SOON, "{host} does not become {part}: {answer}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn facts(gate: &Gate) -> Vec<AuditRow> {
+    let place = Place::File(gate.folder.path().join("records.sqlite"));
+    let store = Store::open(&place, model::Timestamp(0)).await.unwrap();
+    let facts = store.facts_of(&model::Scope::Trust, "change-lists", 50).await.unwrap();
+    assert_eq!(store.verify_audit(&model::Scope::Trust).await.unwrap().broken_at, None);
+    store.close().await;
+    facts
+}
+
+#[tokio::test]
+async fn an_update_is_compared_accepted_put_in_force_and_recorded() {
+    let gate = gate_with_a_list(10).await;
+    let tested = gate.command(&["lists", "test"]).await;
+    assert!(tested.status.success(), "{}", said(&tested));
+    let looked_up = gate.command(&["lists", "test", "game-1.example", "game-90.example"]).await;
+    let words = said(&looked_up);
+    assert!(words.contains("game-1.example: Games, list more, line 3"), "{words}");
+    assert!(words.contains("game-90.example: no list speaks of it"), "{words}");
+
+    write_names(&gate, 0..12);
+    let differs = json(&gate.command(&["lists", "diff", "--json"]).await);
+    let list =
+        &differs["diff"]["lists"].as_array().unwrap().iter().find(|list| list["id"] == "more").unwrap();
+    assert_eq!((&list["added"], &list["removed"]), (&2.into(), &0.into()), "{differs}");
+    assert!(!dig(&gate, &["game-11.example", "A"]).await.contains("Filtered"), "a look changes nothing");
+    let updated = gate.command(&["lists", "update", "--reason", "two games more"]).await;
+    assert!(updated.status.success(), "{}", said(&updated));
+    assert!(said(&updated).contains("2 new, 0 gone") && said(&updated).contains("more: 12 entries"));
+    becomes(&gate, "game-11.example", "Filtered").await;
+
+    write_names(&gate, 0..3);
+    let shrunk = gate.command(&["lists", "update", "--reason", "fewer"]).await;
+    assert_eq!(shrunk.status.code(), Some(1), "{}", said(&shrunk));
+    assert!(said(&shrunk).contains("shrank") && said(&shrunk).contains("--accept more"), "{}", said(&shrunk));
+    let accepted =
+        gate.command(&["lists", "update", "--reason", "they were wrong", "--accept", "more"]).await;
+    assert!(accepted.status.success(), "{}", said(&accepted));
+    let facts = facts(&gate).await;
+    let newest = facts[0].details();
+    assert_eq!(
+        (newest["how"].as_str(), newest["accepted"].as_str(), newest["reason"].as_str()),
+        ("update", "more", "they were wrong")
+    );
+    assert!(facts[0].actor.starts_with("command-line:"), "{}", facts[0].actor);
+    assert_eq!(facts[1].details()["after"], newest["before"], "from one to the next without a gap");
+    assert!(facts.iter().any(|fact| fact.actor == "program"), "the gate's own updates too");
+}
+
+#[tokio::test]
+async fn going_back_under_load_loses_no_query_and_holds_updates() {
+    let gate = Arc::new(gate_with_a_list(10).await);
+    write_names(&gate, 0..12);
+    assert!(gate.command(&["lists", "update", "--reason", "two more"]).await.status.success());
+    becomes(&gate, "game-11.example", "Filtered").await;
+    let (asking, stop) = (Arc::clone(&gate), Arc::new(AtomicBool::new(false)));
+    let load = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            let (mut asked, mut wrong) = (0, Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                let answer = dig(&asking, &["game-1.example", "A"]).await;
+                asked += 1;
+                if !answer.contains("Filtered") {
+                    wrong.push(answer);
+                }
+            }
+            (asked, wrong)
+        }
+    });
+    let back = gate.command(&["lists", "rollback", "--reason", "too much is closed", "--json"]).await;
+    assert!(back.status.success(), "{}", said(&back));
+    let since = Instant::now();
+    while dig(&gate, &["game-11.example", "A"]).await.contains("Filtered") {
+        assert!(since.elapsed() < SOON, "the gate does not take up the earlier lists");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let (asked, wrong) = load.await.unwrap();
+    assert!(asked > 2 && wrong.is_empty(), "{} of {asked}: {:?}", wrong.len(), wrong.first());
+
+    let newest = facts(&gate).await[0].clone();
+    assert_eq!(newest.details()["how"], "roll-back");
+    assert_eq!(newest.subject, format!("lists:{}", json(&back)["after"].as_str().unwrap()));
+    let status = gate.command(&["lists", "status", "--json"]).await;
+    assert_eq!(status.status.code(), Some(1), "somebody must look: {}", said(&status));
+    assert!(json(&status)["held_since"].is_string());
+    let mut head = gate.console_browser("headteacher").await;
+    head.visit(&format!("{}/lists", gate.address("console"))).await.unwrap();
+    let page = head.text().await.unwrap();
+    assert!(page.contains("too much is closed") && page.contains("put back to an earlier state"), "{page}");
+
+    let updated = gate.command(&["lists", "update", "--reason", "it was right after all"]).await;
+    assert!(updated.status.success(), "{}", said(&updated));
+    becomes(&gate, "game-11.example", "Filtered").await;
+    let status = gate.command(&["lists", "status"]).await;
+    assert!(status.status.success() && said(&status).contains("left out: 1"), "{}", said(&status));
+}
+
+#[tokio::test]
+async fn what_speaks_of_a_host_is_told_and_an_image_is_built_without_a_gate() {
+    let gate = gate_with_a_list(3).await;
+    let explained = json(&gate.command(&["lists", "explain", "https://game-1.example/play", "--json"]).await);
+    assert_eq!(explained["lists"][0]["list"], "more", "{explained}");
+    assert!(explained["groups"].as_array().unwrap().iter().any(|group| group["verdict"] == "block"));
+    let illegal = said(&gate.command(&["lists", "explain", "illegal-test.schoolgate.test"]).await);
+    assert!(illegal.contains("Illegal content: list") && illegal.contains("BLOCKED"), "{illegal}");
+
+    let schoolgate = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_schoolgate")).args(arguments).output().unwrap()
+    };
+    let (policy, image) = (gate.folder.path().join("more.toml"), gate.folder.path().join("lists.sgi"));
+    let (policy, image) = (policy.display().to_string(), image.display().to_string());
+    let home = gate.folder.path().display().to_string();
+    let build = ["lists", "build", "--policy", &policy, "--home", &home, "-o", &image, "--json"];
+    let built = schoolgate(&build);
+    assert!(built.status.success(), "{}", said(&built));
+    assert!(std::fs::metadata(&image).unwrap().len() > 1_000);
+    assert!(json(&built)["names"].as_u64().unwrap() > 100);
+    let left: Vec<_> = std::fs::read_dir(&home).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".work")), "{left:?}");
+
+    let catalogue = schoolgate(&["lists", "catalogue"]);
+    assert!(said(&catalogue).contains("[[list]]") && said(&catalogue).contains("Licence"));
+    for wrong in [
+        &["lists", "update", "--reason", "x", "--accept", "nonsense", "--folder", &home][..],
+        &["lists", "update", "--folder", &home],
+        &["lists", "catalogue", "--category", "nonsense"],
+        &["lists", "nonsense"],
+    ] {
+        assert_eq!(schoolgate(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
