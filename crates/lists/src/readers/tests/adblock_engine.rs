@@ -39,6 +39,8 @@ fn where_we_differ_from_a_browser_we_mean_to() {
         ("||a.example", "a.example.test", false, true),
         // AdGuard lets an important exception win; the engine knows no such thing.
         ("||a.example^$important @@||a.example^$important", "a.example", false, true),
+        // The engine gives up where the beginning of a wildcard stands inside an earlier label.
+        ("||aaa*.a.example^", "baaa.aaa.a.example", true, false),
         // What only a browser can tell is left out.
         ("||a.example^$third-party", "a.example", false, true),
         ("||a.example^$script", "a.example", false, true),
@@ -77,6 +79,9 @@ proptest! {
         head in "[ab]{3,4}", tail in "[ab]?", name in "[ab][.]example", host in "([ab]{1,5}[.]){1,3}[ab][.]example",
     ) {
         let rules = vec![format!("||{head}*{tail}.{name}^")];
-        prop_assert_eq!(we_block(&rules, &host), engine_blocks(&rules, &host), "{:?} {}", rules, host);
+        let (ours, theirs) = (we_block(&rules, &host), engine_blocks(&rules, &host));
+        // The engine looks at the first place alone where the beginning stands, also inside a label; see above.
+        let is_inside_first = host.find(&head).is_some_and(|at| at > 0 && !host[..at].ends_with('.'));
+        prop_assert!(ours == theirs || (ours && is_inside_first), "{:?} {} {} {}", rules, host, ours, theirs);
     }
 }
