@@ -20,6 +20,7 @@ mod resolver;
 mod restart;
 mod school_day;
 mod school_day_edges;
+mod school_day_edges;
 mod school_day_oracle;
 mod soak;
 mod traps;
