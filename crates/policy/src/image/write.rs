@@ -133,8 +133,7 @@ impl ImageWriter {
     /// [`ImageError::TooLarge`].
     pub fn finish(self) -> Result<Vec<u8>, ImageError> {
         let Self { lists, names, rows, rules } = self;
-        let filled = fill(&names, rows, lists.len());
-        drop(names);
+        let filled = fill(names, rows, lists.len());
         if filled.reasons.len() as u64 > MOST_REASON_BYTES {
             return Err(ImageError::TooLarge);
         }
