@@ -200,7 +200,8 @@ fn names_whose_hashes_collide_are_told_apart_by_their_text() {
 #[test]
 fn more_sets_than_have_numbers_are_read_from_the_reasons() {
     // 400 lists two at a time: more pairs than numbers.
-    let pair = |number: u32| [number / 400 % 400, number % 400].map(|list| u16::try_from(list).unwrap()).to_vec();
+    let pair =
+        |number: u32| [number / 400 % 400, number % 400].map(|list| u16::try_from(list).unwrap()).to_vec();
     let image = numbered_image(80_000, 400, pair);
     assert_eq!(image.names(), 80_000);
     for number in (0..80_000).step_by(997) {
