@@ -20,7 +20,6 @@ mod resolver;
 mod restart;
 mod school_day;
 mod school_day_edges;
-mod school_day_edges;
 mod school_day_oracle;
 mod soak;
 mod traps;
