@@ -28,8 +28,8 @@ pub(super) async fn explain(world: &World, url: &str, output: OutputArguments) -
         text.push_str("  none names this host\n");
     }
     for row in &rows {
-        let word = |name: &str| row[name].as_str().unwrap_or_default();
-        let line = row["line"].as_u64().unwrap_or_default();
+        let word = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+        let line = row.get("line").and_then(Value::as_u64).unwrap_or_default();
         // Writing to a text cannot fail.
         let _ = writeln!(text, "  {}: list {}, line {line} {}", word("title"), word("list"), word("name"));
     }

@@ -157,8 +157,13 @@ fn look_up(image: &Image, hosts: &[String], output: OutputArguments) -> Result<(
             text.push_str(&format!("{host}: no list speaks of it\n"));
         }
         for row in found {
-            let word = |name: &str| row[name].as_str().map(str::to_owned).unwrap_or_default();
-            let line = row["line"].as_u64().map(|line| format!(", line {line}")).unwrap_or_default();
+            let word =
+                |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
+            let line = row
+                .get("line")
+                .and_then(Value::as_u64)
+                .map(|line| format!(", line {line}"))
+                .unwrap_or_default();
             text.push_str(&format!(
                 "{host}: {}, list {}{line} {}\n",
                 word("title"),
