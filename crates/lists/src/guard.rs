@@ -44,6 +44,14 @@ struct Protected {
     is_above: bool,
 }
 
+/// The names of hosts that no list may block, in the file's order, with the categories that are their own.
+pub fn never_block() -> impl Iterator<Item = (&'static str, CategorySet)> {
+    NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.filter_map(Category::parse).collect()))
+    })
+}
+
 pub(crate) struct Guard {
     names: HashMap<Box<str>, Protected, BuildHasherDefault<NameHasher>>,
 }
@@ -52,10 +60,8 @@ impl Guard {
     /// The guard of the file, and of the hosts that are the school's own.
     pub(crate) fn new(own: &[Host]) -> Self {
         let mut guard = Self { names: HashMap::default() };
-        for line in NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')) {
-            let mut words = line.split_whitespace();
-            let Some(name) = words.next() else { continue };
-            guard.protect(name, words.filter_map(Category::parse).collect());
+        for (name, own) in never_block() {
+            guard.protect(name, own);
         }
         for name in own.iter().filter_map(Host::name) {
             guard.protect(name, CategorySet::default());

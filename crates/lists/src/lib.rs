@@ -45,7 +45,7 @@ pub use dropped::{Dropped, Tally};
 pub use error::ListError;
 pub use fetch::Fetch;
 pub use folder::{Held, KeptImage, MOST_IMAGES, held, images, last_report, open_current, roll_back, write};
-pub use guard::Refusal;
+pub use guard::{Refusal, never_block};
 pub use heartbeat::{Heartbeat, SelfTest, heartbeats, looked, self_test};
 pub use list::{Entry, ReadList, SourceState};
 pub(crate) use read_set::ReadSet;

@@ -7,8 +7,6 @@ use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Target, Who};
 use policy::{Image, Snapshot};
 use serde_json::{Value, json};
 
-/// Hosts that no list may block, with the categories that are their own: the file that the guard of `lists` works by.
-const NEVER_BLOCK: &str = include_str!("../../../../lists/guard/never-block.txt");
 /// The made-up host of illegal content; it does not exist.
 const ILLEGAL_TEST_HOST: &str = "illegal-test.schoolgate.test";
 
@@ -91,19 +89,16 @@ fn never_blocked(image: &Image) -> Tried {
     let (mut hosts, mut listed) = (0, Vec::new());
     // What is a protected host's own is so for all below it.
     let own_of = |host: &str| {
-        let lines = NEVER_BLOCK.lines().filter(|line| !line.starts_with('#'));
-        lines
-            .filter(|line| {
-                let name = line.split_whitespace().next().unwrap_or_default();
-                host == name || host.strip_suffix(name).is_some_and(|below| below.ends_with('.'))
+        lists::never_block()
+            .filter(|(name, _)| {
+                host == *name || host.strip_suffix(name).is_some_and(|below| below.ends_with('.'))
             })
-            .flat_map(|line| line.split_whitespace().skip(1).filter_map(Category::parse))
+            .flat_map(|(_, own)| own.iter())
             // Whoever keeps a list of illegal content answers for a single host on it.
             .chain([Category::ILLEGAL])
             .collect::<CategorySet>()
     };
-    for line in NEVER_BLOCK.lines().filter(|line| !line.starts_with('#')) {
-        let Some(Ok(host)) = line.split_whitespace().next().map(Host::parse) else { continue };
+    for host in lists::never_block().filter_map(|(name, _)| Host::parse(name).ok()) {
         hosts += 1;
         let own = own_of(&host.to_string());
         if image.lookup(&host).categories().iter().any(|category| !own.contains(category)) {
