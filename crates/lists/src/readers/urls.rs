@@ -54,7 +54,9 @@ fn split(text: &str) -> Result<(&str, &str), Dropped> {
     let (has_scheme, text) = match text.split_once("://") {
         // A scheme inside a query is none of this address.
         Some((before, _)) if before.contains(['/', '?']) => (false, text),
-        Some((scheme, rest)) if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) => (true, rest),
+        Some((scheme, rest)) if SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
+            (true, rest)
+        }
         Some(_) => return Err(Dropped::NotAPage),
         None => (false, text),
     };

@@ -30,7 +30,8 @@ pub(super) fn pattern(text: &str) -> Result<Pattern, Dropped> {
 }
 
 fn is_suffix(name: &str) -> bool {
-    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
+    psl::suffix(name.as_bytes())
+        .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
 }
 
 /// The text of a regular expression, if it may be a rule.
