@@ -22,12 +22,21 @@ use url::Url;
 const NEW_ENTRIES: u64 = 10_000;
 
 /// Which sources an update looks at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Look {
     /// Every source.
     All,
     /// Those that are due; of the others the copies are read.
     Due,
+    /// Those of these lists; of the others the copies are read, where there is one.
+    These(Vec<ListId>),
+}
+
+impl Look {
+    /// True when a list is among those that somebody named.
+    fn names(&self, list: &ListId) -> bool {
+        matches!(self, Self::These(lists) if lists.contains(list))
+    }
 }
 
 /// All that a look at a source needs besides the source.
@@ -92,7 +101,14 @@ pub(crate) async fn look(source: &ListSource, setting: &Setting, on_bytes: OnByt
     let known = copies::known(&setting.dir, &source.id).filter(|known| known.origin == origin(source));
     let has_copy = known.as_ref().is_some_and(|known| copies::is_there(&setting.dir, &source.id, known));
     let looked = known.as_ref().map(Known::looked);
-    let is_due = setting.look == Look::All || setting.schedule.is_due(source, looked, setting.at);
+    let is_due = match &setting.look {
+        Look::All => true,
+        Look::Due => setting.schedule.is_due(source, looked, setting.at),
+        Look::These(_) => setting.look.names(&source.id),
+    };
+    if has_copy && !is_due && matches!(setting.look, Look::These(_)) {
+        return Seen::NotDue;
+    }
     let known = known.filter(|_| has_copy);
     let seen = match (address(&source.source), place(&source.source)) {
         (Some(_), _) | (_, Some(_)) if !is_due && has_copy => return Seen::NotDue,

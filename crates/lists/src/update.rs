@@ -233,7 +233,7 @@ fn setting(dir: &Path, how: &Update, at: Timestamp) -> Setting {
         secrets: how.secrets.clone(),
         fetch: how.fetch.clone(),
         schedule: how.schedule,
-        look: how.look,
+        look: how.look.clone(),
         accept: how.accept.clone(),
         at,
     }

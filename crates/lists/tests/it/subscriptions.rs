@@ -147,6 +147,33 @@ async fn only_lists_that_are_due_are_looked_at_and_a_failure_is_tried_again_with
 }
 
 #[tokio::test]
+async fn only_the_named_lists_are_looked_at_and_the_others_stay_as_their_copies_are() {
+    let mut world = World::new().await;
+    let file = world.home.path().join("near.txt");
+    world.lists.push(list("other", &world.server.url("/other")));
+    world.lists.push(list("near", &file.display().to_string()));
+    let serve = |text: &str| {
+        world.server.serve("/list", "", text.as_bytes());
+        world.server.serve("/other", "", text.as_bytes());
+        std::fs::write(&file, text).unwrap();
+    };
+    serve("a.example\n");
+    world.how.look = Look::These(vec![ListId::new("far")]);
+    let (image, _) = world.update().await;
+    assert!(
+        image.lists().iter().all(|list| list.names > 0),
+        "a list without a copy is read: {:?}",
+        image.lists()
+    );
+    serve("a.example\nb.example\n");
+    let (image, report) = world.update().await;
+    let names = |id: &str| report.lists.iter().find(|list| list.id.as_str() == id).unwrap().names;
+    assert_eq!((names("far"), names("other"), names("near")), (2, 1, 1));
+    assert!(blocks(&image, "b.example") && report.troubles().is_empty());
+    assert_eq!(world.server.requests().len(), 3);
+}
+
+#[tokio::test]
 async fn credentials_reach_the_lists_own_server_over_https_and_nobody_else() {
     let mut world = World::new().await;
     let other = TlsServer::start().await;

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 pub(crate) enum ListsCommand {
     /// Read every list anew, show what changes, and put it in force.
     Update {
+        /// Read only these lists anew, by their ids in the policy; the others stay as their copies are.
+        #[arg(long, value_name = "LIST", num_args = 1..)]
+        only: Vec<String>,
         /// Take the new reading of this list although it shrank or grew more than an update may; its id in the policy.
         #[arg(long, value_name = "LIST", num_args = 1..)]
         accept: Vec<String>,

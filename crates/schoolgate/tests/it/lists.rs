@@ -91,6 +91,12 @@ async fn an_update_is_compared_accepted_put_in_force_and_recorded() {
     assert!(said(&updated).contains("2 new, 0 gone") && said(&updated).contains("more: 12 entries"));
     becomes(&gate, "game-11.example", "Filtered").await;
 
+    write_names(&gate, 0..13);
+    let other = gate.command(&["lists", "update", "--reason", "not this one", "--only", "starter"]).await;
+    assert!(said(&other).contains("more: 12 entries"), "{}", said(&other));
+    let only = gate.command(&["lists", "update", "--reason", "this one", "--only", "more"]).await;
+    assert!(said(&only).contains("more: 13 entries"), "{}", said(&only));
+
     write_names(&gate, 0..3);
     let shrunk = gate.command(&["lists", "update", "--reason", "fewer"]).await;
     assert_eq!(shrunk.status.code(), Some(1), "{}", said(&shrunk));

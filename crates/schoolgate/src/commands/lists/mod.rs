@@ -25,8 +25,8 @@ use store::Store;
 
 pub(crate) async fn run(command: &ListsCommand) -> Result<(), ProgramError> {
     match command {
-        ListsCommand::Update { accept, reason, output, at } => {
-            update::update(&World::open(&at.folder).await?, (accept, reason), *output).await
+        ListsCommand::Update { only, accept, reason, output, at } => {
+            update::update(&World::open(&at.folder).await?, (only, accept, reason), *output).await
         }
         ListsCommand::Build { policy, settings, output_file, home, output } => {
             let document = super::policy::read_files(policy, settings.as_deref())?;

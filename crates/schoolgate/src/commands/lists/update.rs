@@ -15,14 +15,18 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 /// `lists update`.
 pub(super) async fn update(
     world: &World,
-    (accept, reason): (&[String], &str),
+    (only, accept, reason): (&[String], &[String], &str),
     output: OutputArguments,
 ) -> Result<(), ProgramError> {
     if reason.trim().is_empty() {
         return Err(ProgramError::Usage("--reason: say why; it is recorded and shown".into()));
     }
     let mut accept = world.named("--accept", accept)?;
-    let mut prepared = prepare(world, accept.clone(), reason, output).await?;
+    let look = match world.named("--only", only)? {
+        named if named.is_empty() => Look::All,
+        named => Look::These(named),
+    };
+    let mut prepared = prepare(world, (look.clone(), accept.clone()), reason, output).await?;
     let held: Vec<ListId> = prepared.report().held_back().map(|list| list.id.clone()).collect();
     if !held.is_empty() {
         let questions = troubles(&prepared);
@@ -32,7 +36,7 @@ pub(super) async fn update(
         accept.extend(held);
         // The folder is one update's at a time.
         drop(prepared);
-        prepared = prepare(world, accept.clone(), reason, output).await?;
+        prepared = prepare(world, (look, accept.clone()), reason, output).await?;
     }
     let closing = closing(world, prepared.image())?;
     let (change, closing) = (change_of(world, &prepared, (accept, reason), &closing), closing);
@@ -72,7 +76,7 @@ pub(super) async fn update(
 
 /// `lists diff`.
 pub(super) async fn diff(world: &World, output: OutputArguments) -> Result<(), ProgramError> {
-    let prepared = prepare(world, Vec::new(), "a look at what would change", output).await?;
+    let prepared = prepare(world, (Look::All, Vec::new()), "a look at what would change", output).await?;
     let closing = closing(world, prepared.image())?;
     world.store.close().await;
     if output.json {
@@ -93,7 +97,7 @@ pub(super) async fn diff(world: &World, output: OutputArguments) -> Result<(), P
 
 async fn prepare(
     world: &World,
-    accept: Vec<ListId>,
+    (look, accept): (Look, Vec<ListId>),
     reason: &str,
     output: OutputArguments,
 ) -> Result<Prepared, ProgramError> {
@@ -101,7 +105,7 @@ async fn prepare(
     let cause = Cause::person(at_the_machine().to_string(), reason.trim());
     let prepared = world
         .lists
-        .prepare(world.sources(), (Look::All, accept, cause), &mut |progress| told.step(&progress))
+        .prepare(world.sources(), (look, accept, cause), &mut |progress| told.step(&progress))
         .await;
     told.end();
     prepared.map_err(ProgramError::part("lists"))
