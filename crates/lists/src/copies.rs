@@ -1,7 +1,10 @@
 //! The last good copy of each source, and what is known of it: `sources/list-NAME` its bytes, `.json` what is known,
 //! `.set` the fingerprints of its entries, sorted. A new copy waits as `.next` until its image is in force.
+//!
+//! `images/REVISION.sources/list-NAME` is the copy that an image was made of: the same file under another name, since a copy
+//! is never written to but replaced.
 
-use crate::folder::{remove, replace};
+use crate::folder::{IMAGES, remove, replace};
 use crate::report::{Alarm, at};
 use crate::schedule::Looked;
 use crate::tree::read_file;
@@ -9,9 +12,10 @@ use crate::{ListError, ReadSet};
 use model::{ListId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-const SOURCES: &str = "sources";
+pub(crate) const SOURCES: &str = "sources";
 const NEXT: &str = "next";
 const KNOWN: &str = "json";
 const SET: &str = "set";
@@ -126,6 +130,41 @@ pub(crate) fn keep_set(dir: &Path, list: &ListId, set: &ReadSet) -> Result<(), L
     replace(&path(dir, list).with_added_extension(SET), &set.to_bytes())
 }
 
+/// Keeps the copies that an image was made of, each for its list: the last one, or that of an earlier image.
+pub(crate) fn keep_for<'a>(
+    dir: &Path,
+    revision: &str,
+    made_of: impl Iterator<Item = (&'a ListId, Option<&'a str>)>,
+) -> Result<(), ListError> {
+    let folder = kept_folder(dir, revision);
+    std::fs::create_dir_all(&folder).map_err(|source| ListError::Write { path: folder.clone(), source })?;
+    for (list, earlier) in made_of {
+        let to = folder.join(file_name(list));
+        let from = earlier
+            .map_or_else(|| path(dir, list), |earlier| kept_folder(dir, earlier).join(file_name(list)));
+        match std::fs::hard_link(&from, &to) {
+            // The same revision was in force before, or the list has no copy.
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
+            linked => linked.map_err(|source| ListError::Write { path: to, source })?,
+        }
+    }
+    Ok(())
+}
+
+/// The copy of a list that an image was made of.
+pub(crate) fn kept_for(dir: &Path, revision: &str, list: &ListId) -> Result<Vec<u8>, ListError> {
+    read_file(&kept_folder(dir, revision).join(file_name(list)))
+}
+
+/// True when the copy of a list that an image was made of is there.
+pub(crate) fn is_kept_for(dir: &Path, revision: &str, list: &ListId) -> bool {
+    kept_folder(dir, revision).join(file_name(list)).is_file()
+}
+
+fn kept_folder(dir: &Path, revision: &str) -> PathBuf {
+    dir.join(IMAGES).join(format!("{revision}.{SOURCES}"))
+}
+
 fn make_folder(dir: &Path) -> Result<(), ListError> {
     let folder = dir.join(SOURCES);
     std::fs::create_dir_all(&folder).map_err(|source| ListError::Write { path: folder, source })
@@ -135,8 +174,12 @@ fn json(known: &Known) -> Vec<u8> {
     serde_json::to_vec_pretty(known).unwrap_or_default()
 }
 
-/// A list's id may hold what a file name may not.
 fn path(dir: &Path, list: &ListId) -> PathBuf {
+    dir.join(SOURCES).join(file_name(list))
+}
+
+/// A list's id may hold what a file name may not.
+fn file_name(list: &ListId) -> String {
     let mut name = String::from("list-");
     for byte in list.as_str().bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'-' {
@@ -146,5 +189,5 @@ fn path(dir: &Path, list: &ListId) -> PathBuf {
             let _ = write!(name, "_{byte:02x}");
         }
     }
-    dir.join(SOURCES).join(name)
+    name
 }

@@ -114,7 +114,8 @@ pub enum ListError {
     /// Another program is updating the lists.
     #[error("expected the lists' folder to be free, found another update under way")]
     Busy,
-    /// Somebody went back to an earlier image: only a person's update ends that.
+    /// Somebody went back to an earlier image: only a person's update ends that. No list of illegal content can be read
+    /// beside what is held, or there is none.
     #[error("expected a person's word to update the lists, since they were put back on {since}")]
     OnHold {
         /// When.

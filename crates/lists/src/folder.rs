@@ -1,9 +1,10 @@
 //! The folder of lists: `images/REVISION.sgi`, beside each its report, and `current`, a pointer of up to five lines: the
-//! revision in force and those before it, newest first. Each file is replaced by renaming, so that whoever reads finds
+//! revision in force and those before it, newest first; and what it was made of (see [`crate::copies`]). Each file is replaced by renaming, so that whoever reads finds
 //! the old or the new, whole.
 //!
-//! After going back, `held` says so: nothing but a person puts another image in force then.
+//! After going back, `held` says so: until a person updates the lists, only lists of illegal content are read then.
 
+use crate::copies::SOURCES;
 use crate::mapped::map;
 use crate::report::{Cause, at};
 use crate::{BuiltImage, ListError, Report};
@@ -16,7 +17,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-const IMAGES: &str = "images";
+pub(crate) const IMAGES: &str = "images";
 const POINTER: &str = "current";
 const HELD: &str = "held";
 const LOCK: &str = "lock";
@@ -34,7 +35,8 @@ pub struct KeptImage {
     pub is_current: bool,
 }
 
-/// Somebody went back to an earlier image; until a person updates the lists again, the gate does not.
+/// Somebody went back to an earlier image; until a person updates the lists again, the gate reads those of illegal content
+/// alone.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Held {
     /// When.
@@ -52,7 +54,8 @@ impl Held {
     /// A sentence for screens.
     pub fn words(&self) -> String {
         format!(
-            "The lists were put back to an earlier state on {}, and are not updated until somebody does so by hand.",
+            "The lists were put back to an earlier state on {}. Until somebody updates them by hand, only lists of illegal \
+             content are read.",
             self.at.day()
         )
     }
@@ -152,7 +155,11 @@ pub fn roll_back(dir: &Path, to: Option<&str>, cause: Cause, at: Timestamp) -> R
     let held = Held { at, cause, from, to: earlier.clone() };
     let json = serde_json::to_vec_pretty(&held).map_err(ListError::Report)?;
     replace(&dir.join(HELD), &json)?;
-    tracing::warn!(from = held.from, to = held.to, "the lists were put back; updates wait for a person");
+    tracing::warn!(
+        from = held.from,
+        to = held.to,
+        "the lists were put back; but those of illegal content, updates wait for a person"
+    );
     put_first(&mut pointer, earlier);
     write_pointer(dir, &pointer)?;
     Ok(image)
@@ -213,8 +220,16 @@ fn remove_others(dir: &Path, pointer: &[String]) {
     for path in entries.flatten().map(|entry| entry.path()) {
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         let ours = is_revision(stem) && path.extension().is_some_and(|kind| kind == "sgi" || kind == "json");
-        if ours && !pointer.iter().any(|revision| revision == stem) {
+        let is_named = pointer.iter().any(|revision| revision == stem);
+        if ours && !is_named {
             remove(&path);
+        }
+        if is_revision(stem)
+            && !is_named
+            && path.extension().is_some_and(|kind| kind == SOURCES)
+            && let Err(error) = fs::remove_dir_all(&path)
+        {
+            tracing::warn!(path = %path.display(), %error, "old copies of the lists cannot be removed");
         }
     }
 }

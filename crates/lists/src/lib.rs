@@ -26,6 +26,7 @@ mod folder;
 mod guard;
 mod guard_rules;
 mod heartbeat;
+mod hold;
 mod list;
 mod mapped;
 mod proof;

@@ -34,7 +34,7 @@ pub enum Look {
 
 impl Look {
     /// True when a list is among those that somebody named.
-    fn names(&self, list: &ListId) -> bool {
+    pub(crate) fn names(&self, list: &ListId) -> bool {
         matches!(self, Self::These(lists) if lists.contains(list))
     }
 }
@@ -62,6 +62,8 @@ pub(crate) enum Seen {
     Unchanged,
     /// The source was not looked at: the copy is new enough.
     NotDue,
+    /// The list stays as it is in force: what it was made of, when that was read, and where it came from.
+    Kept { bytes: Vec<u8>, read_at: Timestamp, state: SourceState },
     /// The look failed.
     Failed(ListError),
 }
@@ -211,12 +213,16 @@ struct Fresh {
 /// Makes a list of what a look brought: reads it, compares it with what is in force, keeps the copy of a good one.
 pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Report>, seen: Seen) -> Settled {
     let (dir, at) = (&setting.dir, setting.at);
+    let seen = match seen {
+        Seen::Kept { bytes, read_at, state } => return as_kept(source, setting, &bytes, (read_at, state)),
+        seen => seen,
+    };
     let mut known = known_of(source, dir, at);
     let in_force = copies::set(dir, &source.id);
     let same =
         before.and_then(|report| report.list(&source.id)).is_some_and(|list| list.meaning == meaning(source));
     let fresh = match seen {
-        Seen::NotDue => return from_copy(source, setting, &known, in_force),
+        Seen::NotDue | Seen::Kept { .. } => return from_copy(source, setting, &known, in_force),
         Seen::Unchanged => {
             known = Known { good: Some(at.0), last: at, failure: None, held: None, ..known };
             note(dir, source, &known);
@@ -253,6 +259,30 @@ pub(crate) fn settle(source: &ListSource, setting: &Setting, before: Option<&Rep
     }
     let is_staged = keep(source, setting, fresh.copy);
     Settled { list: fresh.list, set, before: in_force, alarms: Vec::new(), is_staged }
+}
+
+/// A list as the image in force has it. What is known of its source stays as it is: nobody looked.
+fn as_kept(
+    source: &ListSource,
+    setting: &Setting,
+    bytes: &[u8],
+    (read_at, state): (Timestamp, SourceState),
+) -> Settled {
+    let list = match read_packed(source, bytes, read_at) {
+        Ok(mut list) => {
+            list.state = state;
+            list
+        }
+        Err(error) => missing(source, error.chain(), setting.at),
+    };
+    let (set, before) = (ReadSet::of(&list), copies::set(&setting.dir, &source.id));
+    Settled { list, set, before, alarms: Vec::new(), is_staged: false }
+}
+
+fn missing(source: &ListSource, why: String, at: Timestamp) -> ReadList {
+    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    list.state = SourceState::Missing { why };
+    list
 }
 
 /// What is known of the source. Of one that the policy has put elsewhere since, only the age of its copy counts.
@@ -331,9 +361,7 @@ fn from_copy(source: &ListSource, setting: &Setting, known: &Known, before: Opti
                 error = why,
                 "a list failed, and there is no copy of it"
             );
-            let mut list = ReadList::new(source.id.clone(), source.name.clone(), setting.at);
-            list.state = SourceState::Missing { why };
-            list
+            missing(source, why, setting.at)
         }
     };
     if let Some(good) = known.good.map(Timestamp)

@@ -6,8 +6,9 @@ use crate::diff::{Diff, ListDiff, MOST_SAMPLES};
 use crate::fetch::Fetch;
 use crate::folder::{self, Lock};
 use crate::heartbeat::self_test;
+use crate::hold::{Hold, is_end};
 use crate::list::{ReadList, SourceState};
-use crate::report::{Alarm, By, Cause, Report};
+use crate::report::{Alarm, Cause, Report};
 use crate::schedule::Schedule;
 use crate::source::{Look, Setting, Settled, blocking, look, meaning, settle};
 use crate::{ListError, ReadSet, copies};
@@ -92,6 +93,8 @@ pub struct Prepared {
     diff: Diff,
     sets: Vec<(ListId, ReadSet)>,
     staged: Staged,
+    hold: Option<Hold>,
+    ends_hold: bool,
     _lock: Lock,
 }
 
@@ -111,12 +114,13 @@ impl Prepared {
         &self.image
     }
 
-    /// Writes the image, puts it in force, and keeps the copies it was made of. A person's update also ends a hold.
+    /// Writes the image, puts it in force, and keeps the copies it was made of. A person's update of every list also ends a
+    /// hold.
     ///
     /// # Errors
     /// What concerns the image itself; the image in force stays what it was then.
     pub fn swap(self) -> Result<(Image, Report), ListError> {
-        let Self { built, image, sets, mut staged, .. } = self;
+        let Self { built, image, sets, mut staged, hold, ends_hold, .. } = self;
         // Once is enough in memory: the written one is mapped.
         drop(image);
         let dir = staged.dir.clone();
@@ -132,11 +136,21 @@ impl Prepared {
             }
         }
         let report = built.report;
-        if matches!(report.cause.by, By::Person(_)) {
+        keep_copies(&dir, &report, hold.as_ref());
+        if ends_hold {
             folder::release(&dir);
         }
         tracing::info!(revision = &*report.revision, names = report.names, "lists updated");
         Ok((in_force, report))
+    }
+}
+
+/// Keeps what an image was made of; without that only a person's update can follow once somebody went back to it.
+fn keep_copies(dir: &Path, report: &Report, hold: Option<&Hold>) {
+    let stays = |list: &ListId| hold.filter(|hold| hold.keeps(list)).and_then(Hold::revision);
+    let made_of = report.lists.iter().map(|list| (&list.id, stays(&list.id)));
+    if let Err(error) = copies::keep_for(dir, &report.revision, made_of) {
+        tracing::warn!(error = error.chain(), "what the lists in force were made of could not be kept");
     }
 }
 
@@ -195,11 +209,10 @@ pub async fn prepare(
     on_progress: OnProgress<'_>,
 ) -> Result<Prepared, ListError> {
     let lock = locked(dir).await?;
-    if let (Some(held), By::Schedule) = (folder::held(dir), &how.cause.by) {
-        return Err(ListError::OnHold { since: held.at });
-    }
     let setting = setting(dir, how, at);
     let in_force = folder::open_current(dir);
+    let hold = Hold::on(how, dir, in_force.as_ref(), lists);
+    let lists = hold.as_ref().map_or_else(|| Ok(lists.to_vec()), |hold| hold.lists(lists))?;
     let before = folder::last_report(dir);
     let mut making = Making {
         builder: Builder::new(&how.own),
@@ -207,9 +220,15 @@ pub async fn prepare(
         sets: Vec::new(),
         staged: Staged { dir: dir.to_owned(), lists: Vec::new() },
     };
-    for source in lists {
+    for source in &lists {
         let mut on_bytes = |bytes, of| on_progress(Progress::Fetching { list: source.id.clone(), bytes, of });
-        let seen = look(source, &setting, &mut on_bytes).await;
+        let seen = match hold.clone().filter(|hold| hold.keeps(&source.id)) {
+            Some(hold) => {
+                let source = source.clone();
+                blocking(move || Ok(hold.seen(&source))).await?
+            }
+            None => look(source, &setting, &mut on_bytes).await,
+        };
         let (source, setting, before) = (source.clone(), setting.clone(), before.clone());
         let (made, progress) = blocking(move || {
             let settled = settle(&source, &setting, before.as_ref(), seen);
@@ -223,8 +242,12 @@ pub async fn prepare(
         on_progress(progress);
     }
     on_progress(Progress::Building);
-    let (lists, cause) = (lists.to_vec(), how.cause.clone());
-    blocking(move || making.finish(&lists, in_force.as_ref(), cause, at).map(|made| made.locked(lock))).await
+    let (cause, ends_hold) = (how.cause.clone(), is_end(how));
+    blocking(move || {
+        let made = making.finish(&lists, in_force.as_ref(), cause, at)?;
+        Ok(Prepared { hold, ends_hold, ..made.locked(lock) })
+    })
+    .await
 }
 
 fn setting(dir: &Path, how: &Update, at: Timestamp) -> Setting {
@@ -271,7 +294,7 @@ struct Made {
 impl Made {
     fn locked(self, lock: Lock) -> Prepared {
         let Self { built, image, diff, sets, staged } = self;
-        Prepared { built, image, diff, sets, staged, _lock: lock }
+        Prepared { built, image, diff, sets, staged, hold: None, ends_hold: false, _lock: lock }
     }
 }
 

@@ -172,7 +172,7 @@ pub(crate) fn lists_fresh(facts: &Facts) -> ClauseState {
     if let Some(since) = seen.held_since {
         return fail(
             facts,
-            format!("No list is updated since somebody went back to earlier ones on {}", date(since)),
+            format!("Held as they were since somebody went back to earlier ones on {}", date(since)),
         );
     }
     let alarms: Vec<&str> =

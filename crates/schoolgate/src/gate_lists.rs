@@ -6,7 +6,7 @@ use crate::error::ProgramError;
 use crate::folder::Folder;
 use app::{AppError, ListsPlace};
 use lists::{Cause, Fetch, ListError, Look, Prepared, Progress, Report, Schedule, Update};
-use model::{Clock, Host};
+use model::{Category, Clock, Host};
 use policy::Image;
 use policy::rules::{ListFormat, ListSource};
 use std::path::PathBuf;
@@ -88,7 +88,9 @@ impl Lists {
     /// The image to start with: the one in force or, where that lacks a list of the policy, a new one. Without one of its
     /// lists a policy would let through what it says it blocks, so the gate does not start then.
     pub(crate) async fn first(&self, store: &Store, sources: &[ListSource]) -> Result<Image, ProgramError> {
-        let held = self.current().filter(|image| lists::holds(image, sources));
+        // A person went back to what is held, whatever the policy says; every screen says so.
+        let went_back = lists::held(&self.place.folder).is_some();
+        let held = self.current().filter(|image| went_back || lists::holds(image, sources));
         if let Some(image) = held {
             return Ok(image);
         }
@@ -120,9 +122,13 @@ impl Lists {
         Ok((image, report))
     }
 
-    /// True when a source is to be looked at now. What ships with the program changes with the program alone.
+    /// True when a source is to be looked at now. What ships with the program changes with the program alone; once somebody
+    /// went back, only lists of illegal content are read.
     pub(crate) fn is_due(&self, sources: &[ListSource]) -> bool {
-        let read = sources.iter().filter(|source| source.format != ListFormat::Starter).cloned();
+        let went_back = lists::held(&self.place.folder).is_some();
+        let goes_on = |source: &&ListSource| !went_back || source.category == Some(Category::ILLEGAL);
+        let read =
+            sources.iter().filter(|source| source.format != ListFormat::Starter).filter(goes_on).cloned();
         let read = self.place.sources(&read.collect::<Vec<_>>());
         let now = self.clock.now();
         let beats = lists::heartbeats(&read, &self.place.folder, &self.place.schedule, now);
@@ -148,7 +154,7 @@ fn absent(names: &str) -> ProgramError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Category, ListId, Timestamp};
+    use model::{ListId, Timestamp};
     use store::Place;
 
     fn lists(home: &std::path::Path) -> Lists {
@@ -200,6 +206,16 @@ mod tests {
         let facts = store.facts_of(&model::Scope::Trust, "change-lists", 10).await.unwrap();
         let after = facts[0].details().get("after").cloned();
         assert_eq!(after.as_deref(), Some(&**image.revision()), "what goes in force is recorded");
+
+        let why = Cause::person("A. Technician", "two closes too much");
+        lists::roll_back(&gate.place.folder, None, why, Timestamp(0)).unwrap();
+        let image = gate.first(&store, &both).await.unwrap();
+        assert!(!knows(&image, "two.example"), "what somebody went back to is what a gate starts with");
+        assert!(!gate.is_due(&[source("never-read")]));
+        let illegal = ListSource { category: Some(Category::ILLEGAL), ..source("never-read") };
+        assert!(gate.is_due(&[illegal]));
+        let how = (Look::All, Vec::new(), Cause::person("A. Technician", "it is right"));
+        gate.prepare(&both, how, &mut |_| ()).await.unwrap().swap().unwrap();
 
         std::fs::remove_file(home.path().join("one.txt")).unwrap();
         std::fs::remove_dir_all(home.path().join("lists/sources")).unwrap();

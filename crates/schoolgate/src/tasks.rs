@@ -76,7 +76,7 @@ async fn refresh(app: &App, kept: &Kept, other_lists: Option<&str>) {
     let sources = app.in_force().document.policy.lists.clone();
     if let Some(why) = other_lists {
         tracing::info!(why, "the lists are read now");
-    } else if !kept.lists.is_due(&sources) || lists::held(&kept.lists.place().folder).is_some() {
+    } else if !kept.lists.is_due(&sources) {
         see_lists(app).await;
         return;
     }

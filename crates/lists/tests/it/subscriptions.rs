@@ -364,13 +364,59 @@ async fn after_going_back_only_a_person_updates_the_lists() {
     assert!(!blocks(&image, "b.example"));
     let refused = world.prepare().await;
     assert!(matches!(refused, Err(ListError::OnHold { since }) if since == world.now));
-    assert!(held(world.home.path()).unwrap().words().contains("until somebody does so by hand"));
+    assert!(held(world.home.path()).unwrap().words().contains("Until somebody updates them by hand"));
     world.how.cause = Cause::person("A. Technician", "mended");
     let (image, report) = world.update().await;
     assert!(blocks(&image, "b.example") && held(world.home.path()).is_none());
     assert_eq!(report.cause, world.how.cause);
     world.how.cause = Cause::schedule();
     world.update().await;
+}
+
+#[tokio::test]
+async fn after_going_back_lists_of_illegal_content_are_read_on_and_nothing_that_was_left_comes_back() {
+    let mut world = World::new().await;
+    let illegal = ListSource { category: Some(Category::ILLEGAL), ..list("ill", &world.server.url("/ill")) };
+    world.lists.push(illegal);
+    let near = world.home.path().join("near.txt");
+    world.lists.push(list("near", &near.display().to_string()));
+    let serve = |ill: &str, rest: &str| {
+        world.server.serve("/ill", "", ill.as_bytes());
+        world.server.serve("/list", "", rest.as_bytes());
+        std::fs::write(&near, rest).unwrap();
+    };
+    serve("i.example\n", "a.example\n");
+    world.update().await;
+    serve("i.example\n", "a.example\nb.example\n");
+    world.lists.push(list("later", &world.server.url("/list")));
+    world.update().await;
+    roll_back(world.home.path(), None, Cause::person("A. Technician", "too much"), world.now).unwrap();
+
+    for (day, ill) in (1..=6).zip(["i.example\n", "j.example\n", "k.example\n"].iter().cycle()) {
+        world.now = world.now.plus_ms(day * 24 * 3_600_000);
+        world.server.serve("/ill", "", ill.as_bytes());
+        let (image, report) = world.update().await;
+        assert!(blocks(&image, ill.trim()) && blocks(&image, "a.example"), "day {day}");
+        assert!(!blocks(&image, "b.example"), "day {day}");
+        assert!(report.lists.iter().all(|list| list.id.as_str() != "later"), "what was left is not read");
+        assert!(held(world.home.path()).is_some() && report.troubles().is_empty());
+    }
+    let folders = std::fs::read_dir(world.home.path().join("images")).unwrap();
+    assert_eq!(
+        folders.count(),
+        4 * 3,
+        "of four revisions each its image, its report and what it was made of"
+    );
+
+    world.how.cause = Cause::person("A. Technician", "this one is right again");
+    world.how.look = Look::These(vec![ListId::new("near")]);
+    let (_, report) = world.update().await;
+    let names = |id: &str| report.lists.iter().find(|list| list.id.as_str() == id).unwrap().names;
+    assert_eq!((names("near"), names("far")), (2, 1), "the others stay as they are in force");
+    assert!(held(world.home.path()).is_some());
+    world.how.look = Look::All;
+    let (image, _) = world.update().await;
+    assert!(blocks(&image, "b.example") && held(world.home.path()).is_none());
 }
 
 #[tokio::test]

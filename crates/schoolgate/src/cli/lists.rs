@@ -9,7 +9,8 @@ use std::path::PathBuf;
 pub(crate) enum ListsCommand {
     /// Read every list anew, show what changes, and put it in force.
     Update {
-        /// Read only these lists anew, by their ids in the policy; the others stay as their copies are.
+        /// Read only these lists anew, by their ids in the policy; the others stay as their copies are
+        /// or, after a rollback, as they are in force.
         #[arg(long, value_name = "LIST", num_args = 1..)]
         only: Vec<String>,
         /// Take the new reading of this list although it shrank or grew more than an update may; its id in the policy.
@@ -67,7 +68,7 @@ pub(crate) enum ListsCommand {
         #[command(flatten)]
         at: FolderArguments,
     },
-    /// Put lists in force again that were so before. Nothing is updated then until `lists update` is typed.
+    /// Put lists in force again that were so before. Only lists of illegal content are read then until `lists update` is typed.
     Rollback {
         /// The first digits of the revision; the one before the present where it is left out.
         #[arg(value_name = "REVISION", default_value = "")]

@@ -120,8 +120,7 @@ async fn roll_back(world: &World, (revision, reason): (&str, &str), json: bool) 
     }
     crate::print(&format!(
         "In force from now on: {}, with {} names; before: {}. A running gate takes it up within seconds.\n\
-         From now on no list is updated, the lists of illegal content neither, until `schoolgate lists update \
-         --reason WHY` is typed.",
+         From now on only lists of illegal content are read, until `schoolgate lists update --reason WHY` is typed.",
         change.after,
         image.names(),
         change.before
