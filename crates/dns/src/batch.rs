@@ -52,18 +52,35 @@ pub(crate) fn tell_destinations(socket: &UdpSocket) -> io::Result<()> {
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
     };
-    let on: libc::c_int = 1;
+    set_option(socket, (level, option), 1)
+}
+
+fn set_option(
+    socket: &UdpSocket,
+    (level, option): (libc::c_int, libc::c_int),
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the option's value is a `c_int`, which lives until the call returns, and its length is given rightly.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             option,
-            ptr::from_ref(&on).cast(),
+            ptr::from_ref(&value).cast(),
             length_of::<libc::c_int>(),
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks the system never to send a datagram in pieces, which somebody else could add to (RFC 9715), and to believe nobody who
+/// says that the way is narrower: our answers fit every link there is. It also spares the number each piece would carry.
+pub(crate) fn send_whole(socket: &UdpSocket) -> io::Result<()> {
+    let (level, option, probe) = match socket.local_addr()? {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE),
+    };
+    set_option(socket, (level, option), probe)
 }
 
 impl Mail {

@@ -8,7 +8,7 @@ use crate::blocked::{self, Blocked};
 use crate::cache::{Kept, Key, KeyRef, Look, Question, RenderContext};
 use crate::client::{Caller, Client, Desk, Log, Moment, type_text};
 use crate::config::{self, Discovery, LocalNames};
-use crate::query::{self, Asked, NAME_LIMIT_BYTES, Received, Wire};
+use crate::query::{Asked, NAME_LIMIT_BYTES, Received};
 use crate::reply::{OWN_TTL_S, Reply};
 use crate::special::SpecialNames;
 use crate::upstream::{NoUpstreamAnswered, Resolver, UpstreamCounts};
@@ -39,14 +39,6 @@ pub(crate) struct Chain {
     gate: Vec<IpAddr>,
     resolver: Arc<Resolver>,
     handed_out: Arc<HandedOut>,
-}
-
-/// A message, and how it came.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) caller: Caller,
-    pub(crate) wire: Wire,
 }
 
 /// What became of a message at once.
@@ -132,26 +124,32 @@ impl Chain {
     }
 
     /// Answers a message at the end of `out`, as far as that can be done at once.
-    pub(crate) fn begin(&self, incoming: &Incoming<'_>, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
-        match query::read(incoming.bytes, incoming.wire) {
+    pub(crate) fn begin(
+        &self,
+        received: &Received,
+        caller: Caller,
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> Begun {
+        match received {
             Received::Dropped => Begun::Dropped,
             Received::Broken(broken) => {
                 broken.write(out);
                 Begun::Answered
             }
             Received::Unfit(asked, code) => {
-                Reply::begin(&asked, code, out).end(&[]);
+                Reply::begin(asked, *code, out).end(&[]);
                 Begun::Answered
             }
-            Received::Asked(asked) => self.settle(asked, incoming.caller, desk, out),
+            Received::Asked(asked) => self.settle(asked, caller, desk, out),
         }
     }
 
     /// Answers a message with nothing but that it must be asked again by TCP.
-    pub(crate) fn cut(incoming: &Incoming<'_>, out: &mut Vec<u8>) -> Begun {
-        match query::read(incoming.bytes, incoming.wire) {
+    pub(crate) fn cut(received: &Received, out: &mut Vec<u8>) -> Begun {
+        match received {
             Received::Asked(asked) => {
-                Reply::begin(&asked, ResponseCode::NoError, out).end_truncated();
+                Reply::begin(asked, ResponseCode::NoError, out).end_truncated();
                 Begun::Answered
             }
             Received::Unfit(..) | Received::Broken(_) | Received::Dropped => Begun::Dropped,
@@ -173,79 +171,79 @@ impl Chain {
     /// 8. `ANY` is answered with next to nothing (RFC 8482).
     /// 9. What is left is looked up: cache, then upstreams.
     /// 10. The names behind the answer are judged last, for whoever asks, since they are not known before.
-    fn settle(&self, asked: Asked, caller: Caller, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+    fn settle(&self, asked: &Asked, caller: Caller, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
         let Desk { moment, clients, log, text } = desk;
         let client = clients.find(caller, moment, &self.ports.identities);
         if client.is_outsider {
-            refuse_outsider(&asked, out);
+            refuse_outsider(asked, out);
             return Begun::Refused;
         }
-        if self.special_names.answer(&asked, out) {
+        if self.special_names.answer(asked, out) {
             return Begun::Answered;
         }
         let Some(host) = asked.host.clone() else {
             return self.settle_root(asked, caller.address, moment.now, out);
         };
         let verdict = client.verdict(host, asked.type_number, moment);
-        let alias = leads_on(&asked).then(|| listed_alias(&verdict)).flatten();
+        let alias = leads_on(asked).then(|| listed_alias(&verdict)).flatten();
         if let Some(target) = alias {
             let at = At { address: caller.address, client, moment, log, text, out };
             return later(asked, verdict, Some(target), at);
         }
         if verdict.outcome == Outcome::Block {
-            blocked::write(&asked, &verdict, Blocked { gate: &self.gate, text, out });
-            log.note(&client.ask, &verdict, EventOutcome::Blocked);
+            blocked::write(asked, &verdict, Blocked { gate: &self.gate, text, out });
+            log.note(&client.ask, verdict, EventOutcome::Blocked);
             return Begun::Answered;
         }
         if let Some(addresses) = asked.exact_host().and_then(|host| self.local_names.get(host)) {
             self.handed_out.note(addresses, LOCAL_TTL_S, moment.now);
-            write_local(&asked, addresses, out);
-            log.note(&client.ask, &verdict, EventOutcome::Allowed);
+            write_local(asked, addresses, out);
+            log.note(&client.ask, verdict, EventOutcome::Allowed);
             return Begun::Answered;
         }
         self.settle_allowed(asked, verdict, At { address: caller.address, client, moment, log, text, out })
     }
 
-    fn settle_root(&self, asked: Asked, address: IpAddr, now: Timestamp, out: &mut Vec<u8>) -> Begun {
+    fn settle_root(&self, asked: &Asked, address: IpAddr, now: Timestamp, out: &mut Vec<u8>) -> Begun {
         if !asked.is_of_root() {
-            Reply::begin(&asked, ResponseCode::Refused, out).end(&[]);
+            Reply::begin(asked, ResponseCode::Refused, out).end(&[]);
             return Begun::Answered;
         }
-        match self.kept(&asked, now) {
+        match self.kept(asked, now) {
             Some(kept) => {
                 render(&kept, &asked, (now, CLIENT_TTL_S), out);
                 Begun::Answered
             }
             None => {
-                let key = key(&asked, None);
-                Begun::Later(Box::new(Pending { address, asked, key, judged: None }))
+                let key = key(asked, None);
+                Begun::Later(Box::new(Pending { address, asked: asked.clone(), key, judged: None }))
             }
         }
     }
 
     /// Steps 7 to 10, as far as they go without waiting.
-    fn settle_allowed(&self, asked: Asked, verdict: Verdict, at: At<'_>) -> Begun {
+    fn settle_allowed(&self, asked: &Asked, verdict: Verdict, at: At<'_>) -> Begun {
         let mut safe_form = None;
         if let Some(rewrite) = verdict.rewrite.as_ref().filter(|_| has_safe_form(asked.record_type())) {
             let target = Name::from_ascii(format!("{}.", rewrite.to)).ok();
-            let Some(target) = target.filter(|_| leads_on(&asked)) else {
-                write_safe_form_alone(&asked, &rewrite.to, at.out);
-                at.log.note(&at.client.ask, &verdict, EventOutcome::Allowed);
+            let Some(target) = target.filter(|_| leads_on(asked)) else {
+                write_safe_form_alone(asked, &rewrite.to, at.out);
+                at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
                 return Begun::Answered;
             };
             safe_form = Some(target);
         } else if asked.record_type() == RecordType::ANY {
-            let mut reply = Reply::begin(&asked, ResponseCode::NoError, at.out);
+            let mut reply = Reply::begin(asked, ResponseCode::NoError, at.out);
             reply.record(RecordType::HINFO.into(), LOCAL_TTL_S, NEXT_TO_NOTHING);
             reply.end(&[]);
-            at.log.note(&at.client.ask, &verdict, EventOutcome::Allowed);
+            at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
             return Begun::Answered;
-        } else if let Some(kept) = self.kept(&asked, at.moment.now) {
+        } else if let Some(kept) = self.kept(asked, at.moment.now) {
             let Client { ask, viewpoint, .. } = at.client;
-            let judging = Judging { asked: &asked, ask, viewpoint, snapshot: &at.moment.snapshot };
+            let judging = Judging { asked, ask, viewpoint, snapshot: &at.moment.snapshot };
             let paper = Paper { now: at.moment.now, text: at.text, out: at.out };
             let ended = self.settle_kept(&judging, verdict, &kept, paper);
-            at.log.note(&at.client.ask, &ended.verdict, ended.outcome);
+            at.log.note(&at.client.ask, ended.verdict, ended.outcome);
             return Begun::Answered;
         }
         later(asked, verdict, safe_form, at)
@@ -277,7 +275,7 @@ impl Chain {
                 self.settle_other_form(&judging, verdict, (target, answer), paper)
             }
         };
-        let event = AccessEvent::of(&ask, &ended.verdict, type_text(asked.type_number));
+        let event = AccessEvent::of_verdict(&ask, ended.verdict, type_text(asked.type_number));
         let took_ms = took_ms(ask.at, now);
         self.ports.events.send(AccessEvent { outcome: ended.outcome, took_ms, ..event });
         out
@@ -439,8 +437,8 @@ enum Behind {
 const SAFE_FORM: (u16, &str) = (Explained::FORGED, "school filter: safe search");
 
 /// A question that is finished once an upstream has answered: with where the name or its other form leads.
-fn later(asked: Asked, verdict: Verdict, other_form: Option<Name>, at: At<'_>) -> Begun {
-    let key = key(&asked, other_form.as_ref());
+fn later(asked: &Asked, verdict: Verdict, other_form: Option<Name>, at: At<'_>) -> Begun {
+    let key = key(asked, other_form.as_ref());
     let judged = Some(Judged {
         ask: at.client.ask.clone(),
         viewpoint: at.client.viewpoint.clone(),
@@ -448,7 +446,7 @@ fn later(asked: Asked, verdict: Verdict, other_form: Option<Name>, at: At<'_>) -
         verdict,
         other_form,
     });
-    Begun::Later(Box::new(Pending { address: at.address, asked, key, judged }))
+    Begun::Later(Box::new(Pending { address: at.address, asked: asked.clone(), key, judged }))
 }
 
 /// The name that a list gives instead of a blocked one.

@@ -66,7 +66,7 @@ pub(crate) struct Moment {
 
 /// The clients of late.
 #[derive(Default)]
-pub(crate) struct Clients(HashMap<Caller, Client>);
+pub(crate) struct Clients(HashMap<Caller, Client, foldhash::quality::RandomState>);
 
 /// One client, and whose rules count for them.
 pub(crate) struct Client {
@@ -183,9 +183,11 @@ fn with_device(address: IpAddr, device: &Arc<Device>, roster: &Roster) -> Who {
 
 impl Log {
     /// Notes an event.
-    pub(crate) fn note(&mut self, ask: &Ask, verdict: &Verdict, outcome: EventOutcome) {
+    pub(crate) fn note(&mut self, ask: &Ask, verdict: Verdict, outcome: EventOutcome) {
         let method = self.type_text(ask.what.record_type.unwrap_or(0));
-        self.events.push(AccessEvent { outcome, ..AccessEvent::of(ask, verdict, method) });
+        let mut event = AccessEvent::of_verdict(ask, verdict, method);
+        event.outcome = outcome;
+        self.events.push(event);
     }
 
     fn type_text(&mut self, type_number: u16) -> Arc<str> {

@@ -1,9 +1,9 @@
 //! DNS over HTTPS (RFC 8484): `GET` and `POST` at `/dns-query`, and at `/dns-query/TOKEN` for a device that is known by
 //! its token. HTTP/2, and HTTP/1.1 for those who have no better.
 
-use crate::chain::{Begun, Chain, Incoming};
+use crate::chain::{Begun, Chain};
 use crate::client::{Caller, Desk};
-use crate::query::{QUERY_LIMIT_BYTES, Wire};
+use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::reply;
 use crate::tcp::{Connection, MOST_QUESTIONS};
 use crate::tls::Doorman;
@@ -111,11 +111,11 @@ impl Asking {
             _ => return Err(StatusCode::METHOD_NOT_ALLOWED),
         };
         let mut answer = Vec::new();
-        let incoming = Incoming { bytes: &question, caller, wire: Wire::Encrypted };
+        let received = query::read(&question, Wire::Encrypted);
         let begun = {
             let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
             self.chain.open(&mut desk);
-            let begun = self.chain.begin(&incoming, &mut desk, &mut answer);
+            let begun = self.chain.begin(&received, caller, &mut desk, &mut answer);
             self.chain.close(&mut desk);
             begun
         };

@@ -5,8 +5,9 @@
 //! limit, and keeps nobody out.
 
 use crate::config::RateLimit;
+use foldhash::quality::RandomState;
 use model::Timestamp;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 /// Places in the table: a power of two.
@@ -49,7 +50,7 @@ impl Limiter {
         let places = if limit.per_s == 0 { 0 } else { PLACES };
         let empty = |limit| Bucket::full(0, limit, Timestamp(0));
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             places: vec![empty(limit); places],
             refusals: empty(REFUSALS),
             limit,

@@ -213,6 +213,7 @@ fn bind_workers(mut address: SocketAddr, workers: usize) -> io::Result<Vec<UdpSo
         socket.set_write_timeout(Some(worker::PATIENCE))?;
         let socket = UdpSocket::from(socket);
         address = socket.local_addr()?;
+        batch::send_whole(&socket)?;
         if address.ip().is_unspecified() {
             batch::tell_destinations(&socket)?;
         }

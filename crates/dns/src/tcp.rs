@@ -1,11 +1,11 @@
 //! Connections: plain TCP (RFC 7766), DNS over TLS and over HTTPS. On the first two, many questions on one connection are
 //! answered as they are ready, in any order.
 
-use crate::chain::{Begun, Chain, Incoming};
+use crate::chain::{Begun, Chain};
 use crate::client::Caller;
 use crate::https;
 use crate::proxy_header::ProxyHeader;
-use crate::query::{QUERY_LIMIT_BYTES, Wire};
+use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::quota::{Quota, Share};
 use crate::tls::Doorman;
 use ipnet::IpNet;
@@ -223,8 +223,8 @@ impl Connection {
             let Ok(Ok(question)) = question else { return };
             let mut answer = Vec::new();
             self.chain.open(&mut desk);
-            let incoming = Incoming { bytes: &question, caller: self.caller, wire };
-            let begun = self.chain.begin(&incoming, &mut desk, &mut answer);
+            let received = query::read(&question, wire);
+            let begun = self.chain.begin(&received, self.caller, &mut desk, &mut answer);
             self.chain.close(&mut desk);
             match begun {
                 Begun::Dropped => {}

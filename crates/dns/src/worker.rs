@@ -2,12 +2,12 @@
 //! clients. Each reads what is there, answers it, and sends the answers with one call.
 
 use crate::batch::{self, Mail};
-use crate::chain::{Begun, Chain, Incoming, Pending};
+use crate::chain::{Begun, Chain, Pending};
 use crate::client::{Caller, Desk};
 use crate::config::RateLimit;
 use crate::limit::{Limiter, Pace};
 use crate::proxy_header::{ProxyHeader, SIGNATURE};
-use crate::query::{QUERY_LIMIT_BYTES, Wire};
+use crate::query::{self, Asked, QUERY_LIMIT_BYTES, Received, Wire};
 use crate::quota::Quota;
 use ipnet::IpNet;
 use std::io;
@@ -55,6 +55,8 @@ struct Bench {
     mail: Mail,
     desk: Desk,
     limiter: Limiter,
+    /// The questions of a batch, and who asks each.
+    questions: Vec<(Received, IpAddr)>,
     answers: Vec<u8>,
 }
 
@@ -66,6 +68,7 @@ impl Worker {
             mail: Mail::new(BATCH, QUERY_LIMIT_BYTES + PROXY_HEADER_BYTES + 1),
             desk: self.chain.desk(),
             limiter: Limiter::new(self.rate_limit),
+            questions: Vec::with_capacity(BATCH),
             answers: Vec::with_capacity(BATCH * USUAL_ANSWER_BYTES),
         };
         while !self.stop.is_cancelled() {
@@ -83,10 +86,12 @@ impl Worker {
 
     fn answer(&self, count: usize, bench: &mut Bench) {
         self.chain.open(&mut bench.desk);
+        self.read(count, bench);
         bench.answers.clear();
-        for place in 0..count {
+        let questions = std::mem::take(&mut bench.questions);
+        for (place, (received, from)) in questions.iter().enumerate() {
             let start = bench.answers.len();
-            match self.begin(place, bench) {
+            match self.begin(received, *from, bench) {
                 Begun::Answered => bench.mail.reply(place, start..bench.answers.len()),
                 Begun::Refused if bench.limiter.may_refuse(bench.desk.moment.now) => {
                     bench.mail.reply(place, start..bench.answers.len());
@@ -95,6 +100,7 @@ impl Worker {
                 Begun::Later(pending) => self.finish_later(place, bench, *pending),
             }
         }
+        bench.questions = questions;
         self.chain.close(&mut bench.desk);
         let failed = bench.mail.send(&self.socket, &bench.answers);
         if failed > 0 {
@@ -102,13 +108,27 @@ impl Worker {
         }
     }
 
-    fn begin(&self, place: usize, bench: &mut Bench) -> Begun {
-        let Some((bytes, from)) = bench.mail.letter(place) else { return Begun::Dropped };
-        let Some((bytes, from)) = self.unwrap(bytes, from) else { return Begun::Dropped };
-        let incoming = Incoming { bytes, caller: Caller::at(from), wire: Wire::Udp };
+    /// Reads the whole batch first, so that what the lists have on all its names is on its way from memory at once.
+    fn read(&self, count: usize, bench: &mut Bench) {
+        bench.questions.clear();
+        let image = bench.desk.moment.snapshot.image();
+        for place in 0..count {
+            let letter = bench.mail.letter(place).and_then(|(bytes, from)| self.unwrap(bytes, from));
+            let (received, from) = match letter {
+                Some((bytes, from)) => (query::read(bytes, Wire::Udp), from),
+                None => (Received::Dropped, IpAddr::from([0; 4])),
+            };
+            if let Received::Asked(Asked { host: Some(host), .. }) = &received {
+                image.touch(host);
+            }
+            bench.questions.push((received, from));
+        }
+    }
+
+    fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {
         match bench.limiter.pace(from, bench.desk.moment.now) {
-            Pace::Within => self.chain.begin(&incoming, &mut bench.desk, &mut bench.answers),
-            Pace::Cut => Chain::cut(&incoming, &mut bench.answers),
+            Pace::Within => self.chain.begin(received, Caller::at(from), &mut bench.desk, &mut bench.answers),
+            Pace::Cut => Chain::cut(received, &mut bench.answers),
             Pace::Beyond => Begun::Dropped,
         }
     }

@@ -68,6 +68,12 @@ impl AccessEvent {
     ///
     /// One person is named only where exactly one is known; a path longer than [`MAX_TARGET_BYTES`] is cut.
     pub fn of(ask: &Ask, verdict: &Verdict, method: impl Into<Arc<str>>) -> Self {
+        Self::of_verdict(ask, verdict.clone(), method)
+    }
+
+    /// The same of a verdict that nobody needs any more.
+    pub fn of_verdict(ask: &Ask, verdict: Verdict, method: impl Into<Arc<str>>) -> Self {
+        let Verdict { outcome, reason, revisions, .. } = verdict;
         let known = match ask.who.people.as_slice() {
             [only] => Some(only),
             _ => None,
@@ -80,19 +86,19 @@ impl AccessEvent {
             person: known.map(|known| known.person.id),
             known_by: known.map(|known| known.by),
             device: ask.who.device.as_ref().map(|device| device.id),
-            group: verdict.reason.group.as_ref().map(|group| group.id.clone()),
+            group: reason.group.map(|group| group.id),
             channel: ask.how,
             method: method.into(),
             host: ask.what.host.clone(),
             port: ask.what.port.unwrap_or(0),
             path: path.get(..path.floor_char_boundary(MAX_TARGET_BYTES)).unwrap_or_default().to_owned(),
-            outcome: verdict.outcome.into(),
-            layer: verdict.reason.layer,
-            category: verdict.reason.category,
-            list: verdict.reason.list.clone(),
-            entry: verdict.reason.entry.clone(),
-            policy: verdict.revisions.policy.shared(),
-            lists: Arc::clone(&verdict.revisions.lists),
+            outcome: outcome.into(),
+            layer: reason.layer,
+            category: reason.category,
+            list: reason.list,
+            entry: reason.entry,
+            policy: revisions.policy.shared(),
+            lists: revisions.lists,
             status: None,
             bytes_up: 0,
             bytes_down: 0,

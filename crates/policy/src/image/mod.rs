@@ -200,6 +200,14 @@ impl Image {
         self.0.content.as_ref().map_or_else(Matches::default, |content| Matches::find(&self.0, content, ask))
     }
 
+    /// Has what a lookup of the host will read first brought from memory, without waiting for it. For batches: the names
+    /// of all of them are then on their way at once.
+    pub fn touch(&self, host: &Host) {
+        if let Some(content) = &self.0.content {
+            content.each_hash(host, |hash, _| content.table().touch(hash));
+        }
+    }
+
     /// True when it has rules, which may ask who asks.
     pub fn has_rules(&self) -> bool {
         self.0.content.as_ref().is_some_and(|content| !content.rules.is_empty())

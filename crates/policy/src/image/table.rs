@@ -72,6 +72,13 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Reads a byte of the hash's bucket, and makes nothing of it.
+    #[inline]
+    pub(super) fn touch(self, hash: u64) {
+        let at = usize::try_from(home(hash, self.homes)).unwrap_or(usize::MAX);
+        std::hint::black_box(self.buckets.get(at).and_then(|bucket| bucket.last().copied()));
+    }
+
     /// The sets of a bucket's slots.
     pub(super) fn sets(self, bucket: usize) -> impl Iterator<Item = u16> {
         let bucket = self.buckets.get(bucket).copied().unwrap_or([0; BUCKET_BYTES]);
