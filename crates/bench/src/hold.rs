@@ -10,6 +10,7 @@ use crate::random::Random;
 use crate::school::{Client, School, roster, sign_in};
 use crate::{lists_files, say, sys};
 use model::{Ask, Channel, Host, IdentityMap, Target, Timestamp};
+use policy::image::Warming;
 use policy::{Image, Snapshot};
 use std::fs;
 use std::hint::black_box;
@@ -19,6 +20,8 @@ use std::time::Instant;
 
 const ROUNDS: usize = 5;
 const LOOKUPS: usize = 1_000_000;
+/// Questions that the server takes with one call.
+const BATCH: usize = 64;
 const VERDICTS: usize = 500_000;
 /// Names of no list, by their first number.
 const UNLISTED_FROM: u32 = 2_000_000_000;
@@ -53,6 +56,7 @@ pub(crate) fn hold(folder: &Path, names: &str) -> Result<(), BenchError> {
     let image = lists::open_current(folder).unwrap_or_else(Image::empty);
     let hit_ns = lookup_ns(&image, &hits);
     let miss_ns = lookup_ns(&image, &misses);
+    let singly = [single_lookup_ns(&image, &hits), single_lookup_ns(&image, &misses)];
     let private = private_kb().saturating_sub(private_before);
     let reasons = image.memory().reasons_bytes / 1024;
     let mapped = file_kb(folder).saturating_sub(reasons);
@@ -61,6 +65,8 @@ pub(crate) fn hold(folder: &Path, names: &str) -> Result<(), BenchError> {
     say::result(&format!("strays {}", found(&misses)));
     say::result(&format!("hit_ns {hit_ns}"));
     say::result(&format!("miss_ns {miss_ns}"));
+    say::result(&format!("single_hit_ns {}", singly[0]));
+    say::result(&format!("single_miss_ns {}", singly[1]));
     say::result(&format!("private_kb {private}"));
     say::result(&format!("mapped_kb {mapped}"));
     say::result(&format!("reasons_kb {reasons}"));
@@ -87,7 +93,24 @@ fn hosts(mut number: impl FnMut() -> u32) -> Vec<Host> {
     (0..LOOKUPS).map(|_| Host::Name(names.name(number()).into())).collect()
 }
 
+/// One lookup of a batch, as the server looks up the names of the questions that came with one call.
 fn lookup_ns(image: &Image, hosts: &[Host]) -> f64 {
+    let mut room = Warming::default();
+    let mut round = |_| {
+        let begun = Instant::now();
+        for batch in hosts.chunks(BATCH) {
+            image.warm(black_box(batch.iter()), &mut room);
+            for host in batch {
+                black_box(image.lookup(host).is_empty());
+            }
+        }
+        begun.elapsed().as_secs_f64() * 1e9 / hosts.len() as f64
+    };
+    median((0..ROUNDS).map(&mut round).collect())
+}
+
+/// One lookup by itself.
+fn single_lookup_ns(image: &Image, hosts: &[Host]) -> f64 {
     let round = |_| {
         let begun = Instant::now();
         for host in hosts {

@@ -117,6 +117,11 @@ impl Desk {
 }
 
 impl Clients {
+    /// Reads what is known of somebody, and makes nothing of it.
+    pub(crate) fn touch(&self, caller: Caller) {
+        std::hint::black_box(self.0.get(&caller).map(|client| client.viewpoint.until()));
+    }
+
     /// Who asks. Kept until something has changed that could make them somebody else.
     pub(crate) fn find(&mut self, caller: Caller, moment: &Moment, identities: &IdentityMap) -> &mut Client {
         if self.0.len() >= MOST_CLIENTS && !self.0.contains_key(&caller) {

@@ -7,9 +7,10 @@ use crate::client::{Caller, Desk};
 use crate::config::RateLimit;
 use crate::limit::{Limiter, Pace};
 use crate::proxy_header::{ProxyHeader, SIGNATURE};
-use crate::query::{self, Asked, QUERY_LIMIT_BYTES, Received, Wire};
+use crate::query::{self, QUERY_LIMIT_BYTES, Received, Wire};
 use crate::quota::Quota;
 use ipnet::IpNet;
+use policy::image::Warming;
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ struct Bench {
     limiter: Limiter,
     /// The questions of a batch, and who asks each.
     questions: Vec<(Received, IpAddr)>,
+    warming: Warming,
     answers: Vec<u8>,
 }
 
@@ -69,6 +71,7 @@ impl Worker {
             desk: self.chain.desk(),
             limiter: Limiter::new(self.rate_limit),
             questions: Vec::with_capacity(BATCH),
+            warming: Warming::default(),
             answers: Vec::with_capacity(BATCH * USUAL_ANSWER_BYTES),
         };
         while !self.stop.is_cancelled() {
@@ -108,21 +111,22 @@ impl Worker {
         }
     }
 
-    /// Reads the whole batch first, so that what the lists have on all its names is on its way from memory at once.
+    /// Reads the whole batch first, so that what is known of all its names and clients is on its way from memory at once.
     fn read(&self, count: usize, bench: &mut Bench) {
         bench.questions.clear();
-        let image = bench.desk.moment.snapshot.image();
         for place in 0..count {
             let letter = bench.mail.letter(place).and_then(|(bytes, from)| self.unwrap(bytes, from));
-            let (received, from) = match letter {
+            bench.questions.push(match letter {
                 Some((bytes, from)) => (query::read(bytes, Wire::Udp), from),
                 None => (Received::Dropped, IpAddr::from([0; 4])),
-            };
-            if let Received::Asked(Asked { host: Some(host), .. }) = &received {
-                image.touch(host);
-            }
-            bench.questions.push((received, from));
+            });
         }
+        let hosts = bench.questions.iter().filter_map(|(received, _)| match received {
+            Received::Asked(asked) => asked.host.as_ref(),
+            _ => None,
+        });
+        bench.desk.moment.snapshot.image().warm(hosts, &mut bench.warming);
+        bench.questions.iter().for_each(|(_, from)| bench.desk.clients.touch(Caller::at(*from)));
     }
 
     fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {

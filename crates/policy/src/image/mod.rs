@@ -58,11 +58,19 @@ use model::{Category, Host, ListId, Timestamp};
 use rules::{RuleAsk, Rules, RulesUnreadable};
 use sets::Sets;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The hash of an address, in the way names are hashed.
 pub(crate) fn address_hash(address: std::net::IpAddr) -> u64 {
     hash::of_address(layout::AddressKey::new(address).as_bytes(), 0)
+}
+
+/// Room for [`Image::warm`], used anew for each batch.
+#[derive(Debug, Default)]
+pub struct Warming {
+    hashes: Vec<u64>,
+    buckets: Vec<usize>,
 }
 
 /// A compiled list image. Cloning shares it.
@@ -200,12 +208,27 @@ impl Image {
         self.0.content.as_ref().map_or_else(Matches::default, |content| Matches::find(&self.0, content, ask))
     }
 
-    /// Has what a lookup of the host will read first brought from memory, without waiting for it. For batches: the names
-    /// of all of them are then on their way at once.
-    pub fn touch(&self, host: &Host) {
-        if let Some(content) = &self.0.content {
-            content.each_hash(host, |hash, _| content.table().touch(hash));
+    /// Has all that lookups of these hosts will read brought from memory: a read of memory takes as long as all else of a
+    /// lookup, and here those of a whole batch are on their way at once.
+    pub fn warm<'h>(&self, hosts: impl Iterator<Item = &'h Host>, room: &mut Warming) {
+        let Some(content) = &self.0.content else { return };
+        let table = content.table();
+        room.hashes.clear();
+        room.buckets.clear();
+        for host in hosts {
+            content.each_hash(host, |hash, _| {
+                table.touch(hash);
+                room.hashes.push(hash);
+            });
         }
+        for hash in &room.hashes {
+            table.find(*hash, |slot| {
+                reasons::touch_offset(content, slot.bucket);
+                room.buckets.push(slot.bucket);
+                ControlFlow::Break(())
+            });
+        }
+        room.buckets.iter().for_each(|bucket| reasons::touch(content, *bucket));
     }
 
     /// True when it has rules, which may ask who asks.

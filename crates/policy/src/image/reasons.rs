@@ -10,6 +10,7 @@ use super::sets::{SetEntry, put_entry, read_entry};
 use super::{Content, Inner, hash, table};
 use model::Category;
 use std::collections::HashMap;
+use std::hint::black_box;
 
 /// Bytes of an offset in the index.
 pub(super) const OFFSET_BYTES: usize = 5;
@@ -34,10 +35,7 @@ pub(super) struct Reason<'a> {
 impl<'a> Reason<'a> {
     /// The reason of a slot; `None` in a damaged image alone.
     pub(super) fn read(image: &'a Inner, content: &'a Content, slot: table::Slot) -> Option<Self> {
-        let index = content.index.as_ref();
-        let at = slot.bucket.checked_mul(OFFSET_BYTES)?;
-        let [a, b, c, d, e] = *index.get(at..)?.first_chunk::<OFFSET_BYTES>()?;
-        let offset = usize::try_from(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])).ok()?;
+        let offset = offset(content, slot.bucket)?;
         let mut cursor = Cursor(content.reasons.as_ref().get(offset..)?);
         for (index, set) in (0..).zip(content.table().sets(slot.bucket)) {
             let tail = cursor.byte()?;
@@ -75,6 +73,23 @@ impl<'a> Reason<'a> {
             Some((*entry, u32::try_from(cursor.varint()?).ok()?))
         })
     }
+}
+
+/// Where a bucket's reasons begin.
+fn offset(content: &Content, bucket: usize) -> Option<usize> {
+    let at = bucket.checked_mul(OFFSET_BYTES)?;
+    let [a, b, c, d, e] = *content.index.as_ref().get(at..)?.first_chunk::<OFFSET_BYTES>()?;
+    usize::try_from(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])).ok()
+}
+
+/// Reads where a bucket's reasons are, and makes nothing of it.
+pub(super) fn touch_offset(content: &Content, bucket: usize) {
+    black_box(offset(content, bucket));
+}
+
+/// Reads the first byte of a bucket's reasons, and makes nothing of it.
+pub(super) fn touch(content: &Content, bucket: usize) {
+    black_box(offset(content, bucket).and_then(|offset| content.reasons.as_ref().get(offset).copied()));
 }
 
 fn entry_count(cursor: &mut Cursor<'_>, content: &Content, set: u16) -> Option<usize> {
