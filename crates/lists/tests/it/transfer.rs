@@ -6,10 +6,11 @@ use policy::image::Image;
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const SECRET: &str = "c2Nob29sZ2F0ZS10ZXN0LWtleS1vZi0zMi1ieXRlcyE=";
 
@@ -18,24 +19,25 @@ struct Knot {
     child: Child,
     log: BufReader<ChildStderr>,
     folder: tempfile::TempDir,
-    port: u16,
+    at: SocketAddr,
 }
 
 impl Knot {
     fn start(algorithm: &str, names: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Another may take the port in between; the server then says so and the test ends.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let at = address_of_its_own();
         write_zone(folder.path(), 1, names);
         std::fs::create_dir(folder.path().join("db")).unwrap();
-        let at = folder.path().display();
+        let inside = folder.path().display();
         let config = format!(
-            "server:\n  rundir: {at}\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: {at}/db\n\
+            "server:\n  rundir: {inside}\n  listen: {}@{}\ndatabase:\n  storage: {inside}/db\n\
              log:\n  - target: stderr\n    any: info\n\
              key:\n  - id: transfer.key\n    algorithm: {algorithm}\n    secret: {SECRET}\n\
              acl:\n  - id: ours\n    key: transfer.key\n    action: transfer\n\
-             template:\n  - id: default\n    storage: {at}\n    zonefile-load: difference\n    journal-content: all\n    zonefile-sync: -1\n\
-             zone:\n  - domain: rpz.example\n    file: zone\n    acl: ours\n"
+             template:\n  - id: default\n    storage: {inside}\n    zonefile-load: difference\n    journal-content: all\n    zonefile-sync: -1\n\
+             zone:\n  - domain: rpz.example\n    file: zone\n    acl: ours\n",
+            at.ip(),
+            at.port()
         );
         std::fs::write(folder.path().join("knot.conf"), config).unwrap();
         // From the Debian package knot.
@@ -46,7 +48,7 @@ impl Knot {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut knot = Self { child, log, folder, port };
+        let mut knot = Self { child, log, folder, at };
         knot.wait_for("serial none -> 1");
         knot
     }
@@ -77,6 +79,14 @@ impl Drop for Knot {
     }
 }
 
+/// A loopback address by the number of this process, and a port by the number of the server in it. The server opens its
+/// port itself, so a free one cannot be handed to it: another test could take it in between.
+fn address_of_its_own() -> SocketAddr {
+    static SERVERS: AtomicU16 = AtomicU16::new(10_053);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    (Ipv4Addr::new(127, 128 | high, middle, low), SERVERS.fetch_add(1, Ordering::Relaxed)).into()
+}
+
 fn write_zone(folder: &Path, serial: u32, names: &[&str]) {
     let mut zone = format!("$ORIGIN rpz.example.\n$TTL 60\n@ SOA . . {serial} 60 60 60 60\n@ NS .\n");
     for name in names {
@@ -90,7 +100,7 @@ fn source(knot: &Knot) -> ListSource {
         id: ListId::new("zone"),
         name: "zone".into(),
         format: ListFormat::Rpz,
-        source: format!("rpz://127.0.0.1:{}/rpz.example", knot.port).into(),
+        source: format!("rpz://{}/rpz.example", knot.at).into(),
         category: Category::parse("malware"),
         folders: Vec::new(),
         subscription: Subscription { credentials: Some("key".into()), ..Subscription::default() },
