@@ -211,7 +211,7 @@ impl Chain {
         }
         match self.kept(asked, now) {
             Some(kept) => {
-                render(&kept, &asked, (now, CLIENT_TTL_S), out);
+                render(&kept, asked, (now, CLIENT_TTL_S), out);
                 Begun::Answered
             }
             None => {
