@@ -1,5 +1,9 @@
 //! What the bytes of a source are: a file, or a tar archive, either of them compressed with gzip or not. Told by the
-//! bytes themselves, since an address says little. Unpacking is bounded, whatever the archive claims.
+//! bytes themselves, since an address says little.
+//!
+//! Invariant: a source and everything that it is unpacked to lie in at most [`HELD_LIMIT_BYTES`] of memory together. It is
+//! unpacked as a stream, so that no layer is held but the last; what flows through a layer, and with it the time, is bounded
+//! in the same way, whatever the archive claims.
 
 use crate::tree::{Tree, Unresolved, join, parent};
 use crate::{Dropped, ListError};
@@ -7,72 +11,132 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Cursor, Read};
 use tar::{Archive, Builder, EntryType, Header};
 
-/// The most bytes a source may hold, unpacked. The largest public tree holds about 150 MB.
-pub(crate) const UNPACKED_LIMIT_BYTES: u64 = 768 * 1024 * 1024;
+/// The most bytes that a source may hold, packed and unpacked together. The largest public tree has 30 MB and 150 MB.
+pub(crate) const HELD_LIMIT_BYTES: u64 = 320 * 1024 * 1024;
+/// The longest path or link that an archive may have (`PATH_MAX` of Linux).
+const LONGEST_PATH: usize = 4_096;
+/// The length of a tar header (POSIX.1-1988): by so much a file is told from an archive.
+const HEAD_BYTES: u64 = 512;
 
 /// A source, opened.
 #[derive(Debug)]
-pub(crate) enum Opened {
+pub(crate) enum Opened<'a> {
     /// One file's bytes.
-    File(Vec<u8>),
+    File(Cow<'a, [u8]>),
     /// A folder or an archive.
     Tree(Tree),
 }
 
 /// Unpacks what is packed. Of an archive, the bytes of the files that `keep` names are kept; the others stay as names.
-pub(crate) fn open(bytes: &[u8], keep: fn(&str) -> bool) -> Result<Opened, ListError> {
-    let mut unpacked = Cow::Borrowed(bytes);
-    // Packed by its keeper, and by the server once more.
-    for _ in 0..2 {
-        if unpacked.starts_with(&[0x1f, 0x8b]) {
-            unpacked = Cow::Owned(read_bounded(MultiGzDecoder::new(&*unpacked), UNPACKED_LIMIT_BYTES)?);
-        }
-    }
-    let bytes = &*unpacked;
-    // POSIX.1-1988 ustar, and GNU tar, both have this word at this place of the first header.
-    if bytes.get(257..262) == Some(b"ustar") {
-        return open_tar(bytes, keep).map(Opened::Tree);
-    }
-    Ok(Opened::File(unpacked.into_owned()))
+pub(crate) fn open(bytes: &[u8], keep: fn(&str) -> bool) -> Result<Opened<'_>, ListError> {
+    open_within(HELD_LIMIT_BYTES, bytes, keep)
 }
 
-fn open_tar(bytes: &[u8], keep: fn(&str) -> bool) -> Result<Tree, ListError> {
+fn open_within(limit_bytes: u64, bytes: &[u8], keep: fn(&str) -> bool) -> Result<Opened<'_>, ListError> {
+    let too_large = ListError::TooLarge { limit_bytes };
+    let left = limit_bytes.checked_sub(bytes.len() as u64).ok_or(too_large)?;
+    if !is_packed(bytes) {
+        return if is_tar(bytes) {
+            open_tar(bytes, keep).map(Opened::Tree)
+        } else {
+            Ok(Opened::File(Cow::Borrowed(bytes)))
+        };
+    }
+    // Packed by its keeper, and by the server once more.
+    let (head, once) = peeked(Bounded::new(MultiGzDecoder::new(bytes), left))?;
+    if !is_packed(&head) {
+        return open_unpacked(&head, once, keep);
+    }
+    let (head, twice) = peeked(Bounded::new(MultiGzDecoder::new(once), left))?;
+    open_unpacked(&head, twice, keep)
+}
+
+fn open_unpacked(
+    head: &[u8],
+    mut from: impl Read,
+    keep: fn(&str) -> bool,
+) -> Result<Opened<'static>, ListError> {
+    if is_tar(head) {
+        return open_tar(from, keep).map(Opened::Tree);
+    }
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).map_err(ListError::Unpack)?;
+    Ok(Opened::File(Cow::Owned(bytes)))
+}
+
+fn is_packed(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b])
+}
+
+/// POSIX.1-1988 ustar, and GNU tar, both have this word at this place of the first header.
+fn is_tar(head: &[u8]) -> bool {
+    head.get(257..262) == Some(b"ustar")
+}
+
+/// The first bytes of a stream, and the stream with them.
+fn peeked<R: Read>(mut from: R) -> Result<(Vec<u8>, impl Read), ListError> {
+    let mut head = Vec::new();
+    from.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(ListError::Unpack)?;
+    Ok((head.clone(), Cursor::new(head).chain(from)))
+}
+
+/// A stream that fails, instead of ending, where more comes than may.
+struct Bounded<R> {
+    from: R,
+    left_bytes: u64,
+}
+
+impl<R> Bounded<R> {
+    fn new(from: R, left_bytes: u64) -> Self {
+        Self { from, left_bytes }
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        let left = self.left_bytes.checked_sub(read as u64);
+        self.left_bytes =
+            left.ok_or_else(|| io::Error::other("it unpacks to more than a source may hold"))?;
+        Ok(read)
+    }
+}
+
+fn open_tar(from: impl Read, keep: fn(&str) -> bool) -> Result<Tree, ListError> {
     let mut tree = Tree::default();
-    let mut left_bytes = UNPACKED_LIMIT_BYTES;
-    for entry in Archive::new(bytes).entries().map_err(ListError::Unpack)? {
+    for entry in Archive::new(from).entries().map_err(ListError::Unpack)? {
         let mut entry = entry.map_err(ListError::Unpack)?;
+        let link = entry.link_name_bytes();
+        let is_long = |path: &[u8]| path.len() > LONGEST_PATH;
+        if is_long(&entry.path_bytes()) || link.as_ref().is_some_and(|link| is_long(link)) {
+            tree.refused.add(Dropped::PathOutside);
+            continue;
+        }
+        let target = link.map(|target| String::from_utf8_lossy(&target).into_owned());
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let Some(path) = join("", &path).filter(|_| !path.split('/').any(|part| part == "..")) else {
             tree.refused.add(Dropped::PathOutside);
             continue;
         };
-        let kind = entry.header().entry_type();
-        let target = entry.link_name_bytes().map(|target| String::from_utf8_lossy(&target).into_owned());
-        match (kind, target) {
+        match (entry.header().entry_type(), target) {
             (EntryType::Symlink, Some(target)) => tree.link(&path, parent(&path), &target)?,
             // A hard link names its target from the root of the archive.
             (EntryType::Link, Some(target)) => tree.link(&path, "", &target)?,
-            (EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse, _) => {
-                let bytes = if keep(&path) { read_bounded(&mut entry, left_bytes)? } else { Vec::new() };
-                left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
+            // A sparse file would hold more than flows through, and no list is one.
+            (EntryType::Regular | EntryType::Continuous, _) => {
+                let mut bytes = Vec::new();
+                if keep(&path) {
+                    entry.read_to_end(&mut bytes).map_err(ListError::Unpack)?;
+                }
                 tree.file(path, bytes)?;
             }
             _ => {}
         }
     }
     Ok(tree)
-}
-
-fn read_bounded(from: impl Read, limit_bytes: u64) -> Result<Vec<u8>, ListError> {
-    let mut bytes = Vec::new();
-    from.take(limit_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(ListError::Unpack)?;
-    if bytes.len() as u64 > limit_bytes {
-        return Err(ListError::TooLarge { limit_bytes });
-    }
-    Ok(bytes)
 }
 
 /// Packs the parts of a tree that are read (names of the others, without bytes) into a compressed archive.
@@ -100,4 +164,75 @@ pub(crate) fn pack(tree: &Tree, keep: fn(&str) -> bool) -> Result<Vec<u8>, ListE
         archive.append_data(&mut header, path, &*bytes).map_err(ListError::Unpack)?;
     }
     archive.into_inner().and_then(GzEncoder::finish).map_err(ListError::Unpack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    const LIMIT: u64 = 1024 * 1024;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut archive = Builder::new(Vec::new());
+        for (path, bytes) in files {
+            let mut header = Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            archive.append_data(&mut header, path, *bytes).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    fn opens(bytes: &[u8]) -> Result<u64, ListError> {
+        let size = |opened| match opened {
+            Opened::File(bytes) => bytes.len() as u64,
+            Opened::Tree(tree) => {
+                tree.paths().filter_map(|path| Some(tree.contents(path).ok()?.len() as u64)).sum()
+            }
+        };
+        open_within(LIMIT, bytes, |path| path.ends_with("domains")).map(size)
+    }
+
+    #[test]
+    fn what_is_packed_once_or_twice_is_opened_up_to_the_bound_and_the_source_counts() {
+        let room = usize::try_from(LIMIT).unwrap() - 10_000;
+        for bytes in [vec![b'a'; room], tar_of(&[("ads/domains", &vec![b'a'; room - 10_000])])] {
+            let once = gzip(&bytes);
+            let sizes = [&bytes, &once, &gzip(&once)].map(|source| opens(source).unwrap());
+            assert!(sizes.iter().all(|size| *size == sizes[0] && *size > LIMIT / 2), "{sizes:?}");
+        }
+        let plain = vec![b'a'; usize::try_from(LIMIT).unwrap() + 1];
+        assert!(matches!(opens(&plain), Err(ListError::TooLarge { limit_bytes: LIMIT })));
+    }
+
+    #[test]
+    fn a_bomb_of_any_shape_is_left_before_it_is_held() {
+        let much = vec![0; 4 * usize::try_from(LIMIT).unwrap()];
+        // A gzip stream may be many, one after another: a small one that never ends.
+        let many: Vec<u8> = std::iter::repeat_n(gzip(&much), 16).flatten().collect();
+        let long = "a/".repeat(LONGEST_PATH);
+        for (name, bomb) in [
+            ("a file", gzip(&much)),
+            ("a file, twice", gzip(&gzip(&much))),
+            ("a long file, twice", gzip(&many)),
+            (
+                "nothing, very often",
+                gzip(&std::iter::repeat_n(gzip(b""), 100_000).flatten().collect::<Vec<_>>()),
+            ),
+            ("a kept file of an archive", gzip(&gzip(&tar_of(&[("ads/domains", &much)])))),
+            ("a file of an archive that is not kept", gzip(&gzip(&tar_of(&[("ads/usage", &much)])))),
+        ] {
+            assert!(bomb.len() < 40_000, "{name}: {}", bomb.len());
+            let error = opens(&bomb).unwrap_err().chain();
+            assert!(error.contains("more than a source may hold"), "{name}: {error}");
+        }
+        let archive = tar_of(&[(&long, b"x"), ("ads/domains", b"one")]);
+        assert_eq!(opens(&gzip(&archive)).unwrap(), 3, "a path that no disk has is left out");
+    }
 }

@@ -7,7 +7,7 @@
 //! leaves out it counts by reason ([`Dropped`]), so that the console can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
-//! `archive::UNPACKED_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds
+//! `archive::HELD_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds
 //! the built-in list of illegal content, and none goes in force without a list that the one before it had names of; a file
 //! in the image folder is written whole or not at all; no name of a list of illegal content is in a report or a log line;
 //! credentials go to the list's own server alone.

@@ -400,7 +400,7 @@ fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadL
 }
 
 /// A source of which not one rule can be read is a failure too: it is an error page or another format.
-fn read(source: &ListSource, opened: &Opened, at: Timestamp) -> Result<ReadList, ListError> {
+fn read(source: &ListSource, opened: &Opened<'_>, at: Timestamp) -> Result<ReadList, ListError> {
     let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
     read_opened(source, opened, &mut list)?;
     not_empty(list)

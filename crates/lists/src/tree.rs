@@ -162,7 +162,7 @@ impl Tree {
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ListError> {
     let failed = |source| ListError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    let limit_bytes = crate::archive::UNPACKED_LIMIT_BYTES;
+    let limit_bytes = crate::archive::HELD_LIMIT_BYTES;
     let mut bytes = Vec::new();
     file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit_bytes {

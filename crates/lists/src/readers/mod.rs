@@ -79,7 +79,7 @@ pub(crate) fn read_illegal(list: &mut ReadList) {
 /// Reads an opened source as the policy says it is written.
 pub(crate) fn read_opened(
     source: &ListSource,
-    opened: &Opened,
+    opened: &Opened<'_>,
     list: &mut ReadList,
 ) -> Result<(), ListError> {
     if source.format == ListFormat::Ut1 {

@@ -68,7 +68,8 @@ fn a_tree_is_read_through_its_links_from_an_archive_and_from_the_disk_alike() {
                     pagere:(^|[-.])adults?only Expression=1 FolderWithoutCategory=4 FolderNotThere=1 WordFile=1 \
                     LinkOutside=1 LinkBroken=1";
     let source = ut1(&folders);
-    let archive = open(&tree_archive(LINKS, FILES), files_read(ListFormat::Ut1)).unwrap();
+    let bytes = tree_archive(LINKS, FILES);
+    let archive = open(&bytes, files_read(ListFormat::Ut1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in FILES {
         let path = folder.path().join(path);
