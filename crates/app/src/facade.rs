@@ -4,7 +4,9 @@ use crate::lists::{ListsPlace, Pointer};
 use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Pepper, scopes_for};
-use model::{Action, Actor, Clock, CurrentRoster, Host, IdentityMap, Person, SchoolId, Scope, Timestamp};
+use model::{
+    Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Person, SchoolId, Scope, Timestamp,
+};
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Change, Fact, Revisions, Store};
@@ -36,6 +38,8 @@ pub struct Parts {
     pub own_hosts: Vec<Host>,
     /// Where the lists lie.
     pub lists: ListsPlace,
+    /// The addresses that our DNS handed out.
+    pub handed_out: Arc<HandedOut>,
 }
 
 pub(crate) struct Inner {

@@ -14,6 +14,8 @@ use registers::{Facts, ListenerState};
 const FIGURES_MS: i64 = 24 * 3_600_000;
 /// A part that was not heard of for longer than this is not known to work.
 const HEARD_OF_MS: i64 = 5 * 60_000;
+/// How long after a start too little is known of what DNS handed out: what it gave out before counts for an hour.
+const KNOWS_LITTLE_MS: i64 = 3_600_000;
 /// What must be told to run, even when nothing was heard of it.
 const PARTS: [&str; 2] = ["DNS filter", "Web proxy"];
 
@@ -34,11 +36,16 @@ impl App {
         if !needs.is_empty() {
             self.0.parts.health.needed(now);
         }
+        let mut health = health(&seen, &facts);
+        // For whoever can look the connections up.
+        if may(Action::SearchHistory) {
+            health.push(unknown_addresses_row(&seen, self.0.parts.handed_out.unknown_today(now), now));
+        }
         Ok(HomeView {
             quiet_since: needs.is_empty().then_some(quiet_since),
             needs,
             figures: self.figures(&reach, actor).await?,
-            health: health(&seen, &facts),
+            health,
         })
     }
 
@@ -152,6 +159,23 @@ fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
         None => ("Working", format!("{}, with {names} names", counted_lists(lists.len()))),
     };
     HealthView { name: "Filter lists".to_owned(), state: state.to_owned(), detail, checked: oldest }
+}
+
+/// How many connections through the proxy named no host and went where our DNS sent nobody.
+fn unknown_addresses_row(seen: &Seen, count: u64, now: Timestamp) -> HealthView {
+    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    let is_new = seen.started.plus_ms(KNOWS_LITTLE_MS) > now;
+    let caveat = if is_new {
+        ". In the first hour after a start this says little: what was given out before is not known"
+    } else {
+        ""
+    };
+    HealthView {
+        name: "Connections by address".to_owned(),
+        state: if is_new { "Unknown" } else { "Working" }.to_owned(),
+        detail: format!("{connections} today (UTC) to addresses our DNS never gave out{caveat}"),
+        checked: now,
+    }
 }
 
 /// "1 list", "3 lists".

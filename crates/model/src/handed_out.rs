@@ -10,7 +10,7 @@
 use crate::Timestamp;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The number of locks; a power of two.
 const SHARDS: usize = 64;
@@ -20,6 +20,8 @@ const WAYS: usize = 8;
 const GRACE_MS: i64 = 10 * 60_000;
 /// How long it counts at least, in milliseconds: connections that stay open are opened again where they were.
 const LEAST_MS: i64 = 60 * 60_000;
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 3_600_000;
 /// How long nothing is written again about an address, in milliseconds.
 const SETTLED_MS: i64 = 60_000;
 
@@ -30,6 +32,14 @@ pub struct HandedOut {
     shards: Vec<RwLock<Vec<Slot>>>,
     sets_of_a_shard: usize,
     hasher: RandomState,
+    unknown: Mutex<OneDay>,
+}
+
+/// What was counted on a day, counted in days since 1970 (UTC).
+#[derive(Clone, Copy, Default, Debug)]
+struct OneDay {
+    day: i64,
+    count: u64,
 }
 
 /// One address; free while `until` is 0.
@@ -58,6 +68,7 @@ impl HandedOut {
             shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
             sets_of_a_shard,
             hasher: RandomState::new(),
+            unknown: Mutex::default(),
         }
     }
 
@@ -80,6 +91,23 @@ impl HandedOut {
         let shard = self.read(place)?;
         let slot = shard.get(place.slots())?.iter().find(|slot| slot.address == address)?;
         (slot.until > now.0).then_some(Timestamp(slot.noted))
+    }
+
+    /// Counts a connection that was asked for by its address alone, where that was not handed out. The address is not kept.
+    pub fn connected(&self, address: IpAddr, now: Timestamp) {
+        if self.last_handed_out(address, now).is_some() {
+            return;
+        }
+        let day = now.0.div_euclid(DAY_MS);
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if unknown.day == day { unknown.count } else { 0 };
+        *unknown = OneDay { day, count: before.saturating_add(1) };
+    }
+
+    /// How many connections were made on this day (UTC) to addresses that were not handed out.
+    pub fn unknown_today(&self, now: Timestamp) -> u64 {
+        let unknown = *self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.day == now.0.div_euclid(DAY_MS) { unknown.count } else { 0 }
     }
 
     fn is_settled(&self, address: u128, place: Place, now: Timestamp, until: i64) -> bool {
@@ -173,6 +201,19 @@ mod tests {
         handed_out.note(&[address("203.0.113.7")], 60, Timestamp(90_000));
         assert_eq!(last("::ffff:203.0.113.7", 100_000), Some(Timestamp(90_000)));
         assert_eq!(last("2001:db8::7", 100_000), Some(Timestamp(0)));
+    }
+
+    #[test]
+    fn connections_to_addresses_that_were_never_handed_out_are_counted_day_by_day() {
+        let handed_out = HandedOut::default();
+        handed_out.note(&[address("203.0.113.7")], 60, Timestamp(0));
+        for site in ["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.8", "2001:db8::8"] {
+            handed_out.connected(address(site), Timestamp(1));
+        }
+        assert_eq!(handed_out.unknown_today(Timestamp(2)), 2);
+        assert_eq!(handed_out.unknown_today(Timestamp(DAY_MS)), 0);
+        handed_out.connected(address("203.0.113.7"), Timestamp(DAY_MS));
+        assert_eq!(handed_out.unknown_today(Timestamp(DAY_MS + 1)), 1, "it no longer counts by then");
     }
 
     #[test]

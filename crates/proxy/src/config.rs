@@ -2,7 +2,7 @@
 
 use crate::{LeafSigner, Resolver};
 use blockpage::Links;
-use model::{Clock, CurrentRoster, EventSender, IdentityMap};
+use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap};
 use policy::CurrentSnapshot;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -90,4 +90,6 @@ pub struct Ports {
     pub signer: Arc<LeafSigner>,
     /// Names to addresses.
     pub resolver: Arc<Resolver>,
+    /// The addresses that our DNS handed out: connections to others, asked for without a name, are counted there.
+    pub handed_out: Arc<HandedOut>,
 }

@@ -5,7 +5,7 @@ use crate::resolve::is_public;
 use crate::verify::handshake_fault;
 use crate::{Limits, Resolver};
 use blockpage::OriginFault;
-use model::Host;
+use model::{Clock, HandedOut, Host};
 use rustls_pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// Opens connections to origins.
 pub(crate) struct Dialer {
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) handed_out: Arc<HandedOut>,
+    pub(crate) clock: Clock,
     pub(crate) tls: TlsConnector,
     pub(crate) limits: Limits,
     /// The proxy's own listening addresses.
@@ -33,6 +35,9 @@ impl Dialer {
         let addresses = self.resolver.resolve(host, port).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);
+        }
+        if let Host::Address(address) = host {
+            self.handed_out.connected(*address, self.clock.now());
         }
         let connected = tokio::time::timeout(self.limits.connect_timeout, first_to_answer(addresses)).await;
         let stream = match connected {

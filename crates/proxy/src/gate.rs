@@ -37,7 +37,14 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, own: Vec<SocketAddr>) -> Result<Self, ProxyError> {
         let tls = TlsConnector::from(crate::verify::client_tls(&config, ports.clock.clone())?);
-        let dialer = Dialer { resolver: Arc::clone(&ports.resolver), tls, limits: config.limits, own };
+        let dialer = Dialer {
+            resolver: Arc::clone(&ports.resolver),
+            handed_out: Arc::clone(&ports.handed_out),
+            clock: ports.clock.clone(),
+            tls,
+            limits: config.limits,
+            own,
+        };
         Ok(Self {
             server_tls: server_tls(&ports)?,
             dialer,
@@ -184,6 +191,7 @@ mod tests {
             signer: Arc::new(LeafSigner::new(authority, clock.clone()).unwrap()),
             clock,
             resolver: Arc::new(Resolver::default()),
+            handed_out: Arc::default(),
         };
         Gate::new(Config::default(), ports, Vec::new()).unwrap()
     }

@@ -80,7 +80,7 @@ impl Edges {
         let clock = shared.clock.clone();
         let signer = Arc::new(signer(folder, config, &clock)?);
         let authority = folder.authority_certificate();
-        let dns = DnsServer::bind(dns::config(folder, config, &signer)?, dns::ports(&shared))
+        let dns = DnsServer::bind(dns::config(folder, config, &shared, &signer)?, dns::ports(&shared))
             .await
             .map_err(ProgramError::part("DNS"))?;
         // The console first: the block page leads to it.
@@ -195,8 +195,8 @@ fn proxy_ports(
 ) -> Result<proxy::Ports, ProgramError> {
     let listed: HashMap<Host, Vec<IpAddr>> = config.listed_hosts()?;
     let resolver = Arc::new(Resolver::new(listed, config.reachable_ranges()?));
-    let Shared { snapshot, roster, identities, events, clock } = shared.clone();
-    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver })
+    let Shared { snapshot, roster, identities, handed_out, events, clock } = shared.clone();
+    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver, handed_out })
 }
 
 fn console_config(

@@ -14,7 +14,9 @@ use crate::tasks;
 use app::{App, Health, InForce, Parts};
 use history::History;
 use identity::Pepper;
-use model::{Clock, CurrentRoster, EventReceiver, EventSender, GateId, Host, IdentityMap, event_channel};
+use model::{
+    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, event_channel,
+};
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
@@ -91,11 +93,13 @@ impl Gate {
             health: Arc::clone(&health),
             own_hosts: own_hosts(&config)?,
             lists: lists.place().clone(),
+            handed_out: Arc::default(),
         };
         let shared = Shared {
             snapshot,
             roster: Arc::clone(&parts.roster),
             identities: Arc::clone(&parts.identities),
+            handed_out: Arc::clone(&parts.handed_out),
             events,
             clock,
         };
@@ -169,6 +173,7 @@ pub(crate) struct Shared {
     pub(crate) snapshot: Arc<CurrentSnapshot>,
     pub(crate) roster: Arc<CurrentRoster>,
     pub(crate) identities: Arc<IdentityMap>,
+    pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) events: EventSender,
     pub(crate) clock: Clock,
 }

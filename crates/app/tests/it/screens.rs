@@ -174,11 +174,31 @@ async fn home_says_what_needs_the_person_and_how_the_filter_is() {
     world.health.stopped("Web proxy", "the port is taken", NOW);
     let home = world.app.home(&head).await.unwrap();
     let states: Vec<_> = home.health.iter().map(|part| part.state.as_str()).collect();
-    assert_eq!(states, ["Working", "Not working", "Working", "Working"]);
+    assert_eq!(states, ["Working", "Not working", "Working", "Working", "Unknown"]);
     assert!(home.figures.iter().all(|figure| figure.link.starts_with("/history")));
     let governor = world.add("governor", Role::Governor, school("larkfield")).await;
     let home = world.app.home(&governor).await.unwrap();
     assert!(home.figures.iter().all(|figure| figure.link.is_empty()), "no link to what one may not see");
+}
+
+#[tokio::test]
+async fn technicians_see_how_many_connections_went_where_our_dns_sent_nobody() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("technician", Role::Technician, school("larkfield")).await;
+    let governor = world.add("governor", Role::Governor, school("larkfield")).await;
+    world.handed_out.connected("203.0.113.9".parse().unwrap(), NOW);
+    let row = async |actor| {
+        let home = world.app.home(actor).await.unwrap();
+        home.health.into_iter().find(|part| part.name == "Connections by address")
+    };
+    let first = row(&technician).await.unwrap();
+    assert_eq!(first.state, "Unknown");
+    assert!(first.detail.starts_with("1 connection today (UTC) to addresses our DNS never gave out. In the"));
+    world.clock.advance_ms(2 * 3_600_000);
+    let later = row(&technician).await.unwrap();
+    assert_eq!(later.state, "Working");
+    assert!(later.detail.ends_with("never gave out") && !later.detail.contains("203.0.113.9"));
+    assert!(row(&governor).await.is_none(), "whoever cannot look it up is not told");
 }
 
 #[tokio::test]

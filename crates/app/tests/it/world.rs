@@ -7,8 +7,8 @@ use app::{
 };
 use identity::{Password, Pepper, hash};
 use model::{
-    AccessEvent, Action, Actor, Affiliation, Ask, Category, Channel, Clock, CurrentRoster, GateId, Host,
-    IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who,
+    AccessEvent, Action, Actor, Affiliation, Ask, Category, Channel, Clock, CurrentRoster, GateId, HandedOut,
+    Host, IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who,
     YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
@@ -39,6 +39,7 @@ pub struct World {
     pub roster: Arc<CurrentRoster>,
     pub identities: Arc<IdentityMap>,
     pub health: Arc<Health>,
+    pub handed_out: Arc<HandedOut>,
     pub clock: Clock,
     folder: TempDir,
 }
@@ -98,11 +99,13 @@ impl World {
             health: Arc::new(Health::new(NOW)),
             own_hosts: Vec::new(),
             lists: ListsPlace { folder: folder.path().join("lists"), ..ListsPlace::default() },
+            handed_out: Arc::default(),
         };
         let (snapshot, roster) = (Arc::clone(&parts.snapshot), Arc::clone(&parts.roster));
         let (identities, health) = (Arc::clone(&parts.identities), Arc::clone(&parts.health));
+        let handed_out = Arc::clone(&parts.handed_out);
         let app = App::start(parts, in_force).await?;
-        Ok(Self { app, store, history, snapshot, roster, identities, health, clock, folder })
+        Ok(Self { app, store, history, snapshot, roster, identities, health, handed_out, clock, folder })
     }
 
     /// Another program's gate on the same records, as after a restart.

@@ -2,7 +2,8 @@
 
 use crate::client::Answer;
 use crate::origin::{Origin, full};
-use crate::world::World;
+use crate::certificates::now;
+use crate::world::{Setting, World};
 use http::{Request, StatusCode};
 use model::{Channel, EventOutcome};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +32,22 @@ async fn a_plain_page_is_fetched_and_a_denied_path_of_it_is_blocked() {
     assert_eq!(events.len(), 2);
     assert_eq!((events[0].channel, events[0].path.as_str()), (Channel::Http, "/page"));
     assert_eq!((events[1].outcome, events[1].path.as_str()), (EventOutcome::Blocked, "/denied?x=1"));
+}
+
+#[tokio::test]
+async fn a_connection_to_an_address_that_dns_never_gave_out_is_counted() {
+    let reachable = vec!["127.0.0.0/8".parse().unwrap()];
+    let world = World::with(Setting { reachable, ..Setting::default() }).await;
+    let origin = Origin::start(None).await;
+    world.handed_out.note(&["127.0.0.2".parse().unwrap()], 60, now());
+    for (host, counted) in [("good.test", 0), ("127.0.0.2", 0), ("127.0.0.1", 1)] {
+        let uri = format!("http://{host}:{}/page", origin.port());
+        let get = Request::builder().uri(uri).body(full("")).unwrap();
+        Answer::read(world.client().ask_proxy(get).await).await;
+        assert_eq!(world.handed_out.unknown_today(now()), counted, "{host}");
+    }
+    world.client().tunnel("127.0.0.1", origin.port()).await.unwrap();
+    world.finish().await;
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use crate::certificates::{Flaw, Root, now, provider};
 use crate::client::Client;
 use crate::origin::Origin;
 use model::{
-    AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, Host, IdentityMap,
-    ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
+    AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, HandedOut, Host,
+    IdentityMap, ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
@@ -26,6 +26,7 @@ pub struct World {
     pub root: Root,
     pub snapshot: Arc<CurrentSnapshot>,
     pub signer: Arc<LeafSigner>,
+    pub handed_out: Arc<HandedOut>,
     events: EventReceiver,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -42,6 +43,7 @@ pub struct Setting {
     pub limits: Limits,
     pub listed: Vec<&'static str>,
     pub advertised_host: Option<String>,
+    pub reachable: Vec<ipnet::IpNet>,
 }
 
 impl Default for Setting {
@@ -56,6 +58,7 @@ impl Default for Setting {
             limits: Limits::default(),
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
             advertised_host: None,
+            reachable: Vec::new(),
         }
     }
 }
@@ -74,6 +77,7 @@ impl World {
         let snapshot = Arc::new(CurrentSnapshot::new(snapshot(&setting)));
         let listed: HashMap<Host, Vec<std::net::IpAddr>> =
             setting.listed.iter().map(|name| (host(name), vec!["127.0.0.1".parse().unwrap()])).collect();
+        let handed_out = Arc::<HandedOut>::default();
         let ports = Ports {
             snapshot: Arc::clone(&snapshot),
             roster: Arc::new(CurrentRoster::default()),
@@ -81,7 +85,8 @@ impl World {
             events: sender,
             clock,
             signer: Arc::clone(&signer),
-            resolver: Arc::new(Resolver::new(listed, Vec::new())),
+            resolver: Arc::new(Resolver::new(listed, setting.reachable)),
+            handed_out: Arc::clone(&handed_out),
         };
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -94,7 +99,7 @@ impl World {
         let address = proxy.local_addresses()[0];
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
-        Self { proxy: address, root, snapshot, signer, events, stop, running }
+        Self { proxy: address, root, snapshot, signer, handed_out, events, stop, running }
     }
 
     /// An origin with a good certificate.
