@@ -76,6 +76,7 @@ impl Builder {
             is_illegal: about.is_illegal,
             names: 0,
             entries: list.len() as u64,
+            rules: (list.rules().len() - refused.len()) as u64,
             state: list.state.clone(),
             read_at: list.read_at,
             alarms: about.alarms,
@@ -123,10 +124,19 @@ pub fn starter_image(at: Timestamp) -> Result<Image, ListError> {
     Ok(Image::from_bytes(build(&[list, built_in_illegal(at)])?.bytes)?)
 }
 
-/// True when an image has names of each of these lists and of the one that is built in.
-pub fn holds(image: &Image, lists: &[ListSource]) -> bool {
-    let has = |id: &ListId| image.lists().iter().any(|list| list.id == *id && list.names > 0);
+/// True when an image has something of each of these lists and of the one that is built in. `report`: the image's account,
+/// without which a list that has rules alone (pages, patterns, ranges, hashes) is not known to be there.
+pub fn holds(image: &Image, report: Option<&Report>, lists: &[ListSource]) -> bool {
+    let has = |id: &ListId| has_any_of(image, report, id);
     has(&ListId::new(BUILT_IN_ILLEGAL)) && lists.iter().all(|source| has(&source.id))
+}
+
+/// True when an image has names of a list or, by its own account, rules.
+pub(crate) fn has_any_of(image: &Image, report: Option<&Report>, id: &ListId) -> bool {
+    let told =
+        report.filter(|report| report.revision == *image.revision()).and_then(|report| report.list(id));
+    told.is_some_and(|told| told.rules > 0)
+        || image.lists().iter().any(|list| list.id == *id && list.names > 0)
 }
 
 fn first_dropped(list: &ReadList) -> Vec<DroppedLine> {

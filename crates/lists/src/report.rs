@@ -68,6 +68,9 @@ pub struct ListReport {
     pub names: u64,
     /// How many entries and rules were read.
     pub entries: u64,
+    /// How many rules of it are in the image that are more than a name: pages, patterns, ranges, hashes.
+    #[serde(default)]
+    pub rules: u64,
     /// Where its entries come from.
     #[serde(with = "state")]
     pub state: SourceState,

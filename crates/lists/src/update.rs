@@ -1,7 +1,7 @@
 //! From the policy's lists to an image in force, in two steps: an update is prepared beside the image in force and looked
 //! at, then put in its place. The report says of each list where it came from, since when and why.
 
-use crate::build::{About, Builder, BuiltImage, built_in_illegal};
+use crate::build::{About, Builder, BuiltImage, built_in_illegal, has_any_of};
 use crate::diff::{Diff, ListDiff, MOST_SAMPLES};
 use crate::fetch::Fetch;
 use crate::folder::{self, Lock};
@@ -244,7 +244,7 @@ pub async fn prepare(
     on_progress(Progress::Building);
     let (cause, ends_hold) = (how.cause.clone(), is_end(how));
     blocking(move || {
-        let made = making.finish(&lists, in_force.as_ref(), cause, at)?;
+        let made = making.finish(&lists, (in_force.as_ref(), before.as_ref()), cause, at)?;
         Ok(Prepared { hold, ends_hold, ..made.locked(lock) })
     })
     .await
@@ -317,14 +317,14 @@ impl Making {
     fn finish(
         mut self,
         lists: &[ListSource],
-        in_force: Option<&Image>,
+        (in_force, before): (Option<&Image>, Option<&Report>),
         cause: Cause,
         at: Timestamp,
     ) -> Result<Made, ListError> {
         let built_in = built_in_illegal(at);
         self.builder.add(&built_in, About { is_illegal: true, alarms: Vec::new(), meaning: 0 })?;
         let (mut built, image) = self.builder.finish(cause, at)?;
-        refuse_losses(in_force, &built)?;
+        refuse_losses(in_force, before, &built)?;
         for test in self_test(&image, lists).iter().filter(|test| !test.passed) {
             let of = built.report.lists.iter_mut().find(|list| list.id == test.list);
             if let Some(list) = of {
@@ -332,7 +332,10 @@ impl Making {
             }
         }
         let gone = in_force.into_iter().flat_map(|image| image.lists());
-        let gone = gone.filter(|list| list.names > 0 && built.report.list(&list.id).is_none());
+        let gone = gone.filter(|list| {
+            in_force.is_some_and(|image| has_any_of(image, before, &list.id))
+                && built.report.list(&list.id).is_none()
+        });
         self.diff.gone = gone.map(|list| list.name.clone()).collect();
         Ok(Made { built, image, diff: self.diff, sets: self.sets, staged: self.staged })
     }
@@ -355,11 +358,14 @@ fn list_diff(list: &ReadList, before: Option<&ReadSet>, set: &ReadSet, is_illega
 }
 
 /// A list that decides today and cannot be read at all must not stop deciding.
-fn refuse_losses(in_force: Option<&Image>, built: &BuiltImage) -> Result<(), ListError> {
+fn refuse_losses(
+    in_force: Option<&Image>,
+    before: Option<&Report>,
+    built: &BuiltImage,
+) -> Result<(), ListError> {
     let Some(in_force) = in_force else { return Ok(()) };
     let missing = built.report.lists.iter().filter(|list| matches!(list.state, SourceState::Missing { .. }));
-    let decides = |id: &ListId| in_force.lists().iter().any(|list| list.id == *id && list.names > 0);
-    let lost = missing.filter(|list| decides(&list.id));
+    let lost = missing.filter(|list| has_any_of(in_force, before, &list.id));
     let lists: Vec<String> = lost.map(|list| list.name.to_string()).collect();
     if lists.is_empty() { Ok(()) } else { Err(ListError::WouldBeLost { lists }) }
 }

@@ -1,5 +1,6 @@
 use lists::{
-    BUILT_IN_ILLEGAL, Fetch, ListError, Progress, Report, SourceState, holds, starter_image, update,
+    BUILT_IN_ILLEGAL, Fetch, ListError, Progress, Report, SourceState, holds, last_report, starter_image,
+    update,
 };
 use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
@@ -197,13 +198,13 @@ async fn the_illegal_list_is_in_every_image_whatever_the_policy_lists() {
     };
     for lists in [vec![], vec![other.clone()]] {
         let (image, report) = run(&lists, dir.path(), FIRST).await;
-        assert!(is_illegal(&image) && holds(&image, &lists), "{lists:?}");
+        assert!(is_illegal(&image) && holds(&image, None, &lists), "{lists:?}");
         assert_eq!(report.lists.last().unwrap().id.as_str(), BUILT_IN_ILLEGAL);
         assert!(report.troubles().is_empty());
     }
     let starter = starter_image(FIRST).unwrap();
-    assert!(is_illegal(&starter) && holds(&starter, &[]));
-    assert!(!holds(&starter, &[other]));
+    assert!(is_illegal(&starter) && holds(&starter, None, &[]));
+    assert!(!holds(&starter, None, &[other]));
 }
 
 #[tokio::test]
@@ -214,7 +215,7 @@ async fn a_list_in_force_that_goes_missing_leaves_the_image_in_force_and_a_new_o
     let mut held = source("held", ListFormat::Domains, file.to_str().unwrap());
     let absent = source("absent", ListFormat::Domains, "/nowhere/at/all");
     let (image, report) = run(&[held.clone(), absent.clone()], dir.path(), FIRST).await;
-    assert!(blocks(&image, "one.example") && !holds(&image, &[absent]));
+    assert!(blocks(&image, "one.example") && !holds(&image, None, &[absent]));
     assert_eq!(report.missing(), ["absent"]);
     let [trouble] = &report.troubles()[..] else { panic!("{:?}", report.troubles()) };
     assert!(trouble.contains("absent") && !trouble.contains("/nowhere"), "{trouble}");
@@ -228,4 +229,21 @@ async fn a_list_in_force_that_goes_missing_leaves_the_image_in_force_and_a_new_o
     let lost = update(&[held], dir.path(), &Fetch::default(), SECOND, &mut |_| {}).await;
     assert!(matches!(lost, Err(ListError::WouldBeLost { lists }) if lists == ["held"]));
     assert!(blocks(&lists::open_current(dir.path()).unwrap(), "one.example"));
+}
+
+#[tokio::test]
+async fn a_list_of_rules_alone_is_held_and_does_not_stop_deciding() {
+    let (home, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pages = home.path().join("pages.txt");
+    std::fs::write(&pages, "one.example/page\n").unwrap();
+    let lists = [source("pages", ListFormat::Urls, &pages.display().to_string())];
+    let (image, report) = run(&lists, dir.path(), FIRST).await;
+    let told = report.lists.iter().find(|list| list.id.as_str() == "pages").unwrap();
+    assert_eq!((told.names, told.rules), (0, 1));
+    assert!(!holds(&image, None, &lists));
+    assert!(holds(&image, last_report(dir.path()).as_ref(), &lists), "by the account on the disk");
+    std::fs::remove_file(&pages).unwrap();
+    std::fs::remove_dir_all(dir.path().join("sources")).unwrap();
+    let lost = update(&lists, dir.path(), &Fetch::default(), SECOND, &mut |_| {}).await;
+    assert!(matches!(lost, Err(ListError::WouldBeLost { .. })), "{lost:?}");
 }
