@@ -14,7 +14,7 @@ use model::{
     Affiliation, Ask, Category, CategorySet, Channel, DnsAnswer, Group, GroupId, Host, Inspection, Layer,
     NetworkId, Outcome, Reason, Revisions, SchoolId, Scope, Timestamp, Verdict, Who,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The categories that are ways round the filter; an allow entry does not open them.
@@ -26,7 +26,6 @@ pub struct Snapshot {
     pub(crate) policy: Policy,
     image: Image,
     own_hosts: Vec<Host>,
-    is_own: HashSet<Host>,
     circumvention: CategorySet,
     entries: Arc<EntryIndex>,
     schools: HashMap<SchoolId, Arc<School>>,
@@ -70,7 +69,6 @@ impl Snapshot {
             schools: policy.schools.iter().map(|at| school(&at.id)).collect(),
             somewhere: Arc::new(School::new(&policy, None)),
             network_groups: policy.networks.iter().filter_map(group).collect(),
-            is_own: own_hosts.iter().cloned().collect(),
             own_hosts,
             image,
             policy,
@@ -169,7 +167,7 @@ impl Snapshot {
                 path: path.as_ref(),
                 path_may_follow: ask.how == Channel::Tunnel && !bypasses(&entries),
                 illegal_pages: path.is_none() && listed.categories_of_pages().contains(Category::ILLEGAL),
-                is_own: self.is_own.contains(host),
+                is_own: self.own_hosts.contains(host),
                 circumvention: self.circumvention,
             };
             let found = decide(view, &question);
