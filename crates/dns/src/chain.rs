@@ -302,11 +302,7 @@ impl Chain {
 
     /// Step 10 for an answer as it came.
     fn settle_kept(&self, judging: &Judging<'_>, verdict: Verdict, kept: &Kept, paper: Paper<'_>) -> Ended {
-        match self.judge_behind(
-            judging,
-            verdict.reason.layer,
-            kept.behind().map(|hosts| (hosts, kept.addresses())),
-        ) {
+        match self.judge_behind(judging, verdict.reason.layer, kept.behind()) {
             Behind::Nothing => {
                 self.handed_out.note(kept.addresses(), CLIENT_TTL_S, paper.now);
                 let lasts_s = client_ttl_s(paper.now, judging.viewpoint.until());
@@ -334,10 +330,11 @@ impl Chain {
         let alias = Record::from_rdata(judging.asked.name(), OWN_TTL_S, RData::CNAME(CNAME(target)));
         answer.answers.insert(0, alias);
         answer.authentic = false;
-        let (hosts, addresses) = (cloak::hosts_behind(&answer), cloak::addresses(&answer));
-        let behind = hosts.as_deref().map(|hosts| (hosts, addresses.as_slice()));
-        match self.judge_behind(judging, verdict.reason.layer, behind) {
+        let behind = cloak::behind(&answer);
+        let parts = behind.as_ref().map(|behind| (&*behind.hosts, &*behind.addresses));
+        match self.judge_behind(judging, verdict.reason.layer, parts) {
             Behind::Nothing => {
+                let addresses = behind.map(|behind| behind.addresses).unwrap_or_default();
                 self.handed_out.note(&addresses, CLIENT_TTL_S, paper.now);
                 let nothing_left =
                     answer.withheld && !answer.answers.iter().any(|record| record.data.ip_addr().is_some());
@@ -355,7 +352,7 @@ impl Chain {
     }
 
     /// `behind` are the names and addresses behind the answer; `None` where there are too many to be of any use. Addresses
-    /// are judged only where a list may speak of them.
+    /// are judged only where a list may speak of them: one by one, or by rules for whole ranges.
     fn judge_behind(
         &self,
         judging: &Judging<'_>,
@@ -363,8 +360,12 @@ impl Chain {
         behind: Option<(&[Host], &[IpAddr])>,
     ) -> Behind {
         let Some((hosts, addresses)) = behind else { return Behind::TooMuch };
-        let addresses = if judging.snapshot.image().has_rules() { addresses } else { &[] };
-        if hosts.is_empty() && addresses.is_empty() {
+        let image = judging.snapshot.image();
+        let with_rules = image.has_rules();
+        let addresses = addresses.iter().copied().map(Host::Address);
+        let listed = addresses.filter(|address| with_rules || !image.lookup(address).is_empty());
+        let mut all = hosts.iter().cloned().chain(listed).peekable();
+        if all.peek().is_none() {
             return Behind::Nothing;
         }
         let mut ask = judging.ask.clone();
@@ -372,11 +373,13 @@ impl Chain {
             ask.what.host = host.clone();
             judging.snapshot.judge(judging.viewpoint, &ask)
         };
-        let all = hosts.iter().cloned().chain(addresses.iter().copied().map(Host::Address));
         let Some(uncloaked) = cloak::uncloak(allowed_by, all, judge) else { return Behind::Nothing };
         let mut verdict = uncloaked.verdict;
         let kind = if uncloaked.host.name().is_some() { "CNAME" } else { "address" };
-        verdict.reason.entry.get_or_insert_with(|| format!("{kind} {}", uncloaked.host).into());
+        // What is illegal is named nowhere, also not in the history.
+        if verdict.reason.layer != Layer::Illegal {
+            verdict.reason.entry.get_or_insert_with(|| format!("{kind} {}", uncloaked.host).into());
+        }
         Behind::Blocked(Box::new(verdict))
     }
 
@@ -392,7 +395,7 @@ impl Chain {
             blocked::write(judging.asked, &verdict, blocked);
             return Ended { verdict: *verdict, outcome: EventOutcome::Blocked };
         }
-        let why = (Explained::NETWORK_ERROR, "the upstream's answer leads to too many names");
+        let why = (Explained::NETWORK_ERROR, "the upstream's answer leads to too many places");
         Reply::begin(judging.asked, ResponseCode::ServFail, paper.out).end(&[why]);
         Ended { verdict, outcome: EventOutcome::Failed }
     }

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 /// The most names behind one name; an answer with more is no use to anybody.
 pub(crate) const MOST_NAMES_BEHIND: usize = 16;
 
-/// The most addresses of one answer that are judged and remembered; real ones have a handful.
+/// The most addresses behind one name, likewise; real ones have a handful.
 const MOST_ADDRESSES: usize = 64;
 
 /// A name behind the one that was asked for, and the verdict that blocks it.
@@ -22,8 +22,21 @@ pub(crate) struct Uncloaked {
     pub(crate) verdict: Verdict,
 }
 
-/// The hosts an answer leads to, in its order; `None` when there are more than [`MOST_NAMES_BEHIND`].
-pub(crate) fn hosts_behind(answer: &Answer) -> Option<Vec<Host>> {
+/// What an answer leads to, in its order, each once.
+#[derive(Debug, Default)]
+pub(crate) struct LeadsTo {
+    /// Names, the asked one not among them.
+    pub(crate) hosts: Vec<Host>,
+    /// Addresses, those its services hint at among them.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// What an answer leads to; `None` when that is more than [`MOST_NAMES_BEHIND`] names or [`MOST_ADDRESSES`] addresses.
+pub(crate) fn behind(answer: &Answer) -> Option<LeadsTo> {
+    Some(LeadsTo { hosts: hosts_behind(answer)?, addresses: addresses(answer)? })
+}
+
+fn hosts_behind(answer: &Answer) -> Option<Vec<Host>> {
     let mut hosts = Vec::new();
     for record in &answer.answers {
         let target = match &record.data {
@@ -43,8 +56,7 @@ pub(crate) fn hosts_behind(answer: &Answer) -> Option<Vec<Host>> {
     Some(hosts)
 }
 
-/// The addresses an answer gives, those its services hint at among them; each once, in the answer's order.
-pub(crate) fn addresses(answer: &Answer) -> Vec<IpAddr> {
+fn addresses(answer: &Answer) -> Option<Vec<IpAddr>> {
     let mut addresses: Vec<IpAddr> = Vec::new();
     for record in &answer.answers {
         let given: Vec<IpAddr> = match &record.data {
@@ -55,12 +67,17 @@ pub(crate) fn addresses(answer: &Answer) -> Vec<IpAddr> {
             _ => continue,
         };
         for address in given {
-            if !addresses.contains(&address.to_canonical()) && addresses.len() < MOST_ADDRESSES {
-                addresses.push(address.to_canonical());
+            let address = address.to_canonical();
+            if addresses.contains(&address) {
+                continue;
             }
+            if addresses.len() == MOST_ADDRESSES {
+                return None;
+            }
+            addresses.push(address);
         }
     }
-    addresses
+    Some(addresses)
 }
 
 fn hints(service: &SVCB) -> Vec<IpAddr> {

@@ -6,7 +6,7 @@
 use super::wire::{HEAD_BYTES, after_name, ttl_offsets};
 use super::{Key, lasts_s};
 use crate::answer::{Answer, EXPLANATION_OPTION, Explained, OUR_UDP_LIMIT_BYTES};
-use crate::cloak;
+use crate::cloak::{self, LeadsTo};
 use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
 use model::{Host, Timestamp};
 use std::net::IpAddr;
@@ -35,8 +35,7 @@ pub(crate) struct Kept {
     sections: Box<[u8]>,
     ttls: Box<[u16]>,
     explanations: Box<[u8]>,
-    behind: Option<Box<[Host]>>,
-    addresses: Box<[IpAddr]>,
+    behind: Option<LeadsTo>,
     since: Timestamp,
     lasts_s: u32,
     asked: AtomicU8,
@@ -84,7 +83,6 @@ impl Kept {
     /// The answer to `key`'s question; `None` where it cannot be written as one message.
     pub(crate) fn new(key: &Key, answer: &Answer, now: Timestamp) -> Option<Self> {
         let (sections, answers, authorities) = sections(key, answer)?;
-        let behind = cloak::hosts_behind(answer).map(Vec::into_boxed_slice);
         Some(Self {
             code: u8::try_from(u16::from(answer.code)).ok().filter(|code| *code < 16)?,
             authentic: answer.authentic,
@@ -95,8 +93,7 @@ impl Kept {
             ttls: ttl_offsets(&sections)?.into(),
             sections: sections.into(),
             explanations: options(&answer.explained).into(),
-            behind,
-            addresses: cloak::addresses(answer).into(),
+            behind: cloak::behind(answer),
             since: now,
             lasts_s: lasts_s(key.record_type(), answer),
             asked: AtomicU8::new(0),
@@ -182,14 +179,14 @@ impl Kept {
         answer
     }
 
-    /// The hosts the answer leads to, in its order; `None` when there are too many ([`cloak::MOST_NAMES_BEHIND`]).
-    pub(crate) fn behind(&self) -> Option<&[Host]> {
-        self.behind.as_deref()
+    /// The names and addresses the answer leads to; `None` when there are too many to judge ([`cloak::behind`]).
+    pub(crate) fn behind(&self) -> Option<(&[Host], &[IpAddr])> {
+        self.behind.as_ref().map(|behind| (&*behind.hosts, &*behind.addresses))
     }
 
-    /// The addresses the answer gives, hints of its services among them.
+    /// The addresses among those.
     pub(crate) fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+        self.behind.as_ref().map_or(&[], |behind| &behind.addresses)
     }
 
     /// Private addresses of an outside name were taken out, and no other address is left.
@@ -199,13 +196,10 @@ impl Kept {
 
     /// What it weighs in memory, about.
     pub(crate) fn bytes(&self) -> u64 {
-        let behind = self.behind.as_deref().map_or(0, |hosts| hosts.len() * 64);
-        let bytes = size_of::<Self>()
-            + self.sections.len()
-            + self.ttls.len() * 2
-            + self.explanations.len()
-            + behind
-            + self.addresses.len() * size_of::<IpAddr>();
+        let behind = self.behind.as_ref();
+        let behind = behind.map_or(0, |to| to.hosts.len() * 64 + to.addresses.len() * size_of::<IpAddr>());
+        let bytes =
+            size_of::<Self>() + self.sections.len() + self.ttls.len() * 2 + self.explanations.len() + behind;
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 

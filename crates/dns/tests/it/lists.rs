@@ -4,7 +4,7 @@ use crate::world::{LEARNER, STAFF_ROOM, World, compile_with, explanations, polic
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use model::{Category, DnsAnswer, EventOutcome, Host, Layer, Timestamp};
-use policy::image::{Conditions, Effect, Image, NewRule, Pattern, Reach, Weight};
+use policy::image::{Conditions, Effect, Image, NewEntry, NewRule, Pattern, Reach, Weight};
 use policy::rules::{Window, WindowEffect};
 use testkit::upstream::{Says, a, cname};
 
@@ -140,4 +140,53 @@ async fn nobody_keeps_an_answer_beyond_the_next_bell() {
             .last_handed_out("203.0.113.7".parse().unwrap(), Timestamp(world.clock.now().0))
             .is_some()
     );
+}
+
+#[tokio::test]
+async fn a_list_of_single_addresses_blocks_the_answers_that_lead_there() {
+    let zone = [("site.test.", 7), ("other.test.", 8)].map(|(name, last)| {
+        ((name.to_owned(), RecordType::A), Says::Records(vec![a(name, 60, [203, 0, 113, last])]))
+    });
+    let world = World::start(zone.into()).await;
+    let (mut writer, list) = writer();
+    let host = Host::parse("203.0.113.7").unwrap();
+    let category = Category::parse("gambling").unwrap();
+    let (reach, effect, weight) = (Reach::Exact, Effect::Block, Weight::Usual);
+    writer.push(list, NewEntry { host: &host, reach, effect, weight, category, line: 9 });
+    world.snapshot.put(compile_with(policy(), Image::from_bytes(writer.finish().unwrap()).unwrap()));
+    for (from, name, code) in [
+        (LEARNER, "site.test.", ResponseCode::NXDomain),
+        (LEARNER, "other.test.", ResponseCode::NoError),
+        (STAFF_ROOM, "site.test.", ResponseCode::NoError),
+    ] {
+        // From upstream, and from what is kept.
+        for _ in 0..2 {
+            let answer = world.ask(from, name, RecordType::A).await;
+            assert_eq!(answer.metadata.response_code, code, "{from} {name}");
+        }
+    }
+    assert_eq!(world.events()[0].entry.as_deref(), Some("address 203.0.113.7"));
+}
+
+#[tokio::test]
+async fn an_answer_with_more_addresses_than_are_judged_is_not_given() {
+    let records = (0..65).map(|last| a("site.test.", 60, [203, 0, 113, last])).collect();
+    let world =
+        World::start([(("site.test.".to_owned(), RecordType::A), Says::Records(records))].into()).await;
+    for _ in 0..2 {
+        let answer = world.ask(STAFF_ROOM, "site.test.", RecordType::A).await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::ServFail, 0));
+    }
+    assert!(world.events().iter().all(|event| event.outcome == EventOutcome::Failed));
+}
+
+#[tokio::test]
+async fn the_history_does_not_name_an_illegal_host_behind_a_name() {
+    let behind = vec![cname("site.test.", 60, "illegal.test."), a("illegal.test.", 60, [203, 0, 113, 7])];
+    let world =
+        World::start([(("site.test.".to_owned(), RecordType::A), Says::Records(behind))].into()).await;
+    let answer = world.ask(STAFF_ROOM, "site.test.", RecordType::A).await;
+    assert_eq!(explanations(&answer)[0].0, 16);
+    let [event] = &world.events()[..] else { panic!("expected one event") };
+    assert_eq!((event.layer, event.entry.as_deref()), (Layer::Illegal, None));
 }
