@@ -45,7 +45,7 @@ pub(crate) struct Chain {
 pub(crate) enum Begun {
     /// Its answer is there.
     Answered,
-    /// An outsider's refusal is there; not all of them need to be sent.
+    /// An answer to an outsider is there; not all of them need to be sent.
     Refused,
     /// It gets no answer.
     Dropped,
@@ -135,25 +135,34 @@ impl Chain {
             Received::Dropped => Begun::Dropped,
             Received::Broken(broken) => {
                 broken.write(out);
-                Begun::Answered
+                self.answered(caller, desk)
             }
             Received::Unfit(asked, code) => {
                 Reply::begin(asked, *code, out).end(&[]);
-                Begun::Answered
+                self.answered(caller, desk)
             }
             Received::Asked(asked) => self.settle(asked, caller, desk, out),
         }
     }
 
     /// Answers a message with nothing but that it must be asked again by TCP.
-    pub(crate) fn cut(received: &Received, out: &mut Vec<u8>) -> Begun {
-        match received {
-            Received::Asked(asked) => {
-                Reply::begin(asked, ResponseCode::NoError, out).end_truncated();
-                Begun::Answered
-            }
-            Received::Unfit(..) | Received::Broken(_) | Received::Dropped => Begun::Dropped,
-        }
+    pub(crate) fn cut(
+        &self,
+        received: &Received,
+        caller: Caller,
+        desk: &mut Desk,
+        out: &mut Vec<u8>,
+    ) -> Begun {
+        let Received::Asked(asked) = received else { return Begun::Dropped };
+        Reply::begin(asked, ResponseCode::NoError, out).end_truncated();
+        self.answered(caller, desk)
+    }
+
+    /// An answer without a verdict: outsiders, whose addresses may be made up, get few of them.
+    fn answered(&self, caller: Caller, desk: &mut Desk) -> Begun {
+        let Desk { moment, clients, .. } = desk;
+        let client = clients.find(caller, moment, &self.ports.identities);
+        if client.is_outsider { Begun::Refused } else { Begun::Answered }
     }
 
     /// The chain. The first step that has an answer gives it; the order is part of the meaning:
@@ -278,6 +287,18 @@ impl Chain {
         let event = AccessEvent::of_verdict(&ask, ended.verdict, type_text(asked.type_number));
         let took_ms = took_ms(ask.at, now);
         self.ports.events.send(AccessEvent { outcome: ended.outcome, took_ms, ..event });
+        out
+    }
+
+    /// Answers what [`Chain::begin`] could not while too much waits for the upstreams already.
+    pub(crate) fn decline(&self, pending: &Pending) -> Vec<u8> {
+        let mut out = Vec::new();
+        let why = (Explained::NETWORK_ERROR, "too many questions wait for the upstreams");
+        Reply::begin(&pending.asked, ResponseCode::ServFail, &mut out).end(&[why]);
+        if let Some(Judged { ask, verdict, .. }) = &pending.judged {
+            let event = AccessEvent::of_verdict(ask, verdict.clone(), type_text(pending.asked.type_number));
+            self.ports.events.send(AccessEvent { outcome: EventOutcome::Failed, ..event });
+        }
         out
     }
 

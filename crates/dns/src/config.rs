@@ -31,7 +31,7 @@ pub struct DnsConfig {
     pub listen: Vec<SocketAddr>,
     /// Threads that answer by UDP, for each address; 0: one for each core.
     pub workers: usize,
-    /// How many questions one client may ask by UDP.
+    /// How many questions one client may ask.
     pub rate_limit: RateLimit,
     /// DNS over TLS and HTTPS; `None`: not offered.
     pub encrypted: Option<Encrypted>,
@@ -100,8 +100,8 @@ impl Default for DnsConfig {
     }
 }
 
-/// How many questions one client may ask by UDP: an IPv4 address, or an IPv6 network of 56 bits. Each worker counts for
-/// itself.
+/// How many questions one client may ask: an IPv4 address, or an IPv6 network of 56 bits. Each worker of UDP counts for
+/// itself, and all connections together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RateLimit {
     /// Questions a second in the long run; 0: as many as they like.

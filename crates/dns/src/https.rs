@@ -7,6 +7,7 @@ use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::reply;
 use crate::tcp::{Connection, MOST_QUESTIONS};
 use crate::tls::Doorman;
+use crate::turns::Turns;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -46,9 +47,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Serves one connection until it is idle for too long, the client goes or the server stops.
 pub(crate) async fn serve(connection: Connection, stream: TlsStream<TcpStream>, doorman: Arc<Doorman>) {
-    let Connection { chain, caller, idle, stop } = connection;
+    let Connection { chain, caller, turns, idle, stop } = connection;
     let desk = Mutex::new(chain.desk());
-    let asking = Arc::new(Asking { chain, caller, doorman, desk, requests: AtomicU64::new(0) });
+    let asking = Arc::new(Asking { chain, caller, turns, doorman, desk, requests: AtomicU64::new(0) });
     let service = {
         let asking = Arc::clone(&asking);
         service_fn(move |request| {
@@ -89,6 +90,7 @@ pub(crate) async fn serve(connection: Connection, stream: TlsStream<TcpStream>, 
 struct Asking {
     chain: Arc<Chain>,
     caller: Caller,
+    turns: Turns,
     doorman: Arc<Doorman>,
     desk: Mutex<Desk>,
     requests: AtomicU64,
@@ -115,6 +117,9 @@ impl Asking {
         let begun = {
             let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
             self.chain.open(&mut desk);
+            if !self.turns.may_ask(caller.address, desk.moment.now) {
+                return Err(StatusCode::TOO_MANY_REQUESTS);
+            }
             let begun = self.chain.begin(&received, caller, &mut desk, &mut answer);
             self.chain.close(&mut desk);
             begun
@@ -122,7 +127,7 @@ impl Asking {
         match begun {
             Begun::Answered | Begun::Refused => Ok(answer),
             Begun::Dropped => Err(StatusCode::BAD_REQUEST),
-            Begun::Later(pending) => Ok(self.chain.finish(*pending).await),
+            Begun::Later(pending) => Ok(self.turns.finish(&self.chain, *pending).await),
         }
     }
 

@@ -30,6 +30,7 @@ mod server;
 mod special;
 mod tcp;
 mod tls;
+mod turns;
 mod upstream;
 mod worker;
 

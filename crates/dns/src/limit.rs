@@ -1,4 +1,4 @@
-//! How many questions a client may ask by UDP: a bucket of tokens for each, in a table of a fixed size.
+//! How many questions a client may ask: a bucket of tokens for each, in a table of a fixed size.
 //!
 //! A client is an IPv4 address, or an IPv6 network of 56 bits (what one household or school is given). Where two share a
 //! place in the table, each takes the other's place with a full bucket: a flood from many made-up addresses weakens the
@@ -28,7 +28,7 @@ pub(crate) enum Pace {
     Beyond,
 }
 
-/// The buckets of one worker.
+/// The buckets of one worker, or of all connections.
 pub(crate) struct Limiter {
     limit: RateLimit,
     hasher: RandomState,
@@ -77,7 +77,7 @@ impl Limiter {
         let pace = if bucket.cuts { Pace::Cut } else { Pace::Beyond };
         self.over = self.over.saturating_add(1);
         if self.over.is_power_of_two() {
-            tracing::warn!(questions = self.over, "a client asks more by UDP than it may");
+            tracing::warn!(questions = self.over, "a client asks more than it may");
         }
         pace
     }

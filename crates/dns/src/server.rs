@@ -3,6 +3,7 @@
 use crate::chain::Chain;
 use crate::tcp::{self, Speaks};
 use crate::tls::Doorman;
+use crate::turns::Turns;
 use crate::upstream::UpstreamCounts;
 use crate::worker::{self, Worker};
 use crate::{DnsConfig, DnsError, DnsPorts, batch};
@@ -96,9 +97,10 @@ impl DnsServer {
     /// Answers until `stop`, then finishes what is under way, for two seconds at most.
     pub async fn run(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        let limits = tcp::Limits::new(self.config.tcp_idle, self.config.proxy_peers.as_slice().into());
-        let crew = Crew { config: &self.config, chain: &self.chain, tasks: &tasks, stop: &stop };
         let questions = worker::quota();
+        let turns = Turns::new(&questions, self.config.rate_limit);
+        let limits = tcp::Limits::new(turns, self.config.tcp_idle, self.config.proxy_peers.as_slice().into());
+        let crew = Crew { config: &self.config, chain: &self.chain, tasks: &tasks, stop: &stop };
         let mut connections = Vec::new();
         for Listener { address, udp, tcp } in self.listeners {
             tracing::info!(%address, workers = udp.len(), "answering DNS");

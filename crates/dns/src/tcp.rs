@@ -2,12 +2,13 @@
 //! answered as they are ready, in any order.
 
 use crate::chain::{Begun, Chain};
-use crate::client::Caller;
+use crate::client::{Caller, Desk};
 use crate::https;
 use crate::proxy_header::ProxyHeader;
 use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::quota::{Quota, Share};
 use crate::tls::Doorman;
+use crate::turns::Turns;
 use ipnet::IpNet;
 use std::io;
 use std::net::IpAddr;
@@ -41,6 +42,8 @@ const WRITE_WAIT: Duration = Duration::from_secs(5);
 const OPENING_WAIT: Duration = Duration::from_secs(5);
 /// How long the listener rests after the system refused to give it a connection.
 const REST: Duration = Duration::from_millis(50);
+/// How often a client that asks more than it may is made to wait for so long, until the connection is closed.
+const MOST_RESTS: usize = 20;
 
 /// What all listeners share.
 #[derive(Clone)]
@@ -48,18 +51,20 @@ pub(crate) struct Limits {
     plain: Arc<Quota>,
     encrypted: Arc<Quota>,
     proxied: Arc<Quota>,
+    turns: Turns,
     idle: Duration,
     proxy_peers: Arc<[IpNet]>,
 }
 
 impl Limits {
     /// `idle` is how long a connection with nothing to do stays open.
-    pub(crate) fn new(idle: Duration, proxy_peers: Arc<[IpNet]>) -> Self {
+    pub(crate) fn new(turns: Turns, idle: Duration, proxy_peers: Arc<[IpNet]>) -> Self {
         let proxied = MOST_ENCRYPTED + MOST_CONNECTIONS;
         Self {
             plain: Quota::new("connections by TCP", MOST_CONNECTIONS, MOST_CONNECTIONS_OF_ONE),
             encrypted: Quota::new("connections by TLS", MOST_ENCRYPTED, MOST_ENCRYPTED_OF_ONE),
             proxied: Quota::new("connections of proxies", proxied, proxied),
+            turns,
             idle,
             proxy_peers,
         }
@@ -109,6 +114,7 @@ impl Serving {
                 chain: Arc::clone(&self.chain),
                 speaks: self.speaks.clone(),
                 quota: is_proxied.then(|| Arc::clone(self.quota())),
+                turns: self.limits.turns.clone(),
                 idle: self.limits.idle,
                 stop: stop.clone(),
                 _share: share,
@@ -131,6 +137,7 @@ struct Opening {
     speaks: Speaks,
     /// Where a proxy says whose it is: what that client takes its share of.
     quota: Option<Arc<Quota>>,
+    turns: Turns,
     idle: Duration,
     stop: CancellationToken,
     _share: Share,
@@ -150,6 +157,7 @@ impl Opening {
         let connection = |caller| Connection {
             chain: Arc::clone(&self.chain),
             caller,
+            turns: self.turns.clone(),
             idle: self.idle,
             stop: self.stop.clone(),
         };
@@ -176,6 +184,7 @@ impl Opening {
 pub(crate) struct Connection {
     pub(crate) chain: Arc<Chain>,
     pub(crate) caller: Caller,
+    pub(crate) turns: Turns,
     pub(crate) idle: Duration,
     pub(crate) stop: CancellationToken,
 }
@@ -221,8 +230,10 @@ impl Connection {
                 question = timeout(self.idle, read_framed(&mut reader)) => question,
             };
             let Ok(Ok(question)) = question else { return };
+            if !self.await_turn(&mut desk).await {
+                return;
+            }
             let mut answer = Vec::new();
-            self.chain.open(&mut desk);
             let received = query::read(&question, wire);
             let begun = self.chain.begin(&received, self.caller, &mut desk, &mut answer);
             self.chain.close(&mut desk);
@@ -234,14 +245,30 @@ impl Connection {
                     }
                 }
                 Begun::Later(pending) => {
-                    let (chain, answers) = (Arc::clone(&self.chain), answers.clone());
+                    let (chain, turns) = (Arc::clone(&self.chain), self.turns.clone());
+                    let answers = answers.clone();
                     under_way.spawn(async move {
                         // The writer is gone when the client is: nobody is left to be told.
-                        let _gone = answers.send(chain.finish(*pending).await).await;
+                        let _gone = answers.send(turns.finish(&chain, *pending).await).await;
                     });
                 }
             }
         }
+    }
+
+    /// Waits until the client may ask; false where it never may, or the server stops.
+    async fn await_turn(&self, desk: &mut Desk) -> bool {
+        for _ in 0..MOST_RESTS {
+            self.chain.open(desk);
+            if self.turns.may_ask(self.caller.address, desk.moment.now) {
+                return true;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = tokio::time::sleep(REST) => {}
+            }
+        }
+        false
     }
 }
 

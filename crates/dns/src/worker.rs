@@ -25,7 +25,7 @@ const BATCH: usize = 64;
 const USUAL_ANSWER_BYTES: usize = 512;
 /// What a proxy may put before a question.
 const PROXY_HEADER_BYTES: usize = 536;
-/// Questions under way to an upstream at once; further ones are dropped, and clients ask again.
+/// Questions under way to an upstream at once, by any wire; further ones by UDP are dropped, and clients ask again.
 const MOST_QUESTIONS: usize = 2_048;
 /// Of these, for one address. Generous, for another name server may stand before a whole school.
 const MOST_QUESTIONS_OF_ONE: usize = 1_024;
@@ -34,9 +34,9 @@ const REST: Duration = Duration::from_millis(50);
 /// How long a worker waits for a question before it looks whether it is to stop.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The quota that all workers share.
+/// The quota that the questions of every wire share.
 pub(crate) fn quota() -> Arc<Quota> {
-    Quota::new("questions by UDP", MOST_QUESTIONS, MOST_QUESTIONS_OF_ONE)
+    Quota::new("questions for upstreams", MOST_QUESTIONS, MOST_QUESTIONS_OF_ONE)
 }
 
 /// One socket and what it takes to serve it.
@@ -132,7 +132,7 @@ impl Worker {
     fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {
         match bench.limiter.pace(from, bench.desk.moment.now) {
             Pace::Within => self.chain.begin(received, Caller::at(from), &mut bench.desk, &mut bench.answers),
-            Pace::Cut => Chain::cut(received, &mut bench.answers),
+            Pace::Cut => self.chain.cut(received, Caller::at(from), &mut bench.desk, &mut bench.answers),
             Pace::Beyond => Begun::Dropped,
         }
     }

@@ -71,6 +71,53 @@ async fn who_asks_too_much_is_sent_to_tcp_and_is_answered_there() {
     assert_eq!(world.events().len(), 6);
 }
 
+#[tokio::test]
+async fn who_asks_too_much_by_tcp_is_made_to_wait_and_then_hung_up_on() {
+    let world =
+        World::start_with(zone(), |config| config.rate_limit = RateLimit { per_s: 1, burst: 2 }).await;
+    let message = question("illegal.test.", RecordType::A);
+    let mut stream = connect_from(LEARNER, world.server).await;
+    for _ in 0..2 {
+        assert_eq!(exchange(&mut stream, &message).await.metadata.response_code, ResponseCode::NXDomain);
+    }
+    let bytes = message.to_vec().unwrap();
+    stream.write_u16(bytes.len().try_into().unwrap()).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
+    // The clock stands, so that no waiting is long enough.
+    assert!(matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    // The next connection is another one of the same client; a second later there is a question for it.
+    world.clock.advance_ms(1_000);
+    let mut stream = connect_from(LEARNER, world.server).await;
+    assert_eq!(exchange(&mut stream, &message).await.metadata.response_code, ResponseCode::NXDomain);
+    assert_eq!(world.events().len(), 3);
+}
+
+#[tokio::test]
+async fn outsiders_hear_no_more_of_what_is_broken_or_cut_than_of_refusals() {
+    let proxy = "127.0.0.9";
+    let whole = question("site.test.", RecordType::A).to_vec().unwrap();
+    for (sent, rate_limit) in [
+        (vec![0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], RateLimit::default()),
+        (whole, RateLimit { per_s: 1, burst: 1 }),
+    ] {
+        let world = World::start_with(zone(), |config| {
+            config.proxy_peers = vec![format!("{proxy}/32").parse().unwrap()];
+            (config.workers, config.rate_limit) = (1, rate_limit);
+        })
+        .await;
+        let client = world.client(proxy).await;
+        let wrapped = [proxy_header("203.0.113.50"), sent].concat();
+        for _ in 0..300 {
+            client.send(&wrapped).await.unwrap();
+        }
+        let mut heard = 0;
+        while timeout(Duration::from_millis(500), client.recv(&mut [0; 500])).await.is_ok() {
+            heard += 1;
+        }
+        assert_eq!(heard, 100, "{rate_limit:?}");
+    }
+}
+
 async fn exchange(stream: &mut TcpStream, message: &Message) -> Message {
     let bytes = message.to_vec().unwrap();
     stream.write_u16(bytes.len().try_into().unwrap()).await.unwrap();

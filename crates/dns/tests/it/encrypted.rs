@@ -235,6 +235,17 @@ async fn a_device_with_its_token_keeps_its_group_and_a_wrong_token_opens_nothing
 }
 
 #[tokio::test]
+async fn who_asks_too_much_by_https_is_told_so() {
+    let encrypting =
+        Encrypting::start_with(|config| config.rate_limit = dns::RateLimit { per_s: 1, burst: 2 }).await;
+    for status in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+        let message = question("illegal.test.", RecordType::A).to_vec().unwrap();
+        let response = encrypting.request(LEARNER, "h2", post("/dns-query", MEDIA_TYPE, message)).await;
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
 async fn an_outsider_is_served_by_a_token_alone() {
     let proxy: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
     let encrypting = Encrypting::start_with(|config| {
