@@ -29,15 +29,16 @@ pub(crate) fn write(asked: &Asked, verdict: &Verdict, blocked: Blocked<'_>) {
         DnsAnswer::Addresses(addresses) => (ResponseCode::NoError, addresses.as_slice(), AS_LISTED),
     };
     let mut reply = Reply::begin(asked, code, blocked.out);
-    addresses.iter().for_each(|address| reply.address(*address, OWN_TTL_S));
+    let ttl_s = blocked.lasts_s.min(OWN_TTL_S);
+    addresses.iter().for_each(|address| reply.address(*address, ttl_s));
     if let (DnsAnswer::Alias(to), RecordType::CNAME) = (&verdict.answer, asked.record_type()) {
-        reply.alias(to, OWN_TTL_S);
+        reply.alias(to, ttl_s);
     }
     if !reply.is_empty() {
         return reply.end(&[why, forged]);
     }
     if code != ResponseCode::Refused {
-        reply.own_soa();
+        reply.own_soa(ttl_s);
     }
     reply.end(&[why]);
 }
@@ -53,6 +54,8 @@ pub(crate) fn why<'a>(reason: &Reason, text: &'a mut String) -> Told<'a> {
 pub(crate) struct Blocked<'a> {
     /// The gate's own addresses, where blocked names are to lead to its block page; else empty.
     pub(crate) gate: &'a [IpAddr],
+    /// How long the client may keep it at most, in seconds.
+    pub(crate) lasts_s: u32,
     /// Room for the words, used anew for each answer.
     pub(crate) text: &'a mut String,
     /// Where the answer goes.

@@ -200,13 +200,15 @@ impl Chain {
             return later(asked, verdict, Some(target), at);
         }
         if verdict.outcome == Outcome::Block {
-            blocked::write(asked, &verdict, Blocked { gate: &self.gate, text, out });
+            let lasts_s = client_ttl_s(moment.now, client.viewpoint.until());
+            blocked::write(asked, &verdict, Blocked { gate: &self.gate, lasts_s, text, out });
             log.note(&client.ask, verdict, EventOutcome::Blocked);
             return Begun::Answered;
         }
         if let Some(addresses) = asked.exact_host().and_then(|host| self.local_names.get(host)) {
+            let lasts_s = client_ttl_s(moment.now, client.viewpoint.until());
             self.handed_out.note(addresses, LOCAL_TTL_S, moment.now);
-            write_local(asked, addresses, out);
+            write_local(asked, addresses, lasts_s, out);
             log.note(&client.ask, verdict, EventOutcome::Allowed);
             return Begun::Answered;
         }
@@ -236,14 +238,15 @@ impl Chain {
         if let Some(rewrite) = verdict.rewrite.as_ref().filter(|_| has_safe_form(asked.record_type())) {
             let target = Name::from_ascii(format!("{}.", rewrite.to)).ok();
             let Some(target) = target.filter(|_| leads_on(asked)) else {
-                write_safe_form_alone(asked, &rewrite.to, at.out);
+                write_safe_form_alone(asked, &rewrite.to, at.lasts_s(), at.out);
                 at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
                 return Begun::Answered;
             };
             safe_form = Some(target);
         } else if asked.record_type() == RecordType::ANY {
+            let lasts_s = at.lasts_s().min(LOCAL_TTL_S);
             let mut reply = Reply::begin(asked, ResponseCode::NoError, at.out);
-            reply.record(RecordType::HINFO.into(), LOCAL_TTL_S, NEXT_TO_NOTHING);
+            reply.record(RecordType::HINFO.into(), lasts_s, NEXT_TO_NOTHING);
             reply.end(&[]);
             at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
             return Begun::Answered;
@@ -348,7 +351,8 @@ impl Chain {
         for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
             record.ttl = record.ttl.min(lasts_s);
         }
-        let alias = Record::from_rdata(judging.asked.name(), OWN_TTL_S, RData::CNAME(CNAME(target)));
+        let alias =
+            Record::from_rdata(judging.asked.name(), lasts_s.min(OWN_TTL_S), RData::CNAME(CNAME(target)));
         answer.answers.insert(0, alias);
         answer.authentic = false;
         let behind = cloak::behind(&answer);
@@ -412,7 +416,8 @@ impl Chain {
         paper: Paper<'_>,
     ) -> Ended {
         if let Behind::Blocked(verdict) = behind {
-            let blocked = Blocked { gate: &self.gate, text: paper.text, out: paper.out };
+            let lasts_s = client_ttl_s(paper.now, judging.viewpoint.until());
+            let blocked = Blocked { gate: &self.gate, lasts_s, text: paper.text, out: paper.out };
             blocked::write(judging.asked, &verdict, blocked);
             return Ended { verdict: *verdict, outcome: EventOutcome::Blocked };
         }
@@ -430,6 +435,13 @@ struct At<'a> {
     log: &'a mut Log,
     text: &'a mut String,
     out: &'a mut Vec<u8>,
+}
+
+impl At<'_> {
+    /// How long the client may keep an answer at most, in seconds.
+    fn lasts_s(&self) -> u32 {
+        client_ttl_s(self.moment.now, self.client.viewpoint.until())
+    }
 }
 
 /// An allowed question whose answer is judged.
@@ -521,23 +533,23 @@ fn render(kept: &Kept, asked: &Asked, (now, lasts_s): (Timestamp, u32), out: &mu
     }
 }
 
-fn write_local(asked: &Asked, addresses: &[IpAddr], out: &mut Vec<u8>) {
+fn write_local(asked: &Asked, addresses: &[IpAddr], lasts_s: u32, out: &mut Vec<u8>) {
     let mut reply = Reply::begin(asked, ResponseCode::NoError, out);
-    addresses.iter().for_each(|address| reply.address(*address, LOCAL_TTL_S));
+    addresses.iter().for_each(|address| reply.address(*address, lasts_s.min(LOCAL_TTL_S)));
     if reply.is_empty() {
-        reply.own_soa();
+        reply.own_soa(lasts_s);
     }
     reply.end(&[]);
 }
 
 /// The alias itself for who asks for it; for a service nothing, for its record would lead back to the usual form.
-fn write_safe_form_alone(asked: &Asked, to: &str, out: &mut Vec<u8>) {
+fn write_safe_form_alone(asked: &Asked, to: &str, lasts_s: u32, out: &mut Vec<u8>) {
     let mut reply = Reply::begin(asked, ResponseCode::NoError, out);
     if let (RecordType::CNAME, Ok(to)) = (asked.record_type(), Host::parse(to)) {
-        reply.alias(&to, OWN_TTL_S);
+        reply.alias(&to, lasts_s.min(OWN_TTL_S));
     }
     if reply.is_empty() {
-        reply.own_soa();
+        reply.own_soa(lasts_s);
     }
     reply.end(&[SAFE_FORM]);
 }

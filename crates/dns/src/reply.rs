@@ -113,17 +113,18 @@ impl<'a> Reply<'a> {
         self.authorities = self.authorities.saturating_add(authorities);
     }
 
-    /// Adds the record that lets a client keep a "no" for [`OWN_TTL_S`] (RFC 2308, 5). Its owner is the name itself, so
+    /// Adds the record that lets a client keep a "no" for `most_s`, and [`OWN_TTL_S`] at most (RFC 2308, 5). Its owner is the name itself, so
     /// that the "no" says nothing of any other name.
-    pub(crate) fn own_soa(&mut self) {
+    pub(crate) fn own_soa(&mut self, most_s: u32) {
+        let ttl_s = most_s.min(OWN_TTL_S);
         let at = self.out.len() - self.start + RECORD_HEAD_BYTES;
         // Where the server's name stands; the question alone is before it, so it is always within a pointer's reach.
         let pointer = u16::try_from(at).unwrap_or(0) | 0xc000;
         let length = u16::try_from(OWN_SERVER.len() + 2 + 20).unwrap_or(0);
-        self.record_head(TYPE_SOA, OWN_TTL_S, length);
+        self.record_head(TYPE_SOA, ttl_s, length);
         self.out.extend_from_slice(OWN_SERVER);
         self.out.extend_from_slice(&pointer.to_be_bytes());
-        for number in [1, OWN_TTL_S, OWN_TTL_S, OWN_TTL_S, OWN_TTL_S] {
+        for number in [1, ttl_s, ttl_s, ttl_s, ttl_s] {
             self.out.extend_from_slice(&number.to_be_bytes());
         }
         self.authorities = self.authorities.saturating_add(1);
@@ -301,7 +302,7 @@ mod tests {
         // Something else stands in the buffer already, as in a batch.
         let mut out = vec![1, 2, 3];
         let mut reply = Reply::begin(&asked, ResponseCode::NXDomain, &mut out);
-        reply.own_soa();
+        reply.own_soa(OWN_TTL_S);
         reply.end(&[(17, "words")]);
         let message = Message::from_vec(&out[3..]).unwrap();
         assert_eq!(message.metadata.response_code, ResponseCode::NXDomain);
@@ -342,7 +343,7 @@ mod tests {
             let asked = asked(edns, Wire::Udp);
             let mut out = Vec::new();
             let mut reply = Reply::begin(&asked, ResponseCode::NXDomain, &mut out);
-            reply.own_soa();
+            reply.own_soa(OWN_TTL_S);
             reply.end(&[(15, &"\u{e9}".repeat(400))]);
             let message = Message::from_vec(&out).unwrap();
             let found = message.edns.map_or(0, |edns| edns.options().as_ref().len());

@@ -65,7 +65,7 @@ impl SpecialNames {
             }
         }
         if reply.is_empty() {
-            reply.own_soa();
+            reply.own_soa(OWN_TTL_S);
         }
         reply.end(&[]);
         true

@@ -190,3 +190,30 @@ async fn the_history_does_not_name_an_illegal_host_behind_a_name() {
     let [event] = &world.events()[..] else { panic!("expected one event") };
     assert_eq!((event.layer, event.entry.as_deref()), (Layer::Illegal, None));
 }
+
+#[tokio::test]
+async fn what_is_blocked_and_what_the_settings_name_is_not_kept_beyond_the_next_bell_either() {
+    let world = World::start_with([].into(), |config| {
+        config.local_names = vec![("portal.ash.test".into(), vec!["10.9.9.9".parse().unwrap()])];
+    })
+    .await;
+    let mut lessons = policy();
+    // It is noon; in a minute everything closes.
+    lessons.groups[0].windows.push(Window {
+        name: "Lessons".into(),
+        days: [true; 7],
+        from_minute: 12 * 60 + 1,
+        until_minute: 15 * 60,
+        effect: WindowEffect::CloseEverything,
+    });
+    world.snapshot.put(compile_with(lessons, image(Vec::new())));
+    world.clock.advance_ms(55_000);
+    let names = ["casino.test.", "portal.ash.test.", "www.google.com."];
+    for (name, record_type) in
+        names.map(|name| (name, RecordType::A)).into_iter().chain([("www.bing.com.", RecordType::HTTPS)])
+    {
+        let answer = world.ask(LEARNER, name, record_type).await;
+        let mut records = answer.answers.iter().chain(&answer.authorities);
+        assert!(records.all(|record| record.ttl <= 5), "{answer}");
+    }
+}
