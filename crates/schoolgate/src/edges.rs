@@ -29,6 +29,10 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Listening {
     pub(crate) dns: Vec<SocketAddr>,
+    /// DNS over TLS; empty where it is not offered.
+    pub(crate) tls: Vec<SocketAddr>,
+    /// DNS over HTTPS, in the same way.
+    pub(crate) https: Vec<SocketAddr>,
     pub(crate) proxy: Vec<SocketAddr>,
     pub(crate) console: String,
     pub(crate) authority: PathBuf,
@@ -38,6 +42,8 @@ impl Listening {
     pub(crate) fn as_json(&self) -> String {
         json!({
             "dns": self.dns.first().map(ToString::to_string),
+            "dns_over_tls": self.tls.first().map(ToString::to_string),
+            "dns_over_https": self.https.first().map(ToString::to_string),
             "proxy": self.proxy_url(),
             "console": self.console,
             "authority": self.authority.display().to_string(),
@@ -46,7 +52,10 @@ impl Listening {
     }
 
     pub(crate) fn as_text(&self) -> String {
-        let dns: Vec<String> = self.dns.iter().map(ToString::to_string).collect();
+        let dns = self.dns.iter().map(ToString::to_string);
+        let tls = self.tls.iter().map(|address| format!("{address} (TLS)"));
+        let https = self.https.iter().map(|address| format!("{address} (HTTPS)"));
+        let dns: Vec<String> = dns.chain(tls).chain(https).collect();
         format!(
             "The gate runs.\n  console     {}\n  proxy       {}\n  DNS         {}\n  certificate {}",
             self.console,
@@ -94,6 +103,8 @@ impl Edges {
             .map_err(ProgramError::part("proxy"))?;
         let listening = Listening {
             dns: dns.local_addrs(),
+            tls: dns.tls_addrs(),
+            https: dns.https_addrs(),
             proxy: proxy.local_addresses().to_vec(),
             console: console_address,
             authority,

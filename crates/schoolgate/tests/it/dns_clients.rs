@@ -56,7 +56,7 @@ fn encrypted(authority: &TestAuthority) -> Encrypted {
 }
 
 /// What a client prints.
-async fn printed(program: &str, server: SocketAddr, arguments: &[&str]) -> String {
+pub async fn printed(program: &str, server: SocketAddr, arguments: &[&str]) -> String {
     let mut asked = Command::new(program);
     asked.arg(format!("@{}", server.ip())).args(["-p", &server.port().to_string()]).args(arguments);
     let output = asked.output().await.unwrap_or_else(|error| panic!("{program}: {error}"));

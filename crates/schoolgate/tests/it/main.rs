@@ -18,6 +18,7 @@ mod gate;
 mod lists;
 mod resolver;
 mod restart;
+mod roaming;
 mod school_day;
 mod school_day_edges;
 mod school_day_oracle;
