@@ -91,8 +91,7 @@ impl Lists {
         // A person went back to what is held, whatever the policy says; every screen says so.
         let went_back = lists::held(&self.place.folder).is_some();
         let report = lists::last_report(&self.place.folder);
-        let held =
-            self.current().filter(|image| went_back || lists::holds(image, report.as_ref(), sources));
+        let held = self.current().filter(|image| went_back || lists::holds(image, report.as_ref(), sources));
         if let Some(image) = held {
             return Ok(image);
         }

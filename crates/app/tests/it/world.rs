@@ -8,8 +8,8 @@ use app::{
 use identity::{Password, Pepper, hash};
 use model::{
     AccessEvent, Action, Actor, Affiliation, Ask, Category, Channel, Clock, CurrentRoster, GateId, HandedOut,
-    Host, IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who,
-    YearGroup, event_channel,
+    Host, IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp,
+    Who, YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::{CurrentSnapshot, Snapshot};

@@ -1,8 +1,8 @@
 //! Plain HTTP.
 
+use crate::certificates::now;
 use crate::client::Answer;
 use crate::origin::{Origin, full};
-use crate::certificates::now;
 use crate::world::{Setting, World};
 use http::{Request, StatusCode};
 use model::{Channel, EventOutcome};
