@@ -22,25 +22,12 @@ pub struct Demo {
     pub seed: u64,
 }
 
-/// An account of the demo.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DemoAccount {
-    /// The login.
-    pub login: String,
-    /// The made-up name.
-    pub name: String,
-    /// What the person is, in words.
-    pub role: String,
-    /// True for those who may sign in to the console.
-    pub console: bool,
-}
-
 impl App {
-    /// Fills empty records with the demo; its accounts, staff first.
+    /// Fills empty records with the demo.
     ///
     /// # Errors
     /// [`AppError::Refused`] where somebody is on the roster already.
-    pub async fn seed_demo(&self, demo: &Demo) -> Result<Vec<DemoAccount>, AppError> {
+    pub async fn seed_demo(&self, demo: &Demo) -> Result<(), AppError> {
         let store = &self.0.parts.store;
         let known = store.count_people().await?;
         if known > 0 {
@@ -57,8 +44,7 @@ impl App {
         let fact = Fact::new(&Actor::Program, Scope::Trust, now, "seed-demo").about("demo");
         self.commit(&fact, &changes).await?;
         self.take_up_changes().await?;
-        self.record_visits(&cast, random).await?;
-        Ok(cast.people.iter().map(|part| part.account()).collect())
+        self.record_visits(&cast, random).await
     }
 
     /// Everybody's account, hashed as many at once as sign-ins are.

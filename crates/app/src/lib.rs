@@ -35,7 +35,7 @@ mod web_sign_in;
 mod words;
 
 pub use approved::{InForce, approved_policy};
-pub use demo::{Demo, DemoAccount};
+pub use demo::Demo;
 pub use error::AppError;
 pub use explain::target_of;
 pub use facade::{App, Parts};

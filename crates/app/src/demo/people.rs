@@ -1,10 +1,8 @@
 //! Who is in the demo: one account for each role, a dozen pupils at each school, their devices and the posts they hold.
 
-use super::{DemoAccount, Random, STAFF};
-use identity::permits;
+use super::{Random, STAFF};
 use model::{
-    Action, Affiliation, Device, DeviceId, DeviceKind, Person, PersonId, Role, SchoolId, Scope, Timestamp,
-    YearGroup,
+    Affiliation, Device, DeviceId, DeviceKind, Person, PersonId, Role, SchoolId, Scope, Timestamp, YearGroup,
 };
 use policy::file::{Document, PostPlace};
 use policy::rules::{GroupRules, Network, Policy, School};
@@ -59,21 +57,6 @@ pub(crate) struct Part {
     pub person: Person,
     /// The first address of the device that is lent to them.
     pub address: Option<IpAddr>,
-}
-
-impl Part {
-    /// What whoever starts the demo is told of them.
-    pub(crate) fn account(&self) -> DemoAccount {
-        let affiliation = self.person.affiliations.first();
-        let role = affiliation.map_or("", |affiliation| affiliation.role.title());
-        let year = affiliation.and_then(|affiliation| affiliation.year);
-        DemoAccount {
-            login: self.person.login.clone(),
-            name: self.person.display_name.clone(),
-            role: year.map_or_else(|| role.to_owned(), |year| format!("{role}, year group {year}")),
-            console: affiliation.is_some_and(|affiliation| permits(affiliation.role, Action::SeeHome)),
-        }
-    }
 }
 
 impl Cast {
