@@ -176,6 +176,16 @@ impl Gate {
     }
 }
 
+/// Waits for its end too: a gate that ends after its test would still hold the test's own output, and its folder.
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let killed = self.process.start_kill();
+        while killed.is_ok() && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// What the outside's DNS says.
 fn zone() -> Zone {
     let of =
