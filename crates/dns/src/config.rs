@@ -5,7 +5,7 @@ use crate::upstream::{ForwardZone, ResolverConfig, UpstreamAddress, Validation};
 use ipnet::IpNet;
 use model::{Clock, CurrentRoster, DeviceId, EventSender, HandedOut, Host, IdentityMap};
 use policy::CurrentSnapshot;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -129,6 +129,8 @@ pub struct Encrypted {
     pub name: String,
     /// The certificate.
     pub certificate: Certificate,
+    /// What clients are told of its addresses where it listens on all of them.
+    pub addresses: Vec<IpAddr>,
     /// Devices that keep their group wherever they are.
     pub devices: DeviceTokens,
 }
@@ -152,12 +154,21 @@ pub enum Certificate {
 #[derive(Clone, Default)]
 pub struct DeviceTokens(HashMap<String, DeviceId>);
 
-/// A token that is none.
+/// A token that is none. It is a secret, so that nothing here holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected a token of 16 to 63 letters, digits and hyphens, found one of {length} characters")]
-pub struct TokenError {
-    /// How long it is. The token itself is a secret.
-    pub length: usize,
+pub enum TokenError {
+    /// It is too short or too long, or cannot stand in a name.
+    #[error("expected a token of 16 to 63 letters, digits and hyphens, found one of {length} characters")]
+    Form {
+        /// How long it is.
+        length: usize,
+    },
+    /// It is soon guessed.
+    #[error("expected a token of 8 different characters or more, found {different}")]
+    Weak {
+        /// How many different characters it has.
+        different: usize,
+    },
 }
 
 impl DeviceTokens {
@@ -166,17 +177,25 @@ impl DeviceTokens {
     /// The most characters of a token: those of a label (RFC 1035, 2.3.4).
     pub const MOST_CHARACTERS: usize = 63;
 
+    /// The fewest different characters of a token, so that none is a word repeated.
+    pub const FEWEST_DIFFERENT: usize = 8;
+
     /// Adds a device's token; case makes no difference. A device may have several.
     ///
     /// # Errors
-    /// [`TokenError`] where the text is too short, too long or cannot stand in a name.
+    /// [`TokenError`] where the text is too short, too long, cannot stand in a name or is soon guessed.
     pub fn insert(&mut self, token: &str, device: DeviceId) -> Result<(), TokenError> {
         let fits = (Self::FEWEST_CHARACTERS..=Self::MOST_CHARACTERS).contains(&token.len())
             && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if !fits {
-            return Err(TokenError { length: token.chars().count() });
+            return Err(TokenError::Form { length: token.chars().count() });
         }
-        self.0.insert(token.to_ascii_lowercase(), device);
+        let token = token.to_ascii_lowercase();
+        let different = token.bytes().collect::<HashSet<u8>>().len();
+        if different < Self::FEWEST_DIFFERENT {
+            return Err(TokenError::Weak { different });
+        }
+        self.0.insert(token, device);
         Ok(())
     }
 
@@ -211,8 +230,11 @@ impl Discovery {
         let Some(encrypted) = &config.encrypted else { return Ok(None) };
         let port = |listen: &[SocketAddr]| listen.first().map(SocketAddr::port);
         let everywhere = encrypted.https_listen.iter().chain(&encrypted.tls_listen);
-        let mut addresses: Vec<IpAddr> =
-            everywhere.map(SocketAddr::ip).filter(|address| !address.is_unspecified()).collect();
+        let (all, mut addresses): (Vec<IpAddr>, Vec<IpAddr>) =
+            everywhere.map(SocketAddr::ip).partition(IpAddr::is_unspecified);
+        if !all.is_empty() {
+            addresses.extend(&encrypted.addresses);
+        }
         addresses.sort_unstable();
         addresses.dedup();
         Ok(Some(Self {
@@ -358,8 +380,13 @@ mod tests {
         let mut tokens = DeviceTokens::default();
         let device = DeviceId(uuid::Uuid::from_u128(7));
         for token in ["short", "fifteen-letters", "sixteen.letters.", &"a".repeat(64)] {
-            assert_eq!(tokens.insert(token, device), Err(TokenError { length: token.len() }));
+            assert_eq!(tokens.insert(token, device), Err(TokenError::Form { length: token.len() }));
         }
+        assert_eq!(
+            tokens.insert("ababABABab-1-2-3", device),
+            Err(TokenError::Weak { different: 6 }),
+            "case makes no difference"
+        );
         tokens.insert("Sixteen-Letters-", device).unwrap();
         assert_eq!(tokens.get("sixteen-letterS-"), Some(device));
         assert_eq!(tokens.get("sixteen-letters"), None);

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +23,8 @@ pub(crate) struct Doorman {
     acceptor: TlsAcceptor,
     name: String,
     devices: DeviceTokens,
+    /// Tokens that were nobody's.
+    wrong: AtomicU64,
 }
 
 impl Doorman {
@@ -38,6 +41,7 @@ impl Doorman {
             acceptor: TlsAcceptor::from(Arc::new(settings)),
             name: encrypted.name.to_ascii_lowercase(),
             devices: encrypted.devices.clone(),
+            wrong: AtomicU64::new(0),
         })
     }
 
@@ -50,7 +54,19 @@ impl Doorman {
 
     /// What a token says.
     pub(crate) fn named(&self, token: &str) -> Named {
-        self.devices.get(token).map_or(Named::Wrongly, Named::Device)
+        let Some(device) = self.devices.get(token) else {
+            self.note_wrong();
+            return Named::Wrongly;
+        };
+        Named::Device(device)
+    }
+
+    /// Logs the first token that is nobody's and then at every doubling. The token may be a good one with a slip.
+    fn note_wrong(&self) {
+        let tokens = self.wrong.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if tokens.is_power_of_two() {
+            tracing::warn!(tokens, "tokens were sent by encrypted DNS that are no device's");
+        }
     }
 
     fn named_by_host(&self, host: &str) -> Named {

@@ -51,6 +51,7 @@ impl Encrypting {
             https_listen: vec![any],
             name: NAME.into(),
             certificate: Certificate::Ready(settings),
+            addresses: Vec::new(),
             devices,
         };
         let zone = [(
@@ -293,6 +294,20 @@ async fn clients_are_told_where_the_encrypted_resolver_is() {
     assert!(ports[0].contains(&format!("port={}", encrypting.world.https.port())), "{ports:?}");
     assert!(ports[1].contains(&format!("port={}", encrypting.world.tls.port())), "{ports:?}");
     assert!(encrypting.world.events().is_empty());
+}
+
+#[tokio::test]
+async fn clients_are_told_the_gates_addresses_where_it_listens_on_all() {
+    let encrypting = Encrypting::start_with(|config| {
+        let encrypted = config.encrypted.as_mut().unwrap();
+        encrypted.https_listen = vec!["0.0.0.0:0".parse().unwrap()];
+        encrypted.tls_listen = Vec::new();
+        encrypted.addresses = vec!["10.1.0.2".parse().unwrap()];
+    })
+    .await;
+    let answer = encrypting.world.ask(LEARNER, "_dns.resolver.arpa.", RecordType::SVCB).await;
+    let RData::SVCB(svcb) = &answer.answers[0].data else { panic!("expected SVCB") };
+    assert!(svcb.to_string().contains("10.1.0.2"), "{svcb}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::loopback;
 use crate::error::ProgramError;
-use ::dns::{ForwardZone, UpstreamAddress};
+use ::dns::{ForwardZone, RateLimit, UpstreamAddress};
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -16,6 +16,12 @@ pub(crate) struct DnsConfig {
     pub(crate) listen: Vec<SocketAddr>,
     /// Threads that answer by UDP, for each address; 0: one for each core.
     pub(crate) workers: usize,
+    /// Questions a second that one client may ask in the long run; 0: as many as it likes.
+    pub(crate) questions_per_second: u32,
+    /// Questions that one client may ask at once, after a rest.
+    pub(crate) burst: u32,
+    /// Whether blocked names lead to the gate's addresses, instead of nowhere.
+    pub(crate) block_page: bool,
     /// Whom it asks: an address, or `udp://`, `tcp://`, `tls://name@address`, `https://name@address/path`; empty: the
     /// servers of this machine's `/etc/resolv.conf`.
     pub(crate) upstreams: Vec<String>,
@@ -63,6 +69,9 @@ impl Default for DnsConfig {
         Self {
             listen: loopback(5300),
             workers: 0,
+            questions_per_second: RateLimit::default().per_s,
+            burst: RateLimit::default().burst,
+            block_page: false,
             upstreams: Vec::new(),
             upstream_roots: Vec::new(),
             dnssec: false,
@@ -79,6 +88,11 @@ impl DnsConfig {
     /// Whom it asks, by any wire.
     pub(crate) fn upstreams(&self) -> Result<Vec<UpstreamAddress>, ProgramError> {
         upstreams("dns.upstreams", &self.upstreams)
+    }
+
+    /// How many questions one client may ask.
+    pub(crate) fn rate_limit(&self) -> RateLimit {
+        RateLimit { per_s: self.questions_per_second, burst: self.burst }
     }
 
     /// Zones with servers of their own.

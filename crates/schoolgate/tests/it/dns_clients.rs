@@ -51,6 +51,7 @@ fn encrypted(authority: &TestAuthority) -> Encrypted {
         https_listen: free(),
         name: NAME.into(),
         certificate: Certificate::Ready(authority.server(NAME, Fault::None, &[]).unwrap()),
+        addresses: Vec::new(),
         devices: DeviceTokens::default(),
     }
 }

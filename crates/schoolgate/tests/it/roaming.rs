@@ -3,7 +3,9 @@
 use crate::dns_clients::printed;
 use crate::gate::Gate;
 use model::Role;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use store::{Place, Store};
 use testkit::upstream::{RecordType, Says, Upstream, a};
 
@@ -44,7 +46,9 @@ async fn a_device_with_a_token_has_its_groups_rules_by_tls_and_https_and_reaches
     let secrets = gate.folder.path().join("secrets");
     std::fs::create_dir_all(&secrets).unwrap();
     let device = device_of(&gate, Role::ClassTeacher).await;
-    std::fs::write(secrets.join("device-tokens"), format!("{TOKEN} {device}\n")).unwrap();
+    let tokens = secrets.join("device-tokens");
+    std::fs::write(&tokens, format!("{TOKEN} {device}\n")).unwrap();
+    std::fs::set_permissions(&tokens, Permissions::from_mode(0o600)).unwrap();
     gate.stop().await;
     gate.start_again().await;
 
