@@ -2,7 +2,8 @@
 //!
 //! Source: the engines' own help pages, and what other filters have found to work, as gathered and read on 2026-11-22.
 //! Engines without such a name (Yahoo, Startpage, Baidu and smaller ones) belong to the category `unsafe-search`, which
-//! a group can block; safe search alone leaves them open.
+//! a group can block; safe search alone leaves them open. So do the pages of an engine that its safe name does not answer
+//! for (`html.duckduckgo.com`, `cn.bing.com`, `lite.qwant.com`).
 //!
 //! Names are exact: an engine's mail, maps and the like are left alone, and a name that merely looks like one of a
 //! country is nobody's search.
@@ -120,6 +121,8 @@ mod tests {
             ("ya.ru", YouTube::Off, Some(YANDEX)),
             ("www.xn--d1acpjx3f.xn--p1ai", YouTube::Off, Some(YANDEX)),
             ("mail.yandex.ru", YouTube::Off, None),
+            ("html.duckduckgo.com", YouTube::Off, None),
+            ("cn.bing.com", YouTube::Off, None),
             ("m.youtube.com", strict, Some(YOUTUBE_STRICT)),
             ("m.youtube.com", YouTube::Moderate, Some(YOUTUBE_MODERATE)),
             ("m.youtube.com", YouTube::Off, None),
