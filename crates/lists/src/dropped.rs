@@ -22,6 +22,10 @@ pub enum Dropped {
     NotUnderstood,
     /// A rule that sends a name to a real address or another name: a redirection, not a block.
     Redirection,
+    /// A rule that answers with an address or another name, of a list that may not: it was taken as a plain block.
+    RewriteAsBlock,
+    /// A private or local address in a rule's answer: it was taken out, and without another the rule is a plain block.
+    PrivateAnswer,
     /// A modifier that is not known here; without it the rule would mean something else.
     UnknownModifier,
     /// A modifier of what only a browser knows: who embeds, what kind of part of a page.
@@ -54,6 +58,8 @@ pub enum Dropped {
     TooManyRules,
     /// An exception to the category `illegal`, which has none.
     IllegalException,
+    /// A row that says `illegal` in a list that the policy does not call one of illegal content.
+    IllegalRow,
     /// The name is a public suffix: it would cover what belongs to many.
     PublicSuffix,
     /// It would block a host that no list may block.
@@ -84,6 +90,8 @@ impl Dropped {
             Self::NotAHash => "not a hash",
             Self::NotUnderstood => "not of this format",
             Self::Redirection => "redirection to a real address",
+            Self::RewriteAsBlock => "answer that the policy does not let this list give: taken as a block",
+            Self::PrivateAnswer => "private or local address as an answer: taken out",
             Self::UnknownModifier => "unknown modifier",
             Self::BrowserModifier => "modifier that only a browser can apply",
             Self::ModifierValue => "modifier with a value that is not understood",
@@ -100,6 +108,7 @@ impl Dropped {
             Self::NoHeading => "no heading with a known column",
             Self::TooManyRules => "more rules than an image keeps",
             Self::IllegalException => "exception to illegal content",
+            Self::IllegalRow => "illegal content in a list that is not one of it",
             Self::PublicSuffix => "public suffix",
             Self::NeverBlocked => "host that no list may block",
             Self::FolderWithoutCategory => "folder without a category",

@@ -1,9 +1,10 @@
 //! A list as it was read, before the guard: its entries held close together, since there may be millions.
 
+use crate::guard::Guard;
 use crate::{Dropped, Tally};
 use model::{Category, Host, ListId, Timestamp};
 use policy::image::rules::MOST_RULES;
-use policy::image::{Effect, NewRule, Reach, Weight};
+use policy::image::{Conditions, DnsAnswer, Effect, NewRule, Pattern, Reach, Weight};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ pub struct ReadList {
     pub read_at: Timestamp,
     /// Where its entries come from.
     pub state: SourceState,
+    /// Whether it may answer with an address or another name; without that, a rule that does is taken as a plain block.
+    pub rewrites: bool,
     /// What the reader left out.
     pub dropped: Tally,
     names: String,
@@ -131,6 +134,7 @@ impl ReadList {
             name,
             read_at,
             state: SourceState::Fresh,
+            rewrites: false,
             dropped: Tally::default(),
             names: String::new(),
             rows: Vec::new(),
@@ -204,8 +208,22 @@ impl ReadList {
         self.rows.push(Kept { end: self.names.len() as u64, line, category: says.category, flags });
     }
 
-    /// Adds a rule that is more than a name; those that no image would keep are left out.
-    pub fn rule(&mut self, rule: NewRule) {
+    /// Adds a rule that is more than a name; those that no image would keep are left out. Where a block sends people is
+    /// for the policy to allow, and never to a private address.
+    pub fn rule(&mut self, mut rule: NewRule) {
+        if rule.effect == Effect::Block
+            && let Some(reason) = restrain(&mut rule.answer, self.rewrites)
+        {
+            self.left_out(rule.line, reason);
+        }
+        if rule.answer == DnsAnswer::AsUsual
+            && rule.conditions == Conditions::default()
+            && let Pattern::Name { host, reach } = rule.pattern
+        {
+            let NewRule { effect, weight, category, line, .. } = rule;
+            self.push(&Entry { host, reach, effect, weight, category, line });
+            return;
+        }
         if self.rules.len() >= MOST_RULES {
             self.left_out(rule.line, Dropped::TooManyRules);
             return;
@@ -267,6 +285,28 @@ impl ReadList {
             self.first_dropped.push((line, reason));
         }
     }
+}
+
+/// Takes out of an answer what the list may not give, and says why; an answer of which nothing is left is the usual one.
+fn restrain(answer: &mut DnsAnswer, rewrites: bool) -> Option<Dropped> {
+    let reason = match answer {
+        DnsAnswer::Alias(_) if !rewrites => Dropped::RewriteAsBlock,
+        DnsAnswer::Addresses(_) if !rewrites => Dropped::RewriteAsBlock,
+        DnsAnswer::Addresses(addresses) => {
+            let all = addresses.len();
+            addresses.retain(|address| Guard::check_address(*address).is_ok());
+            if addresses.len() == all {
+                return None;
+            }
+            if !addresses.is_empty() {
+                return Some(Dropped::PrivateAnswer);
+            }
+            Dropped::PrivateAnswer
+        }
+        _ => return None,
+    };
+    *answer = DnsAnswer::AsUsual;
+    Some(reason)
 }
 
 /// RFC 1035, section 2.3.4, as text without the last dot.

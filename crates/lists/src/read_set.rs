@@ -5,7 +5,7 @@ use crate::ReadList;
 use crate::fingerprint::{of_text, of_words};
 use crate::list::Says;
 use model::{Category, Host};
-use policy::image::{Conditions, Digest, Effect, NewRule, Pattern, Reach};
+use policy::image::{Conditions, Digest, DnsAnswer, Effect, NewRule, Pattern, Reach};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -52,14 +52,15 @@ impl ReadSet {
         Self(newer.0.iter().filter(|number| is_new(number)).copied().collect())
     }
 
-    /// The first names of `list` that are in this set, as the list writes them.
+    /// The first names of `list` that are in this set, as the list writes them; none that is illegal content.
     pub(crate) fn names_in(&self, list: &ReadList, most: usize) -> Vec<String> {
         if self.0.is_empty() {
             return Vec::new();
         }
         let mut seeds = Seeds::default();
         let has = |number: u64| self.0.binary_search(&number).is_ok();
-        let names = list.rows().filter(|row| has(of_text(seeds.seed(&row.says), row.text)));
+        let shown = list.rows().filter(|row| row.says.category != Category::ILLEGAL);
+        let names = shown.filter(|row| has(of_text(seeds.seed(&row.says), row.text)));
         names.take(most).map(|row| row.text.to_owned()).collect()
     }
 }
@@ -80,8 +81,8 @@ impl Seeds {
     fn rule(&mut self, rule: &NewRule) -> u64 {
         let NewRule { effect, weight, category, .. } = *rule;
         let seed = self.seed(&Says { reach: Reach::Exact, effect, weight, category });
-        if rule.conditions != Conditions::default() {
-            return of_text(seed, &format!("{:?} {:?}", rule.pattern, rule.conditions));
+        if rule.conditions != Conditions::default() || rule.answer != DnsAnswer::AsUsual {
+            return of_text(seed, &format!("{:?} {:?} {:?}", rule.pattern, rule.conditions, rule.answer));
         }
         match &rule.pattern {
             Pattern::Page { host: Host::Name(host), path } => of_text(of_text(seed, host), path),
@@ -116,5 +117,13 @@ mod tests {
         assert_eq!(added.names_in(&now, 10), ["d.example", "e.example"]);
         assert_eq!(ReadSet::from_bytes(&after.to_bytes()), Some(after));
         assert_eq!(ReadSet::from_bytes(&[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn no_name_of_illegal_content_is_a_sample() {
+        let mut list = list("a.example\n");
+        list.push_name("b.example", Says::block(Reach::Exact, Category::ILLEGAL), 2);
+        let set = ReadSet::of(&list);
+        assert_eq!((set.len(), set.names_in(&list, 10)), (2, vec!["a.example".to_owned()]));
     }
 }

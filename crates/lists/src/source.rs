@@ -94,7 +94,10 @@ pub(crate) fn origin(source: &ListSource) -> u64 {
 /// What the policy says of where the list is and what its names mean, as a number: readings with different ones are not
 /// compared.
 pub(crate) fn meaning(source: &ListSource) -> u64 {
-    let meaning = format!("{:?} {:?} {:?}", source.format, source.category, source.folders);
+    let mut meaning = format!("{:?} {:?} {:?}", source.format, source.category, source.folders);
+    if source.subscription.rewrites {
+        meaning.push_str(" rewrites");
+    }
     of_words([source.source.as_bytes(), meaning.as_bytes()])
 }
 
@@ -393,7 +396,7 @@ fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadL
     let Some(place) = place(&source.source) else {
         return read(source, &archive::open(bytes, files_read(source.format))?, at);
     };
-    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    let mut list = empty(source, at);
     let category = source.category.ok_or(ListError::NoCategory)?;
     read_zone(place.zone(), Zone::records(&String::from_utf8_lossy(bytes)), category, &mut list);
     not_empty(list)
@@ -401,9 +404,16 @@ fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadL
 
 /// A source of which not one rule can be read is a failure too: it is an error page or another format.
 fn read(source: &ListSource, opened: &Opened<'_>, at: Timestamp) -> Result<ReadList, ListError> {
-    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    let mut list = empty(source, at);
     read_opened(source, opened, &mut list)?;
     not_empty(list)
+}
+
+/// A list to be read as the policy lets it.
+fn empty(source: &ListSource, at: Timestamp) -> ReadList {
+    let mut list = ReadList::new(source.id.clone(), source.name.clone(), at);
+    list.rewrites = source.subscription.rewrites;
+    list
 }
 
 fn not_empty(list: ReadList) -> Result<ReadList, ListError> {

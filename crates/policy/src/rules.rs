@@ -228,6 +228,8 @@ pub struct Subscription {
     pub most_new_names: Option<u64>,
     /// A host or page of the list that must be blocked while the list works: the test address of whoever keeps it.
     pub test_address: Option<Arc<str>>,
+    /// Whether it may answer with an address or another name, instead of blocking alone.
+    pub rewrites: bool,
 }
 
 /// How a list is written. Each reading has its own meaning of "a name".

@@ -2,6 +2,9 @@
 //! columns, in any case, the first that is there is read: `url` as an address of a page, else `host`, `domain`, `hostname` or
 //! `name` as a name and everything below it. A `category` column holds a category's slug or its title; where it is empty or
 //! holds another word, the category is the list's own. Other columns are passed over.
+//!
+//! What is illegal content is for the policy to say of a whole list. In such a list the `category` column is not read, and
+//! in any other a row that says `illegal` is left out: nobody shows or guards that list as one of illegal content.
 
 use super::urls;
 use crate::Dropped;
@@ -68,8 +71,12 @@ impl Columns {
         if what.is_empty() {
             return Err(Dropped::NotAName);
         }
-        let said = self.category.map(field).transpose()?.and_then(known);
-        let says = Says::block(Reach::Subtree, said.unwrap_or(category));
+        let column = self.category.filter(|_| category != Category::ILLEGAL);
+        let said = column.map(field).transpose()?.and_then(known).unwrap_or(category);
+        if said == Category::ILLEGAL && category != Category::ILLEGAL {
+            return Err(Dropped::IllegalRow);
+        }
+        let says = Says::block(Reach::Subtree, said);
         if self.is_page {
             return urls::add(what, says, line, list);
         }

@@ -195,6 +195,7 @@ fn subscription(list: &ListFile) -> Subscription {
         minisign_key: list.minisign_key.as_ref().map(|key| key.0.as_str().into()),
         most_new_names: list.most_new_names,
         test_address: list.test_address.as_ref().map(|address| address.0.as_str().into()),
+        rewrites: list.rewrites.as_ref().is_some_and(|rewrites| **rewrites),
     }
 }
 

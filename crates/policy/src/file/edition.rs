@@ -370,4 +370,6 @@ pub(crate) struct ListFile {
     pub(crate) most_new_names: Option<u64>,
     /// A host or page that must be blocked while the list works.
     pub(crate) test_address: Option<At<AddressText>>,
+    /// True: it may answer with an address or another name, instead of blocking alone.
+    pub(crate) rewrites: Option<At<bool>>,
 }

@@ -7,7 +7,8 @@ use super::values::At;
 use model::Category;
 use url::Url;
 
-/// Formats whose every line stands in the one category of the list, as illegal content must.
+/// Formats whose every line stands in the one category of the list, as illegal content must. (Comma-separated values may
+/// name another category a row, but not in a list of illegal content: there that column is not read.)
 const FORMATS_OF_ONE_CATEGORY: [FormatChoice; 8] = [
     FormatChoice::Domains,
     FormatChoice::DomainsExact,
@@ -25,6 +26,7 @@ pub(crate) fn check(list: &ListFile, findings: &mut Findings<'_>) {
     check_place(list, findings);
     check_credentials(list, findings);
     check_proof(list, findings);
+    check_rewrites(list, findings);
 }
 
 /// Its category or folders.
@@ -108,5 +110,14 @@ fn check_proof(list: &ListFile, findings: &mut Findings<'_>) {
     let proofs = [list.sha256.as_ref().map(At::span), list.minisign_key.as_ref().map(At::span)];
     for span in proofs.into_iter().flatten().filter(|_| has_no_content) {
         findings.error(&span, Miss::new(expected, quoted(list.source.as_str())));
+    }
+}
+
+/// Whether it may answer otherwise than with a block.
+fn check_rewrites(list: &ListFile, findings: &mut Findings<'_>) {
+    let Some(rewrites) = list.rewrites.as_ref().filter(|rewrites| ***rewrites) else { return };
+    if !matches!(list.format, FormatChoice::AdGuard | FormatChoice::Rpz) {
+        let expected = "`rewrites` for adguard or rpz alone: no other format answers with anything";
+        findings.error(&rewrites.span(), Miss::new(expected, quoted(list.format.slug())));
     }
 }

@@ -238,6 +238,17 @@ fn a_list_says_how_it_is_fetched_and_proved() {
 }
 
 #[test]
+fn a_list_rewrites_where_the_policy_says_so_alone() {
+    let zone = "format = \"rpz\"\nsource = \"zone.txt\"\ncategory = \"games\"\n";
+    for (key, expected) in [("", false), ("rewrites = false\n", false), ("rewrites = true\n", true)] {
+        let document = with_list(&format!("{zone}{key}"));
+        let document = document.unwrap_or_else(|problems| panic!("{}", lines(&problems)));
+        assert_eq!(document.policy.lists[0].subscription.rewrites, expected);
+        assert_eq!(crate::show::text(&document).contains("ay send names to addresses"), expected);
+    }
+}
+
+#[test]
 fn a_list_that_cannot_be_fetched_or_proved_as_it_says_is_told_why() {
     let domains = "format = \"domains\"\ncategory = \"games\"\n";
     for (list, said) in [
@@ -259,6 +270,7 @@ fn a_list_that_cannot_be_fetched_or_proved_as_it_says_is_told_why() {
             format!("format = \"starter\"\nsource = \"starter\"\nsha256 = \"{}\"\n", "ab".repeat(32)),
             "a proof for one file alone",
         ),
+        (format!("{domains}source = \"a.txt\"\nrewrites = true\n"), "adguard or rpz alone"),
         (
             "format = \"adguard\"\nsource = \"https://lists.example/\"\ncategory = \"illegal\"\n".to_owned(),
             "a list of illegal content in one of domains,",

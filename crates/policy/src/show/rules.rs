@@ -211,8 +211,15 @@ fn lists(policy: &Policy) -> Block {
 
 /// How a list is fetched and proved, in words; what a file of credentials holds is no part of a policy.
 fn kept(subscription: &Subscription) -> String {
-    let Subscription { refresh_hours, credentials, sha256, minisign_key, most_new_names, test_address } =
-        subscription;
+    let Subscription {
+        refresh_hours,
+        credentials,
+        sha256,
+        minisign_key,
+        most_new_names,
+        test_address,
+        rewrites,
+    } = subscription;
     let words = [
         refresh_hours.map(|hours| match hours {
             1 => "looked at every hour".to_owned(),
@@ -223,6 +230,7 @@ fn kept(subscription: &Subscription) -> String {
         minisign_key.as_ref().map(|_| "taken where its keeper's signature is right".to_owned()),
         most_new_names.map(|most| format!("at most {most} new names at once")),
         test_address.as_ref().map(|_| "tested by an address that it must block".to_owned()),
+        rewrites.then(|| "may send names to addresses and names of its own".to_owned()),
     ];
     let words: Vec<String> = words.into_iter().flatten().collect();
     let mut text =

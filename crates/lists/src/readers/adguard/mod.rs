@@ -9,7 +9,8 @@
 //! would be blocked that nobody meant: `||d` without `^` ends at the name's end when it looks like a whole name, and a
 //! pattern that covers nearly everything is left out. Rules for parts of pages are left out.
 //!
-//! `@@||d^$dnsrewrite` lifts rewrites alone, and with a value that rewrite alone.
+//! `@@||d^$dnsrewrite` lifts rewrites alone, and with a value that rewrite alone. A rewrite to an address or a name is a
+//! plain block where the policy does not let the list rewrite, and then nothing is there to lift.
 
 mod modifiers;
 mod pattern;

@@ -4,7 +4,8 @@
 //! Triggers: `x` is the name alone and `*.x` what is below it alone, so both together are the name and all below;
 //! `24.0.2.0.192.rpz-ip` is a range of addresses in answers. Actions: `CNAME .`, `CNAME *.`, `CNAME rpz-drop.` and addresses
 //! that lead nowhere block, and how a block is answered is the gate's to say; `CNAME rpz-passthru.` (or the name itself) is
-//! an exception; other addresses and names are what DNS answers. A nearer trigger decides over a wider one, which two
+//! an exception; other addresses and names are what DNS answers, where the policy lets the list do so, and else a block. A
+//! range is always a plain block: its answer would be one for every name that leads there. A nearer trigger decides over a wider one, which two
 //! steps of weight keep: a block below an exception is important, and so is an exception below that.
 //!
 //! Left out: triggers about clients and name servers, `rpz-tcp-only.`, other kinds of records, `$INCLUDE`, `$GENERATE`,
@@ -178,8 +179,8 @@ impl Zone {
                 Action::Block => Effect::Block,
                 Action::Pass => Effect::Exception,
                 Action::Alias(_) | Action::Address(_) => {
-                    list.left_out(line, Dropped::Redirection);
-                    continue;
+                    list.left_out(line, Dropped::RewriteAsBlock);
+                    Effect::Block
                 }
             };
             addresses::add(range, Says { effect, ..Says::block(Reach::Exact, category) }, line, list);
@@ -231,7 +232,10 @@ fn action(record: &Record) -> Result<Action, Dropped> {
             "rpz-passthru." => Ok(Action::Pass),
             "rpz-tcp-only." | "" => Err(Dropped::UnknownAction),
             target if target.trim_end_matches('.') == record.trigger => Ok(Action::Pass),
-            target => super::host(target).map(Action::Alias).map_err(|_| Dropped::UnknownAction),
+            target => match super::host(target) {
+                Ok(host @ Host::Name(_)) => Ok(Action::Alias(host)),
+                _ => Err(Dropped::UnknownAction),
+            },
         },
         "A" | "AAAA" => match value.parse::<IpAddr>() {
             Ok(address) if leads_nowhere(address) => Ok(Action::Block),

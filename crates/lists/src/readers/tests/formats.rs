@@ -123,8 +123,8 @@ fn adguard_modifiers_are_applied_or_the_rule_is_left_out() {
                 "*.a.example->b.example *.c.example->d.example",
             ),
             (
-                "||a.example^$dnsrewrite=192.0.2.2\n||a.example^$dnsrewrite=NOERROR;A;192.0.2.1\n|a.example^$dnsrewrite=::1",
-                "*.a.example->192.0.2.1,192.0.2.2 a.example->::1",
+                "||a.example^$dnsrewrite=192.0.2.2\n||a.example^$dnsrewrite=NOERROR;A;192.0.2.1\n|a.example^$dnsrewrite=2001:db8::1",
+                "*.a.example->192.0.2.1,192.0.2.2 a.example->2001:db8::1",
             ),
             (
                 "||a.example^$dnsrewrite=NXDOMAIN;;\n||b.example^$dnsrewrite=REFUSED\n||c.example^$dnsrewrite=NOERROR;;",
@@ -314,6 +314,58 @@ fn comma_separated_values_are_read_by_their_heading() {
     let said: Vec<_> = list.rows().map(|row| row.says.category.slug()).collect();
     assert_eq!(said, ["gambling", "gambling", "social-media", "games", "games"]);
     assert_eq!(list.rows().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_row_cannot_make_a_list_one_of_illegal_content_nor_take_it_out_of_one() {
+    let text =
+        b"category,host\ngambling,a.example\nillegal,b.example\nIllegal content,c.example\n,d.example\n";
+    let list = read(ListFormat::Csv, text);
+    assert_eq!(written(&list), format!("*.a.example *.d.example {:?}=2", Dropped::IllegalRow));
+    let mut list = new_list();
+    read_bytes(ListFormat::Csv, text, Category::ILLEGAL, &mut list);
+    assert_eq!(list.rows().filter(|row| row.says.category == Category::ILLEGAL).count(), 4);
+}
+
+const REWRITES: &str = "||a.example^$dnsrewrite=192.0.2.1\n||b.example^$dnsrewrite=c.example\n||d.example^$dnsrewrite=REFUSED\n\
+                        ||e.example^$dnsrewrite=f.example,dnstype=A\n";
+const LOCAL_DATA: &str = "a.example A 192.0.2.1\n*.a.example A 192.0.2.1\nb.example CNAME walled.example.\n\
+                          *.c.example AAAA 2001:db8::1\n24.0.113.0.203.rpz-ip CNAME walled.example.\n";
+
+#[test]
+fn a_list_that_may_not_rewrite_blocks_instead_and_every_such_rule_is_counted() {
+    for (format, text, expected) in [
+        (
+            ListFormat::AdGuard,
+            REWRITES,
+            "*.b.example *.a.example *.d.example->refused *.e.example[1] RewriteAsBlock=3",
+        ),
+        (
+            ListFormat::Rpz,
+            LOCAL_DATA,
+            "*.a.example b.example wild:*.c.example range:203.0.113.0/24 RewriteAsBlock=4",
+        ),
+    ] {
+        assert_eq!(written(&read_into(list_that_blocks(), format, text.as_bytes())), expected);
+    }
+}
+
+#[test]
+fn no_list_answers_with_a_private_address() {
+    for (format, text, expected) in [
+        (
+            ListFormat::AdGuard,
+            "||a.example^$dnsrewrite=192.168.1.1\n||b.example^$dnsrewrite=::1\n||b.example^$dnsrewrite=192.0.2.1",
+            "*.a.example *.b.example->192.0.2.1 PrivateAnswer=2",
+        ),
+        (
+            ListFormat::Rpz,
+            "a.example A 10.0.0.1\nb.example A 192.0.2.1\n AAAA fd00::1\nc.example CNAME 10.0.0.1.",
+            "a.example b.example->192.0.2.1 PrivateAnswer=2 UnknownAction=1",
+        ),
+    ] {
+        assert_eq!(found(format, text.as_bytes()), expected);
+    }
 }
 
 #[test]

@@ -28,12 +28,22 @@ fn category(slug: &str) -> Category {
     Category::parse(slug).unwrap()
 }
 
+/// A list that may rewrite.
 fn new_list() -> ReadList {
+    let mut list = list_that_blocks();
+    list.rewrites = true;
+    list
+}
+
+fn list_that_blocks() -> ReadList {
     ReadList::new(ListId::new("one"), "One".into(), Timestamp(0))
 }
 
 fn read(format: ListFormat, text: &[u8]) -> ReadList {
-    let mut list = new_list();
+    read_into(new_list(), format, text)
+}
+
+fn read_into(mut list: ReadList, format: ListFormat, text: &[u8]) -> ReadList {
     read_bytes(format, text, category("games"), &mut list);
     list
 }
