@@ -1,8 +1,7 @@
-//! What an update changes, told before it is in force: for each list what comes and goes, and which hosts that were used
-//! lately would be blocked by it.
+//! What an update changes, told before it is in force: for each list what comes and goes. What that closes for anybody
+//! is for the policy to say, and not asked here.
 
-use model::{Category, Host, ListId};
-use policy::image::Image;
+use model::ListId;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -43,35 +42,4 @@ impl Diff {
     pub fn is_empty(&self) -> bool {
         self.gone.is_empty() && self.lists.iter().all(|list| list.added == 0 && list.removed == 0)
     }
-}
-
-/// A host that an update would block in a category that it is not in now.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewlyListed {
-    /// The host.
-    pub host: Host,
-    /// The category that it would be in.
-    pub category: Category,
-    /// The list that would put it there.
-    pub list: ListId,
-}
-
-/// Which of these hosts (those used lately, say) the new image puts into a category that the old one does not. Whether
-/// that blocks anybody is for the policy to say. Illegal content is left out: no such name is shown.
-pub fn newly_listed(old: &Image, new: &Image, hosts: impl IntoIterator<Item = Host>) -> Vec<NewlyListed> {
-    let mut found = Vec::new();
-    for host in hosts {
-        let now = new.lookup(&host);
-        let categories = now.categories();
-        if categories.is_empty() {
-            continue;
-        }
-        let before = old.lookup(&host).categories();
-        let added = categories.iter().filter(|category| !before.contains(*category));
-        for category in added.filter(|category| *category != Category::ILLEGAL) {
-            let Some(line) = now.line(category) else { continue };
-            found.push(NewlyListed { host: host.clone(), category, list: line.list });
-        }
-    }
-    found
 }

@@ -41,7 +41,7 @@ mod update;
 
 pub use build::{BUILT_IN_ILLEGAL, BuiltImage, build, holds, starter_image};
 pub use catalogue::{CatalogueEntry, catalogue};
-pub use diff::{Diff, ListDiff, NewlyListed, newly_listed};
+pub use diff::{Diff, ListDiff};
 pub use dropped::{Dropped, Tally};
 pub use error::ListError;
 pub use fetch::Fetch;
@@ -52,7 +52,7 @@ pub use list::{Entry, ReadList, SourceState};
 pub(crate) use read_set::ReadSet;
 pub use readers::read_bytes;
 pub use report::{Alarm, By, Cause, DroppedLine, ListReport, Report};
-pub use schedule::{Looked, Schedule, timetable};
+pub use schedule::{Looked, Schedule};
 pub use source::Look;
 pub use transfer::TransferError;
 pub use update::{Prepared, Progress, Update, prepare, update};

@@ -4,7 +4,7 @@
 //! moment, so that the public servers that many schools ask are not asked by all at once.
 
 use crate::fingerprint::of_words;
-use model::{ListId, Timestamp};
+use model::Timestamp;
 use policy::rules::ListSource;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -74,21 +74,10 @@ impl Schedule {
     }
 }
 
-/// When each list is to be looked at next, with its id, the soonest first.
-pub fn timetable<'a>(
-    schedule: &Schedule,
-    lists: &'a [ListSource],
-    looked: impl Fn(&ListId) -> Option<Looked>,
-) -> Vec<(Timestamp, &'a ListId)> {
-    let mut rows: Vec<_> =
-        lists.iter().map(|source| (schedule.next(source, looked(&source.id)), &source.id)).collect();
-    rows.sort();
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::ListId;
     use policy::rules::{ListFormat, Subscription};
     use std::collections::BTreeSet;
 
@@ -135,15 +124,5 @@ mod tests {
         assert!(schedule.is_due(&list, Some(good), at(-1)), "a clock set back");
         assert_eq!(schedule.silence_ms(&list), 48 * HOUR_MS);
         assert_eq!(schedule.silence_ms(&source("slow", Some(48))), 144 * HOUR_MS);
-    }
-
-    #[test]
-    fn the_timetable_begins_with_the_soonest() {
-        let schedule = Schedule::default();
-        let lists = [source("slow", Some(100)), source("new", None), source("fast", Some(1))];
-        let good = Looked { good: Some(Timestamp(1)), last: Timestamp(1) };
-        let rows = timetable(&schedule, &lists, |id| (id.as_str() != "new").then_some(good));
-        let order: Vec<&str> = rows.iter().map(|(_, id)| id.as_str()).collect();
-        assert_eq!(order, ["new", "fast", "slow"]);
     }
 }

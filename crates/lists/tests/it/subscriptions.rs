@@ -332,11 +332,6 @@ async fn what_an_update_changes_is_seen_before_it_is_in_force_and_nothing_stays_
     assert_eq!((far.before, far.after, far.added, far.removed), (Some(2), 3, 1, 0));
     assert_eq!(far.samples, ["c.example"]);
     assert_eq!((hidden.added, hidden.samples.len()), (2, 0));
-    let used =
-        ["www.c.example", "a.example", "x.example", "i.example"].map(|host| Host::parse(host).unwrap());
-    let newly = lists::newly_listed(&before, prepared.image(), used);
-    assert_eq!(newly.len(), 1);
-    assert_eq!((newly[0].host.to_string(), newly[0].list.as_str()), ("www.c.example".to_owned(), "far"));
     // Of illegal content, no name is in the report: a line alone.
     let refused = &prepared.report().lists[1].refused;
     assert_eq!((refused.len(), &refused[0].name, refused[0].line), (1, &None, 3));
