@@ -190,7 +190,7 @@ mod tests {
         );
         let names = certificate_names(&config, "dns.gate.test").unwrap();
         let texts: Vec<String> = names.iter().map(Host::to_string).collect();
-        assert_eq!(texts, ["dns.gate.test", "*.dns.gate.test", "10.1.0.2", "2001:db8::2"]);
+        assert_eq!(texts, ["dns.gate.test", "*.dns.gate.test", "10.1.0.2", "[2001:db8::2]"]);
         assert!(certificate_names(&config, "not a name").is_err());
     }
 
