@@ -88,6 +88,7 @@ impl Spoken {
 pub fn rules(bytes: &[u8]) {
     ask_rules(bytes);
     let mut list = ReadList::new(ListId::new("rules"), "Rules".into(), Timestamp(0));
+    list.rewrites = true;
     lists::read_bytes(ListFormat::AdGuard, RULES, crate::readers::category(), &mut list);
     let good: Vec<(u16, NewRule)> = list.rules().iter().map(|rule| (0, rule.clone())).collect();
     let mut encoded = encode(&good);

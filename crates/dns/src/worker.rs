@@ -125,7 +125,9 @@ impl Worker {
             Received::Asked(asked) => asked.host.as_ref(),
             _ => None,
         });
-        bench.desk.moment.snapshot.image().warm(hosts, &mut bench.warming);
+        let image = bench.desk.moment.snapshot.image();
+        image.warm(hosts, &mut bench.warming);
+        image.warm_reasons(&mut bench.warming);
         bench.questions.iter().for_each(|(_, from)| bench.desk.clients.touch(Caller::at(*from)));
     }
 

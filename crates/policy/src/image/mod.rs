@@ -208,21 +208,25 @@ impl Image {
         self.0.content.as_ref().map_or_else(Matches::default, |content| Matches::find(&self.0, content, ask))
     }
 
-    /// Has all that lookups of these hosts will read brought from memory: a read of memory takes as long as all else of a
+    /// Has what lookups of these hosts will read brought from memory: a read of memory takes as long as all else of a
     /// lookup, and here those of a whole batch are on their way at once.
     pub fn warm<'h>(&self, hosts: impl Iterator<Item = &'h Host>, room: &mut Warming) {
         let Some(content) = &self.0.content else { return };
-        let table = content.table();
         room.hashes.clear();
-        room.buckets.clear();
         for host in hosts {
             content.each_hash(host, |hash, _| {
-                table.touch(hash);
+                content.table().touch(hash);
                 room.hashes.push(hash);
             });
         }
+    }
+
+    /// The same for the reasons of those among them that are listed; after [`Image::warm`].
+    pub fn warm_reasons(&self, room: &mut Warming) {
+        let Some(content) = &self.0.content else { return };
+        room.buckets.clear();
         for hash in &room.hashes {
-            table.find(*hash, |slot| {
+            content.table().find(*hash, |slot| {
                 reasons::touch_offset(content, slot.bucket);
                 room.buckets.push(slot.bucket);
                 ControlFlow::Break(())
