@@ -16,7 +16,7 @@ use tokio::process::Command;
 /// The name of the encrypted resolver.
 const NAME: &str = "gate.ash.internal";
 /// Records of the answer that no datagram holds.
-const MANY: u8 = 120;
+const MANY: u8 = 60;
 const OPEN: &str = "203.0.113.7";
 
 /// A resolver for learners, who may not gamble, and its outside.
@@ -82,11 +82,11 @@ const KDIG: [(&[&str], &[&str]); 16] = [
     (&["+noedns", "casino.example"], &["status: NXDOMAIN"]),
     (&["+cookie", "+padding", "+nsid", "+subnet=192.0.2.0/24", "open.example"], &["status: NOERROR", OPEN]),
     (&["+bufsize=512", "+ignore", "many.example"], &["Flags: qr tc rd ra"]),
-    (&["+bufsize=512", "many.example"], &["status: NOERROR", "ANSWER: 120", "203.0.113.119"]),
-    (&["+tcp", "many.example"], &["status: NOERROR", "ANSWER: 120", "203.0.113.119"]),
+    (&["+bufsize=512", "many.example"], &["status: NOERROR", "ANSWER: 60", "203.0.113.59"]),
+    (&["+tcp", "many.example"], &["status: NOERROR", "ANSWER: 60", "203.0.113.59"]),
     (
         &["+tcp", "+keepopen", "open.example", "casino.example", "many.example", "open.example"],
-        &["NOERROR", OPEN, "NXDOMAIN", "NOERROR", "ANSWER: 120", "NOERROR", OPEN],
+        &["NOERROR", OPEN, "NXDOMAIN", "NOERROR", "ANSWER: 60", "NOERROR", OPEN],
     ),
 ];
 
@@ -129,7 +129,7 @@ async fn kdig_gets_the_same_by_tls_and_https_and_only_from_a_server_it_trusts() 
         let trust: Vec<&str> = trusted.iter().map(String::as_str).collect();
         let text = printed("kdig", server, &[&trust, wire, &asked].concat()).await;
         let mut rest = text.as_str();
-        for piece in ["NOERROR", OPEN, "NXDOMAIN", "EDE: 17 (Filtered)", "NOERROR", "ANSWER: 120"] {
+        for piece in ["NOERROR", OPEN, "NXDOMAIN", "EDE: 17 (Filtered)", "NOERROR", "ANSWER: 60"] {
             match rest.split_once(piece) {
                 Some((_, after)) => rest = after,
                 None => writeln!(wrong, "{wire:?}: no {piece:?} in {text}").unwrap(),
@@ -157,7 +157,7 @@ async fn dig_asks_as_old_and_odd_clients_do() {
         (&["+noedns", "+noad", "open.example"][..], &["status: NOERROR", OPEN][..]),
         (&["oPeN.ExAmPlE"], &["status: NOERROR", ";oPeN.ExAmPlE.", OPEN]),
         (&["CaSiNo.eXaMpLe"], &["status: NXDOMAIN", ";CaSiNo.eXaMpLe.", "EDE: 17 (Filtered)"]),
-        (&["+noedns", "many.example"], &["ANSWER: 120"]),
+        (&["+noedns", "many.example"], &["ANSWER: 60"]),
         (&["+opcode=update", "open.example"], &["status: NOTIMP"]),
         (&["+opcode=status", "open.example"], &["status: NOTIMP"]),
         (&["+norecurse", "casino.example"], &["status: NXDOMAIN"]),
