@@ -8,6 +8,7 @@
 //! lists in the order of their fields, each a varint count; a client is a byte (0 range, 1 name) and a text, a type a
 //! varint. An answer is a byte: 1 no such name, 2 nothing, 3 refused, 4 alias (a text), 5 addresses (a list of texts).
 
+use super::super::layout::{Cursor, put_text, put_varint};
 use super::super::rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
 use super::super::write::{Effect, Reach, Weight};
 use super::{MOST_RULES, RulesUnreadable};
@@ -136,23 +137,6 @@ fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
     all.iter().for_each(|each| put(out, each));
 }
 
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    loop {
-        let [low, ..] = value.to_le_bytes();
-        value >>= 7;
-        if value == 0 {
-            out.push(low & 0x7f);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_varint(out, text.len() as u64);
-    out.extend_from_slice(text.as_bytes());
-}
-
 /// A stored rule, and its list's place.
 pub(super) type Stored = (u16, NewRule);
 
@@ -172,39 +156,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<Stored>, usize), RulesUnreadab
     Ok((rules, count.saturating_sub(MOST_RULES)))
 }
 
-/// Reads from the front; `None` past the end and for what no writer writes.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (first, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn text(&mut self) -> Option<&'a str> {
-        let length = usize::try_from(self.varint()?).ok()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        std::str::from_utf8(text).ok()
-    }
-
+/// What rules are made of; `None` past the end and for what no writer writes.
+impl Cursor<'_> {
     fn shared(&mut self) -> Option<Arc<str>> {
         self.text().map(Into::into)
     }
