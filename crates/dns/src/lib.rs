@@ -21,7 +21,6 @@ mod config;
 mod error;
 mod https;
 mod limit;
-mod proxy_header;
 mod query;
 mod quota;
 mod reply;

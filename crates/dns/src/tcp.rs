@@ -4,12 +4,12 @@
 use crate::chain::{Begun, Chain};
 use crate::client::{Caller, Desk};
 use crate::https;
-use crate::proxy_header::ProxyHeader;
 use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::quota::{Quota, Share};
 use crate::tls::Doorman;
 use crate::turns::Turns;
 use ipnet::IpNet;
+use model::{ProxyHeader, ProxyHeaderRead};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -131,6 +131,22 @@ impl Serving {
     }
 }
 
+/// Takes a proxy's head off the front of a connection.
+async fn take_header(stream: &mut TcpStream) -> io::Result<ProxyHeader> {
+    let mut head = Vec::new();
+    loop {
+        match ProxyHeader::read(&head) {
+            ProxyHeaderRead::Whole(header) => return Ok(header),
+            ProxyHeaderRead::Broken => return Err(io::ErrorKind::InvalidData.into()),
+            ProxyHeaderRead::Needs(more) => {
+                let had = head.len();
+                head.resize(had + more, 0);
+                stream.read_exact(head.get_mut(had..).unwrap_or_default()).await?;
+            }
+        }
+    }
+}
+
 /// A connection of which nothing has been read yet.
 struct Opening {
     chain: Arc<Chain>,
@@ -147,7 +163,7 @@ impl Opening {
     async fn serve(self, mut stream: TcpStream, mut from: IpAddr) {
         let mut _share_of_client = None;
         if let Some(quota) = &self.quota {
-            let Ok(Ok(header)) = timeout(OPENING_WAIT, ProxyHeader::take(&mut stream)).await else { return };
+            let Ok(Ok(header)) = timeout(OPENING_WAIT, take_header(&mut stream)).await else { return };
             from = header.source.unwrap_or(from);
             let Some(share) = quota.take(from) else { return };
             _share_of_client = Some(share);

@@ -6,10 +6,10 @@ use crate::chain::{Begun, Chain, Pending};
 use crate::client::{Caller, Desk};
 use crate::config::RateLimit;
 use crate::limit::{Limiter, Pace};
-use crate::proxy_header::{ProxyHeader, SIGNATURE};
 use crate::query::{self, QUERY_LIMIT_BYTES, Received, Wire};
 use crate::quota::Quota;
 use ipnet::IpNet;
+use model::{ProxyHeader, ProxyHeaderRead};
 use policy::image::Warming;
 use std::io;
 use std::net::{IpAddr, UdpSocket};
@@ -142,10 +142,10 @@ impl Worker {
     /// The question itself, and who asks: a listed proxy says it, and nobody else may.
     fn unwrap<'a>(&self, bytes: &'a [u8], from: IpAddr) -> Option<(&'a [u8], IpAddr)> {
         if self.proxy_peers.iter().any(|peers| peers.contains(&from)) {
-            let header = ProxyHeader::read(bytes)?;
+            let ProxyHeaderRead::Whole(header) = ProxyHeader::read(bytes) else { return None };
             return Some((bytes.get(header.bytes..)?, header.source.unwrap_or(from)));
         }
-        (!bytes.starts_with(&SIGNATURE)).then_some((bytes, from))
+        (!bytes.starts_with(&ProxyHeader::SIGNATURE)).then_some((bytes, from))
     }
 
     fn finish_later(&self, place: usize, bench: &Bench, pending: Pending) {

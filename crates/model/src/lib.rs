@@ -19,9 +19,11 @@ mod id;
 mod people;
 mod place;
 mod ports;
+mod proxy_header;
 mod shares;
 mod time;
 mod verdict;
+mod way_round;
 
 pub use access::{Action, Actor, Role};
 pub use ask::{Ask, Channel, Known, KnownBy, Target, Who};
@@ -36,8 +38,10 @@ pub use id::{DeviceId, GateId, GroupId, ListId, NetworkId, PersonId, PolicyHash,
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};
+pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use shares::{Share, Shares};
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
     DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
 };
+pub use way_round::{Leaks, WayRound};
