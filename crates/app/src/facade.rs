@@ -5,7 +5,7 @@ use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Pepper, scopes_for};
 use model::{
-    Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Person, SchoolId, Scope, Timestamp,
+    Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope, Timestamp,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -40,6 +40,8 @@ pub struct Parts {
     pub lists: ListsPlace,
     /// The addresses that our DNS handed out.
     pub handed_out: Arc<HandedOut>,
+    /// How often each way round the filter was tried.
+    pub leaks: Arc<Leaks>,
 }
 
 pub(crate) struct Inner {

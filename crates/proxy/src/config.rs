@@ -2,7 +2,8 @@
 
 use crate::{LeafSigner, Resolver};
 use blockpage::Links;
-use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap};
+use ipnet::IpNet;
+use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks};
 use policy::CurrentSnapshot;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -14,6 +15,13 @@ use std::time::Duration;
 pub struct Config {
     /// Where to listen; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    /// Where to listen for clients that speak TLS with the proxy itself.
+    pub tls_listen: Vec<SocketAddr>,
+    /// Where to listen for connections that the network leads here.
+    pub transparent: Vec<Transparent>,
+    /// Proxies that say by the PROXY protocol (version 1 or 2) whose connection they pass on to a listener of the first two
+    /// kinds; they must, and nobody else may.
+    pub proxy_peers: Vec<IpNet>,
     /// The host that `proxy.pac` names. `None`: the file is only for browsers on this machine, who ask for it by
     /// `localhost` or a loopback address, and names that.
     pub advertised_host: Option<String>,
@@ -23,6 +31,24 @@ pub struct Config {
     pub links: Links,
     /// The bounds.
     pub limits: Limits,
+}
+
+/// A listener for connections that the network leads here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Transparent {
+    /// Where to listen; a listener is of one family.
+    pub listen: SocketAddr,
+    /// How they are led here.
+    pub mode: TransparentMode,
+}
+
+/// How the network leads connections to a listener (nftables on Linux).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransparentMode {
+    /// Their address is changed (`redirect`); the kernel remembers the one before.
+    Redirect,
+    /// They are handed over as they are (`tproxy`); the listener needs CAP_NET_ADMIN, and the machine a route.
+    Tproxy,
 }
 
 /// The proxy's bounds. The defaults suit a school of some thousand people.
@@ -92,4 +118,6 @@ pub struct Ports {
     pub resolver: Arc<Resolver>,
     /// The addresses that our DNS handed out: connections to others, asked for without a name, are counted there.
     pub handed_out: Arc<HandedOut>,
+    /// Where ways round the filter are counted.
+    pub leaks: Arc<Leaks>,
 }

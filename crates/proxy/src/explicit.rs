@@ -1,10 +1,11 @@
 //! The proxy's own port: CONNECT, requests with a whole address, and its own pages.
 
+use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::inner::{self, Inner, serve_http1, shape_of};
 use crate::link::{Link, Origin, Scheme};
-use crate::listen::Seat;
 use crate::pages;
+use crate::socket::ClientSocket;
 use crate::streams::IdleStream;
 use crate::tunnel;
 use crate::visit::{AnswerBody, page_answer};
@@ -14,38 +15,19 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use model::Host;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::net::TcpStream;
-
-/// Who is at the other end of a connection, and its place among the connections.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) address: IpAddr,
-    /// Where the connection reached us.
-    reached: SocketAddr,
-    _seat: Arc<Seat>,
-}
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One connection to the proxy's port.
 struct Explicit {
     gate: Arc<Gate>,
     caller: Caller,
-    /// The way to the origin of the last plain request; the next is often for the same.
-    last: Mutex<Option<Arc<Inner>>>,
+    last: LastOrigin,
 }
 
-/// Serves one connection to the proxy's port. An outsider's is closed unread.
-pub(crate) async fn serve(gate: Arc<Gate>, stream: TcpStream, seat: Seat) {
-    let (Ok(peer), Ok(reached)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    if !gate.serves(peer.ip()) {
-        return tracing::debug!(phase = "connect", "an outsider was turned away");
-    }
-    // Without it small answers wait for acknowledgements; a socket that refuses still works.
-    let _ = stream.set_nodelay(true);
-    let caller = Caller { address: peer.ip().to_canonical(), reached, _seat: Arc::new(seat) };
-    let stream = IdleStream::new(stream, gate.dialer.limits.idle_timeout);
-    let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, last: Mutex::default() });
+/// Serves one connection of a client that knows the proxy.
+pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket) {
+    let stream = IdleStream::new(socket, gate.dialer.limits.idle_timeout);
+    let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, last: LastOrigin::default() });
     let service = service_fn(move |request| Arc::clone(&explicit).answer(request));
     serve_http1(&gate, stream, service).await;
 }
@@ -70,35 +52,49 @@ impl Explicit {
         if self.is_ours(&host, port) {
             return Ok(pages::answer(&self.gate, &request));
         }
-        inner::answer(self.inner_for(Origin { scheme: Scheme::Http, host, port }), request).await
+        let origin = Origin { scheme: Scheme::Http, host, port };
+        inner::answer(self.last.inner(&self.gate, &self.caller, origin), request).await
     }
 
     /// True for the proxy's own address, as it is advertised or as it was reached: a browser that uses the proxy asks
     /// for the proxy's pages through it.
     fn is_ours(&self, host: &Host, port: u16) -> bool {
-        let reached = self.caller.reached;
-        let advertised = self.gate.advertised_host.as_deref().and_then(|name| Host::parse(name).ok());
-        let is_our_host =
-            *host == Host::Address(reached.ip().to_canonical()) || Some(host) == advertised.as_ref();
-        is_our_host && port == reached.port()
+        self.gate.is_called(host, self.caller.reached) && port == self.caller.reached.port()
     }
 
-    fn inner_for(&self, origin: Origin) -> Arc<Inner> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+    fn not_understood(&self, request: &Request<Incoming>) -> Response<AnswerBody> {
+        let shape = shape_of(request.headers());
+        page_answer(blockpage::not_possible(Refusal::NotUnderstood, &self.gate.links).page(shape))
+    }
+}
+
+/// The way to the origin of a connection's last plain request; the next is often for the same.
+#[derive(Default)]
+pub(crate) struct LastOrigin(Mutex<Option<Arc<Inner>>>);
+
+impl LastOrigin {
+    /// True when the last request was for another origin, or there was none.
+    pub(crate) fn is_other(&self, origin: &Origin) -> bool {
+        self.lock().as_ref().is_none_or(|inner| inner.link.origin != *origin)
+    }
+
+    /// The way to an origin for this caller: the last one's, or a new one.
+    pub(crate) fn inner(&self, gate: &Arc<Gate>, caller: &Caller, origin: Origin) -> Arc<Inner> {
+        let mut last = self.lock();
         match last.as_ref() {
-            Some(inner) if inner.link.origin == origin => Arc::clone(inner),
+            Some(inner) if inner.link.origin == origin && inner.caller.is_same_person(caller) => {
+                Arc::clone(inner)
+            }
             _ => {
-                let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
-                let inner =
-                    Arc::new(Inner { gate: Arc::clone(&self.gate), caller: self.caller.clone(), link });
+                let link = Arc::new(Link::new(gate, origin, Vec::new()));
+                let inner = Arc::new(Inner { gate: Arc::clone(gate), caller: caller.clone(), link });
                 *last = Some(Arc::clone(&inner));
                 inner
             }
         }
     }
 
-    fn not_understood(&self, request: &Request<Incoming>) -> Response<AnswerBody> {
-        let shape = shape_of(request.headers());
-        page_answer(blockpage::not_possible(Refusal::NotUnderstood, &self.gate.links).page(shape))
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Inner>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,13 +1,16 @@
 //! What every connection shares, and the one way to ask the policy.
 
+use crate::caller::Caller;
 use crate::dial::Dialer;
 use crate::leaf::Validity;
 use crate::link::Protocol;
+use crate::listen::Addresses;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
 use blockpage::Links;
 use http::Method;
-use model::{AccessEvent, Ask, Channel, Host, Target, Verdict};
+use ipnet::IpNet;
+use model::{AccessEvent, Ask, Channel, Host, Target, Verdict, WayRound};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -25,6 +28,7 @@ pub(crate) struct Gate {
     pub(crate) ports: Ports,
     pub(crate) links: Links,
     pub(crate) advertised_host: Option<String>,
+    pub(crate) proxy_peers: Vec<IpNet>,
     pub(crate) dialer: Dialer,
     server_tls: ServerConfig,
     pub(crate) tracker: TaskTracker,
@@ -35,21 +39,23 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(config: Config, ports: Ports, own: Vec<SocketAddr>) -> Result<Self, ProxyError> {
+    pub(crate) fn new(config: Config, ports: Ports, addresses: &Addresses) -> Result<Self, ProxyError> {
         let tls = TlsConnector::from(crate::verify::client_tls(&config, ports.clock.clone())?);
+        let Addresses { explicit, explicit_tls, transparent } = addresses;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
             handed_out: Arc::clone(&ports.handed_out),
             clock: ports.clock.clone(),
             tls,
             limits: config.limits,
-            own,
+            own: [&explicit[..], explicit_tls, transparent].concat(),
         };
         Ok(Self {
             server_tls: server_tls(&ports)?,
             dialer,
             links: config.links,
             advertised_host: config.advertised_host,
+            proxy_peers: config.proxy_peers,
             ports,
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -64,14 +70,29 @@ impl Gate {
         !policy::is_outsider(&who)
     }
 
-    /// Asks the policy in force now, for whoever is at the address now.
-    pub(crate) fn decide(&self, client: IpAddr, what: Target, how: Channel) -> (Ask, Verdict) {
+    /// Whether a client that reached us at this address may call us so: by that address, or by our name.
+    pub(crate) fn is_called(&self, host: &Host, reached: SocketAddr) -> bool {
+        let advertised = self.advertised_host.as_deref().and_then(|name| Host::parse(name).ok());
+        *host == Host::Address(reached.ip().to_canonical()) || Some(host) == advertised.as_ref()
+    }
+
+    /// Asks the policy in force now, for the person of this connection or whoever is at its address now.
+    pub(crate) fn decide(&self, caller: &Caller, what: Target, how: Channel) -> (Ask, Verdict) {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
-        let who = snapshot.who(client, at, &self.ports.roster.get(), &self.ports.identities);
+        let mut who = snapshot.who(caller.address, at, &self.ports.roster.get(), &self.ports.identities);
+        if let Some(person) = &caller.person {
+            who.people = vec![person.clone()];
+        }
         let ask = Ask { who, what, how, at };
         let verdict = snapshot.decide(&ask);
         (ask, verdict)
+    }
+
+    /// Counts a way round the filter that was tried.
+    pub(crate) fn leaked(&self, way: WayRound) {
+        self.ports.leaks.count(way, self.ports.clock.now());
+        tracing::debug!(way = way.slug(), "a way round the filter was tried");
     }
 
     /// Begins a visit.
@@ -192,8 +213,9 @@ mod tests {
             clock,
             resolver: Arc::new(Resolver::default()),
             handed_out: Arc::default(),
+            leaks: Arc::default(),
         };
-        Gate::new(Config::default(), ports, Vec::new()).unwrap()
+        Gate::new(Config::default(), ports, &Addresses::default()).unwrap()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Requests for one origin: those inside an opened tunnel, and plain ones. Each is decided for itself.
 
+use crate::caller::Caller;
 use crate::error::DialError;
-use crate::explicit::Caller;
 use crate::forward::{Outgoing, forward};
 use crate::gate::{Gate, Tracked};
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict};
+use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict, WayRound};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -121,9 +121,10 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let what = Target { host: host.clone(), port: Some(port), path: Some(path), record_type: None };
-    let (ask, verdict) = inner.gate.decide(inner.caller.address, what, how);
+    let (ask, verdict) = inner.gate.decide(&inner.caller, what, how);
     let mut visit = inner.gate.visit(&ask, &verdict, request.method());
     if is_other {
+        inner.gate.leaked(WayRound::Fronting);
         visit.became(EventOutcome::Blocked);
         return visit.page(blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape));
     }

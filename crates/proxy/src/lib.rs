@@ -18,8 +18,10 @@
 //! 6. `done`: one event goes to history.
 
 mod ca;
+mod caller;
 mod config;
 mod dial;
+mod door;
 mod error;
 mod explicit;
 mod forward;
@@ -34,15 +36,17 @@ mod pages;
 mod pump;
 mod resolve;
 mod server_certificate;
+mod socket;
 mod streams;
+mod transparent;
 mod tunnel;
 mod verify;
 mod visit;
 
 pub use ca::CertificateAuthority;
-pub use config::{Config, Limits, Ports};
+pub use config::{Config, Limits, Ports, Transparent, TransparentMode};
 pub use error::ProxyError;
 pub use leaf::{LeafSigner, Validity};
-pub use listen::Proxy;
+pub use listen::{Addresses, Proxy};
 pub use resolve::Resolver;
 pub use server_certificate::ServerCertificate;

@@ -1,13 +1,14 @@
-//! Listening: sockets, seats for connections, start and stop.
+//! Listening: sockets, seats for connections, start and stop. What becomes of a connection is in `door`.
 
-use crate::explicit;
+use crate::door::{Arrival, Door};
 use crate::gate::Gate;
 use crate::{Config, Ports, ProxyError};
 use model::{Share, Shares};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// After the system could not hand over a connection, such as for lack of file descriptors, it is asked again so late.
@@ -16,43 +17,67 @@ const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 /// The web proxy, bound to its ports and ready to run.
 pub struct Proxy {
     gate: Arc<Gate>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Door)>,
+    addresses: Addresses,
     seats: Arc<Seats>,
 }
 
+/// Where the proxy listens, by what it takes there; each in the order of the configuration, with the ports it was given.
+#[derive(Clone, Default, Debug)]
+pub struct Addresses {
+    /// For browsers that know the proxy.
+    pub explicit: Vec<SocketAddr>,
+    /// For those, over TLS.
+    pub explicit_tls: Vec<SocketAddr>,
+    /// For connections that the network leads here.
+    pub transparent: Vec<SocketAddr>,
+}
+
 impl Proxy {
-    /// Binds every address of the configuration. Errors: nothing to listen on, a port in use, roots that cannot be read.
+    /// Binds every address of the configuration. Errors: nothing to listen on, a port in use, a listener for TPROXY
+    /// without the right to it (CAP_NET_ADMIN), roots that cannot be read.
     pub async fn bind(config: Config, ports: Ports) -> Result<Self, ProxyError> {
-        let mut listeners = Vec::new();
-        let mut own = Vec::new();
-        for address in &config.listen {
-            let failed = |source| ProxyError::Listen { address: *address, source };
-            let listener = TcpListener::bind(address).await.map_err(failed)?;
-            own.push(listener.local_addr().map_err(failed)?);
-            listeners.push(listener);
-        }
-        if listeners.is_empty() {
+        let doors = doors(&config);
+        if doors.is_empty() {
             return Err(ProxyError::NowhereToListen);
         }
-        let seats = Seats {
-            total: Arc::new(Semaphore::new(config.limits.connections)),
-            by_client: Shares::new(config.limits.connections_per_client),
-            per_client: config.limits.connections_per_client,
-        };
-        Ok(Self { gate: Arc::new(Gate::new(config, ports, own)?), listeners, seats: Arc::new(seats) })
+        let mut listeners = Vec::new();
+        let mut addresses = Addresses::default();
+        for (address, door) in doors {
+            let failed = |source| ProxyError::Listen { address, source };
+            let listener = match door {
+                Door::Explicit | Door::ExplicitTls => TcpListener::bind(address).await.map_err(failed)?,
+                Door::Transparent(mode) => crate::transparent::listener(address, mode).map_err(failed)?,
+            };
+            let bound = listener.local_addr().map_err(failed)?;
+            match door {
+                Door::Explicit => addresses.explicit.push(bound),
+                Door::ExplicitTls => addresses.explicit_tls.push(bound),
+                Door::Transparent(_) => addresses.transparent.push(bound),
+            }
+            listeners.push((listener, door));
+        }
+        let seats = Arc::new(Seats::new(&config));
+        let gate = Arc::new(Gate::new(config, ports, &addresses)?);
+        Ok(Self { gate, listeners, addresses, seats })
     }
 
-    /// The addresses it listens on, in the order of the configuration, with the ports it was given.
+    /// Where it listens for browsers that know it.
     pub fn local_addresses(&self) -> &[SocketAddr] {
-        &self.gate.dialer.own
+        &self.addresses.explicit
+    }
+
+    /// Everywhere it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// Serves until `shutdown` ends. Then nothing new is taken, tunnels end, open requests have the drain time to end,
     /// and when this returns every visit has sent its event.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let gate = self.gate;
-        for listener in self.listeners {
-            gate.spawn(accept(Arc::clone(&gate), listener, Arc::clone(&self.seats)));
+        for (listener, door) in self.listeners {
+            gate.spawn(accept(Arc::clone(&gate), listener, door, Arc::clone(&self.seats)));
         }
         shutdown.await;
         gate.stopping.cancel();
@@ -64,24 +89,51 @@ impl Proxy {
     }
 }
 
-async fn accept(gate: Arc<Gate>, listener: TcpListener, seats: Arc<Seats>) {
+/// Every address of the configuration, and what comes there.
+fn doors(config: &Config) -> Vec<(SocketAddr, Door)> {
+    let explicit = config.listen.iter().map(|address| (*address, Door::Explicit));
+    let over_tls = config.tls_listen.iter().map(|address| (*address, Door::ExplicitTls));
+    let led_here = config.transparent.iter().map(|led| (led.listen, Door::Transparent(led.mode)));
+    explicit.chain(over_tls).chain(led_here).collect()
+}
+
+async fn accept(gate: Arc<Gate>, listener: TcpListener, door: Door, seats: Arc<Seats>) {
     loop {
         let next = tokio::select! {
             () = gate.stopping.cancelled() => return,
-            next = seats.next(&listener) => next,
+            next = next(&listener, &seats) => next,
         };
         match next {
-            Some((stream, seat)) => gate.spawn(explicit::serve(Arc::clone(&gate), stream, seat)),
+            Some((stream, place)) => {
+                let arrival =
+                    Arrival { gate: Arc::clone(&gate), seats: Arc::clone(&seats), stream, place, door };
+                gate.spawn(arrival.serve());
+            }
             None => tokio::time::sleep(AFTER_ACCEPT_ERROR).await,
         }
     }
 }
 
+/// The next connection, once there is a place. While every place is taken, connections wait in the kernel's queue.
+async fn next(
+    listener: &TcpListener,
+    seats: &Seats,
+) -> Option<(tokio::net::TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(&seats.total).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "the proxy could not take a connection");
+            None
+        }
+    }
+}
+
 /// The places for connections.
-struct Seats {
+pub(crate) struct Seats {
     total: Arc<Semaphore>,
     by_client: Arc<Shares>,
-    per_client: usize,
+    refused: AtomicU64,
 }
 
 /// A connection's place; free again when dropped.
@@ -91,24 +143,28 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    /// The next connection that finds a seat. While every seat is taken, connections wait in the kernel's queue.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, Seat)> {
-        loop {
-            let place = Arc::clone(&self.total).acquire_owned().await.ok()?;
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "the proxy could not take a connection");
-                    return None;
-                }
-            };
-            match self.by_client.take(peer.ip()) {
-                Some(share) => return Some((stream, Seat { _place: place, _share: share })),
-                None => tracing::warn!(
-                    limit = self.per_client,
-                    "a client has too many connections; one was closed"
-                ),
-            }
+    fn new(config: &Config) -> Self {
+        Self {
+            total: Arc::new(Semaphore::new(config.limits.connections)),
+            by_client: Shares::new(config.limits.connections_per_client),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// A seat for a client; `None` when it has all of its own.
+    pub(crate) fn take(&self, place: OwnedSemaphorePermit, client: IpAddr) -> Option<Seat> {
+        let share = self.by_client.take(client);
+        if share.is_none() {
+            self.refuse("a client has too many connections; one was closed");
+        }
+        Some(Seat { _place: place, _share: share? })
+    }
+
+    /// Logs the first refusal and then at every doubling, so that a flood does not flood the log.
+    fn refuse(&self, words: &'static str) {
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if refused.is_power_of_two() {
+            tracing::warn!(refused, "{words}");
         }
     }
 }

@@ -3,35 +3,50 @@
 //! Where the name in the TLS hello differs from the host of the CONNECT, both must be allowed, and the gate dials the
 //! name of the hello itself: whoever names one site and calls at another's address gets nowhere.
 
+use crate::caller::Caller;
 use crate::error::DialError;
-use crate::explicit::Caller;
 use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
 use crate::inner::{Inner, fault_notice, serve, shape_of};
 use crate::link::{Link, Origin, Protocol, Scheme};
 use crate::pump::pump;
+use crate::socket::ClientSocket;
 use crate::streams::{IdleStream, Replay};
+use crate::transparent;
 use crate::visit::{AnswerBody, Visit, page_answer};
 use blockpage::{BlockView, Refusal};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use model::{Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict};
+use model::{Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict, WayRound};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 
-/// A client's stream inside its tunnel: what came with the CONNECT, what was read to see who speaks first, the rest.
-type ClientStream = Replay<Replay<IdleStream<TcpStream>>>;
+/// A client's stream, past what came with the CONNECT if there was one.
+type ClientStream = Replay<IdleStream<ClientSocket>>;
+/// The same, once something was read to see who speaks first.
+type HeardStream = Replay<ClientStream>;
+
+/// How a tunnel was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// By a CONNECT, which names a host.
+    ByName,
+    /// By a connection that the network led here: to an address. A name inside it takes the address's place.
+    ByAddress(SocketAddr),
+}
 
 /// A tunnel that was asked for and decided.
-struct Tunnel {
+pub(crate) struct Tunnel {
     gate: Arc<Gate>,
     caller: Caller,
+    asked: Asked,
     host: Host,
     port: u16,
     verdict: Verdict,
@@ -54,7 +69,7 @@ pub(crate) async fn connect(
         return page_answer(blockpage::not_possible(Refusal::NotUnderstood, &gate.links).page(shape));
     };
     let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
-    let (ask, verdict) = gate.decide(caller.address, what, Channel::Tunnel);
+    let (ask, verdict) = gate.decide(caller, what, Channel::Tunnel);
     let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
     let origin = match (verdict.outcome, verdict.inspection) {
         (_, Inspection::Inspect) => None,
@@ -72,8 +87,8 @@ pub(crate) async fn connect(
             }
         },
     };
-    let tunnel =
-        Tunnel { gate: Arc::clone(gate), caller: caller.clone(), host, port, verdict, visit, origin };
+    let (gate_of_tunnel, caller, asked) = (Arc::clone(gate), caller.clone(), Asked::ByName);
+    let tunnel = Tunnel { gate: gate_of_tunnel, caller, asked, host, port, verdict, visit, origin };
     let upgrade = hyper::upgrade::on(&mut request);
     gate.spawn(async move {
         match upgrade.await {
@@ -95,13 +110,30 @@ async fn dial_rewritten(
 }
 
 impl Tunnel {
-    /// Phase `hello`.
+    /// A connection that the network led here, decided by its address until it names a host.
+    pub(crate) fn led_here(gate: Arc<Gate>, caller: Caller, wanted: SocketAddr) -> Self {
+        let (host, port) = (Host::Address(wanted.ip().to_canonical()), wanted.port());
+        let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
+        let (ask, verdict) = gate.decide(&caller, what, Channel::Tunnel);
+        let visit = gate.visit(&ask, &verdict, &Method::CONNECT);
+        Self { gate, caller, asked: Asked::ByAddress(wanted), host, port, verdict, visit, origin: None }
+    }
+
     async fn run(self, upgraded: Upgraded) {
-        let Ok(parts) = upgraded.downcast::<TokioIo<IdleStream<TcpStream>>>() else {
+        let Ok(parts) = upgraded.downcast::<TokioIo<IdleStream<ClientSocket>>>() else {
             tracing::error!(phase = "hello", "a tunnel came over a stream that is not the listener's");
             return self.visit.forget();
         };
-        let mut stream = Replay::new(parts.read_buf, parts.io.into_inner());
+        self.listen(Replay::new(parts.read_buf, parts.io.into_inner())).await;
+    }
+
+    /// Serves a connection of which nothing has been read.
+    pub(crate) async fn hear(self, stream: IdleStream<ClientSocket>) {
+        self.listen(Replay::new(Bytes::new(), stream)).await;
+    }
+
+    /// Phase `hello`.
+    async fn listen(self, mut stream: ClientStream) {
         let mut first = BytesMut::with_capacity(4096);
         let limit = self.gate.dialer.limits.hello_timeout;
         tokio::select! {
@@ -124,7 +156,7 @@ impl Tunnel {
     }
 
     /// The origin spoke first, as mail servers do; only a tunnel on the bypass list comes here.
-    async fn pass_on_silent(self, client: Replay<IdleStream<TcpStream>>) {
+    async fn pass_on_silent(self, client: ClientStream) {
         if let Some(origin) = self.origin {
             pump(&self.gate, client, origin, self.visit).await;
         }
@@ -135,29 +167,36 @@ impl Tunnel {
     }
 
     /// Neither TLS nor HTTP: passed on where the policy says the host is not to be opened, else closed.
-    async fn other(self, client: Replay<ClientStream>) {
-        match (self.origin, self.verdict.inspection) {
-            (Some(origin), Inspection::Bypass) => pump(&self.gate, client, origin, self.visit).await,
-            _ => {
-                let mut visit = self.visit;
-                visit.became(EventOutcome::Blocked);
-            }
+    async fn other(mut self, client: Replay<HeardStream>) {
+        if self.verdict.inspection != Inspection::Bypass || self.verdict.outcome == Outcome::Block {
+            return self.end(EventOutcome::Blocked);
+        }
+        match self.origin().await {
+            Ok(origin) => pump(&self.gate, client, origin, self.visit).await,
+            Err(_) => self.end(EventOutcome::Failed),
         }
     }
 
     /// Plain HTTP inside a tunnel, as browsers send `ws://`: read like any other plain HTTP.
-    async fn plain(self, stream: Replay<ClientStream>) {
+    async fn plain(self, stream: Replay<HeardStream>) {
         self.visit.forget();
+        if let Asked::ByAddress(wanted) = self.asked {
+            return transparent::serve_plain(self.gate, self.caller, wanted, stream).await;
+        }
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
         let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
         let inner = Inner { gate: self.gate, caller: self.caller, link };
         serve(Arc::new(inner), stream, Protocol::Http1).await;
     }
 
-    async fn tls(mut self, hello: TlsHello<ClientStream>) {
+    async fn tls(mut self, hello: TlsHello<HeardStream>) {
         if let Some(name) = hello.name.clone().filter(|name| *name != self.host) {
-            if self.verdict.outcome == Outcome::Block {
-                return self.end(EventOutcome::Blocked);
+            match self.asked {
+                Asked::ByAddress(wanted) => transparent::compare(&self.gate, &name, wanted),
+                Asked::ByName if self.verdict.outcome == Outcome::Block => {
+                    return self.end(EventOutcome::Blocked);
+                }
+                Asked::ByName => self.gate.leaked(WayRound::Fronting),
             }
             self.moves_to(name);
         }
@@ -171,26 +210,30 @@ impl Tunnel {
     /// The name in the hello is where the tunnel leads from now on, if it is allowed as well.
     fn moves_to(&mut self, name: Host) {
         let what = Target { host: name.clone(), port: Some(self.port), path: None, record_type: None };
-        let (ask, verdict) = self.gate.decide(self.caller.address, what, Channel::Tunnel);
+        let (ask, verdict) = self.gate.decide(&self.caller, what, Channel::Tunnel);
         let visit = self.gate.visit(&ask, &verdict, &Method::CONNECT);
         std::mem::replace(&mut self.visit, visit).forget();
         (self.host, self.verdict, self.origin) = (name, verdict, None);
     }
 
     /// Unread to the origin. A bypass leaves every byte as it is: the client sees the origin's own certificate.
-    async fn pass_on(mut self, hello: TlsHello<ClientStream>) {
-        let origin = match self.origin.take() {
-            Some(origin) => origin,
-            None => match dial_rewritten(&self.gate, &self.host, self.port, &self.verdict).await {
-                Ok(origin) => origin,
-                Err(_) => return self.end(EventOutcome::Failed),
-            },
-        };
-        pump(&self.gate, hello.replay(), origin, self.visit).await;
+    async fn pass_on(mut self, hello: TlsHello<HeardStream>) {
+        match self.origin().await {
+            Ok(origin) => pump(&self.gate, hello.replay(), origin, self.visit).await,
+            Err(_) => self.end(EventOutcome::Failed),
+        }
+    }
+
+    /// The connection to the origin: the one that is open, or a new one.
+    async fn origin(&mut self) -> Result<TcpStream, DialError> {
+        match self.origin.take() {
+            Some(origin) => Ok(origin),
+            None => dial_rewritten(&self.gate, &self.host, self.port, &self.verdict).await,
+        }
     }
 
     /// Opened: the origin first, so that the client is offered the protocol that the origin speaks.
-    async fn inspect(self, hello: TlsHello<ClientStream>) {
+    async fn inspect(self, hello: TlsHello<HeardStream>) {
         let offered = &hello.protocols;
         let origin = Origin { scheme: Scheme::Https, host: self.host.clone(), port: self.port };
         let mut link = Link::new(&self.gate, origin, Protocol::ours_of(offered));

@@ -206,8 +206,8 @@ fn proxy_ports(
 ) -> Result<proxy::Ports, ProgramError> {
     let listed: HashMap<Host, Vec<IpAddr>> = config.listed_hosts()?;
     let resolver = Arc::new(Resolver::new(listed, config.reachable_ranges()?));
-    let Shared { snapshot, roster, identities, handed_out, events, clock } = shared.clone();
-    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver, handed_out })
+    let Shared { snapshot, roster, identities, handed_out, leaks, events, clock } = shared.clone();
+    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver, handed_out, leaks })
 }
 
 fn console_config(

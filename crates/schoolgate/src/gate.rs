@@ -15,7 +15,7 @@ use app::{App, Health, InForce, Parts};
 use history::History;
 use identity::Pepper;
 use model::{
-    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, event_channel,
+    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks, event_channel,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
@@ -94,12 +94,14 @@ impl Gate {
             own_hosts: own_hosts(&config)?,
             lists: lists.place().clone(),
             handed_out: Arc::default(),
+            leaks: Arc::default(),
         };
         let shared = Shared {
             snapshot,
             roster: Arc::clone(&parts.roster),
             identities: Arc::clone(&parts.identities),
             handed_out: Arc::clone(&parts.handed_out),
+            leaks: Arc::clone(&parts.leaks),
             events,
             clock,
         };
@@ -174,6 +176,7 @@ pub(crate) struct Shared {
     pub(crate) roster: Arc<CurrentRoster>,
     pub(crate) identities: Arc<IdentityMap>,
     pub(crate) handed_out: Arc<HandedOut>,
+    pub(crate) leaks: Arc<Leaks>,
     pub(crate) events: EventSender,
     pub(crate) clock: Clock,
 }

@@ -84,6 +84,7 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
     store.commit(&fact(now), &everybody(&document, &pepper)).await.unwrap();
     let parts = Parts {
         handed_out: Arc::default(),
+        leaks: Arc::default(),
         store,
         history: History::open(folder, GateId(1)).unwrap().0,
         snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(

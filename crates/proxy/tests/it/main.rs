@@ -13,6 +13,7 @@ mod guard;
 mod inspection;
 mod origin;
 mod own_pages;
+mod placement;
 mod plain;
 mod streaming;
 mod tunnels;

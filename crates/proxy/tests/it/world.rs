@@ -5,7 +5,7 @@ use crate::client::Client;
 use crate::origin::Origin;
 use model::{
     AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, HandedOut, Host,
-    IdentityMap, ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
+    IdentityMap, Leaks, ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
@@ -18,15 +18,18 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub struct World {
     pub proxy: SocketAddr,
+    over_tls: SocketAddr,
     pub root: Root,
     pub snapshot: Arc<CurrentSnapshot>,
     pub signer: Arc<LeafSigner>,
     pub handed_out: Arc<HandedOut>,
+    pub leaks: Arc<Leaks>,
     events: EventReceiver,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -44,6 +47,7 @@ pub struct Setting {
     pub listed: Vec<&'static str>,
     pub advertised_host: Option<String>,
     pub reachable: Vec<ipnet::IpNet>,
+    pub proxy_peers: Vec<ipnet::IpNet>,
 }
 
 impl Default for Setting {
@@ -59,6 +63,7 @@ impl Default for Setting {
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
             advertised_host: None,
             reachable: Vec::new(),
+            proxy_peers: Vec::new(),
         }
     }
 }
@@ -78,6 +83,7 @@ impl World {
         let listed: HashMap<Host, Vec<std::net::IpAddr>> =
             setting.listed.iter().map(|name| (host(name), vec!["127.0.0.1".parse().unwrap()])).collect();
         let handed_out = Arc::<HandedOut>::default();
+        let leaks = Arc::<Leaks>::default();
         let ports = Ports {
             snapshot: Arc::clone(&snapshot),
             roster: Arc::new(CurrentRoster::default()),
@@ -87,9 +93,12 @@ impl World {
             signer: Arc::clone(&signer),
             resolver: Arc::new(Resolver::new(listed, setting.reachable)),
             handed_out: Arc::clone(&handed_out),
+            leaks: Arc::clone(&leaks),
         };
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
+            tls_listen: vec!["127.0.0.1:0".parse().unwrap()],
+            proxy_peers: setting.proxy_peers,
             extra_roots: vec![root.der()],
             limits: setting.limits,
             advertised_host: setting.advertised_host,
@@ -97,14 +106,20 @@ impl World {
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];
+        let over_tls = proxy.addresses().explicit_tls[0];
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
-        Self { proxy: address, root, snapshot, signer, handed_out, events, stop, running }
+        Self { proxy: address, over_tls, root, snapshot, signer, handed_out, leaks, events, stop, running }
     }
 
     /// An origin with a good certificate.
     pub async fn origin(&self, name: &str, protocols: &[&str]) -> Origin {
         Origin::start(Some(self.root.server(name, Flaw::None, protocols))).await
+    }
+
+    /// A connection to the port at which the proxy itself speaks TLS.
+    pub async fn tls_stream(&self) -> TcpStream {
+        TcpStream::connect(self.over_tls).await.unwrap()
     }
 
     /// A client that goes through the proxy and trusts the school's authority.

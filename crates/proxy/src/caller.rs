@@ -1,0 +1,31 @@
+//! Who is at the other end of a connection.
+
+use crate::listen::Seat;
+use model::Known;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Who is at the other end of a connection, and its place among the connections.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    /// Whose connection it is.
+    pub(crate) address: IpAddr,
+    /// Who they said they are on this very connection, once that was checked. It counts in place of everybody who may be
+    /// at the address.
+    pub(crate) person: Option<Known>,
+    /// Where the connection reached us.
+    pub(crate) reached: SocketAddr,
+    _seat: Arc<Seat>,
+}
+
+impl Caller {
+    pub(crate) fn new(address: IpAddr, reached: SocketAddr, seat: Seat) -> Self {
+        Self { address: address.to_canonical(), person: None, reached, _seat: Arc::new(seat) }
+    }
+
+    /// True when the same person is at the other end, as far as that is known.
+    pub(crate) fn is_same_person(&self, other: &Self) -> bool {
+        let id = |caller: &Self| caller.person.as_ref().map(|known| known.person.id);
+        id(self) == id(other)
+    }
+}
