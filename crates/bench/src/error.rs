@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
     /// The command line.
-    #[error("expected `lists` or `dns`, then `--json` or `--quick` or neither, found `{found}`")]
+    #[error("expected `lists`, `dns` or `proxy`, then `--json` or `--quick` or neither, found `{found}`")]
     Arguments { found: String },
     /// A file.
     #[error("{path}")]
@@ -30,6 +30,18 @@ pub(crate) enum BenchError {
     /// A server that answers wrongly while nothing is wrong.
     #[error("{server} gave {wrong} wrong answers of {answers}; its figures would mean nothing")]
     WrongAnswers { server: &'static str, wrong: u64, answers: u64 },
+    /// An answer that came back wrong, or none.
+    #[error("expected {expected}, found {found:?}")]
+    Answer { expected: &'static str, found: String },
+    /// What went wrong on the way through a proxy.
+    #[error("{way}")]
+    Through { way: &'static str, source: Box<BenchError> },
+    /// TLS of the bench's own client or origin.
+    #[error("TLS")]
+    Tls(#[from] rustls::Error),
+    /// The web proxy, or an authority.
+    #[error("the web proxy")]
+    Proxy(#[from] proxy::ProxyError),
     /// The lists.
     #[error("the lists")]
     Lists(#[from] lists::ListError),

@@ -1,4 +1,4 @@
-//! The benches: `bench lists`, `bench dns`, each side by side with its peer in one run.
+//! The benches: `bench lists`, `bench dns`, `bench proxy`, each side by side with its peer in one run.
 //!
 //! Run by `cargo xtask bench`. Nothing of the product imports this crate. What the figures mean, and what they do not
 //! say, is in `docs/performance.md`.
@@ -19,6 +19,7 @@ mod lists_files;
 mod load;
 mod machine;
 mod names;
+mod proxy_bench;
 mod questions;
 mod random;
 mod row;
@@ -54,6 +55,11 @@ fn main() -> ExitCode {
         ["hold-image", folder, names] => hold::hold(Path::new(folder), names),
         ["lists", options @ ..] => bench(lists_bench::rows, options),
         ["dns", options @ ..] => bench(dns_bench::rows, options),
+        ["serve-origin", folder] => proxy_bench::origin::serve(Path::new(folder)),
+        ["serve-proxy", lists, own, origins] => {
+            proxy_bench::serve::serve(Path::new(lists), Path::new(own), Path::new(origins))
+        }
+        ["proxy", options @ ..] => bench(proxy_bench::rows, options),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };
     match outcome {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Events that may wait, as in a gate.
-const MOST_WAITING_EVENTS: usize = 16_384;
+pub(crate) const MOST_WAITING_EVENTS: usize = 16_384;
 const MOST_IN_BATCH: usize = 4_096;
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -64,7 +64,7 @@ fn compiled(image: Image) -> Snapshot {
     Snapshot::compile(School::new().policy(), image, Vec::new())
 }
 
-fn take_up(events: &EventReceiver) {
+pub(crate) fn take_up(events: &EventReceiver) {
     while let Some(batch) = events.batch(WAIT, MOST_IN_BATCH) {
         drop(batch);
     }
@@ -94,7 +94,7 @@ fn swap(folder: &Path, files: &Path, snapshot: &CurrentSnapshot) -> Result<(), B
     Ok(())
 }
 
-fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BenchError> {
+pub(crate) fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), BenchError> {
     let spawned = thread::Builder::new().name(name.into()).spawn(work);
     spawned.map(drop).map_err(BenchError::Socket)
 }
