@@ -4,7 +4,7 @@
 //! parser, policy, upstream, cache, answer. A blocked name asked after each input is the proof that it still answers.
 
 use crate::readers::category;
-use dns::{DnsConfig, DnsPorts, DnsServer, RateLimit};
+use dns::{Certificate, DeviceTokens, DnsConfig, DnsPorts, DnsServer, Encrypted, RateLimit};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use jiff::tz::TimeZone;
@@ -15,6 +15,8 @@ use model::{
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{GroupRules, InspectionSetting, Members, Network, School, YouTube};
 use policy::{CurrentSnapshot, Policy, Snapshot};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,15 +26,21 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 /// How long an answer is waited for: longer than the server may take with a dead upstream.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 /// The largest datagram the server may send.
 const UDP_LIMIT_BYTES: usize = 1_232;
 /// The PROXY protocol, version 2: a connection of 127.0.0.9, by TCP over IPv4.
 const PROXY_HEADER: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x09\x7f\0\0\x01\x10\0\0\x35";
 
-struct World {
+/// What the server is called by those who ask it by HTTPS.
+pub(crate) const NAME: &str = "dns.ash.test";
+
+pub(crate) struct World {
     _runtime: Runtime,
     server: SocketAddr,
+    /// The same by HTTPS, and what it takes to trust it.
+    pub(crate) https: SocketAddr,
+    pub(crate) trusting: ClientConfig,
     /// The same, and believes what a proxy on loopback says.
     believing: SocketAddr,
     client: UdpSocket,
@@ -42,7 +50,7 @@ struct World {
     asked: AtomicU64,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(World::start);
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(World::start);
 
 /// Sends the bytes as one datagram.
 pub fn message(bytes: &[u8]) {
@@ -50,9 +58,8 @@ pub fn message(bytes: &[u8]) {
     if world.client.send(bytes).is_err() {
         return;
     }
-    let sentinel = world.next_id();
     // What else came may be the answer to this input or a late one to an input before.
-    for answer in world.ask_until(sentinel, &blocked_question(sentinel)) {
+    for answer in world.sentinel() {
         check(&answer);
         assert!(answer.len() <= UDP_LIMIT_BYTES, "{} bytes by UDP", answer.len());
     }
@@ -90,8 +97,7 @@ fn connection(server: SocketAddr, bytes: &[u8]) {
         check(answer);
         rest = &after[length..];
     }
-    let sentinel = world.next_id();
-    let _ = world.ask_until(sentinel, &blocked_question(sentinel));
+    let _ = world.sentinel();
 }
 
 /// Lets the upstream answer with the bytes: whole, or behind the right head and question.
@@ -111,7 +117,7 @@ pub fn upstream(bytes: &[u8]) {
 }
 
 /// An answer of ours can be read, is an answer, and has one question at most.
-fn check(answer: &[u8]) {
+pub(crate) fn check(answer: &[u8]) {
     let head = answer.first_chunk::<12>().expect("a head");
     assert!(head[2] & 0x80 != 0, "not a response");
     let read = Message::from_vec(answer).expect("our own answer can be read");
@@ -140,7 +146,7 @@ impl World {
         let upstream = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let config = DnsConfig {
             listen: vec!["127.0.0.1:0".parse().expect("an address")],
-            upstreams: vec![upstream.local_addr().expect("bound")],
+            upstreams: vec![upstream.local_addr().expect("bound").into()],
             upstream_wait: Duration::from_millis(50),
             cache_entries: 1_024,
             workers: 1,
@@ -163,23 +169,41 @@ impl World {
         let believes = vec!["127.0.0.1/32".parse().expect("a range")];
         let run = |config| {
             let dns = runtime.block_on(DnsServer::bind(config, ports.clone())).expect("the server is bound");
-            let server = dns.local_addrs()[0];
+            let (server, https) = (dns.local_addrs()[0], dns.https_addrs().first().copied());
             runtime.spawn(dns.run(CancellationToken::new()));
-            server
+            (server, https)
         };
-        let believing = run(DnsConfig { proxy_peers: believes, ..config.clone() });
-        let server = run(config);
+        let (believing, _) = run(DnsConfig { proxy_peers: believes, ..config.clone() });
+        let (encrypted, trusting) = encrypted();
+        let (server, https) = run(DnsConfig { encrypted: Some(encrypted), ..config });
+        let https = https.expect("the server listens for HTTPS");
         let says = Arc::<Mutex<Vec<u8>>>::default();
         let spoken = Arc::clone(&says);
         std::thread::spawn(move || serve_upstream(&upstream, &spoken));
         let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         client.connect(server).expect("loopback");
         client.set_read_timeout(Some(PATIENCE)).expect("a socket option");
-        Self { _runtime: runtime, server, believing, client, clock, says, asked: AtomicU64::new(0) }
+        Self {
+            _runtime: runtime,
+            server,
+            https,
+            trusting,
+            believing,
+            client,
+            clock,
+            says,
+            asked: AtomicU64::new(0),
+        }
     }
 
     fn next_id(&self) -> u16 {
         (self.asked.fetch_add(1, Ordering::Relaxed) % 65_536) as u16
+    }
+
+    /// Asks for a blocked name, which must be answered as one; what else came before.
+    pub(crate) fn sentinel(&self) -> Vec<Vec<u8>> {
+        let id = self.next_id();
+        self.ask_until(id, &blocked_question(id))
     }
 
     /// Asks, and answers what else came before the answer to it did.
@@ -264,6 +288,30 @@ fn behind_the_question(asked: &[u8], rest: &[u8]) -> Vec<u8> {
         head[count + 1] %= 4;
     }
     [&asked[..2], &head, &asked[12..end.min(asked.len())], rest.get(10..).unwrap_or_default()].concat()
+}
+
+/// DNS over HTTPS with a certificate that signed itself, and what it takes to trust that.
+fn encrypted() -> (Encrypted, ClientConfig) {
+    let key = KeyPair::generate().expect("a key");
+    let parameters = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+    let certificate = parameters.self_signed(&key).expect("a certificate").der().clone();
+    let private = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).expect("its key");
+    let server = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], private)
+        .expect("settings of TLS");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("a root");
+    let trusting = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let encrypted = Encrypted {
+        tls_listen: Vec::new(),
+        https_listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        name: NAME.into(),
+        certificate: Certificate::Ready(Arc::new(server)),
+        addresses: Vec::new(),
+        devices: DeviceTokens::default(),
+    };
+    (encrypted, trusting)
 }
 
 fn blocked_question(id: u16) -> Vec<u8> {

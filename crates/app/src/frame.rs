@@ -57,6 +57,12 @@ impl App {
                     .to_owned(),
             );
         }
+        if seen.no_upstream_answers() {
+            warnings.push(
+                "No name server outside answers: sites that nobody has visited lately cannot be reached."
+                    .to_owned(),
+            );
+        }
         if seen.history_trouble.is_some() {
             warnings.push("Requests are not being recorded: the history cannot be written.".to_owned());
         }

@@ -9,6 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Health(Mutex<Seen>);
 
+/// An upstream name server that was asked, and whether it answered then.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DnsUpstream {
+    /// It as the configuration spells it.
+    pub name: String,
+    /// It answered what it was asked last.
+    pub answers: bool,
+}
+
 /// Everything that was told, at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -16,6 +25,8 @@ pub(crate) struct Seen {
     pub started: Timestamp,
     /// What should listen, by name.
     pub listeners: BTreeMap<String, Listener>,
+    /// The name servers that were asked since start, and when that was told.
+    pub upstreams: (Vec<DnsUpstream>, Timestamp),
     /// Events lost since start.
     pub lost: u64,
     /// When the newest of the requests was made that were recorded since start.
@@ -35,6 +46,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// True where name servers were asked and not one of them answers.
+    pub(crate) fn no_upstream_answers(&self) -> bool {
+        let upstreams = &self.upstreams.0;
+        !upstreams.is_empty() && upstreams.iter().all(|upstream| !upstream.answers)
+    }
+
     /// All that is wrong with the lists.
     pub(crate) fn lists_words(&self) -> Option<String> {
         let words: Vec<&str> =
@@ -49,6 +66,7 @@ impl Health {
         Self(Mutex::new(Seen {
             started: now,
             listeners: BTreeMap::new(),
+            upstreams: (Vec::new(), now),
             lost: 0,
             recorded: None,
             history_trouble: None,
@@ -68,6 +86,11 @@ impl Health {
     /// A part does not listen, and why.
     pub fn stopped(&self, name: &str, why: &str, now: Timestamp) {
         self.listener(name, ListenerState::Stopped(why.to_owned()), now);
+    }
+
+    /// The name servers that were asked since start, the general ones first. To be told again every few seconds.
+    pub fn upstreams(&self, upstreams: Vec<DnsUpstream>, now: Timestamp) {
+        self.lock().upstreams = (upstreams, now);
     }
 
     /// What is wrong with the lists, in whole sentences for every screen: no file, address or error of the machine; `None`:

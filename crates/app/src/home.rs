@@ -116,6 +116,7 @@ fn health(seen: &Seen, facts: &Facts) -> Vec<HealthView> {
     let mut rows: Vec<HealthView> = PARTS.iter().map(|name| listener(name, seen, facts.now)).collect();
     let others = seen.listeners.keys().filter(|name| !PARTS.contains(&name.as_str()));
     rows.extend(others.map(|name| listener(name, seen, facts.now)));
+    rows.push(upstreams_row(seen));
     rows.push(history_row(seen, facts));
     rows.push(lists_row(seen, facts));
     rows
@@ -133,6 +134,24 @@ fn listener(name: &str, seen: &Seen, now: Timestamp) -> HealthView {
         },
     };
     HealthView { name: name.to_owned(), state: state.to_owned(), detail, checked }
+}
+
+/// Whether the name servers answer that DNS asks outside. One of several that is silent is trouble already: nothing is left
+/// to stand in for the next one.
+fn upstreams_row(seen: &Seen) -> HealthView {
+    let (upstreams, checked) = &seen.upstreams;
+    let silent: Vec<&str> =
+        upstreams.iter().filter(|upstream| !upstream.answers).map(|upstream| &*upstream.name).collect();
+    let (state, detail) = match (upstreams.len(), silent.as_slice()) {
+        (0, _) => ("Unknown", "None was asked since start".to_owned()),
+        (1, []) => ("Working", "The one that was asked answers".to_owned()),
+        (all, []) => ("Working", format!("All {all} that were asked answer")),
+        (all, silent) if silent.len() == all => ("Not working", "None of them answers".to_owned()),
+        (_, silent) => {
+            ("Not working", format!("No answer from {}; the others stand in for it", silent.join(", ")))
+        }
+    };
+    HealthView { name: "DNS upstreams".to_owned(), state: state.to_owned(), detail, checked: *checked }
 }
 
 fn history_row(seen: &Seen, facts: &Facts) -> HealthView {

@@ -39,7 +39,7 @@ pub use demo::Demo;
 pub use error::AppError;
 pub use explain::target_of;
 pub use facade::{App, Parts};
-pub use health::Health;
+pub use health::{DnsUpstream, Health};
 pub use intake::record_events;
 pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, categories_of, closing,

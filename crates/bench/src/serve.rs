@@ -39,7 +39,7 @@ pub(crate) fn serve(folder: &Path, upstream: SocketAddr) -> Result<(), BenchErro
     let config = DnsConfig {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
         workers: 1,
-        upstreams: vec![upstream],
+        upstreams: vec![upstream.into()],
         ..DnsConfig::default()
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

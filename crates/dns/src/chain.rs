@@ -108,6 +108,11 @@ impl Chain {
         self.resolver.counts()
     }
 
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
     /// A place for one reader of questions to work at.
     pub(crate) fn desk(&self) -> Desk {
         Desk::new(&self.ports)

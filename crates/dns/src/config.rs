@@ -38,11 +38,8 @@ pub struct DnsConfig {
     /// Proxies and load balancers that say whose connection or datagram it is, by the PROXY protocol, version 2. Who is
     /// listed must say so, whatever the wire; nobody else may.
     pub proxy_peers: Vec<IpNet>,
-    /// Upstream resolvers by UDP, best first. Without any, and without `other_upstreams`: those of the system's
-    /// `resolv.conf`.
-    pub upstreams: Vec<SocketAddr>,
-    /// Upstream resolvers by any wire, after those; of all, at most four are asked.
-    pub other_upstreams: Vec<UpstreamAddress>,
+    /// Upstream resolvers, best first, at most four of which are asked. Without any: those of the system's `resolv.conf`.
+    pub upstreams: Vec<UpstreamAddress>,
     /// Roots (DER) that upstreams by TLS and HTTPS are trusted by, besides the usual ones.
     pub upstream_roots: Vec<Vec<u8>>,
     /// Where the system's resolvers are written, asked only when there are no others.
@@ -82,7 +79,6 @@ impl Default for DnsConfig {
             encrypted: None,
             proxy_peers: Vec::new(),
             upstreams: Vec::new(),
-            other_upstreams: Vec::new(),
             upstream_roots: Vec::new(),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             local_names: Vec::new(),
@@ -301,15 +297,13 @@ pub(crate) fn resolver(config: &DnsConfig, listening: &[SocketAddr]) -> Result<R
 
 /// The upstreams to ask: those of the settings, else the system's. `listening` are the server's own addresses.
 fn upstreams(config: &DnsConfig, listening: &[SocketAddr]) -> Result<Vec<UpstreamAddress>, DnsError> {
-    let mut plain = config.upstreams.clone();
-    if plain.is_empty() && config.other_upstreams.is_empty() {
+    let mut upstreams = config.upstreams.clone();
+    if upstreams.is_empty() {
         let path = &config.resolv_conf;
         let text =
             read_bounded(path).map_err(|source| DnsError::ResolvConf { path: path.clone(), source })?;
-        plain = name_servers(&text);
+        upstreams = name_servers(&text).into_iter().map(UpstreamAddress::from).collect();
     }
-    let mut upstreams: Vec<UpstreamAddress> = plain.into_iter().map(UpstreamAddress::from).collect();
-    upstreams.extend(config.other_upstreams.iter().cloned());
     upstreams.truncate(MOST_UPSTREAMS);
     if upstreams.is_empty() {
         return Err(DnsError::NoUpstream);

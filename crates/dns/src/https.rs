@@ -6,7 +6,7 @@ use crate::client::{Caller, Desk};
 use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::reply;
 use crate::tcp::{Connection, MOST_QUESTIONS};
-use crate::tls::Doorman;
+use crate::tls::{Doorman, TooManyWrong};
 use crate::turns::Turns;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -106,7 +106,7 @@ impl Asking {
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Vec<u8>, StatusCode> {
-        let caller = self.caller(request.uri().path()).ok_or(StatusCode::NOT_FOUND)?;
+        let caller = self.caller(request.uri().path())?;
         let question = match *request.method() {
             Method::GET => question_of_query(request.uri().query().unwrap_or_default())?,
             Method::POST => question_of_body(request).await?,
@@ -131,15 +131,18 @@ impl Asking {
         }
     }
 
-    /// Who asks at a path; `None` where nobody is asked.
-    fn caller(&self, path: &str) -> Option<Caller> {
-        match path.strip_prefix(PATH)? {
-            "" | "/" => Some(self.caller),
-            rest => {
-                let token = rest.strip_prefix('/').filter(|token| !token.contains('/'))?;
-                Some(Caller { named: self.doorman.named(token), ..self.caller })
-            }
+    /// Who asks at a path.
+    fn caller(&self, path: &str) -> Result<Caller, StatusCode> {
+        let rest = path.strip_prefix(PATH).ok_or(StatusCode::NOT_FOUND)?;
+        if matches!(rest, "" | "/") {
+            return Ok(self.caller);
         }
+        let token = rest.strip_prefix('/').filter(|token| !token.contains('/'));
+        let asked = (self.caller.address, self.chain.now());
+        let named = self.doorman.named(token.ok_or(StatusCode::NOT_FOUND)?, asked);
+        named
+            .map(|named| Caller { named, ..self.caller })
+            .map_err(|TooManyWrong| StatusCode::TOO_MANY_REQUESTS)
     }
 }
 

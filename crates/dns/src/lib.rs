@@ -37,6 +37,6 @@ pub use config::{Certificate, DeviceTokens, DnsConfig, DnsPorts, Encrypted, Rate
 pub use error::DnsError;
 pub use server::{DnsServer, UpstreamHealth};
 pub use upstream::{
-    ForwardZone, ResolverConfig, ResolverError, UpstreamAddress, UpstreamCounts, UpstreamTextError,
-    Validation,
+    ForwardZone, ResolverConfig, ResolverError, UpstreamAddress, UpstreamCounts, UpstreamState,
+    UpstreamTextError, Validation,
 };

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -180,19 +181,30 @@ impl Opening {
         match &self.speaks {
             Speaks::Dns => connection(Caller::at(from)).serve(stream, Wire::Tcp).await,
             Speaks::Tls(doorman) => {
-                let Ok(Ok((stream, named))) = timeout(OPENING_WAIT, doorman.admit(stream)).await else {
-                    return;
-                };
-                connection(Caller { named, ..Caller::at(from) }).serve(stream, Wire::Encrypted).await;
+                let Some((stream, caller)) = self.admit(doorman, stream, from).await else { return };
+                connection(caller).serve(stream, Wire::Encrypted).await;
             }
             Speaks::Https(doorman) => {
-                let Ok(Ok((stream, named))) = timeout(OPENING_WAIT, doorman.admit(stream)).await else {
-                    return;
-                };
-                let connection = connection(Caller { named, ..Caller::at(from) });
-                https::serve(connection, stream, Arc::clone(doorman)).await;
+                let Some((stream, caller)) = self.admit(doorman, stream, from).await else { return };
+                https::serve(connection(caller), stream, Arc::clone(doorman)).await;
             }
         }
+    }
+}
+
+impl Opening {
+    /// Takes a client in by TLS; `None` where the handshake fails, or the client has sent too many wrong tokens.
+    async fn admit(
+        &self,
+        doorman: &Doorman,
+        stream: TcpStream,
+        from: IpAddr,
+    ) -> Option<(TlsStream<TcpStream>, Caller)> {
+        let stream = timeout(OPENING_WAIT, doorman.admit(stream)).await.ok()?.ok()?;
+        let caller = Caller::at(from);
+        let asked = (caller.address, self.chain.now());
+        let named = doorman.named_by_host(stream.get_ref().1.server_name(), asked).ok()?;
+        Some((stream, Caller { named, ..caller }))
     }
 }
 

@@ -1,22 +1,36 @@
 //! The door of the encrypted wires: the handshake, and the device a client names in it.
+//!
+//! Nobody guesses a token: it is too long for that. Wrong ones have a limit for each client all the same, so that whoever
+//! tries costs little: what is beyond is not answered. Right ones pass it by, so that a device whose token has a slip in it
+//! shuts out nobody beside it.
 
 use crate::DnsError;
 use crate::client::Named;
-use crate::config::{Certificate, DeviceTokens, Encrypted};
+use crate::config::{Certificate, DeviceTokens, Encrypted, RateLimit};
+use crate::limit::{Limiter, Pace};
+use model::Timestamp;
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// The most that is read of a certificate or key.
 const PEM_LIMIT_BYTES: u64 = 256 * 1_024;
+
+/// Tokens that are nobody's of one client, a second and at once: what a device with a slip in its token asks.
+const WRONG_TOKENS: RateLimit = RateLimit { per_s: 5, burst: 60 };
+
+/// A client who has sent too many tokens that are nobody's.
+#[derive(Debug)]
+pub(crate) struct TooManyWrong;
 
 /// Takes clients in by TLS, and knows the devices among them.
 pub(crate) struct Doorman {
@@ -25,6 +39,7 @@ pub(crate) struct Doorman {
     devices: DeviceTokens,
     /// Tokens that were nobody's.
     wrong: AtomicU64,
+    wrong_of_each: Mutex<Limiter>,
 }
 
 impl Doorman {
@@ -42,23 +57,36 @@ impl Doorman {
             name: encrypted.name.to_ascii_lowercase(),
             devices: encrypted.devices.clone(),
             wrong: AtomicU64::new(0),
+            wrong_of_each: Mutex::new(Limiter::new(WRONG_TOKENS)),
         })
     }
 
-    /// Takes a client in; what it says of itself by the server name it asks for.
-    pub(crate) async fn admit(&self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, Named)> {
-        let stream = self.acceptor.accept(stream).await?;
-        let named = stream.get_ref().1.server_name().map_or(Named::Not, |name| self.named_by_host(name));
-        Ok((stream, named))
+    /// Takes a client in by the handshake.
+    pub(crate) async fn admit(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.acceptor.accept(stream).await
+    }
+
+    /// What a client says of itself by the server name it asks for.
+    pub(crate) fn named_by_host(
+        &self,
+        host: Option<&str>,
+        (from, now): (IpAddr, Timestamp),
+    ) -> Result<Named, TooManyWrong> {
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        let token = host.strip_suffix(&self.name).and_then(|before| before.strip_suffix('.'));
+        // A label that is too short for a token is a name like any other.
+        let token = token.filter(|token| token.len() >= DeviceTokens::FEWEST_CHARACTERS);
+        token.map_or(Ok(Named::Not), |token| self.named(token, (from, now)))
     }
 
     /// What a token says.
-    pub(crate) fn named(&self, token: &str) -> Named {
-        let Some(device) = self.devices.get(token) else {
-            self.note_wrong();
-            return Named::Wrongly;
-        };
-        Named::Device(device)
+    pub(crate) fn named(&self, token: &str, (from, now): (IpAddr, Timestamp)) -> Result<Named, TooManyWrong> {
+        if let Some(device) = self.devices.get(token) {
+            return Ok(Named::Device(device));
+        }
+        self.note_wrong();
+        let mut limiter = self.wrong_of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        if limiter.pace(from, now) == Pace::Within { Ok(Named::Wrongly) } else { Err(TooManyWrong) }
     }
 
     /// Logs the first token that is nobody's and then at every doubling. The token may be a good one with a slip.
@@ -67,14 +95,6 @@ impl Doorman {
         if tokens.is_power_of_two() {
             tracing::warn!(tokens, "tokens were sent by encrypted DNS that are no device's");
         }
-    }
-
-    fn named_by_host(&self, host: &str) -> Named {
-        let host = host.to_ascii_lowercase();
-        let token = host.strip_suffix(&self.name).and_then(|before| before.strip_suffix('.'));
-        // A label that is too short for a token is a name like any other.
-        let token = token.filter(|token| token.len() >= DeviceTokens::FEWEST_CHARACTERS);
-        token.map_or(Named::Not, |token| self.named(token))
     }
 }
 

@@ -104,22 +104,7 @@ impl Guard {
 
     /// Whether an entry for an address may enter the image: not where the address is the school's own.
     pub(crate) fn check_address(address: IpAddr) -> Result<(), Dropped> {
-        let is_own = match address.to_canonical() {
-            IpAddr::V4(address) => {
-                address.is_private()
-                    || address.is_loopback()
-                    || address.is_link_local()
-                    || address.is_unspecified()
-                    || address.is_multicast()
-            }
-            IpAddr::V6(address) => {
-                address.is_loopback()
-                    || address.is_unicast_link_local()
-                    || address.is_unique_local()
-                    || address.is_unspecified()
-                    || address.is_multicast()
-            }
-        };
+        let is_own = policy::is_private(address) || address.to_canonical().is_multicast();
         if is_own { Err(Dropped::PrivateRange) } else { Ok(()) }
     }
 
@@ -249,6 +234,10 @@ mod tests {
             ("10.1.2.3", true),
             ("::ffff:192.168.0.1", true),
             ("127.0.0.1", true),
+            ("100.64.0.1", true),
+            ("100.127.255.254", true),
+            ("100.63.255.255", false),
+            ("100.128.0.0", false),
             ("fd00::1", true),
             ("198.51.100.7", false),
             ("2001:db8::1", false),

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use crate::gate::Shared;
-use ::dns::DnsServer;
-use app::{App, Health};
+use ::dns::{DnsServer, UpstreamHealth, UpstreamState};
+use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
 use model::{Clock, Host};
 use proxy::{CertificateAuthority, LeafSigner, Proxy, Resolver};
@@ -24,6 +24,9 @@ use tokio_util::task::TaskTracker;
 
 /// How often a part says that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(60);
+
+/// How often the name servers outside are looked at, as they did with the last questions.
+const UPSTREAMS: Duration = Duration::from_secs(5);
 
 /// Where everything listens, as people and programs need it.
 #[derive(Clone, Debug)]
@@ -126,6 +129,7 @@ impl Edges {
             clock: clock.clone(),
         };
         let until = || stop.clone().cancelled_owned();
+        tasks.spawn(watch_upstreams(dns.upstreams(), stop.clone(), (Arc::clone(health), clock.clone())));
         tasks.spawn(part("DNS filter").watch(dns.run(stop.clone())));
         tasks.spawn(part("Web proxy").watch(proxy.run(until())));
         tasks.spawn(part("Console").watch(console.run(until())));
@@ -155,6 +159,23 @@ impl Part {
             self.health.stopped(self.name, "it ended by itself", self.clock.now());
             self.stop.cancel();
         }
+    }
+}
+
+/// Tells how the name servers outside do, as long as the gate runs.
+async fn watch_upstreams(
+    upstreams: UpstreamHealth,
+    stop: CancellationToken,
+    (health, clock): (Arc<Health>, Clock),
+) {
+    let mut looks = tokio::time::interval(UPSTREAMS);
+    while stop.run_until_cancelled(looks.tick()).await.is_some() {
+        let asked = upstreams.counts().into_iter().filter(|counts| counts.state != UpstreamState::NotAsked);
+        let seen = asked.map(|counts| DnsUpstream {
+            name: counts.upstream,
+            answers: counts.state == UpstreamState::Answers,
+        });
+        health.upstreams(seen.collect(), clock.now());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::world::{NOW, World, policy_text, put_in_force, school, technician};
 use app::views::{ClauseView, PolicyView};
-use app::{AppError, Move, approved_policy};
+use app::{AppError, DnsUpstream, Move, approved_policy};
 use model::{Action, Actor, ClauseState, Clock, Role, Scope};
 use policy::Snapshot;
 use policy::file::SourceText;
@@ -174,7 +174,7 @@ async fn home_says_what_needs_the_person_and_how_the_filter_is() {
     world.health.stopped("Web proxy", "the port is taken", NOW);
     let home = world.app.home(&head).await.unwrap();
     let states: Vec<_> = home.health.iter().map(|part| part.state.as_str()).collect();
-    assert_eq!(states, ["Working", "Not working", "Working", "Working", "Unknown"]);
+    assert_eq!(states, ["Working", "Not working", "Unknown", "Working", "Working", "Unknown"]);
     assert!(home.figures.iter().all(|figure| figure.link.starts_with("/history")));
     let governor = world.add("governor", Role::Governor, school("larkfield")).await;
     let home = world.app.home(&governor).await.unwrap();
@@ -228,4 +228,26 @@ async fn without_an_approved_policy_there_is_no_start_but_words_that_say_what_to
     assert!(matches!(error, AppError::Refused { .. }));
     assert!(error.theirs().contains("schoolgate policy propose"), "{}", error.theirs());
     put_in_force(&store, &clock, "trust.toml").await;
+}
+
+#[tokio::test]
+async fn a_name_server_that_does_not_answer_is_seen_and_none_that_does_is_a_warning() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let upstream = |name: &str, answers| DnsUpstream { name: name.to_owned(), answers };
+    let (one, other) = ("198.51.100.1:53", "tls://198.51.100.2:853");
+    for (upstreams, state, says, warnings) in [
+        (vec![], "Unknown", "None was asked", 0),
+        (vec![upstream(one, true)], "Working", "answers", 0),
+        (vec![upstream(one, true), upstream(other, true)], "Working", "All 2", 0),
+        (vec![upstream(one, true), upstream(other, false)], "Not working", other, 0),
+        (vec![upstream(one, false), upstream(other, false)], "Not working", "None", 1),
+    ] {
+        world.health.upstreams(upstreams, NOW);
+        let home = world.app.home(&head).await.unwrap();
+        let row = home.health.iter().find(|row| row.name == "DNS upstreams").unwrap();
+        assert_eq!(row.state, state, "{}", row.detail);
+        assert!(row.detail.contains(says), "{}", row.detail);
+        assert_eq!(world.app.frame(Some(&head)).await.warnings.len(), warnings, "{}", row.detail);
+    }
 }

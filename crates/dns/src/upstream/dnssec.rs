@@ -16,8 +16,8 @@ use hickory_net::dnssec::DnssecDnsHandle;
 use hickory_net::runtime::TokioRuntimeProvider;
 use hickory_net::xfer::DnsHandle;
 use hickory_net::{DnsError, NetError};
-use hickory_proto::dnssec::rdata::DNSSECRData;
-use hickory_proto::dnssec::{Proof, TrustAnchors};
+use hickory_proto::dnssec::rdata::{DNSSECRData, DS};
+use hickory_proto::dnssec::{Proof, PublicKey as _, TrustAnchors};
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use model::Clock;
@@ -32,6 +32,7 @@ const INDETERMINATE: u16 = 5;
 const BOGUS: u16 = 6;
 const SIGNATURE_EXPIRED: u16 = 7;
 const SIGNATURE_NOT_YET_VALID: u16 = 8;
+const KEYS_MISSING: u16 = 9;
 const SIGNATURES_MISSING: u16 = 10;
 const PROOF_OF_ABSENCE_MISSING: u16 = 12;
 /// The most aliases that are put in order.
@@ -40,6 +41,7 @@ const MOST_ALIASES: usize = 16;
 /// Asks upstreams and believes only what is proven, or proven to be unsigned.
 pub(super) struct Validator {
     chain: DnssecDnsHandle<Exchange>,
+    exchange: Exchange,
     clock: Clock,
 }
 
@@ -59,7 +61,8 @@ impl Validator {
         clock: Clock,
     ) -> Self {
         let exchange = Exchange { upstreams, cache, clock: clock.clone() };
-        Self { chain: DnssecDnsHandle::with_trust_anchor(exchange, Arc::new(anchors)), clock }
+        let chain = DnssecDnsHandle::with_trust_anchor(exchange.clone(), Arc::new(anchors));
+        Self { chain, exchange, clock }
     }
 
     /// Asks and checks, within the time of any question.
@@ -132,6 +135,9 @@ impl Validator {
             if signatures.iter().all(|input| input.sig_inception.get() > now_s) {
                 return (SIGNATURE_NOT_YET_VALID, "the signatures are not valid yet");
             }
+            if signatures.iter().any(|input| self.exchange.lacks_keys(&input.signer_name)) {
+                return (KEYS_MISSING, "the zone has none of the keys that the zone above vouches for");
+            }
         }
         (BOGUS, "the signatures do not prove the answer")
     }
@@ -196,6 +202,45 @@ impl Exchange {
             self.cache.keep(key, &fetched.answer, self.clock.now());
         }
         Ok(fetched.answer)
+    }
+
+    /// True where the zone above has digests of keys, and not one of the zone's keys is among them by its tag and
+    /// algorithm (RFC 8914, 4.10). As far as is known: nothing is asked for it.
+    fn lacks_keys(&self, zone: &Name) -> bool {
+        let keys = self.known(zone, RecordType::DNSKEY);
+        let has = |digest: &DS| {
+            keys.iter().any(|key| match key {
+                DNSSECRData::DNSKEY(key) => {
+                    key.calculate_key_tag().is_ok_and(|tag| tag == digest.key_tag())
+                        && key.public_key().algorithm() == digest.algorithm()
+                }
+                _ => false,
+            })
+        };
+        let mut digests = self.known(zone, RecordType::DS).into_iter().filter_map(|record| match record {
+            DNSSECRData::DS(digest) => Some(digest),
+            _ => None,
+        });
+        let Some(first) = digests.next() else { return false };
+        !has(&first) && !digests.any(|digest| has(&digest))
+    }
+
+    /// What is kept of a zone's keys or digests.
+    fn known(&self, zone: &Name, record_type: RecordType) -> Vec<DNSSECRData> {
+        let (dnssec_ok, checking_disabled) = (true, true);
+        let question = Question { name: zone.to_lowercase(), record_type, dnssec_ok, checking_disabled };
+        let key = Key::of(&question);
+        let now = self.clock.now();
+        let (Look::Fresh(kept) | Look::Ageing(kept)) = self.cache.look(key.as_ref(), now) else {
+            return Vec::new();
+        };
+        let records = kept.answer(&key, now).answers.into_iter();
+        records
+            .filter_map(|record| match record.data {
+                RData::DNSSEC(data) => Some(data),
+                _ => None,
+            })
+            .collect()
     }
 }
 

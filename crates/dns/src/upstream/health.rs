@@ -25,6 +25,17 @@ pub(super) struct Health {
     failed: AtomicU64,
 }
 
+/// What is known of an upstream now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpstreamState {
+    /// Nothing: nobody has needed it yet.
+    NotAsked,
+    /// It answered what it was asked last.
+    Answers,
+    /// It did not answer what it was asked last.
+    Silent,
+}
+
 /// Whether a change of state is worth a line in the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
@@ -99,6 +110,18 @@ impl Health {
         takes.saturating_mul(2).max(LEAST_HEDGE)
     }
 
+    /// What is known of it now.
+    pub(super) fn state(&self) -> UpstreamState {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        if self.failures.load(Ordering::Relaxed) > 0 {
+            UpstreamState::Silent
+        } else if load(&self.answered) == 0 {
+            UpstreamState::NotAsked
+        } else {
+            UpstreamState::Answers
+        }
+    }
+
     /// Answers, failures, and how long it takes in milliseconds.
     pub(super) fn counts(&self) -> (u64, u64, u64) {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -115,10 +138,12 @@ mod tests {
     #[test]
     fn the_fastest_that_answers_comes_first_and_a_failed_one_last() {
         let [fast, slow, failed] = [Health::default(), Health::default(), Health::default()];
+        assert_eq!(failed.state(), UpstreamState::NotAsked);
         fast.answered(5 * MS);
         slow.answered(80 * MS);
         assert_eq!(failed.failed(0), Change::Turned);
         assert_eq!(failed.failed(0), Change::None);
+        assert_eq!((fast.state(), failed.state()), (UpstreamState::Answers, UpstreamState::Silent));
         assert!(fast.rank() < slow.rank() && slow.rank() < failed.rank());
         fast.overtaken(400 * MS);
         assert!(slow.rank() < fast.rank());

@@ -20,6 +20,7 @@ mod tls;
 mod udp;
 mod zones;
 
+pub use health::UpstreamState;
 use message::Fetched;
 pub(crate) use resolver::Resolver;
 pub use resolver::{ForwardZone, ResolverConfig, ResolverError, UpstreamCounts, Validation};
@@ -203,7 +204,8 @@ impl Upstreams {
     fn counts(&self) -> Vec<UpstreamCounts> {
         let counts = |server: &Arc<Server>| {
             let (answered, failed, takes_ms) = server.health().counts();
-            UpstreamCounts { upstream: server.address().to_string(), answered, failed, takes_ms }
+            let state = server.health().state();
+            UpstreamCounts { upstream: server.address().to_string(), state, answered, failed, takes_ms }
         };
         self.servers.iter().map(counts).collect()
     }

@@ -5,7 +5,7 @@
 
 use super::dnssec::Validator;
 use super::zones::{Route, Zones};
-use super::{NoUpstreamAnswered, UpstreamAddress, Upstreams, tls};
+use super::{NoUpstreamAnswered, UpstreamAddress, UpstreamState, Upstreams, tls};
 use crate::answer::{Answer, Explained};
 use crate::cache::{AnswerCache, Kept, Key, KeyRef, Look};
 use crate::query;
@@ -87,6 +87,8 @@ pub enum Validation {
 pub struct UpstreamCounts {
     /// The upstream, as its settings spell it.
     pub upstream: String,
+    /// What is known of it now.
+    pub state: UpstreamState,
     /// Questions it answered.
     pub answered: u64,
     /// Questions it did not answer.

@@ -55,7 +55,7 @@ async fn a_name_that_does_not_exist_is_remembered_as_long_as_its_zone_says() {
 #[tokio::test]
 async fn a_dead_upstream_is_reported_at_once_and_recorded_as_failed() {
     let unused = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let world = World::start_with([].into(), |config| config.upstreams = vec![unused]).await;
+    let world = World::start_with([].into(), |config| config.upstreams = vec![unused.into()]).await;
     let began = Instant::now();
     let answer = world.ask(NOBODY, "site.test.", RecordType::A).await;
     assert!(began.elapsed() < Duration::from_secs(2));
@@ -79,7 +79,7 @@ async fn the_next_upstream_is_asked_where_one_fails_and_the_failed_one_is_then_a
         let first = Upstream::start(site(failing)).await;
         let first_address = first.address;
         let world =
-            World::start_with(site(found()), |config| config.upstreams.insert(0, first_address)).await;
+            World::start_with(site(found()), |config| config.upstreams.insert(0, first_address.into())).await;
         let answer = world.ask(NOBODY, "site.test.", RecordType::A).await;
         assert_eq!(answer.answers.len(), 1);
         if silent {

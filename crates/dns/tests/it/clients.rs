@@ -1,9 +1,14 @@
 //! Many clients at once, clients behind a proxy, and clients that ask too much.
 
-use crate::world::{LEARNER, NOBODY, STAFF_ROOM, World, compile, policy, proxy_header, question, receive};
+use crate::world::{
+    LEARNER, NOBODY, STAFF_ROOM, World, compile, explanations, policy, proxy_header, question, receive,
+};
 use dns::RateLimit;
-use hickory_proto::op::{Message, ResponseCode};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use hickory_proto::op::{Edns, Message, ResponseCode};
 use hickory_proto::rr::RecordType;
+use model::EventOutcome;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,6 +172,48 @@ async fn a_listed_proxy_says_whose_question_it_is_and_nobody_else_may() {
     stream.write_all(&[0, 40]).await.unwrap();
     stream.write_all(&[0; 40]).await.unwrap();
     assert!(matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn beyond_a_clients_share_of_what_waits_for_upstreams_it_is_told_so_at_once() {
+    // An upstream that hears everything and says nothing.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let upstream = silent.local_addr().unwrap();
+    let world = World::start_with([].into(), |config| {
+        config.upstreams = vec![upstream.into()];
+        config.upstream_wait = Duration::from_secs(60);
+    })
+    .await;
+    // 1,024 may wait for one client: 32 connections with 32 questions each. The next connection has a question too many.
+    let mut connections = Vec::new();
+    for connection in 0..33 {
+        let mut stream = connect_from(NOBODY, world.server).await;
+        for number in 0..32 {
+            let name = format!("n{number}.c{connection}.site.test.");
+            let mut message = question(&name, RecordType::A);
+            message.set_edns(Edns::new());
+            let bytes = message.to_vec().unwrap();
+            stream.write_u16(bytes.len().try_into().unwrap()).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+        }
+        connections.push(stream);
+    }
+    // Whichever it is: the others hear nothing for four seconds.
+    let mut answers: FuturesUnordered<_> = connections.iter_mut().map(read_answer).collect();
+    let answer = answers.next().await.unwrap();
+    assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(explanations(&answer), [(23, "too many questions wait for the upstreams".to_owned())]);
+    let events = world.events();
+    assert!(!events.is_empty() && events.iter().all(|event| event.outcome == EventOutcome::Failed));
+    // Others have shares of their own.
+    let other = world.ask(LEARNER, "casino.test.", RecordType::A).await;
+    assert_eq!(other.metadata.response_code, ResponseCode::NXDomain);
+}
+
+async fn read_answer(stream: &mut TcpStream) -> Message {
+    let mut answer = vec![0; stream.read_u16().await.unwrap().into()];
+    stream.read_exact(&mut answer).await.unwrap();
+    Message::from_vec(&answer).unwrap()
 }
 
 async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {

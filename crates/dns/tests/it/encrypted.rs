@@ -247,6 +247,41 @@ async fn who_asks_too_much_by_https_is_told_so() {
 }
 
 #[tokio::test]
+async fn who_sends_wrong_tokens_is_soon_not_answered_and_a_right_one_beside_it_is() {
+    let encrypting = Encrypting::start().await;
+    let message = question("casino.test.", RecordType::A);
+    let stream = encrypting.connect(NOBODY, encrypting.world.https, (&format!("any.{NAME}"), "h2")).await;
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut statuses = Vec::new();
+    for number in 0..70 {
+        let path = format!("/dns-query/nobodys-token-number-{number}");
+        let wrong = post(&path, MEDIA_TYPE, message.to_vec().unwrap());
+        statuses.push(sender.send_request(wrong).await.unwrap().status());
+    }
+    // The clock stands, so that nobody has rested.
+    assert!(statuses[..60].iter().all(|status| *status == StatusCode::OK), "{statuses:?}");
+    assert!(statuses[60..].iter().all(|status| *status == StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
+    let right = post(&format!("/dns-query/{TOKEN}"), MEDIA_TYPE, message.to_vec().unwrap());
+    assert_eq!(sender.send_request(right).await.unwrap().status(), StatusCode::OK);
+
+    // By TLS the token is in the name, and the connection ends.
+    let (wrong, right) = (format!("nobodys-token-at-all.{NAME}"), format!("{TOKEN}.{NAME}"));
+    for _ in 0..60 {
+        drop(encrypting.connect(LEARNER, encrypting.world.tls, (&wrong, "dot")).await);
+    }
+    let mut closed = encrypting.connect(LEARNER, encrypting.world.tls, (&wrong, "dot")).await;
+    assert!(matches!(closed.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    let answer = encrypting.ask_tls(LEARNER, &right, &message).await;
+    assert_eq!(answer.metadata.id, message.metadata.id);
+    // A second later there is room for more.
+    encrypting.world.clock.advance_ms(1_000);
+    let answer = encrypting.ask_tls(LEARNER, &wrong, &message).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain);
+}
+
+#[tokio::test]
 async fn an_outsider_is_served_by_a_token_alone() {
     let proxy: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
     let encrypting = Encrypting::start_with(|config| {

@@ -64,7 +64,7 @@ impl World {
         let upstream = Upstream::start(zone).await;
         let mut config = DnsConfig {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
-            upstreams: vec![upstream.address],
+            upstreams: vec![upstream.address.into()],
             upstream_wait: Duration::from_millis(300),
             ..DnsConfig::default()
         };

@@ -36,7 +36,7 @@ pub(super) fn config(
         block_page_addresses: block_page(config)?,
         encrypted: encrypted(folder, config, signer)?,
         proxy_peers: dns.proxy_peers()?,
-        other_upstreams: dns.upstreams()?,
+        upstreams: dns.upstreams()?,
         upstream_roots: roots(&dns.upstream_roots)?,
         local_names: names.map(|local| (local.name.clone(), local.addresses.clone())).collect(),
         private_suffixes: dns.private_suffixes.clone(),

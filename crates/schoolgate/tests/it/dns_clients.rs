@@ -35,7 +35,7 @@ async fn start(authority: &TestAuthority) -> (Resolver, EventReceiver, Upstream)
     .into();
     let upstream = Upstream::start(zone).await;
     let mut start = Start::new(policy(&[("127.0.0.0/8", Some("learners"))], vec![learners]), image);
-    start.config.upstreams = vec![upstream.address];
+    start.config.upstreams = vec![upstream.address.into()];
     start.config.encrypted = Some(encrypted(authority));
     // One client asks as much as a town here.
     start.config.rate_limit = RateLimit { per_s: 0, burst: 0 };

@@ -28,7 +28,7 @@ async fn start() -> (Resolver, EventReceiver, Upstream) {
     );
     let upstream = Upstream::start([open].into()).await;
     let mut start = Start::new(policy(&[("127.0.0.0/8", Some("learners"))], vec![learners]), image);
-    start.config.upstreams = vec![upstream.address];
+    start.config.upstreams = vec![upstream.address.into()];
     start.config.tcp_idle = Duration::from_millis(400);
     let (resolver, events) = start.run().await;
     (resolver, events, upstream)

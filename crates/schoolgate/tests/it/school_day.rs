@@ -119,7 +119,7 @@ impl Day {
         let images: Vec<Image> = day.editions.iter().map(compile).collect();
         let mut start = Start::new(policy_of(&rules[0]), images[0].clone());
         start.at = Timestamp::parse(MIDNIGHT).unwrap().plus_ms(day.visits[0].at_ms);
-        start.config.upstreams = vec![to_upstream.address];
+        start.config.upstreams = vec![to_upstream.address.into()];
         start.config.upstream_wait = Duration::from_millis(250);
         start.config.local_names =
             LOCAL_NAMES.map(|(name, at)| (name.to_owned(), vec![IpAddr::from(at)])).into();

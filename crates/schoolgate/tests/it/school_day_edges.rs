@@ -38,7 +38,7 @@ async fn start(at: &str) -> (Resolver, EventReceiver, Upstream) {
     zone.insert(("alias.example.".into(), RecordType::A), Says::Records(alias));
     let upstream = Upstream::start(zone).await;
     let mut start = Start::new(policy(&[("127.0.0.0/8", Some("learners"))], vec![learners]), image);
-    start.config.upstreams = vec![upstream.address];
+    start.config.upstreams = vec![upstream.address.into()];
     start.at = Timestamp::parse(at).unwrap();
     let (resolver, events) = start.run().await;
     (resolver, events, upstream)

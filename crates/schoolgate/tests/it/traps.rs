@@ -18,19 +18,23 @@ use std::path::Path;
 use std::process::Command;
 use testkit::upstream::{Says, Upstream, Zone, a, aaaa, cname, name_of};
 
-const LEARNER: &str = "127.0.0.2";
+pub const LEARNER: &str = "127.0.0.2";
 /// Where every made-up name of the outside lies.
 const OUTSIDE: [u8; 4] = [203, 0, 113, 7];
 
 /// What must come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Is {
+pub enum Is {
     /// The outside's own address.
     Open,
     /// `NXDOMAIN`, and why.
     Blocked,
     /// An alias to this name first.
     Safe(&'static str),
+    /// This address of the list's own, and that it is a block.
+    Sent([u8; 4]),
+    /// An alias of the list's own and where it leads, and that it is a block.
+    Leads(&'static str),
     /// The name is there and has nothing of the type.
     Nothing,
     /// `NXDOMAIN` that is no block.
@@ -38,7 +42,7 @@ enum Is {
     /// `REFUSED`.
     Refused,
 }
-use Is::{Blocked, NoSuchName, Nothing, Open, Refused, Safe};
+use Is::{Blocked, Leads, NoSuchName, Nothing, Open, Refused, Safe, Sent};
 use RecordType as Type;
 
 /// A list, and what it makes of names that are asked for by `A`.
@@ -363,14 +367,14 @@ async fn what_comes_from_outside_is_looked_through() {
 }
 
 /// Learners on loopback may not gamble nor see what is for adults.
-fn learners(change: impl FnOnce(&mut GroupRules)) -> Policy {
+pub fn learners(change: impl FnOnce(&mut GroupRules)) -> Policy {
     let mut learners = group("learners", Members::default());
     learners.block = categories(&["gambling", "pornography"]);
     change(&mut learners);
     policy(&[("127.0.0.0/8", Some("learners"))], vec![learners])
 }
 
-fn outside(name: &str) -> ((String, Type), Says) {
+pub fn outside(name: &str) -> ((String, Type), Says) {
     ((format!("{name}."), Type::A), Says::Records(vec![a(&format!("{name}."), 60, OUTSIDE)]))
 }
 
@@ -383,9 +387,12 @@ fn https(name: &str, target: &str) -> Record {
     Record::from_rdata(name_of(name), 60, RData::HTTPS(HTTPS(SVCB::new(1, name_of(target), parameters))))
 }
 
-async fn run(mut start: Start, zone: Zone) -> (crate::resolver::Resolver, Upstream, model::EventReceiver) {
+pub async fn run(
+    mut start: Start,
+    zone: Zone,
+) -> (crate::resolver::Resolver, Upstream, model::EventReceiver) {
     let upstream = Upstream::start(zone).await;
-    start.config.upstreams = vec![upstream.address];
+    start.config.upstreams = vec![upstream.address.into()];
     let (resolver, events) = start.run().await;
     (resolver, upstream, events)
 }
@@ -398,12 +405,16 @@ async fn check(trap: &str, start: Start, zone: Zone, asked: impl Iterator<Item =
     }
 }
 
-fn fits(answer: &Message, is: Is) -> bool {
+pub fn fits(answer: &Message, is: Is) -> bool {
     let code = answer.metadata.response_code;
     let is_block = explanation_codes(answer).iter().any(|code| (15..=17).contains(code));
     match is {
         Open => code == ResponseCode::NoError && addresses(answer) == [IpAddr::from(OUTSIDE)] && !is_block,
         Blocked => code == ResponseCode::NXDomain && answer.answers.is_empty() && is_block,
+        Sent(address) => {
+            code == ResponseCode::NoError && addresses(answer) == [IpAddr::from(address)] && is_block
+        }
+        Leads(target) => is_block && fits(answer, Safe(target)),
         Safe(target) => {
             code == ResponseCode::NoError
                 && first_alias(answer).is_some_and(|alias| alias == format!("{target}."))

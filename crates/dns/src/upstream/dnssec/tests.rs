@@ -3,7 +3,7 @@
 use super::*;
 use crate::upstream::{ForwardZone, Resolver, ResolverConfig, Validation};
 use hickory_proto::dnssec::crypto::EcdsaSigningKey;
-use hickory_proto::dnssec::rdata::{DNSKEY, DS, NSEC, RRSIG, SigInput};
+use hickory_proto::dnssec::rdata::{DNSKEY, NSEC, RRSIG, SigInput};
 use hickory_proto::dnssec::{Algorithm, DigestType, SigningKey, TBS};
 use hickory_proto::rr::rdata::{A, CNAME, NS, SOA};
 use hickory_proto::rr::{DNSClass, SerialNumber};
@@ -103,7 +103,12 @@ fn tree(root: &Signer, test: &Signer) -> Zone {
     let plain = test.nsec("plain.test.", "q.test.", &[RecordType::NS]);
     let (ok, gone) = (ResponseCode::NoError, ResponseCode::NXDomain);
     let address = RecordType::A;
+    // The zone above vouches for a key that the zone has no more.
+    let [lost, before] = ["lost.test."; 2].map(Signer::new);
     HashMap::from([
+        (("lost.test.".into(), RecordType::DS), before.ds(test)),
+        (("lost.test.".into(), RecordType::DNSKEY), lost.keys()),
+        (("lost.test.".into(), address), Says::Records(lost.signed(one("lost.test."), NOW))),
         ((".".into(), RecordType::DNSKEY), root.keys()),
         (("test.".into(), RecordType::DS), test.ds(root)),
         (("test.".into(), RecordType::DNSKEY), test.keys()),
@@ -169,6 +174,7 @@ async fn what_is_proven_is_marked_what_is_unsigned_passes_and_what_is_broken_is_
         ("forged.test.", ResponseCode::ServFail, false, Some(BOGUS)),
         ("old.test.", ResponseCode::ServFail, false, Some(SIGNATURE_EXPIRED)),
         ("new.test.", ResponseCode::ServFail, false, Some(SIGNATURE_NOT_YET_VALID)),
+        ("lost.test.", ResponseCode::ServFail, false, Some(KEYS_MISSING)),
         ("bare.test.", ResponseCode::ServFail, false, Some(SIGNATURES_MISSING)),
         ("claimed.test.", ResponseCode::ServFail, false, Some(PROOF_OF_ABSENCE_MISSING)),
     ] {
