@@ -9,12 +9,25 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-struct Place {
+/// A folder for the images of all targets, and what runs an update.
+pub(crate) struct Place {
     runtime: Runtime,
     folder: TempDir,
 }
 
-static PLACE: LazyLock<Place> = LazyLock::new(|| {
+impl Place {
+    /// The folder of images.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.folder.path().join("lists")
+    }
+
+    /// Runs something to its end.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+}
+
+pub(crate) static PLACE: LazyLock<Place> = LazyLock::new(|| {
     // A file system in memory where there is one: an update forces its files to disk.
     let memory = PathBuf::from("/dev/shm");
     let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
@@ -24,14 +37,20 @@ static PLACE: LazyLock<Place> = LazyLock::new(|| {
     }
 });
 
+/// Makes the folder of images a new one.
+pub(crate) fn empty_folder() {
+    let images = PLACE.images();
+    let _ = std::fs::remove_dir_all(&images);
+    std::fs::create_dir_all(&images).expect("the folder of images");
+}
+
 /// Makes these bytes two lists' source, and updates the image from it.
 pub fn update(bytes: &[u8]) {
     let place = &*PLACE;
     let source = place.folder.path().join("source");
-    let images = place.folder.path().join("lists");
-    let _ = std::fs::remove_dir_all(&images);
+    let images = place.images();
+    empty_folder();
     std::fs::write(&source, bytes).expect("the source is written");
-    std::fs::create_dir_all(&images).expect("the folder of images");
     let list = |format, category, folders| ListSource {
         id: ListId::new(format!("{format:?}").to_lowercase()),
         name: "Fuzzed".into(),
@@ -48,7 +67,7 @@ pub fn update(bytes: &[u8]) {
     let settings = Fetch::default();
     let mut on_progress = |_| ();
     let updating = lists::update(&sources, &images, &settings, Timestamp(0), &mut on_progress);
-    let (image, report) = place.runtime.block_on(updating).expect("nothing was in force that could be lost");
+    let (image, report) = place.block_on(updating).expect("nothing was in force that could be lost");
     let illegal = image.lists().iter().find(|list| list.id.as_str() == lists::BUILT_IN_ILLEGAL);
     assert!(illegal.is_some_and(|list| list.names > 0), "the built-in list is in every image");
     assert_eq!(image.revision(), &report.revision);

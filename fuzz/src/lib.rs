@@ -3,6 +3,8 @@
 //! Every function is an oracle: besides "no panic" it says what must hold whatever the bytes.
 
 pub mod archives;
+pub mod https;
 pub mod images;
 pub mod readers;
+pub mod transfers;
 pub mod wires;

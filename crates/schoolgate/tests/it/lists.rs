@@ -14,7 +14,7 @@ use store::{AuditRow, Place, Store};
 /// How long what is put in force may take to decide.
 const SOON: Duration = Duration::from_secs(20);
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -30,15 +30,20 @@ async fn gate_with_a_list(names: usize) -> Gate {
         PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../policies/first-school.toml");
     let more = "\n[[list]]\nid = \"more\"\nname = \"More games\"\nformat = \"domains\"\nsource = \"more.txt\"\n\
                 category = \"games\"\n";
+    propose(&gate, &(std::fs::read_to_string(shipped).unwrap() + more)).await;
+    becomes(&gate, "game-0.example", "Filtered").await;
+    gate
+}
+
+/// Puts another policy in force.
+pub async fn propose(gate: &Gate, text: &str) {
     let policy = gate.folder.path().join("more.toml");
-    std::fs::write(&policy, std::fs::read_to_string(shipped).unwrap() + more).unwrap();
+    std::fs::write(&policy, text).unwrap();
     let proposed = gate.command(&["policy", "propose", &policy.display().to_string()]).await;
     let words = said(&proposed);
     let hash = words.split_whitespace().find(|word| word.len() == 64).unwrap_or_else(|| panic!("{words}"));
-    let approved = gate.command(&["policy", "approve", hash, "--reason", "one list more"]).await;
+    let approved = gate.command(&["policy", "approve", hash, "--reason", "a test asks for it"]).await;
     assert!(approved.status.success(), "{}", said(&approved));
-    becomes(&gate, "game-0.example", "Filtered").await;
-    gate
 }
 
 fn write_names(gate: &Gate, numbers: std::ops::Range<usize>) {
@@ -50,7 +55,7 @@ fn write_names(gate: &Gate, numbers: std::ops::Range<usize>) {
 }
 
 /// Waits until the answer for a host has this in it.
-async fn becomes(gate: &Gate, host: &str, part: &str) {
+pub async fn becomes(gate: &Gate, host: &str, part: &str) {
     let since = Instant::now();
     loop {
         let answer = dig(gate, &[host, "A"]).await;
