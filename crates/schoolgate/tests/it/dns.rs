@@ -1,6 +1,7 @@
-//! `dig` against the DNS port: allowed, blocked, safe search.
+//! `dig` against the DNS port: allowed, blocked, safe search; and what the console says of the name servers outside.
 
 use crate::gate::Gate;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// What `dig` prints when it asks a gate.
@@ -27,5 +28,25 @@ async fn dig_sees_allowed_blocked_and_safe_search_answers_over_udp_and_tcp() {
         assert!(safe.contains("forcesafesearch.google.com") && safe.contains("203.0.113.8"), "{safe}");
         let canary = dig(&gate, &["use-application-dns.net", "A", transport]).await;
         assert!(canary.contains("status: NXDOMAIN"), "{canary}");
+    }
+}
+
+#[tokio::test]
+async fn home_tells_how_the_name_servers_outside_do() {
+    let gate = Gate::start().await;
+    gate.sign_in_to_web("elsie").await;
+    let mut head = gate.console_browser("headteacher").await;
+    let before = head.text().await.unwrap();
+    assert!(before.contains("DNS upstreams") && before.contains("None was asked since start"), "{before}");
+    let answer = dig(&gate, &["reading.education.schoolgate.test", "A"]).await;
+    assert!(answer.contains("203.0.113.7"), "{answer}");
+    let asked = Instant::now();
+    loop {
+        head.visit(&gate.address("console")).await.unwrap();
+        let text = head.text().await.unwrap();
+        if text.contains("The one that was asked answers") {
+            break;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(20), "{text}");
     }
 }
