@@ -4,6 +4,7 @@
 //! time of the proxy for each request, with every process it starts; rates stand beside it.
 
 mod authority;
+pub(crate) mod by_hand;
 mod client;
 mod e2guardian;
 mod figures;

@@ -75,6 +75,8 @@ fn configuration(folder: &Path, address: SocketAddrV4, origins: &Path, hosts: &P
         "pinger_enable off",
         "netdb_filename none",
         "max_filedescriptors 20000",
+        "client_idle_pconn_timeout 30 minutes",
+        "server_idle_pconn_timeout 30 minutes",
         "shutdown_lifetime 0 seconds",
     ] {
         let _ = writeln!(text, "{line}");
