@@ -10,20 +10,38 @@ use identity::StoredHash;
 use jiff::civil::Date;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
-use policy::rules::{Entry, GroupRules, Origin};
+use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin};
 use policy::{Policy, Snapshot};
 use registers::{
-    Approver, Circumvention, Facts, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant, PostsSeen,
-    RequestsSeen, RetentionSeen, SelfTest, TakenUp,
+    Approver, Circumvention, Facts, HarmfulSeen, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant,
+    PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp,
 };
 use std::sync::Arc;
 use store::PostHolder;
 
 /// The made-up host of the starter lists that stands for illegal content; it does not exist.
 const ILLEGAL_TEST_HOST: &str = "illegal-test.schoolgate.test";
-/// Ways round the filter, and the made-up host of the starter lists for each.
-const WAYS_ROUND: [(&str, &str); 2] =
-    [("vpn-proxy", "vpn-proxy.schoolgate.test"), ("encrypted-dns", "encrypted-dns.schoolgate.test")];
+/// Ways round the filter. Each category has a made-up host in the starter lists.
+const WAYS_ROUND: [&str; 2] = ["vpn-proxy", "encrypted-dns"];
+/// What filtering in a school is expected to cover (UK Safer Internet Centre, appropriate filtering, 2025), but illegal
+/// content and ways round the filter, which have checks of their own.
+const HARMFUL: [&str; 15] = [
+    "gambling",
+    "hate-discrimination",
+    "bullying",
+    "violence",
+    "drugs",
+    "extremism",
+    "malware",
+    "phishing-scams",
+    "hacking",
+    "misinformation",
+    "piracy",
+    "pornography",
+    "self-harm-suicide",
+    "eating-disorders",
+    "misogyny",
+];
 
 impl App {
     /// What is seen now. People and posts are those within reach, and the trust's own posts; all else is the same for
@@ -56,6 +74,7 @@ impl App {
                 oldest: self.0.parts.history.oldest_day(),
             }),
             circumvention: Some(try_ways_round(&snapshot, now)),
+            harmful: Some(try_harmful(&snapshot, now)),
             passwords: Some(PasswordsSeen { accounts, hashed }),
             listeners: seen.listeners.into_values().collect(),
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
@@ -169,8 +188,34 @@ fn switch_everything_off(group: &mut GroupRules, host: &Host) {
     group.allow = vec![Entry { host: host.clone(), path: None, text, why, from: Origin::School }];
 }
 
-/// Tries the ways round the filter as each group of learners.
 fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
+    let Tried { groups, open, lists_name_them } = try_as_learners(snapshot, &WAYS_ROUND, now);
+    Circumvention { groups, open, lists_name_them }
+}
+
+fn try_harmful(snapshot: &Snapshot, now: Timestamp) -> HarmfulSeen {
+    let Tried { groups, open, lists_name_them } = try_as_learners(snapshot, &HARMFUL, now);
+    let sources = snapshot.policy().lists.iter().filter(|list| list.format != ListFormat::Starter);
+    let in_force = |list: &&ListSource| snapshot.image().lists().iter().any(|held| held.id == list.id);
+    let kept: CategorySet = sources
+        .filter(in_force)
+        .flat_map(|list| list.category.into_iter().chain(list.folders.iter().map(|(_, category)| *category)))
+        .collect();
+    let harmful = HARMFUL.iter().filter_map(|slug| Category::parse(slug));
+    let without_kept_list =
+        harmful.filter(|category| !kept.contains(*category)).map(|category| category.title().to_owned());
+    HarmfulSeen { groups, open, lists_name_them, without_kept_list: without_kept_list.collect() }
+}
+
+/// What became of categories' test hosts.
+struct Tried {
+    groups: usize,
+    open: Vec<(String, String)>,
+    lists_name_them: bool,
+}
+
+/// Asks for the made-up host of each of these categories as each group of learners.
+fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> Tried {
     let learners = snapshot
         .policy()
         .groups
@@ -179,8 +224,9 @@ fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
     let (mut groups, mut open, mut lists_name_them) = (0, Vec::new(), true);
     for group in learners {
         groups += 1;
-        for (category, host) in WAYS_ROUND {
-            let (Some(category), Ok(host)) = (Category::parse(category), Host::parse(host)) else { continue };
+        for slug in categories {
+            let host = Host::parse(&format!("{slug}.schoolgate.test"));
+            let (Some(category), Ok(host)) = (Category::parse(slug), host) else { continue };
             lists_name_them &= snapshot.image().lookup(&host).categories().contains(category);
             let who = Who { named_group: Some(group.id.clone()), ..Who::default() };
             let ask = Ask { who, what: Target::host(host), how: Channel::Explain, at: now };
@@ -189,5 +235,5 @@ fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
             }
         }
     }
-    Circumvention { groups, open, lists_name_them }
+    Tried { groups, open, lists_name_them }
 }

@@ -42,8 +42,8 @@ pub use facade::{App, Parts};
 pub use health::{DnsUpstream, Health};
 pub use intake::record_events;
 pub use lists::{
-    Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, categories_of, closing,
-    note_lists_swap, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
+    Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,
+    note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
 };
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};

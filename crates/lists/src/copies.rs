@@ -4,7 +4,7 @@
 //! `images/REVISION.sources/list-NAME` is the copy that an image was made of: the same file under another name, since a copy
 //! is never written to but replaced.
 
-use crate::folder::{IMAGES, remove, replace};
+use crate::folder::{IMAGES, NEW, remove, replace};
 use crate::report::{Alarm, at};
 use crate::schedule::Looked;
 use crate::tree::read_file;
@@ -116,6 +116,18 @@ pub(crate) fn leave(dir: &Path, list: &ListId) {
     let next = path(dir, list).with_added_extension(NEXT);
     remove(&next.with_added_extension(KNOWN));
     remove(&next);
+}
+
+/// Takes away what a program that was killed left laid by or half written. For whoever has the turn to update.
+pub(crate) fn sweep(dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(dir.join(SOURCES)) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let ends = [format!(".{NEXT}"), format!(".{NEXT}.{KNOWN}"), format!(".{NEW}")];
+        if ends.iter().any(|end| name.ends_with(end.as_str())) {
+            remove(&path);
+        }
+    }
 }
 
 /// The fingerprints of the entries in force.

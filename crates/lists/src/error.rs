@@ -121,6 +121,13 @@ pub enum ListError {
         /// When.
         since: Timestamp,
     },
+    /// Other lists were put in force, or somebody went back to earlier ones, while an update was prepared: it is to be
+    /// prepared again.
+    #[error("expected the lists in force to stay while an update was prepared, found others")]
+    Overtaken,
+    /// There can be no thread to work on.
+    #[error("starting a thread for the lists")]
+    NoThread(#[source] io::Error),
     /// The account of an update cannot be written or read.
     #[error("the account of an update")]
     Report(#[source] serde_json::Error),

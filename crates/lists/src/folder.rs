@@ -4,6 +4,7 @@
 //!
 //! After going back, `held` says so: until a person updates the lists, only lists of illegal content are read then.
 
+use crate::background::in_background;
 use crate::copies::SOURCES;
 use crate::mapped::map;
 use crate::report::{Cause, at};
@@ -13,14 +14,19 @@ use policy::image::Image;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) const IMAGES: &str = "images";
 const POINTER: &str = "current";
 const HELD: &str = "held";
-const LOCK: &str = "lock";
+/// How the name of a file ends that is being written.
+pub(crate) const NEW: &str = "new";
+/// So often, and so long in between, is a folder asked for that another program has.
+const LOCK_TRIES: u32 = 120;
+const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// So many images are kept, the one in force among them.
 pub const MOST_IMAGES: usize = 5;
 
@@ -61,14 +67,43 @@ impl Held {
     }
 }
 
-/// The folder, for one program at a time; given back when dropped, by whatever end.
+/// What of the folder is one program's at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {
+    /// Reading sources and laying copies by: from the first look to the end of an update, downloads and all.
+    Update,
+    /// Putting lists in force: for the seconds of a swap.
+    InForce,
+}
+
+impl Turn {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Update => "updating",
+            Self::InForce => "lock",
+        }
+    }
+}
+
+/// A turn, given back when dropped, by whatever end.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "the lock lasts as long as the file is open")] File);
 
 impl Lock {
-    /// Takes the folder; `None` while another program has it.
-    pub(crate) fn try_take(dir: &Path) -> Result<Option<Self>, ListError> {
-        let path = dir.join(LOCK);
+    /// Waits for another program to end, a minute at most.
+    pub(crate) async fn take(dir: &Path, turn: Turn) -> Result<Self, ListError> {
+        for _ in 0..LOCK_TRIES {
+            let dir = dir.to_owned();
+            if let Some(lock) = in_background(move || Self::try_take(&dir, turn)).await?? {
+                return Ok(lock);
+            }
+            tokio::time::sleep(LOCK_WAIT).await;
+        }
+        Err(ListError::Busy)
+    }
+
+    fn try_take(dir: &Path, turn: Turn) -> Result<Option<Self>, ListError> {
+        let path = dir.join(turn.file());
         let failed = |source| ListError::Write { path: path.clone(), source };
         fs::create_dir_all(dir).map_err(failed)?;
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
@@ -80,13 +115,36 @@ impl Lock {
     }
 }
 
+/// What an update is prepared beside: the revision in force, and whether somebody went back to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    revision: Option<String>,
+    held: Option<Held>,
+}
+
+impl Standing {
+    /// As it is now.
+    pub(crate) fn of(dir: &Path) -> Self {
+        Self { revision: read_pointer(dir).into_iter().next(), held: held(dir) }
+    }
+}
+
 /// Writes an image with its report and puts it in force; the ones before are kept, as many as [`MOST_IMAGES`].
 ///
 /// # Errors
-/// [`ListError::Write`], and what opening the written file can fail with; the image in force stays what it was.
+/// [`ListError::Write`], and what opening the written file can fail with; the image in force stays what it was, and what
+/// was written of the new one is taken away again.
 pub fn write(dir: &Path, built: &BuiltImage) -> Result<Image, ListError> {
     let images = dir.join(IMAGES);
     fs::create_dir_all(&images).map_err(|source| ListError::Write { path: images, source })?;
+    let written = write_beside(dir, built);
+    let pointer = read_pointer(dir);
+    // What is half there takes the room that the next attempt needs, on a disk that may be full.
+    remove_others(dir, &pointer);
+    written
+}
+
+fn write_beside(dir: &Path, built: &BuiltImage) -> Result<Image, ListError> {
     let revision = built.report.revision.to_string();
     replace(&image_path(dir, &revision), &built.bytes)?;
     // Opened before the pointer names it: what was written is what was meant.
@@ -95,7 +153,6 @@ pub fn write(dir: &Path, built: &BuiltImage) -> Result<Image, ListError> {
     let mut pointer = read_pointer(dir);
     put_first(&mut pointer, revision);
     write_pointer(dir, &pointer)?;
-    remove_others(dir, &pointer);
     Ok(image)
 }
 
@@ -136,10 +193,26 @@ pub fn last_report(dir: &Path) -> Option<Report> {
 /// updates until a person updates the lists ([`Held`]).
 ///
 /// # Errors
-/// [`ListError::NoEarlierImage`], [`ListError::NoSuchImage`], [`ListError::Busy`], and what opening and writing can fail
-/// with; then nothing has changed.
-pub fn roll_back(dir: &Path, to: Option<&str>, cause: Cause, at: Timestamp) -> Result<Image, ListError> {
-    let _lock = Lock::try_take(dir)?.ok_or(ListError::Busy)?;
+/// [`ListError::NoEarlierImage`], [`ListError::NoSuchImage`], [`ListError::Busy`] where another program is putting lists in
+/// force for more than a minute, and what opening and writing can fail with; then nothing has changed. An update that is
+/// under way ends with [`ListError::Overtaken`].
+pub async fn roll_back(
+    dir: &Path,
+    to: Option<&str>,
+    cause: Cause,
+    at: Timestamp,
+) -> Result<Image, ListError> {
+    let lock = Lock::take(dir, Turn::InForce).await?;
+    let (dir, to) = (dir.to_owned(), to.map(str::to_owned));
+    in_background(move || {
+        let image = go_back(&dir, to.as_deref(), cause, at);
+        drop(lock);
+        image
+    })
+    .await?
+}
+
+fn go_back(dir: &Path, to: Option<&str>, cause: Cause, at: Timestamp) -> Result<Image, ListError> {
     let mut pointer = read_pointer(dir);
     let from = pointer.first().cloned().ok_or(ListError::NoEarlierImage)?;
     let earlier = match to {
@@ -214,14 +287,14 @@ fn write_pointer(dir: &Path, pointer: &[String]) -> Result<(), ListError> {
     replace(&dir.join(POINTER), format!("{}\n", pointer.join("\n")).as_bytes())
 }
 
-/// Removes images and reports that the pointer does not name. One that stays behind costs room and nothing else.
+/// Removes images and reports that the pointer does not name, and what a program that was killed left half written. One that stays behind costs room and nothing else.
 fn remove_others(dir: &Path, pointer: &[String]) {
     let Ok(entries) = fs::read_dir(dir.join(IMAGES)) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         let ours = is_revision(stem) && path.extension().is_some_and(|kind| kind == "sgi" || kind == "json");
         let is_named = pointer.iter().any(|revision| revision == stem);
-        if ours && !is_named {
+        if (ours && !is_named) || path.extension().is_some_and(|kind| kind == NEW) {
             remove(&path);
         }
         if is_revision(stem)
@@ -249,12 +322,17 @@ pub(crate) fn remove(path: &Path) {
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ListError> {
     let failed = |source| ListError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    name.push(format!(".{}.{NEW}", std::process::id()));
     let new = path.with_file_name(name);
-    let mut file =
-        File::options().write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
+    let written = write_whole(&new, bytes).and_then(|()| fs::rename(&new, path));
+    // On a full disk a part would take the room that the next attempt needs.
+    written.inspect_err(|_| remove(&new)).map_err(failed)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }

@@ -3,8 +3,8 @@
 //! An update is prepared beside the image in force ([`prepare`]), can be looked at ([`Prepared::diff`]), and is then put in
 //! its place ([`Prepared::swap`]).
 //!
-//! Left out on purpose: a web proxy on the way to an address, being told of a zone's changes, `.zip` archives. What a reader
-//! leaves out it counts by reason ([`Dropped`]), so that the console can show it.
+//! Left out on purpose: a web proxy on the way to an address, being told of a zone's changes, a zone's transfer over TLS, `.zip` archives. What
+//! a reader leaves out it counts by reason ([`Dropped`]), so that the console can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
 //! `archive::HELD_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds
@@ -13,6 +13,7 @@
 //! credentials go to the list's own server alone.
 
 mod archive;
+mod background;
 mod build;
 mod catalogue;
 mod copies;
@@ -39,6 +40,7 @@ mod transfer;
 mod tree;
 mod update;
 
+pub use background::{background_thread, in_background};
 pub use build::{BUILT_IN_ILLEGAL, BuiltImage, build, holds, starter_image};
 pub use catalogue::{CatalogueEntry, catalogue};
 pub use diff::{Diff, ListDiff};

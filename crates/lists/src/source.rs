@@ -2,6 +2,7 @@
 //! nobody would expect, is replaced by its last good copy.
 
 use crate::archive::{self, Opened};
+use crate::background::in_background;
 use crate::copies::{self, Known};
 use crate::fetch::{Downloaded, Fetch, OnBytes, Packing, Tags, Wanted, address, download};
 use crate::fingerprint::of_words;
@@ -15,7 +16,6 @@ use crate::{ListError, ReadSet, credentials, proof};
 use model::{ListId, Timestamp};
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::path::{Path, PathBuf};
-use tokio::task::spawn_blocking;
 use url::Url;
 
 /// A list may newly list so many entries at least, whatever its size.
@@ -420,11 +420,11 @@ fn not_empty(list: ReadList) -> Result<ReadList, ListError> {
     if list.is_empty() { Err(ListError::NoNames { dropped: list.dropped.total() }) } else { Ok(list) }
 }
 
-/// Runs what reads, sorts and writes beside the runtime's own threads.
+/// Runs what reads, sorts and writes behind the threads that answer.
 pub(crate) async fn blocking<T, F>(work: F) -> Result<T, ListError>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T, ListError> + Send + 'static,
 {
-    spawn_blocking(work).await.unwrap_or(Err(ListError::Stopped))
+    in_background(work).await?
 }

@@ -4,7 +4,7 @@
 use crate::build::{About, Builder, BuiltImage, built_in_illegal, has_any_of};
 use crate::diff::{Diff, ListDiff, MOST_SAMPLES};
 use crate::fetch::Fetch;
-use crate::folder::{self, Lock};
+use crate::folder::{self, Lock, Standing, Turn};
 use crate::heartbeat::self_test;
 use crate::hold::{Hold, is_end};
 use crate::list::{ReadList, SourceState};
@@ -16,11 +16,6 @@ use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
 use policy::rules::ListSource;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// How often, and how long in between, an update waits for another one to end.
-const LOCK_TRIES: u32 = 120;
-const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// How far an update has come.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,8 +79,8 @@ impl Default for Update {
     }
 }
 
-/// An update that is ready, beside the image in force. While it lasts, nobody else updates the folder; dropped, it leaves
-/// no trace but the memory of having looked.
+/// An update that is ready, beside the image in force. While it lasts, nobody else updates the folder, but anybody may go
+/// back to earlier lists; dropped, it leaves no trace but the memory of having looked.
 #[derive(Debug)]
 pub struct Prepared {
     built: BuiltImage,
@@ -95,7 +90,8 @@ pub struct Prepared {
     staged: Staged,
     hold: Option<Hold>,
     ends_hold: bool,
-    _lock: Lock,
+    beside: Standing,
+    _turn: Lock,
 }
 
 impl Prepared {
@@ -118,9 +114,18 @@ impl Prepared {
     /// hold.
     ///
     /// # Errors
-    /// What concerns the image itself; the image in force stays what it was then.
-    pub fn swap(self) -> Result<(Image, Report), ListError> {
-        let Self { built, image, sets, mut staged, hold, ends_hold, .. } = self;
+    /// [`ListError::Overtaken`] where other lists are in force than when it was prepared, [`ListError::Busy`], and what
+    /// concerns the image itself; the image in force stays what it was then.
+    pub async fn swap(self) -> Result<(Image, Report), ListError> {
+        let lock = Lock::take(&self.staged.dir, Turn::InForce).await?;
+        blocking(move || self.put_in_force(&lock)).await
+    }
+
+    fn put_in_force(self, _: &Lock) -> Result<(Image, Report), ListError> {
+        let Self { built, image, sets, mut staged, hold, ends_hold, beside, .. } = self;
+        if Standing::of(&staged.dir) != beside {
+            return Err(ListError::Overtaken);
+        }
         // Once is enough in memory: the written one is mapped.
         drop(image);
         let dir = staged.dir.clone();
@@ -193,7 +198,7 @@ pub async fn update(
 ) -> Result<(Image, Report), ListError> {
     let how = Update { fetch: fetch.clone(), ..Update::default() };
     let prepared = prepare(lists, dir, &how, at, on_progress).await?;
-    blocking(move || prepared.swap()).await
+    prepared.swap().await
 }
 
 /// Reads every list and builds their image with the built-in list of illegal content, beside the image in force.
@@ -208,8 +213,10 @@ pub async fn prepare(
     at: Timestamp,
     on_progress: OnProgress<'_>,
 ) -> Result<Prepared, ListError> {
-    let lock = locked(dir).await?;
+    let turn = Lock::take(dir, Turn::Update).await?;
+    copies::sweep(dir);
     let setting = setting(dir, how, at);
+    let beside = Standing::of(dir);
     let in_force = folder::open_current(dir);
     let hold = Hold::on(how, dir, in_force.as_ref(), lists);
     let lists = hold.as_ref().map_or_else(|| Ok(lists.to_vec()), |hold| hold.lists(lists))?;
@@ -245,7 +252,8 @@ pub async fn prepare(
     let (cause, ends_hold) = (how.cause.clone(), is_end(how));
     blocking(move || {
         let made = making.finish(&lists, (in_force.as_ref(), before.as_ref()), cause, at)?;
-        Ok(Prepared { hold, ends_hold, ..made.locked(lock) })
+        let Made { built, image, diff, sets, staged } = made;
+        Ok(Prepared { built, image, diff, sets, staged, hold, ends_hold, beside, _turn: turn })
     })
     .await
 }
@@ -262,18 +270,6 @@ fn setting(dir: &Path, how: &Update, at: Timestamp) -> Setting {
     }
 }
 
-/// Waits for another program's update to end, a minute at most.
-async fn locked(dir: &Path) -> Result<Lock, ListError> {
-    for _ in 0..LOCK_TRIES {
-        let dir = dir.to_owned();
-        if let Some(lock) = blocking(move || Lock::try_take(&dir)).await? {
-            return Ok(lock);
-        }
-        tokio::time::sleep(LOCK_WAIT).await;
-    }
-    Err(ListError::Busy)
-}
-
 /// An update in the making.
 struct Making {
     builder: Builder,
@@ -282,20 +278,13 @@ struct Making {
     staged: Staged,
 }
 
-/// An update that is ready but for the lock.
+/// What is built of it.
 struct Made {
     built: BuiltImage,
     image: Image,
     diff: Diff,
     sets: Vec<(ListId, ReadSet)>,
     staged: Staged,
-}
-
-impl Made {
-    fn locked(self, lock: Lock) -> Prepared {
-        let Self { built, image, diff, sets, staged } = self;
-        Prepared { built, image, diff, sets, staged, hold: None, ends_hold: false, _lock: lock }
-    }
 }
 
 impl Making {

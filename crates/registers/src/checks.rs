@@ -119,6 +119,39 @@ fn member_lists(lists: &[MemberList], checked: Timestamp) -> ClauseState {
     }
 }
 
+pub(crate) fn harmful_content(facts: &Facts) -> ClauseState {
+    let Some(seen) = &facts.harmful else { return unknown("No harmful category was tried yet") };
+    if !seen.open.is_empty() {
+        let open: Vec<String> =
+            seen.open.iter().map(|(group, category)| format!("{category} for {group}")).collect();
+        return fail(facts, format!("Not blocked: {}", open.join("; ")));
+    }
+    if seen.groups == 0 {
+        return unknown("The policy has no group of learners to try it as");
+    }
+    if !seen.lists_name_them {
+        return unknown(
+            "The lists in force name no test host of these categories, so nothing could be tried",
+        );
+    }
+    if !seen.without_kept_list.is_empty() {
+        return fail(
+            facts,
+            format!(
+                "Harmful categories are blocked for {} groups of learners, but only the few names that ship are known of: \
+                 {}. Name lists in the policy that somebody keeps",
+                seen.groups,
+                seen.without_kept_list.join(", ")
+            ),
+        );
+    }
+    unknown(format!(
+        "Seen: every harmful category is blocked for each of {} groups of learners, from lists that somebody keeps. Not \
+         seen: pages that no list knows, and whether it suits each group's age and ability, which people judge",
+        seen.groups
+    ))
+}
+
 pub(crate) fn group_rules(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.groups else { return unknown("The roster was not compared with the groups yet") };
     if seen.people == 0 {

@@ -21,6 +21,8 @@ pub struct Facts {
     pub retention: Option<RetentionSeen>,
     /// Ways round the filter.
     pub circumvention: Option<Circumvention>,
+    /// Harmful content.
+    pub harmful: Option<HarmfulSeen>,
     /// Stored passwords.
     pub passwords: Option<PasswordsSeen>,
     /// What should be listening.
@@ -41,6 +43,7 @@ impl Facts {
             requests: None,
             retention: None,
             circumvention: None,
+            harmful: None,
             passwords: None,
             listeners: Vec::new(),
             posts: None,
@@ -203,6 +206,19 @@ pub struct Circumvention {
     pub open: Vec<(String, String)>,
     /// True when the lists in force name at least one host of each of the categories that were tried.
     pub lists_name_them: bool,
+}
+
+/// Harmful content, tried with harmless test names as each group of learners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HarmfulSeen {
+    /// Groups that were tried.
+    pub groups: usize,
+    /// What was not blocked: group and category.
+    pub open: Vec<(String, String)>,
+    /// True when the lists in force name at least one host of each of the categories that were tried.
+    pub lists_name_them: bool,
+    /// The categories for which no list is in force that somebody outside keeps.
+    pub without_kept_list: Vec<String>,
 }
 
 /// Stored passwords.

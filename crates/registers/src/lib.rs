@@ -10,9 +10,9 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    Approver, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
-    SelfTest, TakenUp,
+    Approver, Circumvention, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
+    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
+    RetentionSeen, SelfTest, TakenUp,
 };
 
 use model::ClauseState;
@@ -24,6 +24,8 @@ pub enum Check {
     PolicyInForce,
     /// Illegal content is blocked with everything else off, from a member list.
     IllegalLayer,
+    /// Learners reach nothing of the harmful categories that the lists know.
+    HarmfulContent,
     /// Everybody on the roster has a group's rules.
     GroupRules,
     /// The lists were updated lately.
@@ -44,9 +46,10 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Check; 10] = [
+    pub const ALL: [Check; 11] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
+        Self::HarmfulContent,
         Self::GroupRules,
         Self::ListsFresh,
         Self::RequestsRecorded,
@@ -62,6 +65,7 @@ impl Check {
         match self {
             Self::PolicyInForce => "policy-in-force",
             Self::IllegalLayer => "illegal-layer",
+            Self::HarmfulContent => "harmful-content",
             Self::GroupRules => "group-rules",
             Self::ListsFresh => "lists-fresh",
             Self::RequestsRecorded => "requests-recorded",
@@ -83,6 +87,7 @@ impl Check {
         match self {
             Self::PolicyInForce => checks::policy_in_force(facts),
             Self::IllegalLayer => checks::illegal_layer(facts),
+            Self::HarmfulContent => checks::harmful_content(facts),
             Self::GroupRules => checks::group_rules(facts),
             Self::ListsFresh => checks::lists_fresh(facts),
             Self::RequestsRecorded => checks::requests_recorded(facts),

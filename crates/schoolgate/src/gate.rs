@@ -96,6 +96,7 @@ impl Gate {
             handed_out: Arc::default(),
             leaks: Arc::default(),
         };
+        let deciding = Arc::clone(&snapshot);
         let shared = Shared {
             snapshot,
             roster: Arc::clone(&parts.roster),
@@ -111,7 +112,7 @@ impl Gate {
         let edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
         let listening = edges.listening();
         edges.run(&tasks, &stop, &health);
-        let kept = tasks::Kept { lists, store: store.clone(), health };
+        let kept = tasks::Kept { lists, snapshot: deciding, store: store.clone(), health };
         tasks::start(&tasks, &stop, app.clone(), kept);
         tasks.close();
         Ok(Self { app, listening, stop, tasks, recorder, store })

@@ -4,12 +4,13 @@
 use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
-use app::{AppError, ListsPlace};
+use app::{AppError, ListsPlace, ListsSwap, SwapBy};
 use lists::{Cause, Fetch, ListError, Look, Prepared, Progress, Report, Schedule, Update};
 use model::{Category, Clock, Host};
-use policy::Image;
 use policy::rules::{ListFormat, ListSource};
+use policy::{Image, Snapshot};
 use std::path::PathBuf;
+use std::sync::Arc;
 use store::Store;
 
 /// The lists of one gate.
@@ -19,6 +20,8 @@ pub(crate) struct Lists {
     fetch: Fetch,
     /// The school's own hosts, which no list may block.
     own: Vec<Host>,
+    /// What was used here, to see what an update closes.
+    history: PathBuf,
     clock: Clock,
 }
 
@@ -51,6 +54,7 @@ impl Lists {
             secrets: folder.secrets(),
             fetch: Fetch::default(),
             own,
+            history: folder.history(),
             clock,
         })
     }
@@ -88,6 +92,9 @@ impl Lists {
     /// The image to start with: the one in force or, where that lacks a list of the policy, a new one. Without one of its
     /// lists a policy would let through what it says it blocks, so the gate does not start then.
     pub(crate) async fn first(&self, store: &Store, sources: &[ListSource]) -> Result<Image, ProgramError> {
+        app::note_unrecorded_lists(store, &self.clock, &self.place.folder)
+            .await
+            .map_err(ProgramError::asked)?;
         // A person went back to what is held, whatever the policy says; every screen says so.
         let went_back = lists::held(&self.place.folder).is_some();
         let report = lists::last_report(&self.place.folder);
@@ -95,7 +102,7 @@ impl Lists {
         if let Some(image) = held {
             return Ok(image);
         }
-        let (image, report) = match self.update(store, sources, "the lists to start with").await {
+        let (image, report) = match self.update(store, (sources, None), "the lists to start with").await {
             Err(Unmade::Lists(ListError::WouldBeLost { lists })) => return Err(absent(&lists.join(", "))),
             updated => updated.map_err(ProgramError::part("lists"))?,
         };
@@ -103,24 +110,54 @@ impl Lists {
         if missing.is_empty() { Ok(image) } else { Err(absent(&missing.join(", "))) }
     }
 
-    /// The gate's own update: reads what is due, records that other lists come into force, and puts them there.
+    /// The gate's own update: reads what is due, puts it in force, and records that other lists are. `deciding`: by what the
+    /// sites are counted that the update newly blocks; `None` where nothing decides yet.
     pub(crate) async fn update(
         &self,
         store: &Store,
-        sources: &[ListSource],
+        (sources, deciding): (&[ListSource], Option<Arc<Snapshot>>),
         why: &str,
     ) -> Result<(Image, Report), Unmade> {
         let before = lists::images(&self.place.folder).into_iter().next().map(|image| image.revision);
         let prepared = self.prepare(sources, (Look::Due, Vec::new(), Cause::schedule()), &mut |_| ()).await?;
-        let after = prepared.report().revision.clone();
-        if before.as_deref() != Some(&*after) {
-            let revisions = (before.as_deref().unwrap_or_default(), &*after);
-            app::note_lists_swap(store, &self.clock, revisions, why).await?;
-        }
-        let swapped = tokio::task::spawn_blocking(move || prepared.swap()).await;
-        let (image, report) = swapped.map_err(|_| ListError::Stopped)??;
+        let after = prepared.report().revision.to_string();
+        let (image, report) = if before.as_deref() == Some(&after) {
+            prepared.swap().await?
+        } else {
+            let newly_blocked = self.newly_blocked(deciding, prepared.image().clone()).await;
+            let change = ListsSwap {
+                before: before.unwrap_or_default(),
+                after,
+                reason: why.to_owned(),
+                accepted: Vec::new(),
+                newly_blocked,
+            };
+            app::record_lists_swap(store, &self.clock, SwapBy::Gate, &change, prepared.swap()).await??
+        };
         tracing::info!(names = report.names, lists = report.lists.len(), "the lists were read");
         Ok((image, report))
+    }
+
+    /// How many sites that were used in the last days other lists would close. An update does not wait for a history that
+    /// cannot be read.
+    async fn newly_blocked(&self, deciding: Option<Arc<Snapshot>>, after: Image) -> Option<usize> {
+        let (before, history, now) = (deciding?, self.history.clone(), self.clock.now());
+        let count = move || {
+            let used = app::sites_used(&history, now)?;
+            let closing = app::closing(&before, &after, &used, now);
+            Ok::<_, AppError>(closing.sites.len() + closing.illegal)
+        };
+        match lists::in_background(count).await {
+            Ok(Ok(sites)) => Some(sites),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what an update of the lists closes could not be counted");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what an update of the lists closes could not be counted");
+                None
+            }
+        }
     }
 
     /// True when a source is to be looked at now. What ships with the program changes with the program alone; once somebody
@@ -168,6 +205,7 @@ mod tests {
             secrets: home.join("secrets"),
             fetch: Fetch::default(),
             own: Vec::new(),
+            history: home.join("history"),
             clock: Clock::fixed(Timestamp(1_000_000_000_000)),
         }
     }
@@ -209,14 +247,14 @@ mod tests {
         assert_eq!(after.as_deref(), Some(&**image.revision()), "what goes in force is recorded");
 
         let why = Cause::person("A. Technician", "two closes too much");
-        lists::roll_back(&gate.place.folder, None, why, Timestamp(0)).unwrap();
+        lists::roll_back(&gate.place.folder, None, why, Timestamp(0)).await.unwrap();
         let image = gate.first(&store, &both).await.unwrap();
         assert!(!knows(&image, "two.example"), "what somebody went back to is what a gate starts with");
         assert!(!gate.is_due(&[source("never-read")]));
         let illegal = ListSource { category: Some(Category::ILLEGAL), ..source("never-read") };
         assert!(gate.is_due(&[illegal]));
         let how = (Look::All, Vec::new(), Cause::person("A. Technician", "it is right"));
-        gate.prepare(&both, how, &mut |_| ()).await.unwrap().swap().unwrap();
+        gate.prepare(&both, how, &mut |_| ()).await.unwrap().swap().await.unwrap();
 
         std::fs::remove_file(home.path().join("one.txt")).unwrap();
         std::fs::remove_dir_all(home.path().join("lists/sources")).unwrap();
@@ -227,5 +265,42 @@ mod tests {
         let three = [source("one"), source("two"), source("three")];
         let refused = gate.first(&store, &three).await.unwrap_err().to_string();
         assert!(refused.contains("for one"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn an_update_that_does_not_come_into_force_is_recorded_as_that_alone_and_one_that_does_with_what_it_closes()
+     {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
+        let gate = lists(home.path());
+        std::fs::write(home.path().join("one.txt"), "one.example\n").unwrap();
+        let first = gate.first(&store, &[source("one")]).await.unwrap();
+        let facts = async |action| store.facts_of(&model::Scope::Trust, action, 10).await.unwrap();
+        assert_eq!(facts("change-lists").await.len(), 1);
+
+        std::fs::write(home.path().join("two.txt"), "two.example\n").unwrap();
+        let both = [source("one"), source("two")];
+        let in_the_way = home.path().join(format!("lists/current.{}.new", std::process::id()));
+        std::fs::create_dir(&in_the_way).unwrap();
+        let failed = gate.update(&store, (&both, None), "by schedule").await;
+        assert!(matches!(failed, Err(Unmade::Lists(ListError::Write { .. }))), "{failed:?}");
+        assert_eq!(facts("change-lists").await.len(), 1, "no fact says what did not happen");
+        assert_eq!(facts("change-lists-failed").await.len(), 1);
+        assert_eq!(gate.current().unwrap().revision(), first.revision());
+
+        std::fs::remove_dir(&in_the_way).unwrap();
+        let (history, _) = history::History::open(&home.path().join("history"), model::GateId(1)).unwrap();
+        drop(history);
+        let school = policy_in_force();
+        let deciding = Arc::new(Snapshot::compile(school, first, Vec::new()));
+        gate.update(&store, (&both, Some(deciding)), "by schedule").await.unwrap();
+        let newest = facts("change-lists").await[0].details();
+        assert_eq!((newest["how"].as_str(), newest["newly_blocked"].as_str()), ("schedule", "0"));
+    }
+
+    fn policy_in_force() -> policy::Policy {
+        let text = include_str!("../../../policies/first-school.toml");
+        let file = policy::file::SourceText { name: "first-school.toml", text };
+        policy::file::read(&file, None).unwrap().policy
     }
 }

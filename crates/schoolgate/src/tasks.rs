@@ -3,6 +3,7 @@
 use crate::gate_lists::{Lists, Unmade};
 use app::{App, Health};
 use lists::ListError;
+use policy::CurrentSnapshot;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -19,6 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// What the clockwork keeps fresh.
 pub(crate) struct Kept {
     pub(crate) lists: Lists,
+    pub(crate) snapshot: Arc<CurrentSnapshot>,
     pub(crate) store: Store,
     pub(crate) health: Arc<Health>,
 }
@@ -59,47 +61,67 @@ async fn take_up_lists(app: App) {
 async fn keep_fresh(stop: &CancellationToken, app: &App, kept: &Kept) {
     let mut clock = interval(TIMETABLE);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut left_over = None;
     loop {
         let why = tokio::select! {
             () = stop.cancelled() => return,
-            _ = clock.tick() => None,
+            _ = clock.tick() => left_over,
             () = app.lists_changed() => Some("the policy names other lists"),
         };
-        if stop.run_until_cancelled(refresh(app, kept, why)).await.is_none() {
-            return;
+        match stop.run_until_cancelled(refresh(app, kept, why)).await {
+            // What another update was in the way of is tried again in a minute, whether or not a list is due.
+            Some(Turn::NotOurs) => left_over = why,
+            Some(Turn::Taken) => left_over = None,
+            None => return,
         }
     }
 }
 
+/// Whether an update had its turn.
+enum Turn {
+    /// It was made, or failed, or there was none to make.
+    Taken,
+    /// Somebody else was updating the lists, or put others in force meanwhile.
+    NotOurs,
+}
+
 /// `other_lists`: why the lists are read although none is due.
-async fn refresh(app: &App, kept: &Kept, other_lists: Option<&str>) {
+async fn refresh(app: &App, kept: &Kept, other_lists: Option<&str>) -> Turn {
     let sources = app.in_force().document.policy.lists.clone();
     if let Some(why) = other_lists {
         tracing::info!(why, "the lists are read now");
     } else if !kept.lists.is_due(&sources) {
         see_lists(app).await;
-        return;
+        return Turn::Taken;
     }
-    match kept.lists.update(&kept.store, &sources, other_lists.unwrap_or("by schedule")).await {
+    let deciding = kept.snapshot.get();
+    let why = other_lists.unwrap_or("by schedule");
+    match kept.lists.update(&kept.store, (&sources, Some(deciding)), why).await {
         Ok((image, _)) => {
             app.put_lists(image);
             kept.health.lists_failed(None);
             see_lists(app).await;
         }
         // Whoever updates them now, or put them back, decides; the next look at the timetable comes in a minute.
-        Err(Unmade::Lists(ListError::Busy | ListError::OnHold { .. })) => see_lists(app).await,
+        Err(Unmade::Lists(ListError::Busy | ListError::Overtaken)) => {
+            see_lists(app).await;
+            return Turn::NotOurs;
+        }
+        Err(Unmade::Lists(ListError::OnHold { .. })) => see_lists(app).await,
         Err(Unmade::Lists(error)) => {
             tracing::error!(%error, "the lists could not be updated; those in force stay");
             kept.health.lists_failed(Some(for_screens(&error)));
         }
         Err(Unmade::Records(error)) => {
-            tracing::error!(%error, "an update of the lists could not be recorded; those in force stay");
+            tracing::error!(%error, "an update of the lists could not be recorded; it may be in force");
             kept.health.lists_failed(Some(NOT_RECORDED.to_owned()));
         }
     }
+    Turn::Taken
 }
 
-const NOT_RECORDED: &str = "An update could not be recorded, so it was left; the technician's log says why.";
+const NOT_RECORDED: &str =
+    "An update could not be recorded; it is at the next start. The technician's log says why.";
 
 async fn see_lists(app: &App) {
     let app = app.clone();

@@ -1,17 +1,21 @@
-//! Putting other lists in force: the fact first, then the swap; where that fails, a fact that says so.
+//! Putting other lists in force: the swap first, then the fact of what came of it, so that no fact says what did not
+//! happen. A program that ends between the two leaves lists without a fact; the gate's next start writes it
+//! ([`note_unrecorded_lists`]).
 
 use crate::facade::record_denial;
 use crate::policies::place;
 use crate::{App, AppError};
 use identity::permit;
-use lists::{Cause, ListError};
+use lists::{By, Cause, ListError};
 use model::{Action, Actor, Clock, Scope};
 use policy::{Image, Policy};
-use std::path::PathBuf;
-use store::{Fact, Store};
+use std::path::{Path, PathBuf};
+use store::{AuditRow, Fact, Store};
 
 /// The action of the facts, and of the right to cause them.
 pub(super) const CHANGE: &str = "change-lists";
+/// The action of facts of a change that did not come to be.
+const FAILED: &str = "change-lists-failed";
 /// The shortest part of a revision that names it.
 const LEAST_REVISION_DIGITS: usize = 4;
 
@@ -30,27 +34,47 @@ pub struct ListsSwap {
     pub newly_blocked: Option<usize>,
 }
 
-/// Records a swap that somebody asked for and then makes it; where it fails, that is recorded too.
+/// Whoever puts other lists in force.
+#[derive(Clone, Copy, Debug)]
+pub enum SwapBy<'a> {
+    /// Somebody, who must be allowed to under this policy and say why.
+    Person(&'a Actor, &'a Policy),
+    /// The gate itself: by its timetable, or because the policy names other lists.
+    Gate,
+}
+
+impl SwapBy<'_> {
+    fn actor(&self) -> &Actor {
+        match self {
+            Self::Person(actor, _) => actor,
+            Self::Gate => &Actor::Program,
+        }
+    }
+}
+
+/// Makes a swap and records what came of it: that it was made, or that it failed and why.
 ///
 /// # Errors
-/// [`AppError::Denied`]; [`AppError::Refused`] without a reason and for what `swap` refuses.
+/// [`AppError::Denied`]; [`AppError::Refused`] without a reason; and what the records answer when the fact cannot be
+/// written, by when the lists may be in force. The inner error is the swap's own, recorded.
 pub async fn record_lists_swap<T, F>(
     store: &Store,
     clock: &Clock,
-    (actor, policy): (&Actor, &Policy),
+    by: SwapBy<'_>,
     change: &ListsSwap,
     swap: F,
-) -> Result<T, AppError>
+) -> Result<Result<T, ListError>, AppError>
 where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, ListError> + Send + 'static,
+    F: Future<Output = Result<T, ListError>>,
 {
-    let may = may_change(store, clock, actor, policy).await?;
-    if change.reason.trim().is_empty() {
-        return Err(no_reason());
+    if let SwapBy::Person(actor, policy) = by {
+        may_change(store, clock, actor, policy).await?;
+        if change.reason.trim().is_empty() {
+            return Err(no_reason());
+        }
     }
-    let fact = fact(clock, &may, "update", change);
-    recorded(store, fact, swap).await
+    let how = if matches!(by, SwapBy::Gate) { "schedule" } else { "update" };
+    recorded(store, clock, fact(clock, by.actor(), how, change), swap).await
 }
 
 /// Going back to lists that were in force before.
@@ -74,7 +98,7 @@ pub async fn roll_back_lists(
     (actor, policy): (&Actor, &Policy),
     back: GoBack,
 ) -> Result<(Image, ListsSwap), AppError> {
-    let may = may_change(store, clock, actor, policy).await?;
+    may_change(store, clock, actor, policy).await?;
     if back.reason.trim().is_empty() {
         return Err(no_reason());
     }
@@ -91,8 +115,8 @@ pub async fn roll_back_lists(
         newly_blocked: None,
     };
     let (cause, at, to) = (Cause::person(actor.to_string(), reason), clock.now(), after.to_owned());
-    let fact = fact(clock, &may, "roll-back", &change);
-    let image = recorded(store, fact, move || lists::roll_back(&back.folder, Some(&to), cause, at)).await?;
+    let fact = fact(clock, actor, "roll-back", &change);
+    let image = recorded(store, clock, fact, lists::roll_back(&back.folder, Some(&to), cause, at)).await??;
     Ok((image, change))
 }
 
@@ -119,46 +143,47 @@ impl App {
     }
 }
 
-/// Records that the gate itself puts other lists in force; `why` in a few words.
-pub async fn note_lists_swap(
-    store: &Store,
-    clock: &Clock,
-    (before, after): (&str, &str),
-    why: &str,
-) -> Result<(), AppError> {
+/// Records lists that are in force without a fact, by the account that lies beside them: whoever put them there was stopped
+/// before it was written. To be called where nobody else puts lists in force.
+pub async fn note_unrecorded_lists(store: &Store, clock: &Clock, folder: &Path) -> Result<(), AppError> {
+    let folder = folder.to_owned();
+    let kept = tokio::task::spawn_blocking(move || lists::images(&folder).into_iter().next()).await?;
+    let Some(image) = kept else { return Ok(()) };
+    let newest = store.facts_of(&Scope::Trust, CHANGE, 1).await?.into_iter().next();
+    let recorded = newest.and_then(|fact| fact.details().get("after").cloned()).unwrap_or_default();
+    if recorded == image.revision {
+        return Ok(());
+    }
+    let told = image.report.map_or_else(
+        || "no account of them can be read".to_owned(),
+        |report| match report.cause.by {
+            By::Schedule => format!("put together on {} {}", report.at, report.cause.why),
+            By::Person(who) => format!("put together on {} for {who}: {}", report.at, report.cause.why),
+        },
+    );
     let change = ListsSwap {
-        before: before.to_owned(),
-        after: after.to_owned(),
-        reason: why.to_owned(),
+        before: recorded,
+        after: image.revision,
+        reason: format!("found in force without a record; {told}"),
         accepted: Vec::new(),
         newly_blocked: None,
     };
-    let gate = Allowed { actor: &Actor::Program };
-    store.commit(&fact(clock, &gate, "schedule", &change), &[]).await?;
+    tracing::warn!(revision = change.after, "lists were in force without a record, which is written now");
+    store.commit(&fact(clock, &Actor::Program, "found", &change), &[]).await?;
     Ok(())
 }
 
-/// Somebody who was found to be allowed to change the lists.
-struct Allowed<'a> {
-    actor: &'a Actor,
-}
-
-async fn may_change<'a>(
-    store: &Store,
-    clock: &Clock,
-    actor: &'a Actor,
-    policy: &Policy,
-) -> Result<Allowed<'a>, AppError> {
+async fn may_change(store: &Store, clock: &Clock, actor: &Actor, policy: &Policy) -> Result<(), AppError> {
     if permit(actor, Action::ChangeLists, &place(policy)).is_err() {
         record_denial(store, actor, Action::ChangeLists, clock.now()).await;
         return Err(AppError::Denied);
     }
-    Ok(Allowed { actor })
+    Ok(())
 }
 
-fn fact(clock: &Clock, may: &Allowed<'_>, how: &'static str, change: &ListsSwap) -> Fact {
+fn fact(clock: &Clock, actor: &Actor, how: &'static str, change: &ListsSwap) -> Fact {
     let newly_blocked = change.newly_blocked.map(|sites| sites.to_string()).unwrap_or_default();
-    Fact::new(may.actor, Scope::Trust, clock.now(), CHANGE)
+    Fact::new(actor, Scope::Trust, clock.now(), CHANGE)
         .about(format!("lists:{}", change.after))
         .with("how", how)
         .with("before", change.before.clone())
@@ -168,20 +193,36 @@ fn fact(clock: &Clock, may: &Allowed<'_>, how: &'static str, change: &ListsSwap)
         .with("newly_blocked", newly_blocked)
 }
 
-async fn recorded<T, F>(store: &Store, fact: Fact, swap: F) -> Result<T, AppError>
+/// The one way to put lists in force: the fact is of what happened, and of when.
+async fn recorded<T, F>(
+    store: &Store,
+    clock: &Clock,
+    fact: Fact,
+    swap: F,
+) -> Result<Result<T, ListError>, AppError>
 where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, ListError> + Send + 'static,
+    F: Future<Output = Result<T, ListError>>,
 {
-    store.commit(&fact, &[]).await?;
-    match tokio::task::spawn_blocking(swap).await? {
-        Ok(done) => Ok(done),
-        Err(error) => {
-            let failed = Fact { action: "change-lists-failed", ..fact };
-            store.commit(&failed.with("why", error.to_string()), &[]).await?;
-            Err(error.into())
-        }
+    let swapped = swap.await;
+    let fact = Fact { at: clock.now(), ..fact };
+    let fact = match &swapped {
+        Ok(_) => fact,
+        Err(error) => Fact { action: FAILED, ..fact }.with("why", error.to_string()),
+    };
+    if !is_again(store, &fact).await? {
+        store.commit(&fact, &[]).await?;
     }
+    Ok(swapped)
+}
+
+/// True for a failure of the gate's own that the newest fact of failure tells already: it tries again each minute.
+async fn is_again(store: &Store, fact: &Fact) -> Result<bool, AppError> {
+    if fact.action != FAILED || fact.actor != Actor::Program.to_string() {
+        return Ok(false);
+    }
+    let newest = store.facts_of(&Scope::Trust, FAILED, 1).await?.into_iter().next();
+    let same = |name: &str, told: &AuditRow| told.details().get(name) == fact.details.get(name);
+    Ok(newest.is_some_and(|told| told.actor == fact.actor && same("before", &told) && same("why", &told)))
 }
 
 /// The revision in force, and the one that is meant.
@@ -217,6 +258,9 @@ impl From<ListError> for AppError {
     fn from(error: ListError) -> Self {
         let theirs = match &error {
             ListError::Busy => "The lists are being updated just now. Try again in a minute.",
+            ListError::Overtaken => {
+                "Other lists came into force while these were prepared, so nothing was changed. Try again."
+            }
             ListError::NoEarlierImage => "There is no earlier state of the lists to go back to yet.",
             ListError::NoSuchImage { .. } => "That state of the lists is not kept any more.",
             _ => return Self::failed(error.to_string()),

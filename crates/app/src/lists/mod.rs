@@ -10,7 +10,7 @@ mod screen;
 mod seen;
 mod take_up;
 
-pub use changes::{GoBack, ListsSwap, note_lists_swap, record_lists_swap, roll_back_lists};
+pub use changes::{GoBack, ListsSwap, SwapBy, note_unrecorded_lists, record_lists_swap, roll_back_lists};
 pub use closing::{Closing, DAYS_LOOKED_BACK, NewlyBlocked, closing, sites_used};
 pub use screen::{where_from, written_as};
 pub use seen::categories_of;

@@ -2,7 +2,9 @@
 
 use crate::screens::{clause, evidence};
 use crate::world::{World, school, technician};
-use app::{AppError, GoBack, ListsSwap, closing, record_lists_swap, roll_back_lists};
+use app::{
+    AppError, GoBack, ListsSwap, SwapBy, closing, note_unrecorded_lists, record_lists_swap, roll_back_lists,
+};
 use history::HostsUsed;
 use lists::ReadList;
 use model::{Action, Category, ListId, Role};
@@ -79,13 +81,35 @@ async fn a_swap_that_fails_is_recorded_as_one_that_failed() {
         newly_blocked: Some(3),
     };
     let (actor, policy) = (technician(), world.app.in_force().document.policy.clone());
-    let swap = || Err::<(), _>(lists::ListError::Busy);
-    let failed = record_lists_swap(&world.store, &world.clock, (&actor, &policy), &change, swap).await;
-    assert!(matches!(failed, Err(AppError::Refused { .. })));
-    assert_eq!(world.count_facts("change-lists-failed").await, 1);
+    let swap = async || Err::<(), _>(lists::ListError::Busy);
+    let by = SwapBy::Person(&actor, &policy);
+    let failed = record_lists_swap(&world.store, &world.clock, by, &change, swap()).await;
+    assert!(matches!(failed, Ok(Err(lists::ListError::Busy))));
+    for _ in 0..3 {
+        let failed = record_lists_swap(&world.store, &world.clock, SwapBy::Gate, &change, swap()).await;
+        assert!(matches!(failed, Ok(Err(lists::ListError::Busy))));
+    }
+    assert_eq!(world.count_facts("change-lists-failed").await, 2, "the gate's own is told once");
+    assert_eq!(world.count_facts("change-lists").await, 0, "no fact says what did not happen");
     let reader = world.add("dpo", Role::DataProtectionLead, school("larkfield")).await;
-    let attempt = record_lists_swap(&world.store, &world.clock, (&reader, &policy), &change, || Ok(())).await;
+    let by = SwapBy::Person(&reader, &policy);
+    let done = async { panic!("what is not allowed was done") };
+    let attempt = record_lists_swap::<(), _>(&world.store, &world.clock, by, &change, done).await;
     world.assert_denied(Action::ChangeLists, attempt).await;
+}
+
+#[tokio::test]
+async fn lists_that_came_into_force_without_a_fact_get_one_by_their_own_account() {
+    let world = World::new("first-school.toml").await;
+    let revision = put(&world, "one.example\n");
+    for _ in 0..2 {
+        note_unrecorded_lists(&world.store, &world.clock, &world.lists_folder()).await.unwrap();
+    }
+    assert_eq!(world.count_facts("change-lists").await, 1);
+    let facts = world.facts().await;
+    let details = facts.iter().find(|fact| fact.action == "change-lists").unwrap().details();
+    assert_eq!((details["how"].as_str(), details["after"].as_str()), ("found", revision.as_str()));
+    assert!(details["reason"].contains("without a record"), "{details:?}");
 }
 
 #[tokio::test]

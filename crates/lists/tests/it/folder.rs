@@ -21,12 +21,12 @@ fn image_files(dir: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(dir.join("images")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-fn back(dir: &Path, to: Option<&str>) -> Result<(), ListError> {
-    roll_back(dir, to, Cause::person("A. Technician", "a list went wrong"), Timestamp(7)).map(drop)
+async fn back(dir: &Path, to: Option<&str>) -> Result<(), ListError> {
+    roll_back(dir, to, Cause::person("A. Technician", "a list went wrong"), Timestamp(7)).await.map(drop)
 }
 
-#[test]
-fn an_image_is_in_force_once_written_and_the_ones_before_it_are_kept() {
+#[tokio::test]
+async fn an_image_is_in_force_once_written_and_the_ones_before_it_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     assert!(open_current(dir.path()).is_none() && images(dir.path()).is_empty());
     let names = ["a.example", "b.example", "c.example", "c.example", "d.example", "e.example", "f.example"];
@@ -40,14 +40,14 @@ fn an_image_is_in_force_once_written_and_the_ones_before_it_are_kept() {
         assert_eq!(last_report(dir.path()), Some(built.report), "{name}");
     }
     assert_eq!(images(dir.path()).len(), MOST_IMAGES);
-    back(dir.path(), None).unwrap();
+    back(dir.path(), None).await.unwrap();
     assert!(blocks(dir.path(), "e.example"));
-    back(dir.path(), None).unwrap();
+    back(dir.path(), None).await.unwrap();
     assert!(blocks(dir.path(), "f.example"));
 }
 
-#[test]
-fn going_back_to_a_named_image_is_remembered_with_who_and_why() {
+#[tokio::test]
+async fn going_back_to_a_named_image_is_remembered_with_who_and_why() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["a.example", "b.example", "c.example"] {
         write(dir.path(), &image_of(name)).unwrap();
@@ -55,21 +55,21 @@ fn going_back_to_a_named_image_is_remembered_with_who_and_why() {
     assert_eq!(held(dir.path()), None);
     let oldest = images(dir.path()).pop().unwrap();
     assert!(!oldest.is_current);
-    back(dir.path(), Some(&oldest.revision)).unwrap();
+    back(dir.path(), Some(&oldest.revision)).await.unwrap();
     assert!(blocks(dir.path(), "a.example"));
     let held = held(dir.path()).unwrap();
     assert_eq!((held.at, held.to), (Timestamp(7), oldest.revision));
     assert_eq!(held.cause.by, By::Person("A. Technician".into()));
-    let unknown = back(dir.path(), Some("0123456789abcdef"));
+    let unknown = back(dir.path(), Some("0123456789abcdef")).await;
     assert!(matches!(unknown, Err(ListError::NoSuchImage { .. })));
 }
 
-#[test]
-fn without_an_earlier_image_there_is_nothing_to_go_back_to() {
+#[tokio::test]
+async fn without_an_earlier_image_there_is_nothing_to_go_back_to() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(back(dir.path(), None), Err(ListError::NoEarlierImage)));
+    assert!(matches!(back(dir.path(), None).await, Err(ListError::NoEarlierImage)));
     write(dir.path(), &image_of("a.example")).unwrap();
-    assert!(matches!(back(dir.path(), None), Err(ListError::NoEarlierImage)));
+    assert!(matches!(back(dir.path(), None).await, Err(ListError::NoEarlierImage)));
     assert!(blocks(dir.path(), "a.example") && held(dir.path()).is_none());
 }
 

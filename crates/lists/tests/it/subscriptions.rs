@@ -45,7 +45,7 @@ impl World {
     }
 
     async fn update(&self) -> (Image, Report) {
-        self.prepare().await.unwrap().swap().unwrap()
+        self.prepare().await.unwrap().swap().await.unwrap()
     }
 
     fn hours_pass(&mut self, hours: i64) {
@@ -355,7 +355,7 @@ async fn after_going_back_only_a_person_updates_the_lists() {
     world.server.serve("/list", "", b"a.example\nb.example\n");
     world.update().await;
     let by = Cause::person("A. Technician", "the new one blocks the canteen");
-    let image = roll_back(world.home.path(), None, by, world.now).unwrap();
+    let image = roll_back(world.home.path(), None, by, world.now).await.unwrap();
     assert!(!blocks(&image, "b.example"));
     let refused = world.prepare().await;
     assert!(matches!(refused, Err(ListError::OnHold { since }) if since == world.now));
@@ -385,7 +385,7 @@ async fn after_going_back_lists_of_illegal_content_are_read_on_and_nothing_that_
     serve("i.example\n", "a.example\nb.example\n");
     world.lists.push(list("later", &world.server.url("/list")));
     world.update().await;
-    roll_back(world.home.path(), None, Cause::person("A. Technician", "too much"), world.now).unwrap();
+    roll_back(world.home.path(), None, Cause::person("A. Technician", "too much"), world.now).await.unwrap();
 
     for (day, ill) in (1..=6).zip(["i.example\n", "j.example\n", "k.example\n"].iter().cycle()) {
         world.now = world.now.plus_ms(day * 24 * 3_600_000);
@@ -469,17 +469,38 @@ async fn packed_bodies_are_unpacked_and_ways_that_were_not_asked_for_are_refused
 }
 
 #[tokio::test]
-async fn two_updates_of_one_folder_do_not_meet() {
+async fn going_back_waits_for_no_update_and_what_was_prepared_before_it_is_not_put_in_force() {
+    let mut world = World::new().await;
+    for (hour, names) in [(0, "a.example\n"), (3, "a.example\nb.example\n"), (6, "a.example\nc.example\n")] {
+        world.hours_pass(hour);
+        world.server.serve("/list", "", names.as_bytes());
+        if hour < 6 {
+            world.update().await;
+        }
+    }
+    world.how.cause = Cause::person("A. Technician", "one list more");
+    let prepared = world.prepare().await.unwrap();
+    let by = Cause::person("B. Technician", "b closes the canteen");
+    let image = roll_back(world.home.path(), None, by, world.now).await.unwrap();
+    assert!(!blocks(&image, "b.example"));
+    let overtaken = prepared.swap().await;
+    assert!(matches!(overtaken, Err(ListError::Overtaken)), "{overtaken:?}");
+    let in_force = open_current(world.home.path()).unwrap();
+    assert_eq!(in_force.revision(), image.revision());
+    assert!(held(world.home.path()).is_some(), "whoever prepared before did not know of it");
+    let (image, _) = world.update().await;
+    assert!(blocks(&image, "c.example"), "prepared again it is taken");
+}
+
+#[tokio::test]
+async fn one_update_after_another_finds_the_folder_free() {
     let world = World::new().await;
     world.server.serve("/list", "", b"a.example\n");
-    let first = world.prepare().await.unwrap();
-    let back = roll_back(world.home.path(), None, Cause::schedule(), world.now);
-    assert!(matches!(back, Err(ListError::Busy)));
-    first.swap().unwrap();
+    world.prepare().await.unwrap().swap().await.unwrap();
     let mut told = Vec::new();
     let mut tell = |progress| told.push(progress);
     let second = prepare(&world.lists, world.home.path(), &world.how, world.now, &mut tell).await;
-    second.unwrap().swap().unwrap();
+    second.unwrap().swap().await.unwrap();
     assert_eq!(told.last(), Some(&Progress::Building));
 }
 

@@ -131,7 +131,7 @@ async fn update(source: &ListSource, home: &Path, how: &Update) -> (Image, Repor
         }
     };
     let prepared = prepare(std::slice::from_ref(source), home, how, now(), &mut tell).await.unwrap();
-    let (image, report) = prepared.swap().unwrap();
+    let (image, report) = prepared.swap().await.unwrap();
     (image, report, came)
 }
 

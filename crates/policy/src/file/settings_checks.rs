@@ -21,6 +21,10 @@ pub(crate) fn check(
     let bounds = &rules.bounds;
     for list in &settings.list {
         list_checks::check(list, findings);
+        if let Some(rewrites) = list.rewrites.as_ref().filter(|rewrites| ***rewrites) {
+            let expected = "`rewrites` in an edition alone: a list that sends people elsewhere is for whoever approves that";
+            findings.error(&rewrites.span(), Miss::new(expected, "it in a settings revision"));
+        }
         Approval { what: "further lists", posts: &bounds.lists, at: list.id.span() }
             .check(settings, findings);
     }

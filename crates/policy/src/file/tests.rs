@@ -371,6 +371,19 @@ fn settings_outside_the_bounds_are_refused() {
 }
 
 #[test]
+fn a_settings_revision_lets_no_list_send_people_elsewhere() {
+    let list = |rewrites: bool| {
+        format!(
+            "{FIRST_SCHOOL_SETTINGS}\n[[list]]\nid = \"more\"\nname = \"More\"\nformat = \"adguard\"\n\
+             source = \"more.txt\"\ncategory = \"games\"\nrewrites = {rewrites}\n"
+        )
+    };
+    assert!(with_settings(&list(false)).is_ok());
+    let problems = with_settings(&list(true)).unwrap_err();
+    assert!(lines(&problems).contains("`rewrites` in an edition alone"), "{}", lines(&problems));
+}
+
+#[test]
 fn a_settings_revision_of_a_trust_tightens_for_one_school() {
     let hash = edition(TRUST).unwrap().facts.edition_hash;
     let settings = format!(

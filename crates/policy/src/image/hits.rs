@@ -1,5 +1,9 @@
 //! What an image says of one host.
 
+mod spoken;
+
+pub use spoken::{MOST_SPOKEN, Spoken, SpokenBy};
+
 use super::layout::{AddressKey, EXCEPTION, IMPORTANT};
 use super::reasons::Reason;
 use super::rule::DnsAnswer;

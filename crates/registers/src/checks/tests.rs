@@ -1,8 +1,8 @@
 use super::DAY_MS;
 use crate::{
-    Approver, Check, Circumvention, Facts, GroupsSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
-    SelfTest, TakenUp,
+    Approver, Check, Circumvention, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
+    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
+    RetentionSeen, SelfTest, TakenUp,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -61,6 +61,12 @@ fn all_well() -> Facts {
             expired: Some((NOW, 365)),
             oldest: Some(NOW.plus_ms(-365 * DAY_MS).day()),
         }),
+        harmful: Some(HarmfulSeen {
+            groups: 4,
+            open: Vec::new(),
+            lists_name_them: true,
+            without_kept_list: Vec::new(),
+        }),
         circumvention: Some(Circumvention { groups: 4, open: Vec::new(), lists_name_them: true }),
         passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
         listeners: vec![ok("DNS filter"), ok("Web proxy")],
@@ -71,7 +77,8 @@ fn all_well() -> Facts {
 #[test]
 fn where_all_is_well_everything_passes_but_what_nobody_can_see_yet() {
     for check in Check::ALL {
-        let in_part = [Check::DnsAndProxy, Check::Circumvention, Check::Retention].contains(&check);
+        let in_part = [Check::DnsAndProxy, Check::Circumvention, Check::HarmfulContent, Check::Retention];
+        let in_part = in_part.contains(&check);
         let expected = if in_part { "Unknown" } else { "Pass" };
         let (word, words) = look(check, |_| ());
         assert_eq!(word, expected, "{}: {words}", check.slug());
@@ -175,6 +182,21 @@ const CASES: &[Case] = &[
         "Fail",
         "VPNs for Year 6",
     ),
+    (
+        Check::HarmfulContent,
+        |f| harmful(f).open.push(("Year 6".to_owned(), "Gambling".to_owned())),
+        "Fail",
+        "Gambling for Year 6",
+    ),
+    (Check::HarmfulContent, |f| harmful(f).groups = 0, "Unknown", "no group of learners"),
+    (Check::HarmfulContent, |f| harmful(f).lists_name_them = false, "Unknown", "no test host"),
+    (
+        Check::HarmfulContent,
+        |f| harmful(f).without_kept_list.push("Gambling".to_owned()),
+        "Fail",
+        "only the few names that ship are known of: Gambling",
+    ),
+    (Check::HarmfulContent, |_| (), "Unknown", "pages that no list knows"),
     (Check::Circumvention, |f| ways(f).groups = 0, "Unknown", "no group of learners"),
     (Check::Circumvention, |f| ways(f).lists_name_them = false, "Unknown", "no test host"),
     (Check::PasswordHash, |f| passwords(f).hashed = 29, "Fail", "1 of 30"),
@@ -235,6 +257,10 @@ fn requests(facts: &mut Facts) -> &mut RequestsSeen {
 fn retention(facts: &mut Facts) -> &mut RetentionSeen {
     facts.retention.as_mut().unwrap()
 }
+fn harmful(facts: &mut Facts) -> &mut HarmfulSeen {
+    facts.harmful.as_mut().unwrap()
+}
+
 fn ways(facts: &mut Facts) -> &mut Circumvention {
     facts.circumvention.as_mut().unwrap()
 }

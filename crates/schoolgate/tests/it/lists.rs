@@ -18,12 +18,12 @@ pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn json(output: &Output) -> Value {
+pub fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
 }
 
 /// A gate whose policy has one list more: names of games, in a file of its folder.
-async fn gate_with_a_list(names: usize) -> Gate {
+pub async fn gate_with_a_list(names: usize) -> Gate {
     let gate = Gate::start().await;
     write_names(&gate, 0..names);
     let shipped =
@@ -46,7 +46,7 @@ pub async fn propose(gate: &Gate, text: &str) {
     assert!(approved.status.success(), "{}", said(&approved));
 }
 
-fn write_names(gate: &Gate, numbers: std::ops::Range<usize>) {
+pub fn write_names(gate: &Gate, numbers: std::ops::Range<usize>) {
     let mut names = String::from("not a name\n");
     for number in numbers {
         writeln!(names, "game-{number}.example").unwrap();
@@ -68,9 +68,14 @@ pub async fn becomes(gate: &Gate, host: &str, part: &str) {
 }
 
 async fn facts(gate: &Gate) -> Vec<AuditRow> {
+    facts_of(gate, "change-lists").await
+}
+
+/// The facts of an action, newest first, once their chain was found whole.
+pub async fn facts_of(gate: &Gate, action: &str) -> Vec<AuditRow> {
     let place = Place::File(gate.folder.path().join("records.sqlite"));
     let store = Store::open(&place, model::Timestamp(0)).await.unwrap();
-    let facts = store.facts_of(&model::Scope::Trust, "change-lists", 50).await.unwrap();
+    let facts = store.facts_of(&model::Scope::Trust, action, 50).await.unwrap();
     assert_eq!(store.verify_audit(&model::Scope::Trust).await.unwrap().broken_at, None);
     store.close().await;
     facts
@@ -176,8 +181,14 @@ async fn what_speaks_of_a_host_is_told_and_an_image_is_built_without_a_gate() {
     let explained = json(&gate.command(&["lists", "explain", "https://game-1.example/play", "--json"]).await);
     assert_eq!(explained["lists"][0]["list"], "more", "{explained}");
     assert!(explained["groups"].as_array().unwrap().iter().any(|group| group["verdict"] == "block"));
+    let kind = explained["lists"][0]["kind"].as_str();
+    assert_eq!(
+        (kind, &explained["lists"][0]["name"]),
+        (Some("name"), &"game-1.example".into()),
+        "{explained}"
+    );
     let illegal = said(&gate.command(&["lists", "explain", "illegal-test.schoolgate.test"]).await);
-    assert!(illegal.contains("Illegal content: list") && illegal.contains("BLOCKED"), "{illegal}");
+    assert!(illegal.contains("Illegal content, list") && illegal.contains("BLOCKED"), "{illegal}");
 
     let schoolgate = |arguments: &[&str]| {
         std::process::Command::new(env!("CARGO_BIN_EXE_schoolgate")).args(arguments).output().unwrap()

@@ -24,5 +24,6 @@ mod school_day;
 mod school_day_edges;
 mod school_day_oracle;
 mod soak;
+mod swap_faults;
 mod traps;
 mod traps_rules;

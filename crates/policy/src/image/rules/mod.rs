@@ -30,6 +30,7 @@ mod hashed;
 mod patterns;
 mod ranges;
 
+pub use super::hits::{MOST_SPOKEN, Spoken, SpokenBy};
 pub use ask::RuleAsk;
 pub use codec::encode;
 pub use patterns::{RegexProblem, regex_problem};
@@ -66,6 +67,27 @@ pub struct RuleHit {
     pub extent: Extent,
     /// How DNS answers where it decides.
     pub answer: DnsAnswer,
+    /// What kind of rule it is.
+    pub kind: RuleKind,
+}
+
+/// What kind of thing a rule speaks of, in a word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RuleKind {
+    /// A name with conditions or an answer.
+    Name,
+    /// A page and what continues it.
+    Page,
+    /// A pattern with `*`.
+    Wildcard,
+    /// A regular expression over names.
+    Expression,
+    /// A regular expression over pages.
+    PageExpression,
+    /// A range of addresses.
+    Range,
+    /// A hash.
+    Hash,
 }
 
 /// What of a host a rule speaks of.
@@ -236,6 +258,20 @@ impl Rules {
     }
 }
 
+impl Pattern {
+    fn kind(&self) -> RuleKind {
+        match self {
+            Self::Name { .. } => RuleKind::Name,
+            Self::Page { .. } => RuleKind::Page,
+            Self::Range(_) => RuleKind::Range,
+            Self::Wildcard(_) => RuleKind::Wildcard,
+            Self::Regex(_) => RuleKind::Expression,
+            Self::PageRegex(_) => RuleKind::PageExpression,
+            Self::Digest(_) => RuleKind::Hash,
+        }
+    }
+}
+
 impl Rule {
     fn new(list: u16, rule: NewRule) -> Self {
         let page = match &rule.pattern {
@@ -296,7 +332,18 @@ impl Rule {
             _ => 0,
         };
         let NewRule { line, category, effect, weight, ref answer, .. } = self.rule;
-        RuleHit { list: self.list, category, effect, weight, line, start, extent, answer: answer.clone() }
+        let kind = self.rule.pattern.kind();
+        RuleHit {
+            list: self.list,
+            category,
+            effect,
+            weight,
+            line,
+            start,
+            extent,
+            answer: answer.clone(),
+            kind,
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn build(
             .await;
     told.end();
     let prepared = prepared.map_err(ProgramError::part("lists"))?;
-    let (_, report) = prepared.swap().map_err(ProgramError::part("lists"))?;
+    let (_, report) = prepared.swap().await.map_err(ProgramError::part("lists"))?;
     let made = place.folder.join("images").join(format!("{}.sgi", report.revision));
     std::fs::rename(&made, image_file).map_err(|source| ProgramError::file(image_file, source))?;
     if output.json {

@@ -1,7 +1,6 @@
 //! `lists explain`: every list that speaks of a host or page, and what each group gets, with the layer that decides.
 
-use super::test::listed;
-use super::{World, print_json};
+use super::{World, print_json, spoken};
 use crate::cli::OutputArguments;
 use crate::error::ProgramError;
 use model::{Ask, Channel, Layer, Outcome, Target, Verdict, Who};
@@ -13,25 +12,23 @@ pub(super) async fn explain(world: &World, url: &str, output: OutputArguments) -
     let what = app::target_of(url).map_err(|words| ProgramError::Usage(format!("{words}, found {url}")))?;
     let snapshot = world.snapshot()?;
     world.store.close().await;
-    let rows = listed(snapshot.image(), &what.host);
+    let entries = spoken::of(snapshot.image(), &what.host, what.path.as_deref());
     let verdicts = verdicts(&snapshot, &what, world);
     if output.json {
         return print_json(&json!({
             "host": what.host.to_string(),
             "path": what.path,
-            "lists": rows,
+            "lists": entries.iter().map(spoken::as_json).collect::<Vec<Value>>(),
             "groups": verdicts.iter().map(|(group, verdict)| verdict_json(group, verdict)).collect::<Vec<_>>(),
         }));
     }
     let mut text = format!("{}{}\n\nLists:\n", what.host, what.path.as_deref().unwrap_or_default());
-    if rows.is_empty() {
-        text.push_str("  none names this host\n");
+    if entries.is_empty() {
+        text.push_str("  none speaks of it\n");
     }
-    for row in &rows {
-        let word = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        let line = row.get("line").and_then(Value::as_u64).unwrap_or_default();
+    for entry in &entries {
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "  {}: list {}, line {line} {}", word("title"), word("list"), word("name"));
+        let _ = writeln!(text, "  {}", spoken::as_text(entry));
     }
     text.push_str("\nWhat decides, for each group now:\n");
     for (group, verdict) in &verdicts {

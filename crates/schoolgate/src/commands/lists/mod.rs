@@ -4,6 +4,7 @@
 mod build;
 mod catalogue;
 mod explain;
+mod spoken;
 mod status;
 mod test;
 mod update;

@@ -1,9 +1,10 @@
 //! `lists test`: which lists know a host; and, without hosts, whether the lists in force do what they must.
 
-use super::{World, print_json};
+use super::{World, print_json, spoken};
 use crate::cli::OutputArguments;
 use crate::error::ProgramError;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Target, Who};
+use policy::image::rules::Spoken;
 use policy::{Image, Snapshot};
 use serde_json::{Value, json};
 
@@ -141,47 +142,23 @@ fn look_up(image: &Image, hosts: &[String], output: OutputArguments) -> Result<(
         })
     };
     let hosts = hosts.iter().map(parsed).collect::<Result<Vec<Host>, _>>()?;
+    let found: Vec<(String, Vec<Spoken>)> =
+        hosts.iter().map(|host| (host.to_string(), spoken::of(image, host, None))).collect();
     if output.json {
-        let found = hosts.iter().map(|host| json!({"host": host.to_string(), "listed": listed(image, host)}));
+        let found = found.iter().map(|(host, entries)| {
+            let listed: Vec<Value> = entries.iter().map(spoken::as_json).collect();
+            json!({"host": host, "listed": listed})
+        });
         return print_json(&json!({"hosts": found.collect::<Vec<Value>>()}));
     }
     let mut text = String::new();
-    for host in &hosts {
-        let found = listed(image, host);
-        if found.is_empty() {
+    for (host, entries) in found {
+        if entries.is_empty() {
             text.push_str(&format!("{host}: no list speaks of it\n"));
         }
-        for row in found {
-            let word =
-                |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
-            let line = row
-                .get("line")
-                .and_then(Value::as_u64)
-                .map(|line| format!(", line {line}"))
-                .unwrap_or_default();
-            text.push_str(&format!(
-                "{host}: {}, list {}{line} {}\n",
-                word("title"),
-                word("list"),
-                word("name")
-            ));
+        for entry in &entries {
+            text.push_str(&format!("{host}: {}\n", spoken::as_text(entry)));
         }
     }
     crate::print(&text)
-}
-
-/// The categories of a host, each with the list and line that says so; for illegal content the list and line alone.
-pub(super) fn listed(image: &Image, host: &Host) -> Vec<Value> {
-    let hits = image.lookup(host);
-    let rows = hits.categories().iter().map(|category| {
-        let line = hits.line(category);
-        json!({
-            "category": category.slug(),
-            "title": category.title(),
-            "list": line.as_ref().map(|line| line.list.to_string()),
-            "line": line.as_ref().map(|line| line.line),
-            "name": hits.name(category).filter(|_| category != Category::ILLEGAL).map(|name| name.to_string()),
-        })
-    });
-    rows.collect()
 }

@@ -5,7 +5,7 @@ use crate::cli::OutputArguments;
 use crate::commands::at_the_machine;
 use crate::error::ProgramError;
 use crate::progress::Told;
-use app::{Closing, ListsSwap};
+use app::{Closing, ListsSwap, SwapBy};
 use lists::{Cause, Look, Prepared};
 use model::ListId;
 use policy::{Image, Snapshot};
@@ -41,12 +41,10 @@ pub(super) async fn update(
     let closing = closing(world, prepared.image())?;
     let (change, closing) = (change_of(world, &prepared, (accept, reason), &closing), closing);
     let (diff, actor) = (prepared.diff().clone(), at_the_machine());
-    let swapped =
-        app::record_lists_swap(&world.store, &world.clock, (&actor, world.policy()), &change, move || {
-            prepared.swap()
-        })
-        .await;
+    let by = SwapBy::Person(&actor, world.policy());
+    let swapped = app::record_lists_swap(&world.store, &world.clock, by, &change, prepared.swap()).await;
     world.store.close().await;
+    let swapped = swapped.and_then(|swapped| Ok(swapped?));
     let (_, report) = swapped.map_err(ProgramError::asked)?;
     if output.json {
         print_json(&json!({
