@@ -10,6 +10,7 @@ use model::{
     AccessEvent, Ask, Channel, Device, DeviceId, EventOutcome, Host, IdentityMap, Known, KnownBy, Roster,
     Target, Timestamp, Verdict, Who,
 };
+use policy::image::prefetch;
 use policy::{Snapshot, Viewpoint, is_outsider};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -117,9 +118,12 @@ impl Desk {
 }
 
 impl Clients {
-    /// Reads what is known of somebody, and makes nothing of it.
-    pub(crate) fn touch(&self, caller: Caller) {
-        std::hint::black_box(self.0.get(&caller).map(|client| client.viewpoint.until()));
+    /// Has what is known of somebody brought from memory.
+    pub(crate) fn warm(&self, caller: Caller) {
+        if let Some(client) = self.0.get(&caller) {
+            prefetch(client);
+            client.viewpoint.warm();
+        }
     }
 
     /// Who asks. Kept until something has changed that could make them somebody else.

@@ -1,11 +1,12 @@
 //! Bytes become a question, a refusal, or nothing.
 //!
-//! Pure, and without allocation but for the host's name: a question is read where it lies. Names of a question are
+//! Pure, and without allocation but for the host's name and a long question: a question is read where it lies. Names of a question are
 //! never compressed, since nothing stands before them that they could point to.
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use model::Host;
+use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub(crate) const HEAD_BYTES: usize = 12;
 /// The largest query that is read. Real ones are far below; larger ones come from nobody who wants an answer.
 pub(crate) const QUERY_LIMIT_BYTES: usize = 4_096;
+/// The same by UDP: what every link takes in one piece, as for answers.
+pub(crate) const UDP_QUERY_LIMIT_BYTES: usize = 1_232;
 /// The most additional records of a query: `OPT` and a signature.
 const MOST_ADDITIONALS: u16 = 4;
 /// What every answer over UDP fits into, whatever the client offers: it passes today's links unfragmented.
@@ -35,6 +38,15 @@ pub(crate) enum Wire {
     Tcp,
     /// TLS or HTTPS: nobody on the way reads along.
     Encrypted,
+}
+
+impl Wire {
+    fn query_limit_bytes(self) -> usize {
+        match self {
+            Self::Udp => UDP_QUERY_LIMIT_BYTES,
+            Self::Tcp | Self::Encrypted => QUERY_LIMIT_BYTES,
+        }
+    }
 }
 
 /// A well-formed question, in a form that needs no memory of its own but the host.
@@ -65,11 +77,11 @@ pub(crate) struct Asked {
     wire: WireQuestion,
 }
 
-/// A question as it stands on the wire: the name with its last zero, type and class.
-#[derive(Clone, Copy)]
+/// A question as it stands on the wire: the name with its last zero, type and class. Almost every one fits in place.
+#[derive(Clone)]
 struct WireQuestion {
     name_bytes: usize,
-    bytes: [u8; NAME_LIMIT_BYTES + QUESTION_END_BYTES],
+    bytes: SmallVec<[u8; 48]>,
 }
 
 /// What bytes turned out to be.
@@ -105,7 +117,7 @@ pub(crate) fn read(bytes: &[u8], wire: Wire) -> Received {
     }
     // An IXFR carries one authority record (RFC 1995, 3); it is refused below, by its type.
     let fits = head.questions == 1 && head.answers == 0 && head.authorities <= 1;
-    if !fits || head.additionals > MOST_ADDITIONALS || bytes.len() > QUERY_LIMIT_BYTES {
+    if !fits || head.additionals > MOST_ADDITIONALS || bytes.len() > wire.query_limit_bytes() {
         return head.broken(ResponseCode::FormErr);
     }
     match read_question(&head, bytes, wire) {
@@ -182,7 +194,7 @@ impl Asked {
 
     /// The whole question on the wire: name, type and class.
     pub(crate) fn wire_question(&self) -> &[u8] {
-        self.wire.bytes.get(..self.wire.name_bytes + QUESTION_END_BYTES).unwrap_or_default()
+        &self.wire.bytes
     }
 
     /// The name on the wire with its letters in lower case, in `room`.
@@ -221,10 +233,8 @@ impl WireQuestion {
         if name_bytes > NAME_LIMIT_BYTES {
             return None;
         }
-        let mut question = Self { name_bytes, bytes: [0; NAME_LIMIT_BYTES + QUESTION_END_BYTES] };
-        let length = name_bytes + QUESTION_END_BYTES;
-        question.bytes.get_mut(..length)?.copy_from_slice(bytes.get(..length)?);
-        Some(question)
+        let bytes = bytes.get(..name_bytes + QUESTION_END_BYTES)?;
+        Some(Self { name_bytes, bytes: SmallVec::from_slice(bytes) })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::chain::{Begun, Chain, Pending};
 use crate::client::{Caller, Desk};
 use crate::config::RateLimit;
 use crate::limit::{Limiter, Pace};
-use crate::query::{self, QUERY_LIMIT_BYTES, Received, Wire};
+use crate::query::{self, Received, UDP_QUERY_LIMIT_BYTES, Wire};
 use crate::quota::Quota;
 use ipnet::IpNet;
 use model::{ProxyHeader, ProxyHeaderRead};
@@ -67,7 +67,7 @@ impl Worker {
     pub(crate) fn run(self) {
         let mut bench = Bench {
             // One byte more than is read, so that a longer datagram is seen to be longer.
-            mail: Mail::new(BATCH, QUERY_LIMIT_BYTES + PROXY_HEADER_BYTES + 1),
+            mail: Mail::new(BATCH, UDP_QUERY_LIMIT_BYTES + self.header_limit_bytes() + 1),
             desk: self.chain.desk(),
             limiter: Limiter::new(self.rate_limit),
             questions: Vec::with_capacity(BATCH),
@@ -85,6 +85,10 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn header_limit_bytes(&self) -> usize {
+        if self.proxy_peers.is_empty() { 0 } else { PROXY_HEADER_BYTES }
     }
 
     fn answer(&self, count: usize, bench: &mut Bench) {
@@ -128,7 +132,7 @@ impl Worker {
         let image = bench.desk.moment.snapshot.image();
         image.warm(hosts, &mut bench.warming);
         image.warm_reasons(&mut bench.warming);
-        bench.questions.iter().for_each(|(_, from)| bench.desk.clients.touch(Caller::at(*from)));
+        bench.questions.iter().for_each(|(_, from)| bench.desk.clients.warm(Caller::at(*from)));
     }
 
     fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {

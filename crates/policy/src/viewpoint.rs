@@ -6,6 +6,7 @@
 
 use crate::compiled::{CompiledGroup, School};
 use crate::entries::EntryIndex;
+use crate::image::prefetch;
 use crate::precedence::AskedGroup;
 use crate::rules::{InspectionSetting, Window, WindowEffect, YouTube};
 use jiff::civil;
@@ -24,6 +25,11 @@ const LONGEST_MS: i64 = 24 * 60 * 60 * 1000;
 pub struct Viewpoint(pub(crate) Arc<View>);
 
 impl Viewpoint {
+    /// Has it brought from memory.
+    pub fn warm(&self) {
+        prefetch(&*self.0);
+    }
+
     /// When it ends: at the next edge of a window of the groups that count, and after a day at the latest.
     pub fn until(&self) -> Timestamp {
         self.0.until

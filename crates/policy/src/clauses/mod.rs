@@ -195,6 +195,7 @@ mod tests {
         ("PWD-13", "password-hash"),
         ("FLT-1", "dns-and-proxy"),
         ("FLT-2", "illegal-layer"),
+        ("FLT-3", "harmful-content"),
         ("FLT-4", "group-rules"),
         ("FLT-6", "circumvention"),
         ("FLT-8", "lists-fresh"),

@@ -42,8 +42,7 @@ impl Iterator for Walk<'_> {
     #[inline]
     fn next(&mut self) -> Option<Suffix> {
         let end = self.end?;
-        let before = self.text.get(..end)?;
-        let dot = before.iter().rposition(|byte| *byte == b'.');
+        let dot = dot_before(self.text, end);
         let start = dot.map_or(0, |dot| dot + 1);
         self.end = dot;
         self.state = absorb(self.state, self.text, start, end);
@@ -64,6 +63,30 @@ pub(super) fn of_address(key: &[u8], seed: u64) -> u64 {
 /// Mixes two numbers into one, for keys that are more than a name.
 pub(super) fn mixed(hash: u64, with: u64) -> u64 {
     mix(hash ^ with.wrapping_mul(LAST_KEY), KEY)
+}
+
+/// The last dot before `end`.
+#[inline]
+fn dot_before(text: &[u8], mut end: usize) -> Option<usize> {
+    while end > 0 {
+        let bytes = end.min(WORD);
+        // What is above the bytes before `end` is gone, and what is shifted in is no dot.
+        let dots = dots(word_before(text, end));
+        if dots != 0 {
+            return Some(end - 1 - (dots.leading_zeros() / 8) as usize);
+        }
+        end -= bytes;
+    }
+    None
+}
+
+/// The highest bit of each byte that is a dot.
+#[inline]
+fn dots(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = 0x7f * EACH;
+    let other = word ^ u64::from(b'.') * EACH;
+    !(((other & LOW) + LOW) | other | LOW)
 }
 
 /// Takes `text[start..end]` in, a word at a time from its end.

@@ -13,48 +13,34 @@ use super::table::{NO_SET, Slot};
 use super::write::{Effect, Weight};
 use super::{Content, Image, Inner};
 use model::{Category, CategorySet, Host, ListLine};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// The categories the lists put one host in, and, once asked for, the list's line and the name that matched.
 ///
 /// The categories rest on a fingerprint of 40 bits and more; [`Hits::line`] compares the name itself. A decision that
 /// rests on a category asks for its line.
-#[derive(Clone, Debug, Default)]
-pub struct Hits(Option<Found>);
-
 #[derive(Clone, Debug)]
-struct Found {
-    image: Image,
-    host: Host,
-    /// An address, written out.
-    address: Option<Arc<str>>,
+pub struct Hits<'a> {
+    image: &'a Image,
+    host: &'a Host,
     matches: Matches,
 }
 
-impl Hits {
-    /// No list knows the host.
-    pub fn none() -> Self {
-        Self(None)
-    }
-
-    pub(super) fn new(image: &Image, host: &Host, matches: Matches) -> Self {
-        let address = match host {
-            Host::Name(_) => None,
-            Host::Address(address) => Some(address.to_string().into()),
-        };
-        Self(Some(Found { image: image.clone(), host: host.clone(), address, matches }))
+impl<'a> Hits<'a> {
+    pub(super) fn new(image: &'a Image, host: &'a Host, matches: Matches) -> Self {
+        Self { image, host, matches }
     }
 
     /// The categories of the host.
     pub fn categories(&self) -> CategorySet {
-        self.0.as_ref().map_or(CategorySet::EMPTY, |found| found.matches.categories)
+        self.matches.categories
     }
 
     /// The list and line that put it in `category`; `None` also where the name only looked like a listed one.
     pub fn line(&self, category: Category) -> Option<ListLine> {
-        let Found { image, host, matches, .. } = self.0.as_ref()?;
+        let Self { image, host, matches } = self;
         let line = Listed { image, host, matches }.line(category);
         line.or_else(|| {
             // A name that only looked like a listed one may have stood before one that is.
@@ -64,16 +50,18 @@ impl Hits {
     }
 
     /// The listed name that matched for `category`, such as `example.com` for the host `www.example.com`.
-    pub fn name(&self, category: Category) -> Option<&str> {
-        let Found { image, host, address, matches } = self.0.as_ref()?;
-        let matches = matches.clone().confirmed(image, host);
-        let voice = matches.deciding(&image.0, host, category)?;
-        address.as_deref().or(host.name())?.get(voice.start..)
+    pub fn name(&self, category: Category) -> Option<Cow<'a, str>> {
+        let matches = self.matches.clone().confirmed(self.image, self.host);
+        let voice = matches.deciding(&self.image.0, self.host, category)?;
+        match self.host {
+            Host::Name(name) => name.get(voice.start..).map(Cow::Borrowed),
+            Host::Address(address) => Some(Cow::Owned(address.to_string())),
+        }
     }
 
     /// True when no list has it in a category.
     pub fn is_empty(&self) -> bool {
-        self.categories().is_empty()
+        self.matches.categories.is_empty()
     }
 }
 
@@ -212,9 +200,9 @@ impl Matches {
     /// All that the image has on the host.
     pub(super) fn find(image: &Inner, content: &Content, ask: &RuleAsk<'_>) -> Self {
         let mut matches = Self::default();
-        let host = ask.host;
+        let (host, table) = (ask.host, content.table());
         content.each_hash(host, |hash, start| {
-            content.table().find(hash, |slot| matches.take_in(image, content, host, Place { slot, start }));
+            table.find(hash, |slot| matches.take_in(image, content, host, Place { slot, start }));
         });
         if !content.rules.is_empty() {
             content.rules.look(ask, &mut |hit| matches.votes.push(hit));
@@ -254,11 +242,6 @@ impl Matches {
             }
             None => self.more.push(place),
         }
-    }
-
-    /// True when nothing puts the host, or pages of it, in a category.
-    pub(super) fn is_empty(&self) -> bool {
-        self.categories.union(self.of_pages).is_empty()
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {

@@ -40,6 +40,7 @@ mod fill;
 mod hash;
 mod hits;
 mod layout;
+mod prefetch;
 mod reasons;
 mod rule;
 pub mod rules;
@@ -50,6 +51,7 @@ mod write;
 pub(crate) use hash::Walk;
 pub use hits::Hits;
 pub(crate) use hits::{Listed, Matches};
+pub use prefetch::prefetch;
 pub use rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
 pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
 
@@ -197,10 +199,9 @@ impl Image {
 
     /// What the lists say of a host: entries for the host itself, subtree entries for it and all names above it, and rules
     /// that hold whoever asks. Takes no lock; see the invariants for what it allocates.
-    pub fn lookup(&self, host: &Host) -> Hits {
+    pub fn lookup<'a>(&'a self, host: &'a Host) -> Hits<'a> {
         let ask = RuleAsk { host, path: None, record_type: None, client: None, device: None, tags: &[] };
-        let matches = self.matches(&ask);
-        if matches.is_empty() { Hits::none() } else { Hits::new(self, host, matches) }
+        Hits::new(self, host, self.matches(&ask))
     }
 
     /// What the lists say of a question.
@@ -213,9 +214,10 @@ impl Image {
     pub fn warm<'h>(&self, hosts: impl Iterator<Item = &'h Host>, room: &mut Warming) {
         let Some(content) = &self.0.content else { return };
         room.hashes.clear();
+        let table = content.table();
         for host in hosts {
             content.each_hash(host, |hash, _| {
-                content.table().touch(hash);
+                table.warm(hash);
                 room.hashes.push(hash);
             });
         }
@@ -225,14 +227,15 @@ impl Image {
     pub fn warm_reasons(&self, room: &mut Warming) {
         let Some(content) = &self.0.content else { return };
         room.buckets.clear();
+        let table = content.table();
         for hash in &room.hashes {
-            content.table().find(*hash, |slot| {
-                reasons::touch_offset(content, slot.bucket);
+            table.find(*hash, |slot| {
+                reasons::warm_offset(content, slot.bucket);
                 room.buckets.push(slot.bucket);
                 ControlFlow::Break(())
             });
         }
-        room.buckets.iter().for_each(|bucket| reasons::touch(content, *bucket));
+        room.buckets.iter().for_each(|bucket| reasons::warm(content, *bucket));
     }
 
     /// True when it has rules, which may ask who asks.

@@ -6,16 +6,18 @@
 //! flags, category and list come before the lines.
 
 use super::layout::{Cursor, put_varint};
+use super::prefetch::prefetch;
 use super::sets::{SetEntry, put_entry, read_entry};
 use super::{Content, Inner, hash, table};
 use model::Category;
 use std::collections::HashMap;
-use std::hint::black_box;
 
 /// Bytes of an offset in the index.
 pub(super) const OFFSET_BYTES: usize = 5;
 /// What an offset can reach.
 pub(super) const MOST_REASON_BYTES: u64 = 1 << (8 * OFFSET_BYTES);
+/// What the reasons of most buckets take.
+const USUAL_REASONS_BYTES: usize = 192;
 /// The most common endings: their number is a byte, and 0 is none.
 const MOST_TAILS: usize = 255;
 /// A tail that is rarer than this is not worth its place in the table.
@@ -82,14 +84,17 @@ fn offset(content: &Content, bucket: usize) -> Option<usize> {
     usize::try_from(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])).ok()
 }
 
-/// Reads where a bucket's reasons are, and makes nothing of it.
-pub(super) fn touch_offset(content: &Content, bucket: usize) {
-    black_box(offset(content, bucket));
+/// Has the place in the index brought from memory that says where a bucket's reasons are.
+pub(super) fn warm_offset(content: &Content, bucket: usize) {
+    let at = bucket.saturating_mul(OFFSET_BYTES);
+    prefetch(content.index.as_ref().get(at..at.saturating_add(OFFSET_BYTES)).unwrap_or_default());
 }
 
-/// Reads the first byte of a bucket's reasons, and makes nothing of it.
-pub(super) fn touch(content: &Content, bucket: usize) {
-    black_box(offset(content, bucket).and_then(|offset| content.reasons.as_ref().get(offset).copied()));
+/// The same for its reasons, once the index is there.
+pub(super) fn warm(content: &Content, bucket: usize) {
+    let reasons = content.reasons.as_ref();
+    let at = offset(content, bucket).unwrap_or(reasons.len());
+    prefetch(reasons.get(at..reasons.len().min(at.saturating_add(USUAL_REASONS_BYTES))).unwrap_or_default());
 }
 
 fn entry_count(cursor: &mut Cursor<'_>, content: &Content, set: u16) -> Option<usize> {

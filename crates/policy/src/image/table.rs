@@ -5,6 +5,7 @@
 //! and the number of its set. The bucket is given by the hash's high bits, so that names in the order of their hashes
 //! fill the table from front to back.
 
+use super::prefetch::prefetch;
 use std::ops::ControlFlow;
 
 pub(super) const BUCKET_BYTES: usize = 64;
@@ -72,11 +73,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reads a byte of the hash's bucket, and makes nothing of it.
+    /// Has the hash's bucket brought from memory.
     #[inline]
-    pub(super) fn touch(self, hash: u64) {
+    pub(super) fn warm(self, hash: u64) {
         let at = usize::try_from(home(hash, self.homes)).unwrap_or(usize::MAX);
-        std::hint::black_box(self.buckets.get(at).and_then(|bucket| bucket.last().copied()));
+        if let Some(bucket) = self.buckets.get(at) {
+            prefetch(bucket);
+        }
     }
 
     /// The sets of a bucket's slots.
