@@ -1,4 +1,4 @@
-//! What the bytes of a source are: a file, or a tar archive, either of them compressed with gzip or not. Told by the
+//! What the bytes of a source are: a file, or a tar or zip archive, any of them compressed with gzip or not. Told by the
 //! bytes themselves, since an address says little.
 //!
 //! Invariant: a source and everything that it is unpacked to lie in at most [`HELD_LIMIT_BYTES`] of memory together. It is
@@ -6,7 +6,7 @@
 //! in the same way, whatever the archive claims.
 
 use crate::tree::{Tree, Unresolved, join, parent};
-use crate::{Dropped, ListError};
+use crate::{Dropped, ListError, zip};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -17,7 +17,7 @@ use tar::{Archive, Builder, EntryType, Header};
 /// The most bytes that a source may hold, packed and unpacked together. The largest public tree has 30 MB and 150 MB.
 pub(crate) const HELD_LIMIT_BYTES: u64 = 320 * 1024 * 1024;
 /// The longest path or link that an archive may have (`PATH_MAX` of Linux).
-const LONGEST_PATH: usize = 4_096;
+pub(crate) const LONGEST_PATH: usize = 4_096;
 /// The length of a tar header (POSIX.1-1988): by so much a file is told from an archive.
 const HEAD_BYTES: u64 = 512;
 
@@ -39,31 +39,34 @@ fn open_within(limit_bytes: u64, bytes: &[u8], keep: fn(&str) -> bool) -> Result
     let too_large = ListError::TooLarge { limit_bytes };
     let left = limit_bytes.checked_sub(bytes.len() as u64).ok_or(too_large)?;
     if !is_packed(bytes) {
-        return if is_tar(bytes) {
-            open_tar(bytes, keep).map(Opened::Tree)
-        } else {
-            Ok(Opened::File(Cow::Borrowed(bytes)))
+        return match bytes {
+            _ if is_tar(bytes) => open_tar(bytes, keep).map(Opened::Tree),
+            _ if is_zip(bytes) => zip::open(bytes, left, keep).map(Opened::Tree),
+            _ => Ok(Opened::File(Cow::Borrowed(bytes))),
         };
     }
     // Packed by its keeper, and by the server once more.
     let (head, once) = peeked(Bounded::new(MultiGzDecoder::new(bytes), left))?;
     if !is_packed(&head) {
-        return open_unpacked(&head, once, keep);
+        return open_unpacked(&head, once, (left, keep));
     }
     let (head, twice) = peeked(Bounded::new(MultiGzDecoder::new(once), left))?;
-    open_unpacked(&head, twice, keep)
+    open_unpacked(&head, twice, (left, keep))
 }
 
 fn open_unpacked(
     head: &[u8],
     mut from: impl Read,
-    keep: fn(&str) -> bool,
+    (left_bytes, keep): (u64, fn(&str) -> bool),
 ) -> Result<Opened<'static>, ListError> {
     if is_tar(head) {
         return open_tar(from, keep).map(Opened::Tree);
     }
     let mut bytes = Vec::new();
     from.read_to_end(&mut bytes).map_err(ListError::Unpack)?;
+    if is_zip(&bytes) {
+        return zip::open(&bytes, left_bytes.saturating_sub(bytes.len() as u64), keep).map(Opened::Tree);
+    }
     Ok(Opened::File(Cow::Owned(bytes)))
 }
 
@@ -76,6 +79,11 @@ fn is_tar(head: &[u8]) -> bool {
     head.get(257..262) == Some(b"ustar")
 }
 
+/// A file's local header, or the end of an archive without files (PKWARE APPNOTE 6.3, 4.3.7 and 4.3.16).
+fn is_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
+}
+
 /// The first bytes of a stream, and the stream with them.
 fn peeked<R: Read>(mut from: R) -> Result<(Vec<u8>, impl Read), ListError> {
     let mut head = Vec::new();
@@ -84,13 +92,13 @@ fn peeked<R: Read>(mut from: R) -> Result<(Vec<u8>, impl Read), ListError> {
 }
 
 /// A stream that fails, instead of ending, where more comes than may.
-struct Bounded<R> {
+pub(crate) struct Bounded<R> {
     from: R,
-    left_bytes: u64,
+    pub(crate) left_bytes: u64,
 }
 
 impl<R> Bounded<R> {
-    fn new(from: R, left_bytes: u64) -> Self {
+    pub(crate) fn new(from: R, left_bytes: u64) -> Self {
         Self { from, left_bytes }
     }
 }

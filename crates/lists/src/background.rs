@@ -1,13 +1,19 @@
-//! The thread that lists are read, built and written on: one at a time for an update, beside the threads that answer.
+//! The thread that lists are read, built and written on: one at a time for an update, beside the threads that answer and
+//! behind them. Whatever the processor has left over is enough for it, and a busy school does not notice an update.
 //!
-//! Left out: a priority of its own behind those that answer, a limit on what the disk does, and a second thread for a faster
-//! build.
+//! Left out: a limit on what the disk does, and a second thread for a faster build.
+//!
+//! Invariant: the priority is the thread's own and that of threads it starts; no other thread of the program is touched.
 
 use crate::ListError;
+use rustix::process::setpriority_process;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Does work on a thread beside those that answer, and gives back what came of it.
+/// The lowest there is: at a full processor about a seventieth of it, so that an update ends all the same.
+const NICE: i32 = 19;
+
+/// Does work on a thread behind those that answer, and gives back what came of it.
 ///
 /// # Errors
 /// [`ListError::NoThread`], and [`ListError::Stopped`] where the work ended by panicking.
@@ -23,7 +29,7 @@ where
     told.await.map_err(|_| ListError::Stopped)
 }
 
-/// Starts a thread beside those that answer, for whoever has no runtime to wait in. It is the one of [`in_background`].
+/// Starts a thread behind those that answer, for whoever has no runtime to wait in. It is the one of [`in_background`].
 ///
 /// # Errors
 /// What the system says where there can be no thread more.
@@ -32,12 +38,38 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
-    Builder::new().name("lists".into()).spawn(work)
+    Builder::new().name("lists".into()).spawn(move || {
+        step_back();
+        work()
+    })
+}
+
+/// setpriority(2): on Linux "nice" is a thread's, and none named is the calling one. Going back takes no right.
+fn step_back() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::warn!(%error, "lists are put together at the priority of the server");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::getpriority_process;
+
+    #[tokio::test]
+    async fn what_is_done_in_the_background_stands_behind_and_so_do_the_threads_it_starts() {
+        let mine = getpriority_process(None).unwrap();
+        let (its, its_own) = in_background(|| {
+            let own = std::thread::scope(|scope| {
+                scope.spawn(|| getpriority_process(None).unwrap()).join().unwrap()
+            });
+            (getpriority_process(None).unwrap(), own)
+        })
+        .await
+        .unwrap();
+        assert_eq!((its, its_own), (NICE, NICE));
+        assert_eq!(getpriority_process(None).unwrap(), mine, "no other thread is touched");
+    }
 
     #[tokio::test]
     async fn work_that_panics_is_work_that_was_stopped() {

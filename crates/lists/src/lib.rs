@@ -3,7 +3,7 @@
 //! An update is prepared beside the image in force ([`prepare`]), can be looked at ([`Prepared::diff`]), and is then put in
 //! its place ([`Prepared::swap`]).
 //!
-//! Left out on purpose: a web proxy on the way to an address, being told of a zone's changes, a zone's transfer over TLS, `.zip` archives. What
+//! Left out on purpose: a web proxy on the way to an address, being told of a zone's changes, a zone's transfer over TLS. What
 //! a reader leaves out it counts by reason ([`Dropped`]), so that the console can show it.
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
@@ -39,6 +39,7 @@ mod source;
 mod transfer;
 mod tree;
 mod update;
+mod zip;
 
 pub use background::{background_thread, in_background};
 pub use build::{BUILT_IN_ILLEGAL, BuiltImage, build, holds, starter_image};
