@@ -333,6 +333,8 @@ fn policy() -> Policy {
         school: school.clone(),
         ranges: vec!["127.0.0.0/8".parse().expect("a range")],
         group: None,
+        sign_in: Default::default(),
+        addresses: Default::default(),
     };
     let learners = GroupRules {
         id: GroupId::new("learners"),

@@ -12,7 +12,6 @@ use model::{
 };
 use policy::{Explanation, Policy, Snapshot};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// The longest text of a field.
 const MOST_FIELD_BYTES: usize = 2_048;
@@ -118,7 +117,7 @@ fn named_person(text: &str, roster: &Roster, reach: &Reach) -> Option<(Who, Stri
         Scope::School(school) => Some(school.clone()),
         Scope::Trust => None,
     };
-    let known = Known { person: Arc::clone(person), by: KnownBy::Named };
+    let known = Known::lasting(person, KnownBy::Named);
     Some((Who { school, people: vec![known], ..Who::default() }, person.display_name.clone(), true))
 }
 

@@ -3,7 +3,7 @@
 use crate::lists::{ListsPlace, Pointer};
 use crate::{AppError, Health, InForce, people};
 use history::History;
-use identity::{Pepper, scopes_for};
+use identity::{Lockout, Pepper, scopes_for};
 use model::{
     Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope, Timestamp,
 };
@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) lists_seen: Mutex<Option<Pointer>>,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) hashing: Arc<Semaphore>,
+    /// Wrong passwords of late.
+    pub(crate) lockout: Mutex<Lockout>,
 }
 
 /// What an actor sees of what belongs to schools.
@@ -112,6 +114,7 @@ impl App {
             lists_changed: Notify::new(),
             lists_seen: Mutex::new(None),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+            lockout: Mutex::new(Lockout::new()?),
         })))
     }
 

@@ -118,7 +118,9 @@ impl<'a> Names<'a> {
 
 fn known_by(by: KnownBy) -> &'static str {
     match by {
+        KnownBy::Proxy => "signed in to the proxy",
         KnownBy::SignIn => "signed in on this device",
+        KnownBy::Radius => "signed in to the Wi-Fi",
         KnownBy::Device => "the device is lent to them",
         KnownBy::Named => "named in the question",
     }

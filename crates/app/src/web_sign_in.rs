@@ -4,15 +4,19 @@
 //! one address; until they sign out again, the strictest rules among them count there.
 
 use crate::password::Checked;
-use crate::sign_in::actor_of;
+use crate::sign_in::{actor_of, locked_words};
 use crate::views::WebSignInView;
 use crate::{App, AppError, words};
-use model::{Actor, Claim, KnownBy, Person, Scope};
+use model::{Actor, Claim, Credentials, KnownBy, Person, Scope, SignIn, SignInAnswer, Timestamp};
 use std::net::IpAddr;
 use store::{Change, Fact};
 
 /// How long a sign-in to the web counts at most.
 const WEB_SIGN_IN_MS: i64 = 8 * 3_600_000;
+
+/// On a network on which an address says nothing of who is there.
+const NOT_HERE: &str = "Several people share this device\u{2019}s address, so you cannot sign in here. Your browser asks \
+                        for your user name and password by itself.";
 
 impl App {
     /// The page for an address: who is signed in there, and until when.
@@ -42,8 +46,18 @@ impl App {
         password: &str,
         address: IpAddr,
     ) -> Result<WebSignInView, AppError> {
-        match self.check_password(login, password).await? {
+        if self.snapshot().network_at(address).is_some_and(|network| !network.knows_addresses()) {
+            return Ok(WebSignInView {
+                problem: NOT_HERE.to_owned(),
+                ..self.web_sign_in_view(address).await
+            });
+        }
+        match self.check_password(login, password, address).await? {
             Checked::Right(person) => self.claim_address(&person, address).await?,
+            Checked::Locked { minutes } => {
+                let problem = locked_words(minutes);
+                return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
+            }
             Checked::Wrong { known_login } => {
                 self.note_refusal("sign-in-to-web-refused", known_login, address).await?;
                 let problem =
@@ -54,10 +68,44 @@ impl App {
         Ok(self.web_sign_in_view(address).await)
     }
 
-    async fn claim_address(&self, person: &Person, address: IpAddr) -> Result<(), AppError> {
+    /// The handle by which the proxy asks whose password it was given.
+    ///
+    /// Refusals are in the audit chain; what is right is not, since the access history says of each visit how its person
+    /// is known.
+    pub fn proxy_sign_in(&self) -> SignIn {
+        let app = self.clone();
+        SignIn::new(move |credentials| {
+            let app = app.clone();
+            async move {
+                app.sign_in_to_proxy(credentials).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a sign-in to the proxy could not be answered");
+                    SignInAnswer::Unanswered
+                })
+            }
+        })
+    }
+
+    async fn sign_in_to_proxy(&self, credentials: Credentials) -> Result<SignInAnswer, AppError> {
+        let Credentials { login, password, address } = credentials;
+        Ok(match self.check_password(&login, &password, address).await? {
+            Checked::Right(person) => SignInAnswer::Known { person: person.id, until: self.web_until() },
+            Checked::Locked { .. } => SignInAnswer::Wrong,
+            Checked::Wrong { known_login } => {
+                self.note_refusal("sign-in-to-proxy-refused", known_login, address).await?;
+                SignInAnswer::Wrong
+            }
+        })
+    }
+
+    /// Until when a sign-in to the web counts that is made now.
+    fn web_until(&self) -> Timestamp {
         let now = self.now();
         let end_of_day = words::end_of_day(&self.snapshot().policy().time_zone, now);
-        let until = now.plus_ms(WEB_SIGN_IN_MS).min(end_of_day);
+        now.plus_ms(WEB_SIGN_IN_MS).min(end_of_day)
+    }
+
+    async fn claim_address(&self, person: &Person, address: IpAddr) -> Result<(), AppError> {
+        let (now, until) = (self.now(), self.web_until());
         let claim = Claim { person: person.id, by: KnownBy::SignIn, from: now, until };
         let actor = actor_of(person);
         let fact = self.fact(&actor, "sign-in-to-web");
@@ -78,7 +126,7 @@ impl App {
             let fact = Fact::new(&actor, scope, self.now(), "sign-out-of-web");
             let fact = fact.about(format!("person:{}", claim.person)).with("address", address.to_string());
             self.commit(&fact, &[Change::EndClaim { address, person: claim.person }]).await?;
-            self.0.parts.identities.end(address, claim.person);
+            self.0.parts.identities.end(address, claim.person, KnownBy::SignIn);
         }
         Ok(())
     }

@@ -207,6 +207,8 @@ fn network(school: &SchoolId, number: u8) -> Network {
         school: school.clone(),
         ranges: vec![IpNet::V4(range)],
         group: Some(group_id(number)),
+        sign_in: Default::default(),
+        addresses: Default::default(),
     }
 }
 

@@ -183,7 +183,7 @@ fn with_device(address: IpAddr, device: &Arc<Device>, roster: &Roster) -> Who {
         school: Some(device.school.clone()),
         device: Some(Arc::clone(device)),
         people: lent_to
-            .map(|person| Known { person: Arc::clone(person), by: KnownBy::Device })
+            .map(|person| Known::lasting(person, KnownBy::Device))
             .into_iter()
             .collect(),
         ..Who::default()

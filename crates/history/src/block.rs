@@ -1,18 +1,20 @@
 //! One block: a header of 64 bytes and compressed rows.
 //!
-//! Header, little-endian: mark `SGB1`; payload bytes, u32; uncompressed bytes, u32; events, u32; first sequence, u64;
+//! Header, little-endian: mark `SGB2` (`SGB1` where the rows are of the first form, which is read and no longer written); payload bytes, u32; uncompressed bytes, u32; events, u32; first sequence, u64;
 //! earliest and latest time in ms, i64 each; events by outcome (allowed, blocked, refused-origin, failed), u32 each;
 //! CRC-32 of the payload; CRC-32 of the 60 bytes before. The header has a checksum of its own, so that a day can be
 //! walked by its headers alone and a damaged block can be stepped over. Both lengths are bounded.
 
 use crate::HistoryError;
-use crate::row::Row;
+use crate::row::{Row, RowForm};
 use model::{AccessEvent, EventOutcome, Timestamp};
 
 /// The bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 64;
-/// What every block begins with.
-pub(crate) const MARK: [u8; 4] = *b"SGB1";
+/// What every block begins with that is written today.
+pub(crate) const MARK: [u8; 4] = *b"SGB2";
+/// What a block of the first form began with.
+pub(crate) const FIRST_MARK: [u8; 4] = *b"SGB1";
 
 /// A block is full at this many events...
 const FULL_EVENTS: usize = 4096;
@@ -26,6 +28,7 @@ const COMPRESSION_LEVEL: i32 = 3;
 /// What a header says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
+    pub form: RowForm,
     pub payload_bytes: u32,
     pub raw_bytes: u32,
     pub events: u32,
@@ -50,7 +53,10 @@ impl Header {
     fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         let mut fields = Fields(&mut bytes);
-        fields.put(&MARK);
+        fields.put(match self.form {
+            RowForm::First => &FIRST_MARK,
+            RowForm::WithAdded => &MARK,
+        });
         fields.put(&self.payload_bytes.to_le_bytes());
         fields.put(&self.raw_bytes.to_le_bytes());
         fields.put(&self.events.to_le_bytes());
@@ -71,8 +77,13 @@ impl Header {
     /// Reads a header; `None` when the bytes are not a whole, undamaged one within the bounds.
     pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let mut rest: &[u8] = bytes;
-        let mark: [u8; 4] = take(&mut rest)?;
+        let form = match take(&mut rest)? {
+            FIRST_MARK => RowForm::First,
+            MARK => RowForm::WithAdded,
+            _ => return None,
+        };
         let header = Self {
+            form,
             payload_bytes: u32::from_le_bytes(take(&mut rest)?),
             raw_bytes: u32::from_le_bytes(take(&mut rest)?),
             events: u32::from_le_bytes(take(&mut rest)?),
@@ -88,7 +99,7 @@ impl Header {
             payload_crc: u32::from_le_bytes(take(&mut rest)?),
         };
         let crc = u32::from_le_bytes(take(&mut rest)?);
-        let whole = mark == MARK && crc == header_crc(bytes);
+        let whole = crc == header_crc(bytes);
         let bounded = header.payload_bytes <= MOST_PAYLOAD_BYTES && header.raw_bytes <= MOST_RAW_BYTES;
         (whole && bounded && header.events > 0).then_some(header)
     }
@@ -141,7 +152,7 @@ fn seal_first<'e>(
     let mut raw = Vec::new();
     let mut taken = 0;
     for event in events.iter().take(FULL_EVENTS) {
-        postcard::to_io(&Row::of(event), &mut raw).map_err(|error| encode_error(taken, &error))?;
+        Row::of(event).write(&mut raw).map_err(|error| encode_error(taken, &error))?;
         taken += 1;
         if raw.len() >= FULL_RAW_BYTES {
             break;
@@ -158,6 +169,7 @@ fn seal_first<'e>(
     }
     let times = || block.iter().map(|event| event.at);
     let header = Header {
+        form: RowForm::WithAdded,
         payload_bytes: u32::try_from(payload.len()).map_err(|error| encode_error(taken, &error))?,
         raw_bytes: u32::try_from(raw.len()).map_err(|error| encode_error(taken, &error))?,
         events: u32::try_from(taken).map_err(|error| encode_error(taken, &error))?,
@@ -217,7 +229,9 @@ mod tests {
             assert_eq!(header, block.header);
             assert_eq!(header.first_sequence, 7 + back.len() as u64);
             let raw = header.open(&block.bytes[HEADER_BYTES..]).unwrap();
-            back.extend(row::decode(&raw, header.events).iter().map(|row| row.to_event().unwrap()));
+            back.extend(
+                row::decode(&raw, header.events, header.form).iter().map(|row| row.to_event().unwrap()),
+            );
         }
         assert_eq!(back, events);
     }

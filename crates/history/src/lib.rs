@@ -309,7 +309,7 @@ fn count_rows(stop: &scan::Stop<'_>, filter: &Filter<'_>) -> Result<[u64; 4], Hi
         scan::warn_damaged(stop.segment.day, &stop.block);
         return Ok(counts);
     };
-    for (sequence, row) in (header.first_sequence..).zip(row::decode(&raw, header.events)) {
+    for (sequence, row) in (header.first_sequence..).zip(row::decode(&raw, header.events, header.form)) {
         if sequence < stop.before && filter.matches(&row) {
             let place = EventOutcome::parse(row.outcome).map(outcome_place);
             if let Some(count) = place.and_then(|place| counts.get_mut(place)) {

@@ -1,6 +1,8 @@
 //! An event as it lies in a block: this crate's own mirror of [`AccessEvent`], so that a change of the noun never
 //! changes the format by accident.
 //!
+//! A row is followed by what later programs added to it ([`Added`]); which additions a block's rows have, its mark says.
+//!
 //! Enums are kept as their slugs and ids as bytes, so that the order of a Rust enum is free to change. The order of the
 //! fields of [`Row`] is the format. Texts are cut to [`TEXT_LIMIT_BYTES`] (paths to [`MAX_TARGET_BYTES`]), which bounds a row.
 
@@ -44,6 +46,25 @@ pub(crate) struct Row<'a> {
     pub bytes_up: u64,
     pub bytes_down: u64,
     pub took_ms: u32,
+    /// Of [`Added`]; not here in the format.
+    #[serde(skip)]
+    pub added: Added,
+}
+
+/// What was added to a row by the second form: since when and until when its person is known.
+#[derive(Serialize, Deserialize, PartialEq, Debug, Default, Clone, Copy)]
+pub(crate) struct Added {
+    pub known_since: Option<i64>,
+    pub known_until: Option<i64>,
+}
+
+/// Which fields the rows of a block have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RowForm {
+    /// Those of [`Row`] alone, as the first programs wrote them.
+    First,
+    /// Those and [`Added`].
+    WithAdded,
 }
 
 impl<'a> Row<'a> {
@@ -72,7 +93,16 @@ impl<'a> Row<'a> {
             bytes_up: event.bytes_up,
             bytes_down: event.bytes_down,
             took_ms: event.took_ms,
+            added: Added {
+                known_since: event.known_since.map(|at| at.0),
+                known_until: event.known_until.map(|at| at.0),
+            },
         }
+    }
+
+    /// Writes the row in the form of today, [`RowForm::WithAdded`].
+    pub fn write(&self, out: &mut Vec<u8>) -> postcard::Result<()> {
+        postcard::to_io(&(self, self.added), out).map(|_| ())
     }
 
     /// The event; `None` when it names something this program does not know. A category that the catalogue has dropped
@@ -87,6 +117,8 @@ impl<'a> Row<'a> {
                 None => None,
                 Some(slug) => Some(KnownBy::parse(slug)?),
             },
+            known_since: self.added.known_since.map(Timestamp),
+            known_until: self.added.known_until.map(Timestamp),
             device: self.device.map(|bytes| DeviceId(Uuid::from_bytes(bytes))),
             group: self.group.map(GroupId::new),
             channel: Channel::parse(self.channel)?,
@@ -110,11 +142,16 @@ impl<'a> Row<'a> {
 }
 
 /// The rows of a block, oldest first: at most `count`, fewer where the bytes stop making sense.
-pub(crate) fn decode(raw: &[u8], count: u32) -> Vec<Row<'_>> {
+pub(crate) fn decode(raw: &[u8], count: u32, form: RowForm) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     let mut rest = raw;
     for _ in 0..count {
-        let Ok((row, after)) = postcard::take_from_bytes(rest) else { break };
+        let read = match form {
+            RowForm::First => postcard::take_from_bytes::<Row<'_>>(rest),
+            RowForm::WithAdded => postcard::take_from_bytes::<(Row<'_>, Added)>(rest)
+                .map(|((row, added), after)| (Row { added, ..row }, after)),
+        };
+        let Ok((row, after)) = read else { break };
         rows.push(row);
         rest = after;
     }
@@ -150,9 +187,25 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_decode_without_a_panic(raw in prop::collection::vec(any::<u8>(), 0..400), count in 0u32..50) {
-            for row in decode(&raw, count) {
-                let _ = row.to_event();
+            for form in [RowForm::First, RowForm::WithAdded] {
+                for row in decode(&raw, count, form) {
+                    let _ = row.to_event();
+                }
             }
         }
+    }
+
+    #[test]
+    fn a_row_of_the_first_form_is_read_without_what_was_added_since() {
+        let event =
+            AccessEvent { known_since: Some(Timestamp(4)), ..crate::samples::event(9, "example.com") };
+        let mut raw = postcard::to_stdvec(&Row::of(&event)).unwrap();
+        raw.extend(raw.clone());
+        let rows = decode(&raw, 2, RowForm::First);
+        let plain = AccessEvent { known_since: None, ..event };
+        assert_eq!(
+            rows.iter().map(|row| row.to_event().unwrap()).collect::<Vec<_>>(),
+            [plain.clone(), plain]
+        );
     }
 }

@@ -11,6 +11,8 @@ pub(crate) fn event(at_ms: i64, host: &str) -> AccessEvent {
         address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)),
         person: None,
         known_by: None,
+        known_since: None,
+        known_until: None,
         device: None,
         group: None,
         channel: Channel::Https,

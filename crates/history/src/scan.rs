@@ -73,7 +73,7 @@ pub(crate) fn each_row(
             warn_damaged(day, &stop.block);
             return Ok(ControlFlow::Continue(()));
         };
-        let rows = row::decode(&raw, header.events);
+        let rows = row::decode(&raw, header.events, header.form);
         searched.unreadable += u64::from(header.events).saturating_sub(rows.len() as u64);
         for (place, row) in rows.iter().enumerate().rev() {
             let sequence = header.first_sequence + place as u64;

@@ -5,7 +5,7 @@
 //! nothing. Many may read while one writes; the writer is whoever holds the history's write lock.
 
 use crate::HistoryError;
-use crate::block::{self, HEADER_BYTES, Header, MARK, Sealed};
+use crate::block::{self, FIRST_MARK, HEADER_BYTES, Header, MARK, Sealed};
 use crate::error::disk;
 use crate::shelf::FILE_MODE;
 use model::{AccessEvent, Day, Timestamp};
@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 /// The format this program writes. It is the last byte of [`OPENING`].
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// What every day's file begins with.
-const OPENING: [u8; 8] = *b"SGEVENT\x01";
+const OPENING: [u8; 8] = *b"SGEVENT\x02";
+/// What it began with when every block was of the first form. Such a file takes today's blocks too, under today's opening.
+const FIRST_OPENING: [u8; 8] = *b"SGEVENT\x01";
 const SEARCH_BYTES: usize = 64 << 10;
 
 /// A day's file, open.
@@ -83,9 +85,11 @@ impl Segment {
             file.set_len(walk.end).map_err(disk("cut the torn end of", &path))?;
             file.sync_all().map_err(disk("sync", &path))?;
         }
-        if end == 0 {
+        if end == 0 || walk.is_first {
             file.write_all_at(&OPENING, 0).map_err(disk("write", &path))?;
             file.sync_all().map_err(disk("sync", &path))?;
+        }
+        if end == 0 {
             end = OPENING.len() as u64;
             repair.damaged = 0;
         }
@@ -197,14 +201,18 @@ struct Walk {
     /// Where the last good block ends; 0 when not even the opening is there.
     end: u64,
     damaged: u64,
+    /// The file's opening is that of the first form.
+    is_first: bool,
 }
 
 fn walk(file: &File, len: u64) -> io::Result<Walk> {
     let mut opening = [0; OPENING.len()];
-    let opened =
-        len >= OPENING.len() as u64 && file.read_exact_at(&mut opening, 0).map(|()| opening == OPENING)?;
-    let start = if opened { OPENING.len() as u64 } else { 0 };
-    let mut found = Walk { blocks: Vec::new(), end: start, damaged: 0 };
+    if len >= OPENING.len() as u64 {
+        file.read_exact_at(&mut opening, 0)?;
+    }
+    let is_first = opening == FIRST_OPENING;
+    let start = if is_first || opening == OPENING { OPENING.len() as u64 } else { 0 };
+    let mut found = Walk { blocks: Vec::new(), end: start, damaged: 0, is_first };
     let mut offset = start;
     let mut next_sequence = 0;
     loop {
@@ -255,7 +263,7 @@ fn search(file: &File, mut offset: u64, len: u64, next_sequence: u64) -> io::Res
         let filled = file.read_at(&mut chunk, offset)?;
         let bytes = chunk.get(..filled).unwrap_or_default();
         for (place, window) in bytes.windows(MARK.len()).enumerate() {
-            if window == MARK
+            if (window == MARK || window == FIRST_MARK)
                 && let Some(block) = block_at(file, offset + place as u64, len, next_sequence)?
             {
                 return Ok(Some(block));
@@ -370,10 +378,23 @@ mod tests {
     fn a_file_of_a_later_format_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("day.events");
-        std::fs::write(&path, b"SGEVENT\x02and more").unwrap();
+        std::fs::write(&path, b"SGEVENT\x03and more").unwrap();
         let opened = Segment::open(path.clone(), Day(0)).err().unwrap();
-        assert!(matches!(opened, HistoryError::LaterFormat { found: 2, .. }), "{opened}");
-        assert_eq!(std::fs::read(&path).unwrap(), b"SGEVENT\x02and more");
+        assert!(matches!(opened, HistoryError::LaterFormat { found: 3, .. }), "{opened}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"SGEVENT\x03and more");
+    }
+
+    #[test]
+    fn a_day_that_began_in_the_first_form_goes_on_in_todays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("day.events");
+        std::fs::write(&path, FIRST_OPENING).unwrap();
+        let (segment, repair) = Segment::open(path.clone(), Day(0)).unwrap();
+        assert_eq!(repair.torn_bytes, 0);
+        append(&segment, 4);
+        drop(segment);
+        assert!(std::fs::read(&path).unwrap().starts_with(&OPENING));
+        assert_eq!(Segment::open(path, Day(0)).unwrap().0.events(), 1);
     }
 
     proptest! {

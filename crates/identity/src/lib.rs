@@ -1,15 +1,17 @@
-//! Who somebody is and what they may do: password hashes, session tokens, and the table of roles and actions.
+//! Who somebody is and what they may do: password hashes, lock-out, session tokens, and the table of roles and actions.
 //!
 //! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; whoever calls it
-//! bounds how many run at once. Not here yet: rules for choosing a password, lock-out, second factors, badges.
+//! bounds how many run at once. Not here yet: rules for choosing a password, second factors, badges.
 //!
 //! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
 //! the same work as one that does; what the table does not permit is denied.
 
+mod lockout;
 mod password;
 mod permissions;
 mod session;
 
+pub use lockout::{Attempt, LaneCounting, Lockout, LockoutRules};
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
 pub use session::{SessionToken, TokenHash};

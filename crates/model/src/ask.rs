@@ -1,6 +1,6 @@
 //! A question to the policy: who wants to reach what, how, and when.
 
-use crate::{Device, GroupId, Host, NetworkId, Person, SchoolId, Timestamp};
+use crate::{Claim, Device, GroupId, Host, NetworkId, Person, SchoolId, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,20 +35,41 @@ pub struct Who {
     pub named_group: Option<GroupId>,
 }
 
-/// A person, and how they came to be known.
+/// A person, how and when they came to be known, and when that ends.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// The person.
     pub person: Arc<Person>,
     /// How they came to be known.
     pub by: KnownBy,
+    /// Since when; `None` for what has no beginning that we saw, such as a device that is lent to somebody.
+    pub since: Option<Timestamp>,
+    /// Until when; `None` where no end is set.
+    pub until: Option<Timestamp>,
 }
 
-/// How a person came to be known.
+impl Known {
+    /// Somebody who is known without a beginning and an end: by their device, or because the question names them.
+    pub fn lasting(person: &Arc<Person>, by: KnownBy) -> Self {
+        Self { person: Arc::clone(person), by, since: None, until: None }
+    }
+
+    /// Somebody who is known by a claim.
+    pub fn by_claim(person: &Arc<Person>, claim: &Claim) -> Self {
+        Self { person: Arc::clone(person), by: claim.by, since: Some(claim.from), until: Some(claim.until) }
+    }
+}
+
+/// How a person came to be known. At one address the strongest way counts, in this order, strongest first: see
+/// [`KnownBy::rank`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum KnownBy {
+    /// They gave their password to the proxy, on this connection.
+    Proxy,
     /// They signed in on the school's page from this address.
     SignIn,
+    /// The network told us (RADIUS accounting) who signed the device at this address in to it.
+    Radius,
     /// The device at this address is lent to them.
     Device,
     /// The question named them (the explain form, a simulation).
@@ -57,12 +78,25 @@ pub enum KnownBy {
 
 impl KnownBy {
     /// Every way.
-    pub const ALL: [KnownBy; 3] = [Self::SignIn, Self::Device, Self::Named];
+    pub const ALL: [KnownBy; 5] = [Self::Proxy, Self::SignIn, Self::Radius, Self::Device, Self::Named];
+
+    /// How strong it is, 0 the strongest: what somebody said of themselves on the connection, then at the address, then
+    /// what the network says of the device there, then whom it is lent to. A question that names somebody stands alone.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Named | Self::Proxy => 0,
+            Self::SignIn => 1,
+            Self::Radius => 2,
+            Self::Device => 3,
+        }
+    }
 
     /// The name in history.
     pub fn slug(self) -> &'static str {
         match self {
+            Self::Proxy => "proxy",
             Self::SignIn => "sign-in",
+            Self::Radius => "radius",
             Self::Device => "device",
             Self::Named => "named",
         }

@@ -23,6 +23,10 @@ pub struct AccessEvent {
     pub person: Option<PersonId>,
     /// How the person is known.
     pub known_by: Option<KnownBy>,
+    /// Since when, where a sign-in began it.
+    pub known_since: Option<Timestamp>,
+    /// When that was to end, as it was set at the time of the request.
+    pub known_until: Option<Timestamp>,
     /// The device at the address.
     pub device: Option<DeviceId>,
     /// The group whose rules decided.
@@ -85,6 +89,8 @@ impl AccessEvent {
             address: ask.who.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             person: known.map(|known| known.person.id),
             known_by: known.map(|known| known.by),
+            known_since: known.and_then(|known| known.since),
+            known_until: known.and_then(|known| known.until),
             device: ask.who.device.as_ref().map(|device| device.id),
             group: reason.group.map(|group| group.id),
             channel: ask.how,
@@ -171,7 +177,12 @@ mod tests {
         let id = PersonId(uuid::Uuid::from_u128(number));
         let (login, display_name) = (format!("p{number}"), format!("Person {number}"));
         let person = Person { id, login, display_name, affiliations: Vec::new() };
-        Known { person: Arc::new(person), by: KnownBy::SignIn }
+        Known {
+            person: Arc::new(person),
+            by: KnownBy::SignIn,
+            since: Some(Timestamp(5)),
+            until: Some(Timestamp(50)),
+        }
     }
 
     fn ask(people: Vec<Known>, path: Option<String>) -> Ask {
@@ -208,6 +219,8 @@ mod tests {
     fn an_event_keeps_the_reason_and_names_a_person_only_where_one_is_known() {
         let event = AccessEvent::of(&ask(vec![person(1)], None), &verdict(), "GET");
         assert_eq!(event.person, Some(PersonId(uuid::Uuid::from_u128(1))));
+        let known = (event.known_by, event.known_since, event.known_until);
+        assert_eq!(known, (Some(KnownBy::SignIn), Some(Timestamp(5)), Some(Timestamp(50))));
         assert_eq!((event.outcome, event.layer, event.port), (EventOutcome::Blocked, Layer::Category, 443));
         assert_eq!(event.list.unwrap().line, 3);
         assert_eq!((&*event.policy, &*event.lists), ("ab", "cd"));

@@ -178,6 +178,8 @@ mod tests {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             person: None,
             known_by: None,
+            known_since: None,
+            known_until: None,
             device: None,
             group: None,
             channel: Channel::Dns,

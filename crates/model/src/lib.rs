@@ -21,6 +21,7 @@ mod place;
 mod ports;
 mod proxy_header;
 mod shares;
+mod sign_in;
 mod time;
 mod verdict;
 mod way_round;
@@ -40,6 +41,7 @@ pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};
 pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use shares::{Share, Shares};
+pub use sign_in::{Credentials, SignIn, SignInAnswer};
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
     DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,

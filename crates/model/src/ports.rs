@@ -112,7 +112,7 @@ impl IdentityMap {
     /// The most people it remembers at one address; a newer one takes the place of the oldest.
     pub const MOST_PEOPLE_AT_AN_ADDRESS: usize = 32;
 
-    /// Notes that a person is at an address. An earlier claim of the same person there is replaced.
+    /// Notes that a person is at an address. An earlier claim of the same person there, known in the same way, is replaced.
     pub fn claim(&self, address: IpAddr, claim: Claim) {
         let mut claims = self.claims.write().unwrap_or_else(PoisonError::into_inner);
         if claims.len() >= Self::MOST_ADDRESSES && !claims.contains_key(&address.to_canonical()) {
@@ -125,7 +125,7 @@ impl IdentityMap {
             }
         }
         let here = claims.entry(address.to_canonical()).or_default();
-        here.retain(|held| held.person != claim.person && held.until > claim.from);
+        here.retain(|held| !held.is_like(&claim) && held.until > claim.from);
         if here.len() >= Self::MOST_PEOPLE_AT_AN_ADDRESS {
             here.remove(0);
         }
@@ -134,13 +134,16 @@ impl IdentityMap {
         self.revision.fetch_add(1, Ordering::Release);
     }
 
-    /// Ends the claim of a person at an address; true when there was one.
-    pub fn end(&self, address: IpAddr, person: PersonId) -> bool {
+    /// Ends the claim that a person known in this way is at an address; true when there was one.
+    pub fn end(&self, address: IpAddr, person: PersonId, by: KnownBy) -> bool {
         let mut claims = self.claims.write().unwrap_or_else(PoisonError::into_inner);
         let Some(here) = claims.get_mut(&address.to_canonical()) else { return false };
         let before = here.len();
-        here.retain(|held| held.person != person);
+        here.retain(|held| held.person != person || held.by != by);
         let ended = before != here.len();
+        if here.is_empty() {
+            claims.remove(&address.to_canonical());
+        }
         if ended {
             self.revision.fetch_add(1, Ordering::Release);
         }
@@ -172,6 +175,11 @@ impl IdentityMap {
 }
 
 impl Claim {
+    /// True when it says of the same person, in the same way.
+    fn is_like(&self, other: &Claim) -> bool {
+        self.person == other.person && self.by == other.by
+    }
+
     fn counts_at(&self, now: Timestamp) -> bool {
         self.from <= now && now < self.until
     }
@@ -203,8 +211,19 @@ mod tests {
         map.claim(address, claim(1, 0, 50));
         map.claim(address, claim(2, 5, 50));
         assert_eq!(map.at(address, Timestamp(6)).len(), 2);
-        assert!(map.end(address, claim(1, 0, 0).person));
+        assert!(map.end(address, claim(1, 0, 0).person, KnownBy::SignIn));
         assert_eq!(map.at(address, Timestamp(6)), [claim(2, 5, 50)]);
+    }
+
+    #[test]
+    fn what_the_network_says_neither_replaces_nor_ends_what_a_person_said() {
+        let map = IdentityMap::default();
+        let address = "10.0.0.1".parse().unwrap();
+        map.claim(address, claim(1, 0, 50));
+        map.claim(address, Claim { by: KnownBy::Radius, ..claim(1, 5, 60) });
+        assert_eq!(map.at(address, Timestamp(6)).len(), 2);
+        assert!(map.end(address, claim(1, 0, 0).person, KnownBy::Radius));
+        assert_eq!(map.at(address, Timestamp(6)), [claim(1, 0, 50)]);
     }
 
     #[test]
@@ -220,9 +239,9 @@ mod tests {
             let (claims, edge) = map.at_until(address, Timestamp(now));
             assert_eq!((claims.len(), edge), (known, Timestamp(until)), "{now}");
         }
-        assert!(!map.end(address, claim(3, 0, 0).person));
+        assert!(!map.end(address, claim(3, 0, 0).person, KnownBy::SignIn));
         assert_eq!(map.revision(), revisions[2]);
-        assert!(map.end(address, claim(1, 0, 0).person));
+        assert!(map.end(address, claim(1, 0, 0).person, KnownBy::SignIn));
         revisions.push(map.revision());
         revisions.dedup();
         assert_eq!(revisions.len(), 4);

@@ -51,6 +51,33 @@ pub struct Network {
     pub ranges: Vec<IpNet>,
     /// The group of whoever is on it and not known; `None`: unknown people get all groups' denials.
     pub group: Option<GroupId>,
+    /// How people on it become known.
+    pub sign_in: SignInWay,
+    /// Whether several people share each of its addresses at a time, or each address is one device's.
+    pub addresses: AddressUse,
+}
+
+/// How people on a network become known. RADIUS accounting and lent devices count besides, but for [`SignInWay::Proxy`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SignInWay {
+    /// On the school's page, where and when they like.
+    #[default]
+    Page,
+    /// On the school's page, to which plain web pages lead whoever is not known: a captive portal.
+    Portal,
+    /// The proxy asks each connection for a login and a password, and the address tells nothing.
+    Proxy,
+}
+
+/// How many people an address of a network may stand for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AddressUse {
+    /// Each is one device's: who is known at the address is known on all its connections.
+    #[default]
+    OneDevice,
+    /// Several people at once stand behind one, as with address translation or a terminal server: nobody is known by
+    /// their address.
+    Shared,
 }
 
 /// What a group of people or equipment may reach.

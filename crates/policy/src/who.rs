@@ -1,44 +1,80 @@
 //! Who is behind an address: the network, the device, and the people who may be there.
 
 use crate::Snapshot;
-use model::{IdentityMap, Known, KnownBy, Roster, Timestamp, Who};
+use crate::rules::{AddressUse, Network, SignInWay};
+use model::{IdentityMap, Known, KnownBy, NetworkId, Roster, Timestamp, Who};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 impl Snapshot {
     /// Asks the policy's networks, the roster and the identity map who is behind an address.
     ///
-    /// People who signed in there come first; only where nobody did, the person a device is lent to.
+    /// Only the strongest way of knowing counts ([`KnownBy::rank`]): who signed in on the page, else who signed the device
+    /// in to the network, else the person it is lent to. Several who are known equally well all count. Where a network's
+    /// addresses are shared, and where its proxy asks each connection, nobody is known by their address.
     pub fn who(&self, address: IpAddr, at: Timestamp, roster: &Roster, identities: &IdentityMap) -> Who {
-        let address = address.to_canonical();
-        let network = self
-            .policy
-            .networks
-            .iter()
-            .find(|network| network.ranges.iter().any(|range| range.contains(&address)));
-        let device = roster.device_at(address);
-        let mut people: Vec<Known> = identities
-            .at(address, at)
-            .into_iter()
-            .filter_map(|claim| {
-                roster.person(claim.person).map(|person| Known { person: Arc::clone(person), by: claim.by })
-            })
-            .collect();
-        if people.is_empty() {
-            let lent_to = device.and_then(|device| device.assigned_to).and_then(|id| roster.person(id));
-            people.extend(lent_to.map(|person| Known { person: Arc::clone(person), by: KnownBy::Device }));
+        let mut who = self.whereabouts(address, roster);
+        if who.network.as_ref().and_then(|network| self.network(network)).is_none_or(Network::knows_addresses)
+        {
+            who.people = known_at(address, at, roster, identities);
+            if who.people.is_empty() {
+                let lent_to = who.device.as_ref().and_then(|device| roster.person(device.assigned_to?));
+                who.people.extend(lent_to.map(|person| Known::lasting(person, KnownBy::Device)));
+            }
         }
+        who
+    }
+
+    /// Who is behind a connection on which somebody signed in. What is known of its address counts no more.
+    pub fn who_signed_in(&self, address: IpAddr, roster: &Roster, known: Known) -> Who {
+        Who { people: vec![known], ..self.whereabouts(address, roster) }
+    }
+
+    /// The network with this id.
+    pub fn network(&self, id: &NetworkId) -> Option<&Network> {
+        self.policy.networks.iter().find(|network| network.id == *id)
+    }
+
+    /// The narrowest network an address lies in.
+    pub fn network_at(&self, address: IpAddr) -> Option<&Network> {
+        let address = address.to_canonical();
+        let lies_in = |network: &&Network| network.ranges.iter().any(|range| range.contains(&address));
+        self.policy.networks.iter().find(lies_in)
+    }
+
+    /// Network, school and device of an address, with nobody at it.
+    fn whereabouts(&self, address: IpAddr, roster: &Roster) -> Who {
+        let network = self.network_at(address);
+        let device = roster.device_at(address);
         Who {
-            address: Some(address),
+            address: Some(address.to_canonical()),
             school: network
                 .map(|network| network.school.clone())
                 .or(device.map(|device| device.school.clone())),
             network: network.map(|network| network.id.clone()),
             device: device.cloned(),
-            people,
+            people: Vec::new(),
             named_group: None,
         }
     }
+}
+
+impl Network {
+    /// True where who is known at an address is known on all its connections.
+    pub fn knows_addresses(&self) -> bool {
+        self.addresses == AddressUse::OneDevice && self.sign_in != SignInWay::Proxy
+    }
+}
+
+/// The people claimed to be at an address, by the strongest way that any of them is known.
+fn known_at(address: IpAddr, at: Timestamp, roster: &Roster, identities: &IdentityMap) -> Vec<Known> {
+    let claims = identities.at(address, at);
+    let mut people: Vec<Known> = claims
+        .iter()
+        .filter_map(|claim| roster.person(claim.person).map(|person| Known::by_claim(person, claim)))
+        .collect();
+    let strongest = people.iter().map(|known| known.by.rank()).min();
+    people.retain(|known| Some(known.by.rank()) == strongest);
+    people
 }
 
 /// True for whoever comes from a public address that is in none of the policy's networks and no known device's: the edges
@@ -74,7 +110,8 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Device, DeviceId, DeviceKind, NetworkId, SchoolId};
+    use model::{Device, DeviceId, DeviceKind, SchoolId};
+    use std::sync::Arc;
 
     #[test]
     fn an_outsider_is_who_is_neither_known_nor_from_within() {

@@ -1,7 +1,7 @@
 //! Who is at the other end of a connection.
 
 use crate::listen::Seat;
-use model::Known;
+use model::{Known, Roster, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -21,6 +21,19 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn new(address: IpAddr, reached: SocketAddr, seat: Seat) -> Self {
         Self { address: address.to_canonical(), person: None, reached, _seat: Arc::new(seat) }
+    }
+
+    /// The same connection, belonging to somebody.
+    pub(crate) fn of(&self, person: Known) -> Self {
+        Self { person: Some(person), ..self.clone() }
+    }
+
+    /// Who it belongs to now: nobody once that has ended, or when they have left the roster.
+    pub(crate) fn known(&self, now: Timestamp, roster: &Roster) -> Option<Known> {
+        let known = self.person.as_ref().filter(|known| known.until.is_none_or(|until| now < until))?;
+        let person = roster.person(known.person.id)?;
+        // The roster's: they may have been moved to another year or role since.
+        Some(Known { person: Arc::clone(person), ..known.clone() })
     }
 
     /// True when the same person is at the other end, as far as that is known.

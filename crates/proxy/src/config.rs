@@ -1,9 +1,9 @@
 //! What the proxy is told at start: its settings, its bounds, and the ports to the rest of the program.
 
-use crate::{LeafSigner, Resolver};
+use crate::{LeafSigner, PlainPasswords, Resolver};
 use blockpage::Links;
 use ipnet::IpNet;
-use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks};
+use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn};
 use policy::CurrentSnapshot;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -31,6 +31,10 @@ pub struct Config {
     pub links: Links,
     /// The bounds.
     pub limits: Limits,
+    /// Who says whether a password is right, for networks whose proxy asks; `None`: nobody is asked.
+    pub sign_in: Option<SignIn>,
+    /// Whether passwords are taken over an unencrypted connection to the proxy.
+    pub plain_passwords: PlainPasswords,
 }
 
 /// A listener for connections that the network leads here.

@@ -5,6 +5,7 @@ use crate::gate::Gate;
 use crate::inner::{self, Inner, serve_http1, shape_of};
 use crate::link::{Link, Origin, Scheme};
 use crate::pages;
+use crate::sign_in::{self, Wire};
 use crate::socket::ClientSocket;
 use crate::streams::IdleStream;
 use crate::tunnel;
@@ -21,13 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 struct Explicit {
     gate: Arc<Gate>,
     caller: Caller,
+    wire: Wire,
     last: LastOrigin,
 }
 
 /// Serves one connection of a client that knows the proxy.
 pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket) {
+    let wire = Wire::of(&socket);
     let stream = IdleStream::new(socket, gate.dialer.limits.idle_timeout);
-    let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, last: LastOrigin::default() });
+    let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, wire, last: LastOrigin::default() });
     let service = service_fn(move |request| Arc::clone(&explicit).answer(request));
     serve_http1(&gate, stream, service).await;
 }
@@ -35,7 +38,10 @@ pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket)
 impl Explicit {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
         if request.method() == Method::CONNECT {
-            return Ok(tunnel::connect(&self.gate, &self.caller, request).await);
+            return Ok(match sign_in::enter(&self.gate, &self.caller, self.wire, request.headers()).await {
+                Ok(caller) => tunnel::connect(&self.gate, &caller, request).await,
+                Err(asked) => *asked,
+            });
         }
         match request.uri().scheme_str() {
             None => Ok(pages::answer(&self.gate, &request)),
@@ -53,7 +59,10 @@ impl Explicit {
             return Ok(pages::answer(&self.gate, &request));
         }
         let origin = Origin { scheme: Scheme::Http, host, port };
-        inner::answer(self.last.inner(&self.gate, &self.caller, origin), request).await
+        match sign_in::enter(&self.gate, &self.caller, self.wire, request.headers()).await {
+            Ok(caller) => inner::answer(self.last.inner(&self.gate, &caller, origin), request).await,
+            Err(asked) => Ok(*asked),
+        }
     }
 
     /// True for the proxy's own address, as it is advertised or as it was reached: a browser that uses the proxy asks

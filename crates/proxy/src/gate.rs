@@ -5,6 +5,7 @@ use crate::dial::Dialer;
 use crate::leaf::Validity;
 use crate::link::Protocol;
 use crate::listen::Addresses;
+use crate::sign_in::SignInDesk;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
 use blockpage::Links;
@@ -30,6 +31,7 @@ pub(crate) struct Gate {
     pub(crate) advertised_host: Option<String>,
     pub(crate) proxy_peers: Vec<IpNet>,
     pub(crate) dialer: Dialer,
+    pub(crate) sign_in: SignInDesk,
     server_tls: ServerConfig,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
@@ -41,6 +43,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, addresses: &Addresses) -> Result<Self, ProxyError> {
         let tls = TlsConnector::from(crate::verify::client_tls(&config, ports.clock.clone())?);
+        let sign_in = SignInDesk::new(&config)?;
         let Addresses { explicit, explicit_tls, transparent } = addresses;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
@@ -53,6 +56,7 @@ impl Gate {
         Ok(Self {
             server_tls: server_tls(&ports)?,
             dialer,
+            sign_in,
             links: config.links,
             advertised_host: config.advertised_host,
             proxy_peers: config.proxy_peers,
@@ -80,10 +84,11 @@ impl Gate {
     pub(crate) fn decide(&self, caller: &Caller, what: Target, how: Channel) -> (Ask, Verdict) {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
-        let mut who = snapshot.who(caller.address, at, &self.ports.roster.get(), &self.ports.identities);
-        if let Some(person) = &caller.person {
-            who.people = vec![person.clone()];
-        }
+        let roster = self.ports.roster.get();
+        let who = match caller.known(at, &roster) {
+            Some(known) => snapshot.who_signed_in(caller.address, &roster, known),
+            None => snapshot.who(caller.address, at, &roster, &self.ports.identities),
+        };
         let ask = Ask { who, what, how, at };
         let verdict = snapshot.decide(&ask);
         (ask, verdict)
@@ -189,8 +194,14 @@ mod tests {
 
     fn gate() -> Gate {
         let ranges = vec!["198.51.100.0/24".parse().unwrap()];
-        let network =
-            Network { id: NetworkId::new("halls"), school: SchoolId::new("ash"), ranges, group: None };
+        let network = Network {
+            id: NetworkId::new("halls"),
+            school: SchoolId::new("ash"),
+            ranges,
+            group: None,
+            sign_in: Default::default(),
+            addresses: Default::default(),
+        };
         let policy = Policy {
             hash: PolicyHash::new("ab".repeat(32)),
             title: "Ash Primary".into(),

@@ -1,8 +1,10 @@
 //! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
 
 mod dns;
+mod radius;
 
 pub(crate) use dns::DnsConfig;
+pub(crate) use radius::{RadiusClient, RadiusConfig};
 
 use crate::error::ProgramError;
 use ipnet::IpNet;
@@ -21,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) dns: DnsConfig,
     #[serde(default)]
     pub(crate) proxy: ProxyConfig,
+    #[serde(default)]
+    pub(crate) radius: RadiusConfig,
     #[serde(default)]
     pub(crate) console: ConsoleConfig,
     #[serde(default)]
@@ -57,11 +61,19 @@ pub(crate) struct ProxyConfig {
     pub(crate) trusted_roots: Vec<PathBuf>,
     /// Private address ranges that may be reached through the proxy.
     pub(crate) reachable_ranges: Vec<String>,
+    /// Whether a proxy that asks for a password takes it over an unencrypted connection too, where whoever shares the
+    /// network can read it.
+    pub(crate) plain_passwords: bool,
 }
 
 impl Default for ProxyConfig {
     fn default() -> Self {
-        Self { listen: loopback(3128), trusted_roots: Vec::new(), reachable_ranges: Vec::new() }
+        Self {
+            listen: loopback(3128),
+            trusted_roots: Vec::new(),
+            reachable_ranges: Vec::new(),
+            plain_passwords: false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The parts that listen: DNS, proxy, console. Bound first, all of them, and only then run.
 
 mod dns;
+mod radius;
 
 use crate::config::Config;
 use crate::error::ProgramError;
@@ -9,6 +10,7 @@ use crate::gate::Shared;
 use ::dns::{DnsServer, UpstreamHealth, UpstreamState};
 use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
+use intake::AccountingServer;
 use model::{Clock, Host};
 use proxy::{CertificateAuthority, LeafSigner, Proxy, Resolver};
 use rustls::pki_types::CertificateDer;
@@ -36,6 +38,8 @@ pub(crate) struct Listening {
     pub(crate) tls: Vec<SocketAddr>,
     /// DNS over HTTPS, in the same way.
     pub(crate) https: Vec<SocketAddr>,
+    /// RADIUS accounting; `None` where it is not taken.
+    pub(crate) radius: Option<SocketAddr>,
     pub(crate) proxy: Vec<SocketAddr>,
     pub(crate) console: String,
     pub(crate) authority: PathBuf,
@@ -47,6 +51,7 @@ impl Listening {
             "dns": self.dns.first().map(ToString::to_string),
             "dns_over_tls": self.tls.first().map(ToString::to_string),
             "dns_over_https": self.https.first().map(ToString::to_string),
+            "radius_accounting": self.radius.map(|address| address.to_string()),
             "proxy": self.proxy_url(),
             "console": self.console,
             "authority": self.authority.display().to_string(),
@@ -78,6 +83,7 @@ pub(crate) struct Edges {
     dns: DnsServer,
     proxy: Proxy,
     console: Console,
+    radius: Option<AccountingServer>,
     listening: Listening,
     clock: Clock,
 }
@@ -96,11 +102,14 @@ impl Edges {
             .await
             .map_err(ProgramError::part("DNS"))?;
         // The console first: the block page leads to it.
+        let sign_in = app.proxy_sign_in();
         let console = Console::bind(console_config(config, &signer, &clock)?, app)
             .await
             .map_err(ProgramError::part("console"))?;
         let console_address = config.console_address(console.local_addr());
-        let proxy_config = proxy_config(config, &console_address)?;
+        let proxy_config =
+            proxy::Config { sign_in: Some(sign_in), ..proxy_config(config, &console_address)? };
+        let radius = radius::bind(folder, &config.radius, &shared).await?;
         let proxy = Proxy::bind(proxy_config, proxy_ports(config, &shared, signer)?)
             .await
             .map_err(ProgramError::part("proxy"))?;
@@ -108,11 +117,12 @@ impl Edges {
             dns: dns.local_addrs(),
             tls: dns.tls_addrs(),
             https: dns.https_addrs(),
+            radius: radius.as_ref().map(AccountingServer::local_addr),
             proxy: proxy.local_addresses().to_vec(),
             console: console_address,
             authority,
         };
-        Ok(Self { dns, proxy, console, listening, clock })
+        Ok(Self { dns, proxy, console, radius, listening, clock })
     }
 
     pub(crate) fn listening(&self) -> Listening {
@@ -121,7 +131,7 @@ impl Edges {
 
     /// Starts answering. A part that ends before it was told to ends the whole gate.
     pub(crate) fn run(self, tasks: &TaskTracker, stop: &CancellationToken, health: &Arc<Health>) {
-        let Self { dns, proxy, console, clock, .. } = self;
+        let Self { dns, proxy, console, radius, clock, .. } = self;
         let part = |name: &'static str| Part {
             name,
             stop: stop.clone(),
@@ -132,6 +142,9 @@ impl Edges {
         tasks.spawn(watch_upstreams(dns.upstreams(), stop.clone(), (Arc::clone(health), clock.clone())));
         tasks.spawn(part("DNS filter").watch(dns.run(stop.clone())));
         tasks.spawn(part("Web proxy").watch(proxy.run(until())));
+        if let Some(radius) = radius {
+            tasks.spawn(part("RADIUS accounting").watch(radius.run(stop.clone())));
+        }
         tasks.spawn(part("Console").watch(console.run(until())));
     }
 }
@@ -217,7 +230,13 @@ fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config,
     let listen = config.proxy.listen.clone();
     let is_for_others = listen.iter().any(|address| !address.ip().is_loopback());
     let advertised_host = is_for_others.then(|| config.gate.name.clone());
-    Ok(proxy::Config { listen, advertised_host, extra_roots, links, ..proxy::Config::default() })
+    let plain_passwords = if config.proxy.plain_passwords {
+        proxy::PlainPasswords::Taken
+    } else {
+        proxy::PlainPasswords::Refused
+    };
+    let own = proxy::Config { listen, advertised_host, extra_roots, links, ..proxy::Config::default() };
+    Ok(proxy::Config { plain_passwords, ..own })
 }
 
 fn proxy_ports(

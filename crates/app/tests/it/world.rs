@@ -184,7 +184,7 @@ impl World {
         let who = Who {
             address: Some("10.30.0.9".parse().unwrap()),
             school: Some(SchoolId::new(at_school)),
-            people: vec![Known { person, by: KnownBy::SignIn }],
+            people: vec![Known::lasting(&person, KnownBy::SignIn)],
             ..Who::default()
         };
         let what = Target {

@@ -181,6 +181,8 @@ pub fn policy() -> Policy {
         school: school.clone(),
         ranges: vec![range.parse().unwrap()],
         group: group.map(GroupId::new),
+        sign_in: Default::default(),
+        addresses: Default::default(),
     };
     let years = vec![YearGroup::parse("7").unwrap()];
     Policy {

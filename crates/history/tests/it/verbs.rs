@@ -21,6 +21,8 @@ fn full_event() -> AccessEvent {
         address: "2001:db8::7".parse().unwrap(),
         person: Some(PersonId(Uuid::from_u128(7))),
         known_by: Some(KnownBy::SignIn),
+        known_since: Some(Timestamp(3)),
+        known_until: Some(Timestamp(i64::MAX)),
         device: Some(DeviceId(Uuid::from_u128(8))),
         group: Some(GroupId::new("upper-ks2")),
         channel: Channel::Http,

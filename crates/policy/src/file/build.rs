@@ -8,8 +8,8 @@ use super::facts::Facts;
 use super::networks;
 use super::values::{At, CategoryName};
 use crate::rules::{
-    Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription, Tightening,
-    Window, WindowEffect,
+    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription,
+    Tightening, Window, WindowEffect,
 };
 use model::{Category, CategorySet, GroupId, ListId, NetworkId, PolicyHash, SchoolId};
 use serde_json::Value;
@@ -54,6 +54,8 @@ fn policy(edition: &EditionFile, settings: Option<&SettingsFile>, hash: PolicyHa
         school: SchoolId::new(network.school.0.as_str()),
         ranges: network.ranges.iter().map(|range| range.0).collect(),
         group: network.group.as_ref().map(|group| GroupId::new(group.0.as_str())),
+        sign_in: network.sign_in.into(),
+        addresses: if network.shared_addresses { AddressUse::Shared } else { AddressUse::OneDevice },
     });
     Some(Policy {
         hash,

@@ -1,6 +1,6 @@
 //! The fixed choices of a document: each has the name that the file writes and the words that a page shows.
 
-use crate::rules::{InspectionSetting, ListFormat, YouTube};
+use crate::rules::{InspectionSetting, ListFormat, SignInWay, YouTube};
 use model::Outcome;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -54,6 +54,18 @@ macro_rules! choice {
             }
         }
     };
+}
+
+choice! {
+    /// How people on a network become known.
+    SignInChoice {
+        /// On the school's page, where and when they like.
+        Page = "page", "They sign in on the school\u{2019}s page when they like";
+        /// On the school's page, to which plain web pages lead.
+        Portal = "portal", "Whoever is not known is led to the sign-in page";
+        /// The proxy asks.
+        Proxy = "proxy", "The proxy asks each connection for a user name and a password";
+    }
 }
 
 choice! {
@@ -141,6 +153,16 @@ choice! {
         Off = "off", "passed unread";
         /// The devices carry no school certificate.
         Never = "never", "never opened: the devices carry no school certificate";
+    }
+}
+
+impl From<SignInChoice> for SignInWay {
+    fn from(choice: SignInChoice) -> Self {
+        match choice {
+            SignInChoice::Page => Self::Page,
+            SignInChoice::Portal => Self::Portal,
+            SignInChoice::Proxy => Self::Proxy,
+        }
     }
 }
 

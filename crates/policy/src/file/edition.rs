@@ -2,7 +2,7 @@
 //!
 //! Left out: what it means. `build` turns a checked document into the values that decide.
 
-use super::choices::{DayChoice, DefaultChoice, FormatChoice, InspectionChoice, YouTubeChoice};
+use super::choices::{DayChoice, DefaultChoice, FormatChoice, InspectionChoice, SignInChoice, YouTubeChoice};
 use super::facts::{
     Access, Ai, Alerts, Backups, Bounds, Devices, Disposal, Edition, Filtering, Lockout, Media, Monitoring,
     Passwords, Post, RelatedDocument, Retention, Review, Settings, Training,
@@ -214,6 +214,17 @@ pub(crate) struct NetworkFile {
     pub(crate) ranges: Vec<At<RangeText>>,
     /// The group of whoever is on it and not known; left out, such people get every group's denials.
     pub(crate) group: Option<At<GroupRef>>,
+    /// How people on it become known.
+    #[serde(default = "on_the_page")]
+    pub(crate) sign_in: SignInChoice,
+    /// Whether several people at a time stand behind one of its addresses, as with address translation or a terminal
+    /// server. Nobody is known by their address there.
+    #[serde(default)]
+    pub(crate) shared_addresses: bool,
+}
+
+fn on_the_page() -> SignInChoice {
+    SignInChoice::Page
 }
 
 /// What a group of people or equipment may reach.

@@ -24,7 +24,7 @@ mod walk;
 
 pub use choices::{
     Counting, DayChoice, DefaultChoice, FormatChoice, Generator, InspectionChoice, MediaRule, Phase,
-    PostPlace, YouTubeChoice,
+    PostPlace, SignInChoice, YouTubeChoice,
 };
 pub use facts::{
     Access, AdultPasswords, Ai, Alerts, Backups, Bounds, Change, Devices, Disposal, Edition, Facts,

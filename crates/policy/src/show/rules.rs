@@ -4,8 +4,8 @@ use super::page::Block;
 use crate::clauses::joined;
 use crate::file::{DayChoice, Document, clock};
 use crate::rules::{
-    Entry, GroupRules, InspectionSetting, ListFormat, Members, Policy, School, Subscription, Tightening,
-    Window, WindowEffect, YouTube,
+    AddressUse, Entry, GroupRules, InspectionSetting, ListFormat, Members, Network, Policy, School,
+    SignInWay, Subscription, Tightening, Window, WindowEffect, YouTube,
 };
 use model::{CategorySet, DeviceKind, Outcome};
 
@@ -43,10 +43,20 @@ fn networks(policy: &Policy) -> Block {
             school.map_or_else(String::new, |school| school.name.to_string()),
             joined(&ranges),
             unknown.map_or_else(|| "Every group's denials".to_owned(), |group| group.name.to_string()),
+            known_how(network).to_owned(),
         ]
     });
-    let columns = ["Network", "School", "Addresses", "Rules for people who are not known"];
+    let columns = ["Network", "School", "Addresses", "Rules for people who are not known", "Sign-in"];
     Block::table("Networks, narrowest first", columns, rows.collect())
+}
+
+fn known_how(network: &Network) -> &'static str {
+    match (network.sign_in, network.addresses) {
+        (SignInWay::Proxy, _) => "The proxy asks each connection",
+        (_, AddressUse::Shared) => "Addresses are shared: nobody is known by one",
+        (SignInWay::Portal, _) => "Led to the sign-in page",
+        (SignInWay::Page, _) => "On the sign-in page",
+    }
 }
 
 fn group_blocks(group: &GroupRules, policy: &Policy) -> Vec<Block> {

@@ -87,7 +87,9 @@ struct Naive(Vec<(IpAddr, Claim)>);
 
 impl Naive {
     fn claim(&mut self, address: IpAddr, new: Claim) {
-        self.0.retain(|(at, old)| *at != address || (old.person != new.person && old.until > new.from));
+        self.0.retain(|(at, old)| {
+            *at != address || ((old.person, old.by) != (new.person, new.by) && old.until > new.from)
+        });
         let here = self.0.iter().filter(|(at, _)| *at == address).count();
         if here >= IdentityMap::MOST_PEOPLE_AT_AN_ADDRESS {
             let oldest = self.0.iter().position(|(at, _)| *at == address).unwrap();
@@ -96,9 +98,9 @@ impl Naive {
         self.0.push((address, new));
     }
 
-    fn end(&mut self, address: IpAddr, person: PersonId) -> bool {
+    fn end(&mut self, address: IpAddr, person: PersonId, by: KnownBy) -> bool {
         let before = self.0.len();
-        self.0.retain(|(at, claim)| *at != address || claim.person != person);
+        self.0.retain(|(at, claim)| *at != address || claim.person != person || claim.by != by);
         before != self.0.len()
     }
 
@@ -130,7 +132,10 @@ fn the_identity_map_remembers_as_a_plain_list_would() {
                 map.claim(seen, claim);
                 naive.claim(address, claim);
             }
-            6 => assert_eq!(map.end(seen, person), naive.end(address, person), "step {step}"),
+            6 => {
+                let by = any_of(&mut rng, &KnownBy::ALL);
+                assert_eq!(map.end(seen, person, by), naive.end(address, person, by), "step {step}");
+            }
             _ => {}
         }
         let asked = now.plus_ms(rng.random_range(-5..20));

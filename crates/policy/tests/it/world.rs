@@ -143,7 +143,14 @@ pub fn policy() -> Policy {
 
 fn network(id: &str, range: &str, school: &str, group: Option<&str>) -> Network {
     let ranges = vec![range.parse::<IpNet>().unwrap()];
-    Network { id: NetworkId::new(id), school: SchoolId::new(school), ranges, group: group.map(GroupId::new) }
+    Network {
+        id: NetworkId::new(id),
+        school: SchoolId::new(school),
+        ranges,
+        group: group.map(GroupId::new),
+        sign_in: Default::default(),
+        addresses: Default::default(),
+    }
 }
 
 /// A list image with one name for each category the tests use.
@@ -213,7 +220,7 @@ pub fn who(text: &str) -> Who {
         return snapshot().who(address, Timestamp(0), &roster, &IdentityMap::default());
     }
     let (people, school) = text.split_once('@').unwrap_or((text, "ash"));
-    let known = |what| Known { person: person(what, school), by: KnownBy::Named };
+    let known = |what| Known::lasting(&person(what, school), KnownBy::Named);
     Who {
         people: people.split('+').map(known).collect(),
         school: Some(SchoolId::new(school)),

@@ -199,6 +199,8 @@ fn snapshot(setting: &Setting) -> Snapshot {
             school,
             ranges: vec!["127.0.0.0/8".parse().unwrap()],
             group: Some(group.id.clone()),
+            sign_in: Default::default(),
+            addresses: Default::default(),
         }],
         groups: vec![group],
         lists: Vec::new(),

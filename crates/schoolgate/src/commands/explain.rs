@@ -87,7 +87,7 @@ fn who(text: &str, at: Timestamp, snapshot: &Snapshot, roster: &Roster) -> Resul
             Scope::School(school) => Some(school.clone()),
             Scope::Trust => None,
         });
-        let known = Known { person: person.clone(), by: KnownBy::Named };
+        let known = Known::lasting(person, KnownBy::Named);
         return Ok(Who { people: vec![known], school, ..Who::default() });
     }
     let group = GroupId::new(text);

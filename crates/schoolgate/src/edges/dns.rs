@@ -135,7 +135,7 @@ fn devices(file: &Path) -> Result<DeviceTokens, ProgramError> {
 }
 
 /// Reads a file that nobody but its owner may read; nothing where there is none.
-fn read_secret(file: &Path) -> Result<String, ProgramError> {
+pub(super) fn read_secret(file: &Path) -> Result<String, ProgramError> {
     let failed = |source| ProgramError::file(file, source);
     let wrong = |words: String| ProgramError::Question(format!("{}: {words}", file.display()));
     let opened = match File::open(file) {

@@ -177,6 +177,8 @@ pub fn policy(networks: &[(&str, Option<&str>)], groups: Vec<GroupRules>) -> Pol
         school: school.clone(),
         ranges: vec![range.parse().unwrap()],
         group: group.map(GroupId::new),
+        sign_in: Default::default(),
+        addresses: Default::default(),
     });
     Policy {
         hash: PolicyHash::new("ab".repeat(32)),
