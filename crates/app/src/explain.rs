@@ -6,6 +6,7 @@
 use crate::facade::Reach;
 use crate::views::{ExplainAnswer, ExplainQuestion, ExplainView, StepView};
 use crate::{App, AppError, words};
+use jiff::tz::TimeZone;
 use model::{
     Action, Actor, Ask, Channel, Host, Inspection, Known, KnownBy, Membership, Outcome, Roster, Scope,
     Target, Timestamp, Verdict, Who,
@@ -97,7 +98,7 @@ impl App {
             if !reach.covers(&school) {
                 return Err(problem("who", "That address is in none of your school's networks"));
             }
-            let called = people_at(&who, address);
+            let called = people_at(&who, address, &snapshot.policy().time_zone);
             return Ok((who, called, true));
         }
         named_person(text, &roster, reach).ok_or_else(|| {
@@ -121,8 +122,13 @@ fn named_person(text: &str, roster: &Roster, reach: &Reach) -> Option<(Who, Stri
     Some((Who { school, people: vec![known], ..Who::default() }, person.display_name.clone(), true))
 }
 
-fn people_at(who: &Who, address: IpAddr) -> String {
-    let names: Vec<&str> = who.people.iter().map(|known| known.person.display_name.as_str()).collect();
+/// Who is known at an address, each with how, since when and until when.
+fn people_at(who: &Who, address: IpAddr, zone: &TimeZone) -> String {
+    let named = |known: &Known| {
+        let how = words::known(zone, known.by, known.since, known.until);
+        format!("{} ({how})", known.person.display_name)
+    };
+    let names: Vec<String> = who.people.iter().map(named).collect();
     match names.as_slice() {
         [] => format!("Whoever is at {address}"),
         names => format!("{}, at {address}", names.join(" or ")),
@@ -194,7 +200,9 @@ fn inspection_in_words(verdict: &Verdict) -> String {
     match verdict.inspection {
         Inspection::Inspect => "Encrypted connections to it are opened, read and closed again",
         Inspection::Bypass => "Encrypted connections to it pass unread",
-        Inspection::Never => "Encrypted connections pass unread: the devices carry no school certificate",
+        Inspection::Never => {
+            "Encrypted connections pass unread, so only a site\u{2019}s name is known: the devices carry no school certificate"
+        }
     }
     .to_owned()
 }

@@ -5,8 +5,8 @@ use crate::words;
 use history::Stored;
 use jiff::tz::TimeZone;
 use model::{
-    AccessEvent, Channel, Device, DeviceId, EventOutcome, Group, GroupId, KnownBy, Membership, Outcome,
-    PersonId, Reason, Roster,
+    AccessEvent, Channel, Device, DeviceId, EventOutcome, Group, GroupId, Membership, Outcome, PersonId,
+    Reason, Roster,
 };
 use policy::Policy;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ impl<'a> Names<'a> {
             at: event.at,
             local_time: words::date_and_time(self.zone(), event.at),
             person: self.person(event.person),
-            known_by: event.known_by.map(known_by).unwrap_or_default().to_owned(),
+            known_by: known_in_words(self.zone(), event),
             device: self.device(event.device),
             address: event.address.to_string(),
             group: self.group_words(event.group.as_ref()),
@@ -116,12 +116,8 @@ impl<'a> Names<'a> {
     }
 }
 
-fn known_by(by: KnownBy) -> &'static str {
-    match by {
-        KnownBy::Proxy => "signed in to the proxy",
-        KnownBy::SignIn => "signed in on this device",
-        KnownBy::Radius => "signed in to the Wi-Fi",
-        KnownBy::Device => "the device is lent to them",
-        KnownBy::Named => "named in the question",
-    }
+/// How somebody is known, since when and until when: "signed in on this device at 09:02, until 15:30"; empty where
+/// nobody is.
+fn known_in_words(zone: &TimeZone, event: &AccessEvent) -> String {
+    event.known_by.map_or_else(String::new, |by| words::known(zone, by, event.known_since, event.known_until))
 }

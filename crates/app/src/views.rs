@@ -153,6 +153,15 @@ pub struct HistoryFilter {
     pub page: String,
 }
 
+/// What a device's system is told of the portal (RFC 8908).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortalView {
+    /// True when the device is on a network that leads people to sign in, and nobody is known there.
+    pub captive: bool,
+    /// Seconds until the sign-in ends, where somebody is signed in.
+    pub seconds_remaining: Option<u64>,
+}
+
 /// A page of history, newest first.
 #[derive(Clone, Debug)]
 pub struct HistoryView {

@@ -5,9 +5,10 @@
 
 use crate::password::Checked;
 use crate::sign_in::{actor_of, locked_words};
-use crate::views::WebSignInView;
+use crate::views::{PortalView, WebSignInView};
 use crate::{App, AppError, words};
 use model::{Actor, Claim, Credentials, KnownBy, Person, Scope, SignIn, SignInAnswer, Timestamp};
+use policy::rules::SignInWay;
 use std::net::IpAddr;
 use store::{Change, Fact};
 
@@ -36,6 +37,20 @@ impl App {
             signed_in: names.join(" and "),
             problem: String::new(),
             until: until.map(|until| words::time(zone, until)).unwrap_or_default(),
+        }
+    }
+
+    /// What the system of the device at an address is told.
+    pub fn portal_view(&self, address: IpAddr) -> PortalView {
+        let (snapshot, roster, now) = (self.snapshot(), self.0.parts.roster.get(), self.now());
+        let who = snapshot.who(address, now, &roster, &self.0.parts.identities);
+        let network = who.network.as_ref().and_then(|network| snapshot.network(network));
+        let is_portal = network.is_some_and(|network| network.sign_in == SignInWay::Portal);
+        let is_equipment = who.device.as_ref().is_some_and(|device| device.kind.is_equipment());
+        let until = who.people.iter().filter_map(|known| known.until).max();
+        PortalView {
+            captive: is_portal && !is_equipment && who.people.is_empty(),
+            seconds_remaining: until.and_then(|until| u64::try_from((until.0 - now.0) / 1_000).ok()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Times, sizes and links as screens write them.
 
 use jiff::tz::TimeZone;
-use model::Timestamp;
+use model::{KnownBy, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// `22 November 2026, 10:15:03`, by the school's clock.
@@ -51,6 +51,30 @@ pub(crate) fn moment(zone: &TimeZone, text: &str) -> Option<Timestamp> {
 
 fn timestamp(zoned: jiff::Zoned) -> Option<Timestamp> {
     Some(Timestamp(zoned.timestamp().as_millisecond()))
+}
+
+/// How somebody is known, and from when to when: `signed in on this device at 09:02, until 15:30`.
+pub(crate) fn known(
+    zone: &TimeZone,
+    by: KnownBy,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> String {
+    let mut words = match by {
+        KnownBy::Proxy => "signed in to the proxy",
+        KnownBy::SignIn => "signed in on this device",
+        KnownBy::Radius => "signed in to the network",
+        KnownBy::Device => "the device is lent to them",
+        KnownBy::Named => "named in the question",
+    }
+    .to_owned();
+    if let Some(since) = since {
+        words.push_str(&format!(" at {}", time(zone, since)));
+    }
+    if let Some(until) = until {
+        words.push_str(&format!(", until {}", time(zone, until)));
+    }
+    words
 }
 
 /// Bytes in words: `512 bytes`, `1.5 KB`, `20 MB`.

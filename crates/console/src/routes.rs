@@ -89,6 +89,9 @@ pub const ROUTES: &[Route] = &[
     write("/sign-out", Anybody, "Sign out of the console", || post(sign_in::leave)),
     read("/web/sign-in", Anybody, "Sign in to use the web from this device", || get(web::show)),
     write("/web/sign-in", Anybody, "Sign in to use the web from this device", || post(web::enter)),
+    read("/web/portal", Anybody, "What a device\u{2019}s system asks of a captive portal (RFC 8908)", || {
+        get(web::portal)
+    }),
     write("/web/sign-out", Anybody, "Stop using the web from this device", || post(web::leave)),
     read("/assets/{revision}/{file}", Anybody, "Style sheet and scripts", || get(assets::serve)),
 ];
@@ -146,6 +149,7 @@ mod tests {
                 "/sign-out",
                 "/web/sign-in",
                 "/web/sign-in",
+                "/web/portal",
                 "/web/sign-out",
                 "/assets/{revision}/{file}"
             ]

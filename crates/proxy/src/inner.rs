@@ -6,6 +6,7 @@ use crate::forward::{Outgoing, forward};
 use crate::gate::{Gate, Tracked};
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
 use crate::pump::pump;
+use crate::sign_in_portal;
 use crate::visit::{AnswerBody, Visit, page_answer, without_page};
 use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
 use http::header::{ACCEPT, HOST, HeaderName};
@@ -122,6 +123,11 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let what = Target { host: host.clone(), port: Some(port), path: Some(path), record_type: None };
     let (ask, verdict) = inner.gate.decide(&inner.caller, what, how);
+    if how == Channel::Http
+        && let Some(led_away) = sign_in_portal::answer(&inner.gate, &ask, &verdict, &request)
+    {
+        return led_away;
+    }
     let mut visit = inner.gate.visit(&ask, &verdict, request.method());
     if is_other {
         inner.gate.leaked(WayRound::Fronting);

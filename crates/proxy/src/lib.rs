@@ -37,6 +37,7 @@ mod pump;
 mod resolve;
 mod server_certificate;
 mod sign_in;
+mod sign_in_portal;
 mod socket;
 mod streams;
 mod transparent;

@@ -85,11 +85,20 @@ pub(crate) struct ConsoleConfig {
     pub(crate) listen: SocketAddr,
     /// The address people type; empty: made from `listen`, or from the gate's name.
     pub(crate) address: String,
+    /// PEM files of a certificate that visitors' own devices trust, and its key; empty: the school's own authority gives
+    /// one.
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8443)), address: String::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            address: String::new(),
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+        }
     }
 }
 

@@ -255,16 +255,27 @@ fn console_config(
     signer: &LeafSigner,
     clock: &Clock,
 ) -> Result<ConsoleConfig, ProgramError> {
-    let loopback = [Host::Name("localhost".into()), Host::Address(IpAddr::from([127, 0, 0, 1]))];
-    let addresses = config.gate.addresses.iter().map(|address| Host::Address(*address));
-    let names: Vec<Host> = [config.gate.host()?].into_iter().chain(loopback).chain(addresses).collect();
-    let certificate = signer.server_certificate(&names).map_err(ProgramError::part("console certificate"))?;
+    let (cert_chain_pem, key_pem) = console_certificate(config, signer)?;
     let proxy = config.proxy.listen.first().filter(|address| address.port() != 0);
     Ok(ConsoleConfig {
         listen: config.console.listen,
-        cert_chain_pem: certificate.chain_pem,
-        key_pem: certificate.key_pem,
+        cert_chain_pem,
+        key_pem,
         certificate_page: proxy.map(|address| format!("http://{address}/certificate")),
         clock: clock.clone(),
     })
+}
+
+/// The console's certificate and key: those of the configuration, or some of the school's own authority.
+fn console_certificate(config: &Config, signer: &LeafSigner) -> Result<(String, String), ProgramError> {
+    let read =
+        |file: &PathBuf| std::fs::read_to_string(file).map_err(|source| ProgramError::file(file, source));
+    if !config.console.certificate.as_os_str().is_empty() {
+        return Ok((read(&config.console.certificate)?, read(&config.console.key)?));
+    }
+    let loopback = [Host::Name("localhost".into()), Host::Address(IpAddr::from([127, 0, 0, 1]))];
+    let addresses = config.gate.addresses.iter().map(|address| Host::Address(*address));
+    let names: Vec<Host> = [config.gate.host()?].into_iter().chain(loopback).chain(addresses).collect();
+    let given = signer.server_certificate(&names).map_err(ProgramError::part("console certificate"))?;
+    Ok((given.chain_pem, given.key_pem))
 }

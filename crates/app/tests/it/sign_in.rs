@@ -1,8 +1,11 @@
 //! Signing in, to the console and to the web.
 
 use crate::world::{NOW, PASSWORD, World, school};
+use app::views::{ExplainQuestion, PortalView};
 use app::{AppError, Move};
-use model::{Actor, Channel, KnownBy, Outcome, Role, Scope, Target, YearGroup};
+use model::{Actor, Channel, Credentials, KnownBy, Outcome, Role, Scope, SignInAnswer, Target, YearGroup};
+use policy::rules::{AddressUse, Network, SignInWay};
+use policy::{Image, Snapshot};
 use std::net::IpAddr;
 
 const HERE: &str = "10.20.0.77";
@@ -118,6 +121,79 @@ async fn a_web_sign_in_ends_with_the_day_and_survives_a_restart_until_then() {
     assert_eq!(restarted.app.web_sign_in_view(here()).await.signed_in, "Guest");
     world.clock.advance_ms(4 * 3_600_000);
     assert_eq!(restarted.app.web_sign_in_view(here()).await.signed_in, "");
+}
+
+#[tokio::test]
+async fn six_wrong_passwords_lock_the_account_for_where_they_came_from_and_nowhere_else() {
+    let world = World::new("first-school.toml").await;
+    world.add("head", Role::Headteacher, school("larkfield")).await;
+    let elsewhere: IpAddr = "10.20.0.78".parse().unwrap();
+    for number in 0..6 {
+        let wrong = format!("wrong {number}");
+        assert!(world.app.sign_in("head", &wrong, here()).await.is_err());
+    }
+    let locked = theirs(world.app.sign_in("head", PASSWORD, here()).await.err().unwrap());
+    assert!(locked.contains("Wait 15 minutes"), "{locked}");
+    let view = world.app.sign_in_to_web("head", PASSWORD, here()).await.unwrap();
+    assert!(view.problem.contains("Wait 15 minutes"), "the web's page counts with the console's");
+    assert!(world.app.sign_in("head", PASSWORD, elsewhere).await.is_ok());
+    assert_eq!(world.count_facts("account-locked").await, 1);
+    world.clock.advance_ms(15 * 60_000);
+    assert!(world.app.sign_in("head", PASSWORD, here()).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_proxy_is_told_whose_password_it_was_given_and_until_when_it_counts() {
+    let world = World::new("first-school.toml").await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    let handle = world.app.proxy_sign_in();
+    let ask = async |password: &str| {
+        let password = password.to_owned().into();
+        handle.ask(Credentials { login: "Amara".to_owned(), password, address: here() }).await
+    };
+    assert_eq!(ask("wrong").await, SignInAnswer::Wrong);
+    let amara = world.roster.get().person_by_login("amara").unwrap().id;
+    let until = NOW.plus_ms(8 * 3_600_000);
+    assert_eq!(ask(PASSWORD).await, SignInAnswer::Known { person: amara, until });
+    assert_eq!(world.count_facts("sign-in-to-proxy-refused").await, 1);
+    assert!(world.identities.at(here(), NOW).is_empty(), "the address says nothing");
+}
+
+#[tokio::test]
+async fn a_portals_device_is_captive_until_somebody_signs_in_and_a_shared_address_takes_no_sign_in() {
+    let world = World::new("first-school.toml").await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    let set = |change: fn(&mut Network)| {
+        let mut policy = world.app.in_force().document.policy.clone();
+        policy.networks.iter_mut().for_each(change);
+        world.snapshot.put(Snapshot::compile(policy, Image::empty(), Vec::new()));
+    };
+    let open = PortalView { captive: false, seconds_remaining: None };
+    assert_eq!(world.app.portal_view(here()), open);
+    set(|network| network.sign_in = SignInWay::Portal);
+    assert_eq!(world.app.portal_view(here()), PortalView { captive: true, ..open });
+    world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
+    let signed_in = PortalView { captive: false, seconds_remaining: Some(8 * 3_600) };
+    assert_eq!(world.app.portal_view(here()), signed_in);
+    world.app.sign_out_of_web(here()).await.unwrap();
+    assert!(world.app.portal_view(here()).captive);
+    set(|network| network.addresses = AddressUse::Shared);
+    let refused = world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
+    assert!(refused.problem.contains("share") && refused.signed_in.is_empty());
+    assert!(world.identities.at(here(), NOW).is_empty());
+}
+
+#[tokio::test]
+async fn why_says_how_and_since_when_somebody_at_an_address_is_known() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
+    let question =
+        ExplainQuestion { who: HERE.to_owned(), url: "www.bbc.co.uk".to_owned(), at: String::new() };
+    let answer = world.app.explain(&head, question).await.unwrap().answer.unwrap();
+    let expected = format!("Amara Thistlewick (signed in on this device at 10:15, until 18:15), at {HERE}");
+    assert!(answer.who.starts_with(&expected), "{}", answer.who);
 }
 
 #[tokio::test]

@@ -201,8 +201,8 @@ impl Row {
             _ => ("Failed", "govuk-tag--grey"),
         };
         let mut how = match row.channel.as_str() {
-            "dns" => format!("DNS question, {}", row.method),
-            "tunnel" => "A connection that was not opened".to_owned(),
+            "dns" => format!("Name only: DNS question, {}", row.method),
+            "tunnel" => "Name only: a connection that was not opened".to_owned(),
             "https" => format!("{} over HTTPS", row.method),
             _ => format!("{} over HTTP", row.method),
         };

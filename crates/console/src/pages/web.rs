@@ -7,6 +7,7 @@ use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES};
 use crate::problem::Problem;
 use app::views::WebSignInView;
 use axum::extract::State;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -74,6 +75,26 @@ pub(crate) async fn enter(
     }
     tokio::time::sleep_until(refused_at).await;
     desk.form_again("web_sign_in.html", &visit, &WebSignInPage::of(view, form.login)).await
+}
+
+/// `GET /web/portal`: the captive portal API. Its address is given to devices by DHCP (RFC 8910).
+pub(crate) async fn portal(
+    State(desk): State<Shared>,
+    visit: Visit,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let authority = authority.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    let view = desk.app.portal_view(visit.address);
+    let mut answer = serde_json::json!({ "captive": view.captive, "can-extend-session": true });
+    if let (Some(fields), Some(authority)) = (answer.as_object_mut(), authority) {
+        fields.insert("user-portal-url".into(), format!("https://{authority}/web/sign-in").into());
+        if let Some(seconds) = view.seconds_remaining {
+            fields.insert("seconds-remaining".into(), seconds.into());
+        }
+    }
+    ([(header::CONTENT_TYPE, "application/captive+json")], answer.to_string()).into_response()
 }
 
 /// `POST /web/sign-out`

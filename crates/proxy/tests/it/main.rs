@@ -14,6 +14,7 @@ mod inspection;
 mod origin;
 mod own_pages;
 mod placement;
+mod sign_in;
 mod plain;
 mod streaming;
 mod tunnels;

@@ -3,16 +3,19 @@
 use crate::certificates::{Flaw, Root, now, provider};
 use crate::client::Client;
 use crate::origin::Origin;
+use blockpage::Links;
 use model::{
     AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, HandedOut, Host,
-    IdentityMap, Leaks, ListId, NetworkId, Outcome, PolicyHash, SchoolId, Stage, event_channel,
+    IdentityMap, Leaks, ListId, NetworkId, Outcome, Person, PolicyHash, Roster, SchoolId, SignIn, Stage,
+    YearGroup, event_channel,
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
-    Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy, School, YouTube,
+    AddressUse, Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy,
+    School, SignInWay, YouTube,
 };
 use policy::{CurrentSnapshot, Image, Snapshot};
-use proxy::{CertificateAuthority, Config, LeafSigner, Limits, Ports, Proxy, Resolver};
+use proxy::{CertificateAuthority, Config, LeafSigner, Limits, PlainPasswords, Ports, Proxy, Resolver};
 use rustls::ClientConfig;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,12 +27,13 @@ use tokio_util::sync::CancellationToken;
 
 pub struct World {
     pub proxy: SocketAddr,
-    over_tls: SocketAddr,
+    pub over_tls: SocketAddr,
     pub root: Root,
     pub snapshot: Arc<CurrentSnapshot>,
     pub signer: Arc<LeafSigner>,
     pub handed_out: Arc<HandedOut>,
     pub leaks: Arc<Leaks>,
+    pub identities: Arc<IdentityMap>,
     events: EventReceiver,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -48,6 +52,12 @@ pub struct Setting {
     pub advertised_host: Option<String>,
     pub reachable: Vec<ipnet::IpNet>,
     pub proxy_peers: Vec<ipnet::IpNet>,
+    pub people: Vec<Person>,
+    pub sign_in_way: SignInWay,
+    pub addresses: AddressUse,
+    pub sign_in: Option<SignIn>,
+    pub plain_passwords: PlainPasswords,
+    pub links: Links,
 }
 
 impl Default for Setting {
@@ -64,6 +74,12 @@ impl Default for Setting {
             advertised_host: None,
             reachable: Vec::new(),
             proxy_peers: Vec::new(),
+            people: Vec::new(),
+            sign_in_way: SignInWay::Page,
+            addresses: AddressUse::OneDevice,
+            sign_in: None,
+            plain_passwords: PlainPasswords::Refused,
+            links: Links::default(),
         }
     }
 }
@@ -84,10 +100,11 @@ impl World {
             setting.listed.iter().map(|name| (host(name), vec!["127.0.0.1".parse().unwrap()])).collect();
         let handed_out = Arc::<HandedOut>::default();
         let leaks = Arc::<Leaks>::default();
+        let identities = Arc::<IdentityMap>::default();
         let ports = Ports {
             snapshot: Arc::clone(&snapshot),
-            roster: Arc::new(CurrentRoster::default()),
-            identities: Arc::new(IdentityMap::default()),
+            roster: Arc::new(CurrentRoster::new(Roster::new(setting.people, Vec::new()))),
+            identities: Arc::clone(&identities),
             events: sender,
             clock,
             signer: Arc::clone(&signer),
@@ -102,6 +119,9 @@ impl World {
             extra_roots: vec![root.der()],
             limits: setting.limits,
             advertised_host: setting.advertised_host,
+            sign_in: setting.sign_in,
+            plain_passwords: setting.plain_passwords,
+            links: setting.links,
             ..Config::default()
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
@@ -109,7 +129,19 @@ impl World {
         let over_tls = proxy.addresses().explicit_tls[0];
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
-        Self { proxy: address, over_tls, root, snapshot, signer, handed_out, leaks, events, stop, running }
+        Self {
+            proxy: address,
+            over_tls,
+            root,
+            snapshot,
+            signer,
+            handed_out,
+            leaks,
+            identities,
+            events,
+            stop,
+            running,
+        }
     }
 
     /// An origin with a good certificate.
@@ -187,6 +219,24 @@ fn snapshot(setting: &Setting) -> Snapshot {
         inspection: setting.inspection,
         tightened: Vec::new(),
     };
+    let year_four = vec![YearGroup::parse("4").unwrap()];
+    let juniors = GroupRules {
+        id: GroupId::new("juniors"),
+        name: "Juniors".into(),
+        stage: Stage::Juniors,
+        members: Members { years: year_four, ..Members::default() },
+        deny: vec![entry("good.test/seniors")],
+        ..group.clone()
+    };
+    let year_eleven = vec![YearGroup::parse("11").unwrap()];
+    let seniors = GroupRules {
+        id: GroupId::new("seniors"),
+        name: "Seniors".into(),
+        stage: Stage::Secondary,
+        members: Members { years: year_eleven, ..Members::default() },
+        deny: vec![entry("good.test/juniors")],
+        ..group.clone()
+    };
     let school = SchoolId::new("ash");
     let policy = Policy {
         hash: PolicyHash::new("ab".repeat(32)),
@@ -199,10 +249,10 @@ fn snapshot(setting: &Setting) -> Snapshot {
             school,
             ranges: vec!["127.0.0.0/8".parse().unwrap()],
             group: Some(group.id.clone()),
-            sign_in: Default::default(),
-            addresses: Default::default(),
+            sign_in: setting.sign_in_way,
+            addresses: setting.addresses,
         }],
-        groups: vec![group],
+        groups: vec![group, juniors, seniors],
         lists: Vec::new(),
         bypass: setting.bypass.iter().map(|text| entry(text)).collect(),
     };
