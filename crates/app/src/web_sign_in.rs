@@ -8,16 +8,26 @@ use crate::sign_in::{actor_of, locked_words};
 use crate::views::{PortalView, WebSignInView};
 use crate::{App, AppError, words};
 use model::{Actor, Claim, Credentials, KnownBy, Person, Scope, SignIn, SignInAnswer, Timestamp};
-use policy::rules::SignInWay;
+use policy::rules::{AddressUse, Network, SignInWay};
 use std::net::IpAddr;
 use store::{Change, Fact};
 
 /// How long a sign-in to the web counts at most.
 const WEB_SIGN_IN_MS: i64 = 8 * 3_600_000;
 
-/// On a network on which an address says nothing of who is there.
-const NOT_HERE: &str = "Several people share this device\u{2019}s address, so you cannot sign in here. Your browser asks \
-                        for your user name and password by itself.";
+/// Why nobody can sign in for an address of this network; `None` where they can.
+fn no_sign_in(network: &Network) -> Option<&'static str> {
+    match (network.sign_in, network.addresses) {
+        (SignInWay::Proxy, _) => {
+            Some("You need not sign in here: your browser asks for your user name and password by itself.")
+        }
+        (_, AddressUse::Shared) => Some(
+            "Several people share this device\u{2019}s address, so nobody can sign in here. Ask your school\u{2019}s \
+             technician.",
+        ),
+        _ => None,
+    }
+}
 
 impl App {
     /// The page for an address: who is signed in there, and until when.
@@ -61,11 +71,8 @@ impl App {
         password: &str,
         address: IpAddr,
     ) -> Result<WebSignInView, AppError> {
-        if self.snapshot().network_at(address).is_some_and(|network| !network.knows_addresses()) {
-            return Ok(WebSignInView {
-                problem: NOT_HERE.to_owned(),
-                ..self.web_sign_in_view(address).await
-            });
+        if let Some(problem) = self.snapshot().network_at(address).and_then(no_sign_in) {
+            return Ok(WebSignInView { problem: problem.to_owned(), ..self.web_sign_in_view(address).await });
         }
         match self.check_password(login, password, address).await? {
             Checked::Right(person) => self.claim_address(&person, address).await?,

@@ -206,4 +206,21 @@ mod tests {
         let words = Config::read(&file).unwrap_err().to_string();
         assert!(words.contains("line 5") && words.contains("lisen"), "{words}");
     }
+
+    #[test]
+    fn senders_of_accounting_are_listed_with_the_file_of_their_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schoolgate.toml");
+        let head = "[gate]\nname = \"gate.test\"\norganisation = \"A school\"\n";
+        std::fs::write(&file, head).unwrap();
+        assert_eq!(Config::read(&file).unwrap().radius.listen, None);
+        let radius = "[radius]\nlisten = \"10.20.0.1:1813\"\n[[radius.client]]\naddress = \"10.20.0.5\"\nsecret = \"wifi\"\n";
+        std::fs::write(&file, format!("{head}{radius}")).unwrap();
+        let read = Config::read(&file).unwrap().radius;
+        assert_eq!(read.session_timeout().as_secs(), 45 * 60);
+        assert_eq!(
+            (read.client[0].address.to_string().as_str(), read.client[0].secret.as_str()),
+            ("10.20.0.5", "wifi")
+        );
+    }
 }
