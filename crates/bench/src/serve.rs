@@ -51,10 +51,12 @@ pub(crate) fn serve(folder: &Path, upstream: SocketAddr) -> Result<(), BenchErro
         }
         let stop = CancellationToken::new();
         let (folder, ended) = (folder.to_owned(), stop.clone());
-        start_thread("commands", move || {
+        // Where a gate builds too: behind the threads that answer.
+        let commands = lists::background_thread(move || {
             obey(&folder, &snapshot);
             ended.cancel();
-        })?;
+        });
+        commands.map_err(BenchError::Socket)?;
         server.run(stop).await;
         Ok(())
     })

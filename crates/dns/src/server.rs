@@ -206,7 +206,10 @@ fn bind_workers(mut address: SocketAddr, workers: usize) -> io::Result<Vec<UdpSo
         if !is_first {
             socket.set_reuse_port(true)?;
         }
-        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+        // The system's own bound is small; whoever may go past it does.
+        if rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES).is_err() {
+            socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+        }
         socket.bind(&address.into())?;
         if is_first && workers > 1 {
             socket.set_reuse_port(true)?;

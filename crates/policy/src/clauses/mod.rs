@@ -189,7 +189,7 @@ mod tests {
         ("AI", 1),
     ];
 
-    const CHECKED: [(&str, &str); 10] = [
+    const CHECKED: [(&str, &str); 11] = [
         ("GOV-1", "roles-held"),
         ("GOV-5", "policy-in-force"),
         ("PWD-13", "password-hash"),
