@@ -2,6 +2,7 @@
 
 use crate::error::DialError;
 use crate::resolve::is_public;
+use crate::streams::ReadAhead;
 use crate::verify::handshake_fault;
 use crate::{Limits, Resolver};
 use blockpage::OriginFault;
@@ -56,9 +57,9 @@ impl Dialer {
         name: &Host,
         stream: TcpStream,
         protocols: Vec<Vec<u8>>,
-    ) -> Result<TlsStream<TcpStream>, DialError> {
+    ) -> Result<TlsStream<ReadAhead<TcpStream>>, DialError> {
         let name = server_name(name)?;
-        let handshake = self.tls.with_alpn(protocols).connect(name, stream);
+        let handshake = self.tls.with_alpn(protocols).connect(name, ReadAhead::new(stream));
         match tokio::time::timeout(self.limits.handshake_timeout, handshake).await {
             Err(_) => Err(OriginFault::TooSlow.into()),
             Ok(Err(error)) => Err(handshake_fault(&error)),
@@ -88,6 +89,9 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, DialError> {
 
 /// Tries the addresses in order, each a little after the one before, and takes the first that answers.
 async fn first_to_answer(addresses: Vec<SocketAddr>) -> Option<TcpStream> {
+    if let [only] = addresses.as_slice() {
+        return TcpStream::connect(only).await.ok();
+    }
     let mut attempts = JoinSet::new();
     for (index, address) in (0_u32..).zip(addresses) {
         attempts.spawn(async move {

@@ -3,7 +3,7 @@
 use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::inner::{self, Inner, serve_http1, shape_of};
-use crate::link::{Link, Origin, Scheme};
+use crate::link::{Link, Offer, Origin, Scheme};
 use crate::pages;
 use crate::sign_in::{self, Wire};
 use crate::socket::ClientSocket;
@@ -31,7 +31,8 @@ pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket)
     let wire = Wire::of(&socket);
     let stream = IdleStream::new(socket, gate.dialer.limits.idle_timeout);
     let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, wire, last: LastOrigin::default() });
-    let service = service_fn(move |request| Arc::clone(&explicit).answer(request));
+    // Boxed, as an idle connection keeps the room of its last answer's future.
+    let service = service_fn(move |request| Box::pin(Arc::clone(&explicit).answer(request)));
     serve_http1(&gate, stream, service).await;
 }
 
@@ -95,7 +96,7 @@ impl LastOrigin {
                 Arc::clone(inner)
             }
             _ => {
-                let link = Arc::new(Link::new(gate, origin, Vec::new()));
+                let link = Arc::new(Link::new(gate, origin, Offer::Http1));
                 let inner = Arc::new(Inner { gate: Arc::clone(gate), caller: caller.clone(), link });
                 *last = Some(Arc::clone(&inner));
                 inner

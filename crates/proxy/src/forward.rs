@@ -1,61 +1,78 @@
 //! Carrying one request to its origin, in whatever version of HTTP the origin speaks, and its answer back.
 
 use crate::error::DialError;
-use crate::headers::{ask_for_websocket, clean_request, clean_response, is_websocket, join_cookies};
-use crate::link::{Carrier, Link, Scheme, Sender};
+use crate::headers::{
+    ask_for_websocket, clean_request, clean_response, is_websocket, join_cookies, signs_in_connection,
+};
+use crate::link::{Carrier, Connection, Link, Need, Scheme, Wanted};
+use crate::pool::{Http1, Http2, Route};
 use crate::visit::AskBody;
+use crate::websocket::{self, Switch};
 use blockpage::OriginFault;
-use http::header::{HOST, HeaderValue};
-use http::uri::PathAndQuery;
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// A request in the form both versions are made of.
 pub(crate) struct Outgoing {
-    /// The head, with neither host nor address in it.
+    /// The head; empty while it is on its way.
     head: request::Parts,
     /// Host and port as the client wrote them.
-    authority: String,
+    authority: Authority,
     path: PathAndQuery,
-    body: Option<Incoming>,
-    websocket: bool,
-    up: Arc<AtomicU64>,
+    body: Option<AskBody>,
+    switch: Switch,
+    need: Need,
 }
 
-/// The connection an answer came over; given back to its link when dropped.
+/// The connection an answer comes over. It is kept for the next exchange if the lease is ended, and not just dropped.
 pub(crate) struct Lease {
-    link: Arc<Link>,
-    http1: Option<(u64, http1::SendRequest<AskBody>)>,
+    route: Arc<Route>,
+    http1: Option<Http1>,
+    /// An HTTP/2 connection counts its streams by who holds it.
+    _http2: Option<Arc<Http2>>,
     _slot: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some((number, sender)) = self.http1.take() {
-            self.link.give_back(number, sender);
+impl Lease {
+    /// The answer is over as it should be: the connection may carry the next exchange, once the request is over too.
+    pub(crate) fn end(mut self) {
+        let Some(mut connection) = self.http1.take() else { return };
+        if connection.sender.is_ready() {
+            return self.route.keep_http1(connection);
         }
+        // An origin may answer before it has the whole request. This ends at the latest with the client's connection.
+        tokio::spawn(async move {
+            if connection.sender.ready().await.is_ok() {
+                self.route.keep_http1(connection);
+            }
+        });
     }
 }
 
+/// An origin's answer.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) lease: Lease,
+    /// The connection is a WebSocket from now on.
+    pub(crate) switched: bool,
+}
+
 impl Outgoing {
-    /// Takes a client's request apart. `authority` is the host and port it is for, `up` counts its body.
-    pub(crate) fn new(request: Request<Incoming>, authority: String, up: Arc<AtomicU64>) -> Self {
-        let websocket = request.version() == Version::HTTP_11 && is_websocket(request.headers());
-        let (mut head, body) = request.into_parts();
+    /// Takes a client's request for `authority`, in which there is no userinfo, and what it asks to become.
+    pub(crate) fn new(mut head: request::Parts, body: AskBody, authority: Authority, switch: Switch) -> Self {
         head.extensions.clear();
+        let need = match switch {
+            Switch::No if signs_in_connection(&head.headers) => Need::Alone,
+            Switch::No => Need::Exchange,
+            Switch::Upgrade | Switch::Connect => Need::WebSocket,
+        };
         clean_request(&mut head.headers);
-        head.headers.remove(HOST);
         let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let body = Some(body).filter(|body| !body.is_end_stream());
-        Self { head, authority, path, body, websocket, up }
-    }
-
-    /// True when it asks for a WebSocket.
-    pub(crate) fn is_websocket(&self) -> bool {
-        self.websocket
+        Self { head, authority, path, body, switch, need }
     }
 
     /// True when it may be sent twice: it changes nothing and has no body to lose (RFC 9110, section 9.2.2).
@@ -63,32 +80,65 @@ impl Outgoing {
         self.body.is_none() && [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.head.method)
     }
 
+    /// The head as it goes out; a copy stays where it may be needed again.
+    fn take_head(&mut self) -> request::Parts {
+        if self.may_repeat() {
+            return self.head.clone();
+        }
+        let empty = Request::new(()).into_parts().0;
+        let method = self.head.method.clone();
+        let head = std::mem::replace(&mut self.head, empty);
+        self.head.method = method;
+        head
+    }
+
+    /// Takes back what could not be sent.
+    fn take_back(&mut self, request: Request<AskBody>) {
+        let (head, body) = request.into_parts();
+        if !self.may_repeat() {
+            self.head = head;
+        }
+        self.body = Some(body).filter(|body| !body.is_end_stream());
+    }
+
     fn for_http1(&mut self) -> Option<Request<AskBody>> {
-        let mut head = self.head.clone();
+        let mut head = self.take_head();
         head.version = Version::HTTP_11;
         head.uri = Uri::from(self.path.clone());
-        head.headers.insert(HOST, HeaderValue::from_str(&self.authority).ok()?);
+        let host = head.headers.get(HOST).map(HeaderValue::as_bytes);
+        if host != Some(self.authority.as_str().as_bytes()) {
+            head.headers.insert(HOST, HeaderValue::from_str(self.authority.as_str()).ok()?);
+        }
         join_cookies(&mut head.headers);
-        if self.websocket {
+        if self.switch != Switch::No {
+            head.method = Method::GET;
+            head.extensions.clear();
             ask_for_websocket(&mut head.headers);
+        }
+        if self.switch == Switch::Connect {
+            websocket::ask_by_upgrade(&mut head.headers)?;
         }
         Some(self.with_body(head))
     }
 
     fn for_http2(&mut self, scheme: Scheme) -> Option<Request<AskBody>> {
-        let mut head = self.head.clone();
+        let mut head = self.take_head();
         head.version = Version::HTTP_2;
+        head.headers.remove(HOST);
         let scheme = match scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
-        let uri = Uri::builder().scheme(scheme).authority(self.authority.as_str());
+        let uri = Uri::builder().scheme(scheme).authority(self.authority.clone());
         head.uri = uri.path_and_query(self.path.clone()).build().ok()?;
+        if self.switch == Switch::Connect {
+            websocket::ask_by_connect(&mut head);
+        }
         Some(self.with_body(head))
     }
 
     fn with_body(&mut self, head: request::Parts) -> Request<AskBody> {
-        Request::from_parts(head, AskBody::new(self.body.take(), Arc::clone(&self.up)))
+        Request::from_parts(head, self.body.take().unwrap_or_default())
     }
 }
 
@@ -98,44 +148,63 @@ pub(crate) async fn forward(
     link: &Arc<Link>,
     mut outgoing: Outgoing,
     rewritten: Option<&Arc<str>>,
-) -> Result<(Response<Incoming>, Lease), DialError> {
-    let repeatable = outgoing.may_repeat();
-    let mut unsent = None;
-    let mut stale = 0;
+) -> Result<Answered, DialError> {
+    let mut newer_than = 0;
     for _ in 0..2 {
-        let carrier = link.carrier(rewritten, stale).await?;
-        stale = carrier.number;
-        let (sent, lease) = send(link, carrier, &mut outgoing, unsent.take()).await?;
-        match sent {
-            Ok(response) => return received(response, &outgoing, lease),
-            Err(Unanswered::NotSent(body)) => unsent = Some(body),
-            Err(Unanswered::Broke) if repeatable => {}
+        let wanted = Wanted { rewritten, need: outgoing.need, newer_than };
+        let carrier = link.carrier(wanted).await?;
+        newer_than = carrier.connection.number();
+        match send(link, carrier, &mut outgoing).await? {
+            Ok(sent) => return received(sent, &outgoing),
+            Err(Unanswered::NotSent(request)) => outgoing.take_back(*request),
+            Err(Unanswered::Broke) if outgoing.may_repeat() => {}
             Err(Unanswered::Broke) => break,
         }
     }
     Err(OriginFault::BrokeOff.into())
 }
 
-fn received(
-    mut response: Response<Incoming>,
-    outgoing: &Outgoing,
-    lease: Lease,
-) -> Result<(Response<Incoming>, Lease), DialError> {
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if switches && !(outgoing.websocket && is_websocket(response.headers())) {
+fn received(sent: Sent, outgoing: &Outgoing) -> Result<Answered, DialError> {
+    let Sent { mut response, lease, key } = sent;
+    let status = response.status();
+    let by_upgrade = status == StatusCode::SWITCHING_PROTOCOLS;
+    let switched = match (outgoing.switch, &key) {
+        (Switch::No, _) => false,
+        (Switch::Upgrade, _) => by_upgrade && is_websocket(response.headers()),
+        // The client over HTTP/2 sees no key; that the origin knew ours is for us to check.
+        (Switch::Connect, Some(key)) => {
+            by_upgrade && is_websocket(response.headers()) && websocket::is_accepted(key, response.headers())
+        }
+        (Switch::Connect, None) => status.is_success(),
+    };
+    let claims_to_switch = by_upgrade || (outgoing.switch == Switch::Connect && status.is_success());
+    if claims_to_switch && !switched {
         return Err(OriginFault::BrokeOff.into());
     }
     clean_response(response.headers_mut());
-    if switches {
-        ask_for_websocket(response.headers_mut());
+    match outgoing.switch {
+        Switch::Upgrade if switched => ask_for_websocket(response.headers_mut()),
+        Switch::Connect if switched => {
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(CONTENT_LENGTH);
+            websocket::forget_key(response.headers_mut());
+        }
+        _ => {}
     }
-    Ok((response, lease))
+    Ok(Answered { response, lease, switched })
+}
+
+/// An answer, the connection it came over, and the WebSocket key that was sent, if it was ours.
+struct Sent {
+    response: Response<Incoming>,
+    lease: Lease,
+    key: Option<HeaderValue>,
 }
 
 /// Why there is no answer.
 enum Unanswered {
     /// The connection was gone before anything was sent.
-    NotSent(AskBody),
+    NotSent(Box<Request<AskBody>>),
     /// It broke after something was sent.
     Broke,
 }
@@ -144,28 +213,31 @@ async fn send(
     link: &Arc<Link>,
     carrier: Carrier,
     outgoing: &mut Outgoing,
-    unsent: Option<AskBody>,
-) -> Result<(Result<Response<Incoming>, Unanswered>, Lease), DialError> {
-    let fitted = match &carrier.sender {
-        Sender::Http1(_) => outgoing.for_http1(),
-        Sender::Http2(_) => outgoing.for_http2(link.origin.scheme),
-    };
-    let mut request = fitted.ok_or(OriginFault::BrokeOff)?;
-    if let Some(body) = unsent {
-        *request.body_mut() = body;
-    }
-    let mut lease = Lease { link: Arc::clone(link), http1: None, _slot: carrier.slot };
-    let sent = match carrier.sender {
-        Sender::Http1(mut sender) => {
-            let sent = sender.try_send_request(request).await;
-            lease.http1 = Some((carrier.number, sender));
+) -> Result<Result<Sent, Unanswered>, DialError> {
+    let mut lease = Lease { route: carrier.route, http1: None, _http2: None, _slot: carrier.slot };
+    let mut key = None;
+    let sent = match carrier.connection {
+        Connection::Http1(mut connection) => {
+            let request = outgoing.for_http1().ok_or(OriginFault::BrokeOff)?;
+            if outgoing.switch == Switch::Connect {
+                key = request.headers().get(http::header::SEC_WEBSOCKET_KEY).cloned();
+            }
+            let sent = connection.sender.try_send_request(request).await;
+            lease.http1 = Some(connection);
             sent
         }
-        Sender::Http2(mut sender) => sender.try_send_request(request).await,
+        Connection::Http2(connection) => {
+            let request = outgoing.for_http2(link.origin.scheme).ok_or(OriginFault::BrokeOff)?;
+            let sent = connection.sender.clone().try_send_request(request).await;
+            lease._http2 = Some(connection);
+            sent
+        }
     };
-    let sent = sent.map_err(|mut error| match error.take_message() {
-        Some(request) => Unanswered::NotSent(request.into_body()),
-        None => Unanswered::Broke,
-    });
-    Ok((sent, lease))
+    Ok(match sent {
+        Ok(response) => Ok(Sent { response, lease, key }),
+        Err(mut error) => Err(match error.take_message() {
+            Some(request) => Unanswered::NotSent(Box::new(request)),
+            None => Unanswered::Broke,
+        }),
+    })
 }

@@ -5,6 +5,7 @@ use crate::dial::Dialer;
 use crate::leaf::Validity;
 use crate::link::Protocol;
 use crate::listen::Addresses;
+use crate::pool::Pool;
 use crate::sign_in::SignInDesk;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
@@ -32,6 +33,8 @@ pub(crate) struct Gate {
     pub(crate) proxy_peers: Vec<IpNet>,
     pub(crate) dialer: Dialer,
     pub(crate) sign_in: SignInDesk,
+    /// The connections to origins that are open.
+    pub(crate) pool: Pool,
     server_tls: ServerConfig,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
@@ -57,6 +60,7 @@ impl Gate {
             server_tls: server_tls(&ports)?,
             dialer,
             sign_in,
+            pool: Pool::default(),
             links: config.links,
             advertised_host: config.advertised_host,
             proxy_peers: config.proxy_peers,
@@ -122,10 +126,12 @@ impl Gate {
     /// Runs a task that ends with the proxy.
     pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
         let aborting = self.aborting.clone();
+        // Boxed, or it would take its room twice: once as it is handed in, and once as it runs.
+        let mut task = Box::pin(task);
         self.tracker.spawn(async move {
             tokio::select! {
                 () = aborting.cancelled() => {}
-                () = task => {}
+                () = task.as_mut() => {}
             }
         });
     }
@@ -167,7 +173,7 @@ impl ResolvesServerCert for OneLeaf {
     }
 }
 
-/// Runs hyper's tasks so that they end with the proxy.
+/// Runs hyper's tasks for connections to origins so that they end with the proxy.
 #[derive(Clone)]
 pub(crate) struct Tracked(pub(crate) Arc<Gate>);
 
@@ -179,6 +185,19 @@ where
         self.0.spawn(async move {
             task.await;
         });
+    }
+}
+
+/// Runs hyper's tasks for the streams of a client. They end with its connection, which ends with the proxy.
+#[derive(Clone)]
+pub(crate) struct Streams(pub(crate) Arc<Gate>);
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.tracker.spawn(task);
     }
 }
 

@@ -4,7 +4,7 @@
 //! behind a school's filter, and some origins answer differently because of it.
 
 use http::header::{
-    ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
@@ -35,6 +35,19 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     headers.remove(ALT_SVC);
 }
 
+/// True when a request signs in its connection and not itself (RFC 4559, section 6; Microsoft's NTLM does likewise).
+pub(crate) fn signs_in_connection(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+        [&b"ntlm"[..], b"negotiate"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    })
+}
+
+/// True when the only transfer coding is `chunked`, or there is none. Any other we would have to undo, and cannot.
+pub(crate) fn has_plain_coding(headers: &HeaderMap) -> bool {
+    list(headers, &TRANSFER_ENCODING).all(|coding| coding.eq_ignore_ascii_case("chunked"))
+}
+
 /// True when a head asks for, or grants, a change to the WebSocket protocol (RFC 6455, section 4).
 pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     list(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
@@ -59,7 +72,9 @@ pub(crate) fn join_cookies(headers: &mut HeaderMap) {
 }
 
 fn clean(headers: &mut HeaderMap) {
+    // An empty list takes no memory.
     let named: Vec<HeaderName> = list(headers, &CONNECTION)
+        .filter(|token| !token.eq_ignore_ascii_case("keep-alive") && !token.eq_ignore_ascii_case("close"))
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         // Nobody may have the frame of the message itself taken out.
         .filter(|name| *name != CONTENT_LENGTH && *name != HOST)
@@ -118,6 +133,21 @@ mod tests {
         request.append(COOKIE, HeaderValue::from_static("b=2"));
         join_cookies(&mut request);
         assert_eq!(request, headers(&[("cookie", "a=1; b=2")]));
+    }
+
+    #[test]
+    fn only_some_schemes_sign_in_a_connection() {
+        for (scheme, expected) in [
+            ("Negotiate YII=", true),
+            ("NTLM TlRM", true),
+            ("ntlm x", true),
+            ("Bearer ntlm", false),
+            ("Basic eA==", false),
+        ] {
+            let mut request = HeaderMap::new();
+            request.append(AUTHORIZATION, HeaderValue::from_str(scheme).unwrap());
+            assert_eq!(signs_in_connection(&request), expected, "{scheme}");
+        }
     }
 
     #[test]

@@ -2,28 +2,37 @@
 
 use crate::caller::Caller;
 use crate::error::DialError;
-use crate::forward::{Outgoing, forward};
-use crate::gate::{Gate, Tracked};
+use crate::forward::{Answered, Outgoing, forward};
+use crate::gate::{Gate, Streams};
+use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
-use crate::pump::pump;
+use crate::peek::Peeked;
+use crate::pump::pump_streams;
 use crate::sign_in_portal;
-use crate::visit::{AnswerBody, Visit, page_answer, without_page};
+use crate::visit::{AnswerBody, AskBody, Visit, page_answer, without_page};
+use crate::websocket::{self, Switch};
 use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
 use http::header::{ACCEPT, HOST, HeaderName};
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict, WayRound};
 use std::convert::Infallible;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+/// What a client may send on an HTTP/2 stream before the origin has taken it.
+const UPLOAD_WINDOW: u32 = 256 * 1024;
+/// So many uploads may stand still before others of the same client's do.
+const UPLOADS_AT_ONCE: u32 = 8;
+/// What is held of an answer on an HTTP/2 stream while the client does not take it.
+const MOST_UNSENT: usize = 128 * 1024;
 
 /// A client's requests for one origin.
 pub(crate) struct Inner {
@@ -38,7 +47,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let gate = Arc::clone(&inner.gate);
-    let service = service_fn(move |request| answer(Arc::clone(&inner), request));
+    // Boxed, as an idle connection keeps the room of its last answer's future.
+    let service = service_fn(move |request| Box::pin(answer(Arc::clone(&inner), request)));
     match protocol {
         Protocol::Http1 => serve_http1(&gate, stream, service).await,
         Protocol::Http2 => serve_http2(&gate, stream, service).await,
@@ -59,7 +69,7 @@ where
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    until_stopped(gate, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
+    until_stopped(gate, Box::pin(connection), http1::UpgradeableConnection::graceful_shutdown).await;
 }
 
 async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S)
@@ -69,17 +79,20 @@ where
     S::Future: Send + 'static,
 {
     let limits = &gate.dialer.limits;
-    let connection = http2::Builder::new(Tracked(Arc::clone(gate)))
+    let connection = http2::Builder::new(Streams(Arc::clone(gate)))
         .timer(TokioTimer::new())
-        .adaptive_window(true)
+        .initial_stream_window_size(UPLOAD_WINDOW)
+        .initial_connection_window_size(UPLOAD_WINDOW.saturating_mul(UPLOADS_AT_ONCE))
+        .max_send_buf_size(MOST_UNSENT)
         .max_concurrent_streams(limits.streams)
+        .enable_connect_protocol()
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(stream), service);
-    until_stopped(gate, pin!(connection), http2::Connection::graceful_shutdown).await;
+    until_stopped(gate, Box::pin(connection), http2::Connection::graceful_shutdown).await;
 }
 
 /// Waits for a connection's end; when the proxy stops, it is told to end with `farewell` and has what it began to end.
-async fn until_stopped<C>(gate: &Gate, mut connection: Pin<&mut C>, farewell: impl FnOnce(Pin<&mut C>))
+async fn until_stopped<C>(gate: &Gate, mut connection: Pin<Box<C>>, farewell: impl FnOnce(Pin<&mut C>))
 where
     C: Future<Output = hyper::Result<()>>,
 {
@@ -109,7 +122,7 @@ pub(crate) async fn answer(
 async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<AnswerBody> {
     let shape = shape_of(request.headers());
     let refuse = |refusal| page_answer(blockpage::not_possible(refusal, &inner.gate.links).page(shape));
-    let Some(authority) = authority_of(&request).filter(|_| request.method() != Method::CONNECT) else {
+    let Some(authority) = authority_of(&request).filter(|_| is_understood(&request)) else {
         return refuse(Refusal::NotUnderstood);
     };
     let Ok(host) = Host::parse(authority.host()) else { return refuse(Refusal::NotUnderstood) };
@@ -138,17 +151,19 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
         let view = BlockView::of(&verdict, &host);
         return visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape));
     }
-    let authority = match authority.port() {
-        Some(port) => format!("{}:{port}", authority.host()),
-        None => authority.host().to_owned(),
+    // Who asks is no business of the origin's but in the fields made for it.
+    let authority = match authority.as_str().rsplit_once('@') {
+        None => Some(authority),
+        Some((_, host)) => host.parse().ok(),
     };
+    let Some(authority) = authority else { return refuse(Refusal::NotUnderstood) };
     fetch(inner, request, Allowed { verdict, authority, visit, shape }).await
 }
 
 /// A request that the policy lets through.
 struct Allowed {
     verdict: Verdict,
-    authority: String,
+    authority: Authority,
     visit: Visit,
     shape: Shape,
 }
@@ -156,28 +171,31 @@ struct Allowed {
 /// Phases `response` and `body`.
 async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allowed) -> Response<AnswerBody> {
     let Allowed { verdict, authority, mut visit, shape } = allowed;
-    let upgrade = hyper::upgrade::on(&mut request);
-    let outgoing = Outgoing::new(request, authority, Arc::clone(&visit.up));
-    let websocket = outgoing.is_websocket();
+    let switch = websocket::asked_for(&request);
+    let upgrade = (switch != Switch::No).then(|| hyper::upgrade::on(&mut request));
+    let (head, body) = request.into_parts();
+    let body = AskBody::new(Peeked::new(body), Arc::clone(&visit.moved));
+    let outgoing = Outgoing::new(head, body, authority, switch);
     let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
-    let forwarded = forward(&inner.link, outgoing, rewritten);
-    let (mut response, lease) = match while_moving(&inner.gate, &visit.up, forwarded).await {
-        Ok(answered) => answered,
-        Err(error) => {
-            let (notice, outcome) = fault_notice(&inner.gate, error, &verdict, &inner.link.origin);
-            visit.became(outcome);
-            return visit.page(notice.page(shape));
-        }
-    };
+    let forwarded = Box::pin(forward(&inner.link, outgoing, rewritten));
+    let Answered { mut response, lease, switched } =
+        match while_moving(&inner.gate, &visit.moved.up, forwarded).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                let (notice, outcome) = fault_notice(&inner.gate, error, &verdict, &inner.link.origin);
+                visit.became(outcome);
+                return visit.page(notice.page(shape));
+            }
+        };
     visit.answered(response.status());
-    if websocket && response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if let Some(upgrade) = upgrade.filter(|_| switched) {
         let origin = hyper::upgrade::on(&mut response);
-        // With it, the caller keeps its seat as long as the WebSocket lasts.
-        let held = Arc::clone(inner);
+        // With it, the caller keeps its seat as long as the WebSocket lasts, and the origin's connection its stream.
+        let held = (Arc::clone(inner), lease);
         inner.gate.spawn(async move {
             match tokio::try_join!(upgrade, origin) {
                 Ok((client, origin)) => {
-                    pump(&held.gate, TokioIo::new(client), TokioIo::new(origin), visit).await
+                    pump_streams(&held.0.gate, TokioIo::new(client), TokioIo::new(origin), visit).await;
                 }
                 Err(error) => {
                     tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin");
@@ -186,16 +204,22 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
         });
         return response.map(|_| AnswerBody::empty());
     }
-    response.map(|body| AnswerBody::origin(body, visit, lease))
+    response.map(|body| AnswerBody::origin(Peeked::new(body), visit, lease))
+}
+
+/// True for a request that can be passed on as it is meant: in no coding that we cannot undo, and with no wish to turn
+/// the connection into anything but a WebSocket.
+fn is_understood(request: &Request<Incoming>) -> bool {
+    has_plain_coding(request.headers())
+        && (request.method() != Method::CONNECT || websocket::asked_for(request) == Switch::Connect)
 }
 
 /// Waits for an answer as long as the answer's time-out since the upload last moved: a long upload is no silence.
 async fn while_moving<T>(
     gate: &Gate,
     up: &AtomicU64,
-    forwarded: impl Future<Output = Result<T, DialError>>,
+    mut forwarded: Pin<Box<impl Future<Output = Result<T, DialError>>>>,
 ) -> Result<T, DialError> {
-    let mut forwarded = pin!(forwarded);
     let mut sent = up.load(Ordering::Relaxed);
     loop {
         if let Ok(answered) =
@@ -238,7 +262,8 @@ pub(crate) fn shape_of(headers: &HeaderMap) -> Shape {
 }
 
 /// Host and port a request is for: from its address where it names them (HTTP/2, requests to a proxy), else from its
-/// one `Host` field. Two hosts in a request are none.
+/// one `Host` field. Two hosts in a request are none; only a proxy's client may name another in the field, which then
+/// does not count (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1).
 pub(crate) fn authority_of<B>(request: &Request<B>) -> Option<Authority> {
     let mut fields = request.headers().get_all(HOST).iter();
     let field = fields.next();
@@ -246,6 +271,9 @@ pub(crate) fn authority_of<B>(request: &Request<B>) -> Option<Authority> {
         return None;
     }
     match (request.uri().authority(), field) {
+        (Some(authority), Some(field)) if request.version() == Version::HTTP_2 => {
+            Some(authority.clone()).filter(|_| authority.as_str().as_bytes() == field.as_bytes())
+        }
         (Some(authority), _) => Some(authority.clone()),
         (None, Some(field)) => field.to_str().ok()?.parse().ok(),
         (None, None) => None,

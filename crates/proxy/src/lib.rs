@@ -1,6 +1,6 @@
 //! The web proxy: explicit HTTP and CONNECT, TLS inspection with HTTP/1.1 and HTTP/2, and its own pages.
 //!
-//! Left out so far: transparent mode, the PROXY protocol, WebSocket over HTTP/2, client certificates towards origins,
+//! Left out so far: transparent mode, the PROXY protocol, client certificates towards origins,
 //! revocation checks, HTTP/3. `docs/proxy.md` has the whole list.
 //!
 //! Invariants: what is not decided is not reached; each request is decided for itself, by the snapshot in force when it
@@ -33,17 +33,22 @@ mod leaf;
 mod link;
 mod listen;
 mod pages;
+mod peek;
+mod pool;
 mod pump;
 mod resolve;
+mod scratch;
 mod server_certificate;
 mod sign_in;
 mod sign_in_portal;
 mod socket;
+mod splice;
 mod streams;
 mod transparent;
 mod tunnel;
 mod verify;
 mod visit;
+mod websocket;
 
 pub use ca::CertificateAuthority;
 pub use config::{Config, Limits, Ports, Transparent, TransparentMode};

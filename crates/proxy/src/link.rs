@@ -1,25 +1,38 @@
-//! The way to one origin for one client connection: opened when needed, kept while it works, verified each time anew.
+//! The way to one origin for one client connection. Its connections come from the pool that all clients share, and go
+//! back there; each is verified when it opens.
+//!
+//! A client that signs in to the origin itself (NTLM, Negotiate) signs in the connection and not the request
+//! (RFC 4559, section 6). From then on its link shares nothing with anybody, and speaks HTTP/1.1, as that needs.
 
 use crate::error::DialError;
 use crate::gate::{Gate, Tracked};
 use crate::leaf::Validity;
-use crate::visit::AskBody;
+use crate::pool::{Destination, Http1, Http2, Route, STREAMS_OF_CONNECTION};
+use crate::streams::Eager;
 use blockpage::OriginFault;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Host;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// HTTP/1.1 connections to an origin at once for one client connection; more only come from a client that speaks
 /// HTTP/2 to an origin that does not.
 const MOST_HTTP1: usize = 6;
 const PING_EVERY: Duration = Duration::from_secs(30);
+/// What an origin may send on an HTTP/2 stream before the client has read it. All streams of a connection together may
+/// hold as much each, so that a client that does not read holds up nobody but itself.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// The most that is read at once from an HTTP/1.1 connection.
+const MOST_READ: usize = 128 * 1024;
+/// Questions about a connection that wait for its turn.
+const MOST_QUESTIONS: usize = 16;
 
 /// How an origin is spoken to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Scheme {
     Http,
     Https,
@@ -49,90 +62,141 @@ impl Protocol {
         if offered.iter().any(|name| name == Self::HTTP2) { Self::Http2 } else { Self::Http1 }
     }
 
-    /// What of a client's offer we can speak, in its order.
-    pub(crate) fn ours_of(offered: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        offered.iter().filter(|name| [Self::HTTP1, Self::HTTP2].contains(&name.as_slice())).cloned().collect()
-    }
-
     fn agreed(name: Option<&[u8]>) -> Self {
         if name == Some(Self::HTTP2) { Self::Http2 } else { Self::Http1 }
     }
 }
 
+/// What an origin is offered in TLS: what the client offers us, as far as we speak it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Offer {
+    Http1,
+    Http2,
+    Both,
+}
+
+impl Offer {
+    /// What of a client's offer we can speak. A client that offers nothing speaks HTTP/1.1.
+    pub(crate) fn of(offered: &[Vec<u8>]) -> Self {
+        let offers = |name: &[u8]| offered.iter().any(|offered| offered == name);
+        match (offers(Protocol::HTTP2), offers(Protocol::HTTP1)) {
+            (true, true) => Self::Both,
+            (true, false) => Self::Http2,
+            (false, _) => Self::Http1,
+        }
+    }
+
+    fn names(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http1 => vec![Protocol::HTTP1.to_vec()],
+            Self::Http2 => vec![Protocol::HTTP2.to_vec()],
+            Self::Both => vec![Protocol::HTTP2.to_vec(), Protocol::HTTP1.to_vec()],
+        }
+    }
+}
+
 /// Where a link leads.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Origin {
     pub(crate) scheme: Scheme,
     pub(crate) host: Host,
     pub(crate) port: u16,
 }
 
-/// The way to one origin.
+/// The way to one origin for one client connection.
 pub(crate) struct Link {
     pub(crate) origin: Origin,
     gate: Arc<Gate>,
-    /// What is offered when the link is opened anew.
-    protocols: Vec<Vec<u8>>,
-    /// One opens at a time, so that the streams of an HTTP/2 connection share what the first of them opens.
-    opening: tokio::sync::Mutex<()>,
-    open: Mutex<Open>,
+    offer: Offer,
+    state: Mutex<State>,
     http1_slots: Arc<Semaphore>,
 }
 
-/// What is open of a link. Connections are numbered from 1 in the order they were opened.
-#[derive(Default)]
-struct Open {
-    opened: u64,
-    /// The name whose addresses were dialled in place of the host's own.
-    rewritten: Option<Arc<str>>,
-    http2: Option<(u64, http2::SendRequest<AskBody>)>,
-    idle_http1: Vec<(u64, http1::SendRequest<AskBody>)>,
+struct State {
+    route: Arc<Route>,
+    /// The client signed in to the origin: nothing is shared.
+    is_alone: bool,
     /// Why the first opening failed, for the request that asks next.
     fault: Option<DialError>,
 }
 
+/// What a request needs of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Need {
+    /// Any that is open.
+    Exchange,
+    /// One that becomes a WebSocket: HTTP/1.1, or HTTP/2 where the origin takes it.
+    WebSocket,
+    /// One that nobody else gets: the client signs in to the origin over it.
+    Alone,
+}
+
+/// What a connection is wanted for.
+pub(crate) struct Wanted<'a> {
+    pub(crate) rewritten: Option<&'a Arc<str>>,
+    pub(crate) need: Need,
+    /// Connections up to this number were found dead.
+    pub(crate) newer_than: u64,
+}
+
 /// A connection that carries one request.
 pub(crate) struct Carrier {
-    pub(crate) number: u64,
-    pub(crate) sender: Sender,
+    pub(crate) route: Arc<Route>,
+    pub(crate) connection: Connection,
     /// HTTP/1.1 carries one request at a time, and only so many connections.
     pub(crate) slot: Option<OwnedSemaphorePermit>,
 }
 
-/// The end of a connection that takes requests.
-pub(crate) enum Sender {
-    Http1(http1::SendRequest<AskBody>),
-    Http2(http2::SendRequest<AskBody>),
+/// A connection to an origin.
+pub(crate) enum Connection {
+    Http1(Http1),
+    Http2(Arc<Http2>),
 }
 
-/// What the first opening of a link found.
+impl Connection {
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Http1(connection) => connection.number,
+            Self::Http2(connection) => connection.number,
+        }
+    }
+}
+
+/// What the opening of a connection found.
+#[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) protocol: Protocol,
     pub(crate) validity: Option<Validity>,
 }
 
 impl Link {
-    /// A link that is not open yet. `protocols` are offered in TLS when it opens.
-    pub(crate) fn new(gate: &Arc<Gate>, origin: Origin, protocols: Vec<Vec<u8>>) -> Self {
+    /// A link that is not open yet. The origin is offered `offer` in TLS.
+    pub(crate) fn new(gate: &Arc<Gate>, origin: Origin, offer: Offer) -> Self {
+        let destination = Destination { origin: origin.clone(), rewritten: None };
+        let state = State { route: gate.pool.route(destination), is_alone: false, fault: None };
         Self {
             origin,
             gate: Arc::clone(gate),
-            protocols,
-            opening: tokio::sync::Mutex::default(),
-            open: Mutex::default(),
+            offer,
+            state: Mutex::new(state),
             http1_slots: Arc::new(Semaphore::new(MOST_HTTP1)),
         }
     }
 
-    /// Opens it ahead of the first request. A failure is kept for that request, which shows it.
+    /// Finds out ahead of the first request what the origin speaks, and verifies it, unless that was done a short while
+    /// ago. A failure is kept for the first request, which shows it.
     pub(crate) async fn open(&self, rewritten: Option<Arc<str>>) -> Result<Opened, DialError> {
-        let dialled = self.dial(rewritten.as_ref()).await;
-        self.lock().rewritten = rewritten;
-        match dialled {
-            Ok((sender, opened)) => {
-                let number = self.number(&sender);
-                if let Sender::Http1(sender) = sender {
-                    self.give_back(number, sender);
+        let (route, _) = self.route_to(rewritten.as_ref(), Need::Exchange)?;
+        let _turn = route.opening.lock().await;
+        if let Some(found) = route.found(self.offer) {
+            return Ok(found);
+        }
+        match Box::pin(self.dial(&route, self.offer)).await {
+            Ok((connection, opened)) => {
+                if let Connection::Http1(mut connection) = connection
+                    && connection.sender.ready().await.is_ok()
+                {
+                    route.keep_http1(connection);
                 }
                 Ok(opened)
             }
@@ -146,98 +210,122 @@ impl Link {
     /// A client that speaks HTTP/1.1 is answered over HTTP/1.1 ever after, since its WebSockets need it.
     pub(crate) fn settle(&mut self, client: Protocol) {
         if client == Protocol::Http1 {
-            self.protocols.retain(|name| name == Protocol::HTTP1);
+            self.offer = Offer::Http1;
         }
     }
 
-    /// A connection for one request: an open one with a number above `newer_than`, or a new one.
-    pub(crate) async fn carrier(
-        &self,
-        rewritten: Option<&Arc<str>>,
-        newer_than: u64,
-    ) -> Result<Carrier, DialError> {
-        let _turn = self.opening.lock().await;
-        if let Some((number, sender)) = self.open_http2(rewritten, newer_than)? {
-            return Ok(Carrier { number, sender: Sender::Http2(sender), slot: None });
-        }
-        let slot = Arc::clone(&self.http1_slots).acquire_owned().await;
-        let slot = slot.map_err(|_| OriginFault::Unreachable)?;
-        while let Some((number, mut sender)) = self.pop_http1() {
-            if number > newer_than && sender.ready().await.is_ok() {
-                return Ok(Carrier { number, sender: Sender::Http1(sender), slot: Some(slot) });
+    /// A connection for one request: an open one, or a new one.
+    pub(crate) async fn carrier(&self, wanted: Wanted<'_>) -> Result<Carrier, DialError> {
+        let (route, need) = self.route_to(wanted.rewritten, wanted.need)?;
+        let wanted = Wanted { need, ..wanted };
+        if self.prefers_http2(&route, need) {
+            if let Some(connection) = open_http2(&route, &wanted).await {
+                return Ok(Carrier { route, connection, slot: None });
+            }
+            if need == Need::Exchange
+                && let Some(connection) = self.open_in_turn(&route, &wanted).await?
+            {
+                let slot = match &connection {
+                    Connection::Http1(_) => Some(self.http1_slot().await?),
+                    Connection::Http2(_) => None,
+                };
+                return Ok(Carrier { route, connection, slot });
             }
         }
-        let (sender, _) = self.dial(rewritten).await?;
-        let number = self.number(&sender);
-        let slot = matches!(sender, Sender::Http1(_)).then_some(slot);
-        Ok(Carrier { number, sender, slot })
+        self.http1_carrier(route, &wanted).await
     }
 
-    /// The open HTTP/2 connection, once what leads elsewhere by now is put away. Errors: the fault of an opening that
-    /// nobody has been told yet.
-    fn open_http2(
+    /// Opens an HTTP/2 connection unless somebody else did while this waited for its turn; `None` where it turned out
+    /// meanwhile that the origin does not speak it.
+    async fn open_in_turn(
         &self,
-        rewritten: Option<&Arc<str>>,
-        newer_than: u64,
-    ) -> Result<Option<(u64, http2::SendRequest<AskBody>)>, DialError> {
-        let mut open = self.lock();
-        if let Some(fault) = open.fault.take() {
+        route: &Arc<Route>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<Connection>, DialError> {
+        let _turn = route.opening.lock().await;
+        if let Some(connection) = open_http2(route, wanted).await {
+            return Ok(Some(connection));
+        }
+        if !self.prefers_http2(route, wanted.need) {
+            return Ok(None);
+        }
+        Ok(Some(Box::pin(self.dial(route, self.offer)).await?.0))
+    }
+
+    async fn http1_carrier(&self, route: Arc<Route>, wanted: &Wanted<'_>) -> Result<Carrier, DialError> {
+        let slot = Some(self.http1_slot().await?);
+        while let Some(kept) = route.take_http1() {
+            if kept.number > wanted.newer_than && kept.sender.is_ready() {
+                return Ok(Carrier { route, connection: Connection::Http1(kept), slot });
+            }
+        }
+        let offer = if wanted.need == Need::Exchange { self.offer } else { Offer::Http1 };
+        let (connection, _) = Box::pin(self.dial(&route, offer)).await?;
+        Ok(Carrier { route, connection, slot })
+    }
+
+    async fn http1_slot(&self) -> Result<OwnedSemaphorePermit, DialError> {
+        let slot = Arc::clone(&self.http1_slots).acquire_owned().await;
+        slot.map_err(|_| OriginFault::Unreachable.into())
+    }
+
+    /// Whether to look for HTTP/2 first: unless the client or the origin is known not to speak it.
+    fn prefers_http2(&self, route: &Route, need: Need) -> bool {
+        self.origin.scheme == Scheme::Https
+            && self.offer != Offer::Http1
+            && need != Need::Alone
+            && route.found(self.offer).is_none_or(|found| found.protocol == Protocol::Http2)
+    }
+
+    /// The route a request takes, and what it needs by now. Errors: the fault of an opening that nobody has been told
+    /// yet.
+    fn route_to(&self, rewritten: Option<&Arc<str>>, need: Need) -> Result<(Arc<Route>, Need), DialError> {
+        let mut state = self.lock();
+        if let Some(fault) = state.fault.take() {
             return Err(fault);
         }
-        if open.rewritten.as_ref() != rewritten {
-            *open = Open { opened: open.opened, rewritten: rewritten.cloned(), ..Open::default() };
+        let leads_elsewhere = state.route.destination.rewritten.as_ref() != rewritten;
+        let becomes_alone = need == Need::Alone && !state.is_alone;
+        if leads_elsewhere || becomes_alone {
+            state.is_alone |= becomes_alone;
+            let destination = Destination { origin: self.origin.clone(), rewritten: rewritten.cloned() };
+            state.route = if state.is_alone {
+                self.gate.pool.route_of_its_own(destination)
+            } else {
+                self.gate.pool.route(destination)
+            };
         }
-        Ok(open.http2.clone().filter(|(number, sender)| *number > newer_than && sender.is_ready()))
+        let need = if state.is_alone { Need::Alone } else { need };
+        Ok((Arc::clone(&state.route), need))
     }
 
-    /// Numbers a new connection; one of HTTP/2 is there for everybody from now on.
-    fn number(&self, sender: &Sender) -> u64 {
-        let mut open = self.lock();
-        open.opened += 1;
-        if let Sender::Http2(sender) = sender {
-            open.http2 = Some((open.opened, sender.clone()));
-        }
-        open.opened
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pop_http1(&self) -> Option<(u64, http1::SendRequest<AskBody>)> {
-        self.lock().idle_http1.pop()
-    }
-
-    /// Takes an HTTP/1.1 connection back once its exchange is over.
-    pub(crate) fn give_back(&self, number: u64, sender: http1::SendRequest<AskBody>) {
-        let mut open = self.lock();
-        if !sender.is_closed() && open.idle_http1.len() < MOST_HTTP1 {
-            open.idle_http1.push((number, sender));
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Connects to where the rewrite points; whatever that is, TLS is verified for the host that was asked for.
-    async fn dial(&self, rewritten: Option<&Arc<str>>) -> Result<(Sender, Opened), DialError> {
-        let Origin { scheme, host, port } = &self.origin;
-        let target = rewritten.and_then(|name| Host::parse(name).ok());
+    /// Connects to where the route leads; whatever that is, TLS is verified for the host that was asked for.
+    async fn dial(&self, route: &Route, offer: Offer) -> Result<(Connection, Opened), DialError> {
+        let Destination { origin: Origin { scheme, host, port }, rewritten } = &route.destination;
+        let target = rewritten.as_deref().and_then(|name| Host::parse(name).ok());
         let stream = self.gate.dialer.tcp(target.as_ref().unwrap_or(host), *port).await?;
         if *scheme == Scheme::Http {
-            let sender = self.http1(stream).await?;
-            return Ok((sender, Opened { protocol: Protocol::Http1, validity: None }));
+            let opened = Opened { protocol: Protocol::Http1, validity: None };
+            return Ok((self.http1(route, stream).await?, opened));
         }
-        let stream = self.gate.dialer.tls(host, stream, self.protocols.clone()).await?;
+        let stream = self.gate.dialer.tls(host, stream, offer.names()).await?;
         let (_, session) = stream.get_ref();
         let protocol = Protocol::agreed(session.alpn_protocol());
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
-        let validity = certificate.and_then(Validity::of);
-        let sender = match protocol {
-            Protocol::Http1 => self.http1(stream).await?,
-            Protocol::Http2 => self.http2(stream).await?,
+        let opened = Opened { protocol, validity: certificate.and_then(Validity::of) };
+        let connection = match protocol {
+            Protocol::Http1 => self.http1(route, Eager::new(stream)).await?,
+            Protocol::Http2 => self.http2(route, stream).await?,
         };
-        Ok((sender, Opened { protocol, validity }))
+        route.note(offer, opened.clone());
+        Ok((connection, opened))
     }
 
-    async fn http1<S>(&self, stream: S) -> Result<Sender, DialError>
+    async fn http1<S>(&self, route: &Route, stream: S) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -245,28 +333,50 @@ impl Link {
         let handshake = http1::Builder::new()
             .max_headers(limits.header_fields)
             .max_header_size(limits.head_bytes)
+            .max_buf_size(limits.head_bytes.max(MOST_READ))
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
         self.gate.spawn(async move { ended(connection.with_upgrades().await) });
-        Ok(Sender::Http1(sender))
+        Ok(Connection::Http1(route.number_http1(sender)))
     }
 
-    async fn http2<S>(&self, stream: S) -> Result<Sender, DialError>
+    async fn http2<S>(&self, route: &Route, stream: S) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = &self.gate.dialer.limits;
+        let streams = u32::try_from(STREAMS_OF_CONNECTION).unwrap_or(u32::MAX);
         let handshake = http2::Builder::new(Tracked(Arc::clone(&self.gate)))
             .timer(TokioTimer::new())
-            .adaptive_window(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(STREAM_WINDOW.saturating_mul(streams))
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(limits.handshake_timeout)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
-        self.gate.spawn(async move { ended(connection.await) });
-        Ok(Sender::Http2(sender))
+        let (questions, mut asked) = mpsc::channel::<oneshot::Sender<bool>>(MOST_QUESTIONS);
+        self.gate.spawn(async move {
+            let mut connection = pin!(connection);
+            let result = loop {
+                tokio::select! {
+                    result = connection.as_mut() => break result,
+                    Some(answer) = asked.recv() => {
+                        // Who asked may have gone.
+                        let _ = answer.send(connection.is_extended_connect_protocol_enabled());
+                    }
+                }
+            };
+            ended(result);
+        });
+        Ok(Connection::Http2(route.add_http2(sender, questions)))
     }
+}
+
+async fn open_http2(route: &Route, wanted: &Wanted<'_>) -> Option<Connection> {
+    let open = route.http2(wanted.newer_than)?;
+    let fits = wanted.need == Need::Exchange || open.takes_websockets().await;
+    fits.then_some(Connection::Http2(open))
 }
 
 fn ended(result: hyper::Result<()>) {

@@ -79,6 +79,8 @@ impl Proxy {
         for (listener, door) in self.listeners {
             gate.spawn(accept(Arc::clone(&gate), listener, door, Arc::clone(&self.seats)));
         }
+        let sweeping = Arc::clone(&gate);
+        gate.spawn(async move { sweeping.pool.sweep(&sweeping.stopping).await });
         shutdown.await;
         gate.stopping.cancel();
         gate.tracker.close();

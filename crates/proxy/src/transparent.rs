@@ -99,7 +99,7 @@ where
 {
     let last = LastOrigin::default();
     let plain = Arc::new(Plain { gate: Arc::clone(&gate), caller, wanted, last });
-    let service = service_fn(move |request| Arc::clone(&plain).answer(request));
+    let service = service_fn(move |request| Box::pin(Arc::clone(&plain).answer(request)));
     serve_http1(&gate, stream, service).await;
 }
 

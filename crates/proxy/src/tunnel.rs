@@ -8,10 +8,10 @@ use crate::error::DialError;
 use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
 use crate::inner::{Inner, fault_notice, serve, shape_of};
-use crate::link::{Link, Origin, Protocol, Scheme};
+use crate::link::{Link, Offer, Origin, Protocol, Scheme};
 use crate::pump::pump;
 use crate::socket::ClientSocket;
-use crate::streams::{IdleStream, Replay};
+use crate::streams::{IdleStream, ReadAhead, Replay};
 use crate::transparent;
 use crate::visit::{AnswerBody, Visit, page_answer};
 use blockpage::{BlockView, Refusal};
@@ -184,9 +184,10 @@ impl Tunnel {
             return transparent::serve_plain(self.gate, self.caller, wanted, stream).await;
         }
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
-        let link = Arc::new(Link::new(&self.gate, origin, Vec::new()));
+        let link = Arc::new(Link::new(&self.gate, origin, Offer::Http1));
+        let gate = Arc::clone(&self.gate);
         let inner = Inner { gate: self.gate, caller: self.caller, link };
-        serve(Arc::new(inner), stream, Protocol::Http1).await;
+        gate.spawn(serve(Arc::new(inner), Box::new(stream), Protocol::Http1));
     }
 
     async fn tls(mut self, hello: TlsHello<HeardStream>) {
@@ -236,7 +237,7 @@ impl Tunnel {
     async fn inspect(self, hello: TlsHello<HeardStream>) {
         let offered = &hello.protocols;
         let origin = Origin { scheme: Scheme::Https, host: self.host.clone(), port: self.port };
-        let mut link = Link::new(&self.gate, origin, Protocol::ours_of(offered));
+        let mut link = Link::new(&self.gate, origin, Offer::of(offered));
         let opened = match self.verdict.outcome {
             Outcome::Block => None,
             Outcome::Allow => {
@@ -255,14 +256,17 @@ impl Tunnel {
                 return self.end(EventOutcome::Failed);
             }
         };
-        let handshake = StartHandshake::from_parts(hello.accepted, hello.rest).into_stream(tls);
+        let handshake =
+            StartHandshake::from_parts(hello.accepted, ReadAhead::new(hello.rest)).into_stream(tls);
         let Ok(Ok(stream)) = timeout(self.gate.dialer.limits.handshake_timeout, handshake).await else {
             tracing::debug!(phase = "hello", "a client did not take the leaf certificate");
             return self.end(EventOutcome::Failed);
         };
         self.visit.forget();
         let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link) };
-        serve(Arc::new(inner), stream, protocol).await;
+        let gate = Arc::clone(&inner.gate);
+        // In a task of its own: this one has room for a handshake, which an idle connection need not hold.
+        gate.spawn(serve(Arc::new(inner), Box::new(stream), protocol));
     }
 }
 

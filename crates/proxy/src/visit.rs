@@ -4,11 +4,12 @@
 //! path through the proxy can forget it, and none can send it twice.
 
 use crate::forward::Lease;
+use crate::peek::Peeked;
 use blockpage::Page;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use model::{AccessEvent, Channel, EventOutcome, EventSender};
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,15 +23,28 @@ pub(crate) struct Visit {
     event: Option<AccessEvent>,
     events: EventSender,
     began: Instant,
+    pub(crate) moved: Arc<Moved>,
+}
+
+/// What a visit has moved so far.
+#[derive(Default)]
+pub(crate) struct Moved {
     /// Bytes from the client.
-    pub(crate) up: Arc<AtomicU64>,
+    pub(crate) up: AtomicU64,
     /// Bytes to the client.
-    pub(crate) down: Arc<AtomicU64>,
+    pub(crate) down: AtomicU64,
+}
+
+impl Moved {
+    /// Both directions together, to see whether anything moves.
+    pub(crate) fn total(&self) -> u64 {
+        self.up.load(Ordering::Relaxed).wrapping_add(self.down.load(Ordering::Relaxed))
+    }
 }
 
 impl Visit {
     pub(crate) fn new(event: AccessEvent, events: EventSender) -> Self {
-        Self { event: Some(event), events, began: Instant::now(), up: Arc::default(), down: Arc::default() }
+        Self { event: Some(event), events, began: Instant::now(), moved: Arc::default() }
     }
 
     /// The client was given this status.
@@ -64,8 +78,8 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let Some(mut event) = self.event.take() else { return };
-        event.bytes_up = self.up.load(Ordering::Relaxed);
-        event.bytes_down = self.down.load(Ordering::Relaxed);
+        event.bytes_up = self.moved.up.load(Ordering::Relaxed);
+        event.bytes_down = self.moved.down.load(Ordering::Relaxed);
         event.took_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
         let unanswered = event.status.is_none() && event.channel != Channel::Tunnel;
         if unanswered && event.outcome == EventOutcome::Allowed {
@@ -103,29 +117,44 @@ pub(crate) fn without_page(mut response: Response<AnswerBody>) -> Response<Answe
 pub(crate) struct AnswerBody {
     content: Content,
     visit: Option<Visit>,
-    /// Gives the connection to the origin back when the body has ended.
-    _lease: Option<Lease>,
+    /// The connection to the origin; kept for the next exchange if the body ends as it should.
+    lease: Option<Lease>,
 }
 
 enum Content {
     Ours(Full<Bytes>),
-    Origin(Incoming),
+    Origin(Peeked),
 }
 
 impl AnswerBody {
     /// No body and no visit.
     pub(crate) fn empty() -> Self {
-        Self { content: Content::Ours(Full::default()), visit: None, _lease: None }
+        Self::bytes(Bytes::new())
     }
 
     /// Bytes of ours that are no visit.
     pub(crate) fn bytes(bytes: Bytes) -> Self {
-        Self { content: Content::Ours(Full::new(bytes)), ..Self::empty() }
+        Self { content: Content::Ours(Full::new(bytes)), visit: None, lease: None }
     }
 
     /// An origin's body; the connection it comes over is given back after it.
-    pub(crate) fn origin(body: Incoming, visit: Visit, lease: Lease) -> Self {
-        Self { content: Content::Origin(body), visit: Some(visit), _lease: Some(lease) }
+    pub(crate) fn origin(body: Peeked, visit: Visit, lease: Lease) -> Self {
+        Self { content: Content::Origin(body), visit: Some(visit), lease: Some(lease) }
+    }
+
+    fn end_lease(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.end();
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    /// hyper does not ask again once the announced length has come.
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.end_lease();
+        }
     }
 }
 
@@ -145,7 +174,7 @@ impl Body for AnswerBody {
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(bytes), Some(visit)) = (frame.data_ref(), &self.visit) {
-                    count(&visit.down, bytes);
+                    count(&visit.moved.down, bytes);
                 }
             }
             Some(Err(_)) => {
@@ -153,7 +182,10 @@ impl Body for AnswerBody {
                     visit.became(EventOutcome::Failed);
                 }
             }
-            None => self.visit = None,
+            None => {
+                self.end_lease();
+                self.visit = None;
+            }
         }
         Poll::Ready(polled)
     }
@@ -174,14 +206,15 @@ impl Body for AnswerBody {
 }
 
 /// The body of a request on its way to the origin, counted; or none.
+#[derive(Default)]
 pub(crate) struct AskBody {
-    content: Option<Incoming>,
-    up: Arc<AtomicU64>,
+    content: Option<(Peeked, Arc<Moved>)>,
 }
 
 impl AskBody {
-    pub(crate) fn new(content: Option<Incoming>, up: Arc<AtomicU64>) -> Self {
-        Self { content, up }
+    /// A client's body, counted in `moved`.
+    pub(crate) fn new(body: Peeked, moved: Arc<Moved>) -> Self {
+        Self { content: Some((body, moved)).filter(|(body, _)| !body.is_end_stream()) }
     }
 }
 
@@ -193,20 +226,20 @@ impl Body for AskBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(content) = &mut self.content else { return Poll::Ready(None) };
-        let polled = ready!(Pin::new(content).poll_frame(cx));
+        let Some((body, moved)) = &mut self.content else { return Poll::Ready(None) };
+        let polled = ready!(Pin::new(body).poll_frame(cx));
         if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            count(&self.up, bytes);
+            count(&moved.up, bytes);
         }
         Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.as_ref().is_none_or(Body::is_end_stream)
+        self.content.as_ref().is_none_or(|(body, _)| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.content.as_ref().map_or_else(|| SizeHint::with_exact(0), |(body, _)| body.size_hint())
     }
 }
 

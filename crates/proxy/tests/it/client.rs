@@ -101,10 +101,15 @@ impl Client {
 
     /// A plain request to the proxy's port, with this request target.
     pub async fn ask_proxy(&self, request: Request<TestBody>) -> Response<Incoming> {
+        self.try_ask_proxy(request).await.unwrap()
+    }
+
+    /// The same, where the answer may break off.
+    pub async fn try_ask_proxy(&self, request: Request<TestBody>) -> hyper::Result<Response<Incoming>> {
         let stream = TcpStream::connect(self.proxy).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection.with_upgrades());
-        sender.send_request(request).await.unwrap()
+        sender.send_request(request).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! Origins of the tests' own: TLS or plain, HTTP/1.1 and HTTP/2, with a record of what reached them.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
@@ -7,6 +9,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
+use sha1::{Digest, Sha1};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -19,6 +22,7 @@ pub type TestBody = BoxBody<Bytes, hyper::Error>;
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub version: Version,
+    pub method: Method,
     pub target: String,
     pub headers: HeaderMap,
 }
@@ -28,6 +32,8 @@ pub struct Origin {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     connections: Arc<Mutex<usize>>,
+    /// What the rude origin shows from now on, where that has changed.
+    tls: Arc<Mutex<Option<Arc<ServerConfig>>>>,
 }
 
 impl Origin {
@@ -35,7 +41,7 @@ impl Origin {
     pub async fn start(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let origin = Self { address, seen: Arc::default(), connections: Arc::default() };
+        let origin = Self { address, seen: Arc::default(), connections: Arc::default(), tls: Arc::default() };
         let serving = origin.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -60,12 +66,14 @@ impl Origin {
     pub async fn start_rude(tls: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let origin = Self { address, seen: Arc::default(), connections: Arc::default() };
-        let connections = Arc::clone(&origin.connections);
+        let origin = Self { address, seen: Arc::default(), connections: Arc::default(), tls: Arc::default() };
+        *origin.tls.lock().unwrap() = Some(tls);
+        let (connections, tls) = (Arc::clone(&origin.connections), Arc::clone(&origin.tls));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *connections.lock().unwrap() += 1;
-                let Ok(mut stream) = TlsAcceptor::from(Arc::clone(&tls)).accept(stream).await else {
+                let tls = tls.lock().unwrap().clone().unwrap();
+                let Ok(mut stream) = TlsAcceptor::from(tls).accept(stream).await else {
                     continue;
                 };
                 let mut head = Vec::new();
@@ -80,6 +88,11 @@ impl Origin {
             }
         });
         origin
+    }
+
+    /// The rude origin shows another certificate from now on.
+    pub fn change_tls(&self, tls: Arc<ServerConfig>) {
+        *self.tls.lock().unwrap() = Some(tls);
     }
 
     pub fn port(&self) -> u16 {
@@ -99,6 +112,7 @@ impl Origin {
         let stream = TokioIo::new(stream);
         if http2 {
             let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .enable_connect_protocol()
                 .serve_connection(stream, service)
                 .await;
         } else {
@@ -110,14 +124,49 @@ impl Origin {
     async fn answer(self, mut request: Request<Incoming>) -> Result<Response<TestBody>, Infallible> {
         self.seen.lock().unwrap().push(Seen {
             version: request.version(),
+            method: request.method().clone(),
             target: request.uri().to_string(),
             headers: request.headers().clone(),
         });
         Ok(match request.uri().path() {
             "/echo" => Response::new(request.into_body().boxed()),
+            "/slurp" => {
+                let whole = request.into_body().collect().await.is_ok();
+                let mut response = Response::new(full(""));
+                if !whole {
+                    *response.status_mut() = StatusCode::BAD_REQUEST;
+                }
+                response
+            }
             "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
             "/websocket" => websocket(&mut request),
+            "/websocket-liar" => {
+                let mut response = websocket(&mut request);
+                response.headers_mut().insert("sec-websocket-accept", "x".parse().unwrap());
+                response
+            }
+            "/no" => {
+                let mut response = Response::new(full(""));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+            "/events" => {
+                let body = StreamBody::new(Frames(
+                    [Frame::data(Bytes::from_static(b"data: first\n\n"))].into(),
+                    End::Never,
+                ));
+                let mut response = Response::new(BodyExt::boxed(body));
+                response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
+                response
+            }
+            "/endless" => {
+                let body = StreamBody::new(Frames(
+                    [Frame::data(Bytes::from(vec![7; 4_000_000]))].into(),
+                    End::Never,
+                ));
+                Response::new(BodyExt::boxed(body))
+            }
             "/range" => {
                 let mut response = Response::new(full("part"));
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -142,14 +191,20 @@ pub fn full(text: &'static str) -> TestBody {
 
 fn trailers() -> Response<TestBody> {
     let trailers: HeaderMap = [("x-sum".parse().unwrap(), "42".parse().unwrap())].into_iter().collect();
-    let frames = [Ok(Frame::data(Bytes::from_static(b"body"))), Ok(Frame::trailers(trailers))];
-    let mut response = Response::new(BodyExt::boxed(StreamBody::new(Frames(frames.into_iter().collect()))));
+    let frames = [Frame::data(Bytes::from_static(b"body")), Frame::trailers(trailers)];
+    let body = StreamBody::new(Frames(frames.into(), End::Now));
+    let mut response = Response::new(BodyExt::boxed(body));
     response.headers_mut().insert("trailer", "x-sum".parse().unwrap());
     response
 }
 
-/// Frames that are there already, as a stream.
-struct Frames(std::collections::VecDeque<Result<Frame<Bytes>, hyper::Error>>);
+/// Frames that are there already, as a stream, and what comes after them.
+struct Frames(std::collections::VecDeque<Frame<Bytes>>, End);
+
+enum End {
+    Now,
+    Never,
+}
 
 impl futures_util::Stream for Frames {
     type Item = Result<Frame<Bytes>, hyper::Error>;
@@ -157,13 +212,17 @@ impl futures_util::Stream for Frames {
         mut self: std::pin::Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.pop_front())
+        match (self.0.pop_front(), &self.1) {
+            (Some(frame), _) => std::task::Poll::Ready(Some(Ok(frame))),
+            (None, End::Now) => std::task::Poll::Ready(None),
+            (None, End::Never) => std::task::Poll::Pending,
+        }
     }
 }
 
 /// Switches protocols and sends back every byte it gets, in capitals.
 fn websocket(request: &mut Request<Incoming>) -> Response<TestBody> {
-    let upgrade = hyper::upgrade::on(request);
+    let upgrade = hyper::upgrade::on(&mut *request);
     tokio::spawn(async move {
         let mut stream = TokioIo::new(upgrade.await.unwrap());
         let mut buffer = [0; 256];
@@ -172,8 +231,17 @@ fn websocket(request: &mut Request<Incoming>) -> Response<TestBody> {
         }
     });
     let mut response = Response::new(full(""));
+    // Over HTTP/2 it is a CONNECT, which any success grants (RFC 8441).
+    if request.method() == Method::CONNECT {
+        return response;
+    }
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    for (name, value) in [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-accept", "x")]
+    let key =
+        request.headers().get("sec-websocket-key").map(|key| key.as_bytes().to_vec()).unwrap_or_default();
+    let hash = Sha1::new().chain_update(&key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    let accept = STANDARD.encode(hash);
+    for (name, value) in
+        [("connection", "Upgrade"), ("upgrade", "websocket"), ("sec-websocket-accept", accept.as_str())]
     {
         response.headers_mut().insert(name, value.parse().unwrap());
     }

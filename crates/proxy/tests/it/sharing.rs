@@ -1,0 +1,163 @@
+//! Connections to origins, shared by clients; and when they are not.
+
+use crate::certificates::Flaw;
+use crate::client::{Answer, Talk};
+use crate::origin::{Origin, full};
+use crate::raw::RawOrigin;
+use crate::world::World;
+use http::{Method, Request, StatusCode};
+use std::time::{Duration, Instant};
+
+const BOTH: &[&str] = &["h2", "http/1.1"];
+
+#[tokio::test]
+async fn clients_that_come_one_after_another_or_together_share_connections_to_an_origin() {
+    for spoken in [BOTH, &["http/1.1"]] {
+        let world = World::usual().await;
+        let origin = world.origin("good.test", spoken).await;
+        for _ in 0..3 {
+            let mut talk = world.client().talk("good.test", origin.port(), BOTH).await;
+            assert_eq!(talk.get("/").await.status, StatusCode::OK);
+        }
+        assert_eq!(origin.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn plain_requests_share_connections_too() {
+    let world = World::usual().await;
+    let origin = Origin::start(None).await;
+    for _ in 0..3 {
+        let request = Request::builder()
+            .uri(format!("http://good.test:{}/page", origin.port()))
+            .body(full(""))
+            .unwrap();
+        let answer = Answer::read(world.client().ask_proxy(request).await).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    assert_eq!(origin.connections(), 1);
+}
+
+#[tokio::test]
+async fn who_signs_in_to_an_origin_over_a_connection_has_it_alone() {
+    for spoken in [BOTH, &["http/1.1"]] {
+        let world = World::usual().await;
+        let origin = world.origin("good.test", spoken).await;
+        let mut first = world.client().talk("good.test", origin.port(), BOTH).await;
+        assert_eq!(first.get("/").await.status, StatusCode::OK);
+        for _ in 0..2 {
+            let sign_in = first
+                .request(Method::GET, "/")
+                .header("authorization", "Negotiate YII=")
+                .body(full(""))
+                .unwrap();
+            assert_eq!(Answer::read(first.send(sign_in).await).await.status, StatusCode::OK);
+        }
+        // What comes after it goes the same way: the origin knows the person by the connection.
+        assert_eq!(first.get("/").await.status, StatusCode::OK);
+        assert_eq!(origin.connections(), 2);
+        let mut second = world.client().talk("good.test", origin.port(), BOTH).await;
+        assert_eq!(second.get("/").await.status, StatusCode::OK);
+        assert_eq!(origin.connections(), 2);
+        let signed_in =
+            origin.seen().into_iter().filter(|seen| seen.version == http::Version::HTTP_11).count();
+        assert!(signed_in >= 3);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_with_an_answer_that_was_not_read_to_its_end_is_not_used_again() {
+    let world = World::usual().await;
+    let endless =
+        RawOrigin::start(|_| b"HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\nabc".to_vec()).await;
+    for expected in 1..=2 {
+        let request =
+            Request::builder().uri(format!("http://good.test:{}/", endless.port())).body(full("")).unwrap();
+        let response = world.client().ask_proxy(request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        drop(response);
+        assert_eq!(endless.connections(), expected);
+    }
+}
+
+#[tokio::test]
+async fn bytes_beyond_an_answer_are_nobody_s_next_answer() {
+    let world = World::usual().await;
+    let lying = RawOrigin::start(|_| {
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison"
+            .to_vec()
+    })
+    .await;
+    for _ in 0..3 {
+        let request =
+            Request::builder().uri(format!("http://good.test:{}/", lying.port())).body(full("")).unwrap();
+        assert_eq!(Answer::read(world.client().ask_proxy(request).await).await.text(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_does_not_hold_up_the_end() {
+    let world = World::usual().await;
+    for spoken in [BOTH, &["http/1.1"]] {
+        let origin = world.origin("good.test", spoken).await;
+        let mut talk = world.client().talk("good.test", origin.port(), BOTH).await;
+        assert_eq!(talk.get("/").await.status, StatusCode::OK);
+        drop(talk);
+    }
+    let began = Instant::now();
+    assert_eq!(world.finish().await.len(), 2);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn more_streams_than_a_connection_takes_get_another() {
+    let world = World::usual().await;
+    let origin = world.origin("good.test", &["h2"]).await;
+    let talk = world.client().talk("good.test", origin.port(), BOTH).await;
+    let Talk::Http2(sender, _) = &talk else { panic!("expected HTTP/2") };
+    let waiting: Vec<_> = (0..80)
+        .map(|_| {
+            let request = talk.request(Method::GET, "/silence").body(full("")).unwrap();
+            let mut sender = sender.clone();
+            tokio::spawn(async move { sender.send_request(request).await.is_ok() })
+        })
+        .collect();
+    while origin.seen().len() < 80 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(origin.connections(), 2);
+    // Another client is not held up by them.
+    let mut other = world.client().talk("good.test", origin.port(), BOTH).await;
+    assert_eq!(other.get("/").await.status, StatusCode::OK);
+    drop((talk, waiting));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_up_nobody_who_shares_its_connection() {
+    let world = World::usual().await;
+    let origin = world.origin("good.test", &["h2"]).await;
+    let mut stalled = world.client().talk("good.test", origin.port(), BOTH).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let request = stalled.request(Method::GET, "/endless").body(full("")).unwrap();
+        held.push(stalled.send(request).await);
+    }
+    let mut other = world.client().talk("good.test", origin.port(), BOTH).await;
+    for _ in 0..3 {
+        assert_eq!(other.get("/").await.text(), "hello from the origin");
+    }
+    assert_eq!(origin.connections(), 1);
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_certificate_that_went_bad_is_seen_by_the_next_connection() {
+    let world = World::usual().await;
+    let rude = Origin::start_rude(world.root.server("good.test", Flaw::None, &["http/1.1"])).await;
+    let mut talk = world.client().talk("good.test", rude.port(), BOTH).await;
+    assert_eq!(talk.get("/").await.text(), "ok");
+    rude.change_tls(world.root.server("good.test", Flaw::Expired, &["http/1.1"]));
+    // What is believed of the origin is still fresh; its certificate is looked at all the same.
+    let mut talk = world.client().talk("good.test", rude.port(), BOTH).await;
+    assert_eq!(talk.get("/").await.status, StatusCode::BAD_GATEWAY);
+}
