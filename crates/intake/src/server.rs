@@ -223,3 +223,63 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::tests::packet;
+    use model::{Person, PersonId, Roster};
+
+    const SECRET: &[u8] = b"a secret of some length";
+    const SENDER: [u8; 4] = [10, 20, 0, 5];
+
+    fn desk() -> Desk {
+        let amara = Person {
+            id: PersonId(uuid::Uuid::from_u128(1)),
+            login: "amara".to_owned(),
+            display_name: String::new(),
+            affiliations: Vec::new(),
+        };
+        Desk {
+            secrets: HashMap::from([(IpAddr::from(SENDER), Secret::new(SECRET).unwrap())]),
+            timeout_ms: 60_000,
+            ports: AccountingPorts {
+                roster: Arc::new(CurrentRoster::new(Roster::new(vec![amara], Vec::new()))),
+                identities: Arc::default(),
+                clock: Clock::fixed(Timestamp(0)),
+            },
+            sessions: Sessions::default(),
+            answered: HashMap::new(),
+            rejected: 0,
+            nobody_known: 0,
+        }
+    }
+
+    fn report(status: u8) -> Vec<u8> {
+        let at: &[u8] = &[10, 20, 0, 7];
+        packet(9, &[(1, b"amara"), (40, &[0, 0, 0, status]), (44, b"s1"), (8, at)], SECRET)
+    }
+
+    #[test]
+    fn a_repeated_report_is_answered_again_and_taken_once() {
+        let mut desk = desk();
+        let from = SocketAddr::from((SENDER, 40_000));
+        let at = IpAddr::from([10, 20, 0, 7]);
+        let first = desk.take(&report(1), from).unwrap();
+        assert!(desk.take(&report(2), from).is_some());
+        // A start that the network delivers late, after the stop, brings nobody back.
+        assert_eq!(desk.take(&report(1), from), Some(first));
+        assert!(desk.ports.identities.at(at, Timestamp(0)).is_empty());
+        desk.ports.clock.advance_ms(REPEATS_MS);
+        desk.tidy();
+        assert!(desk.answered.is_empty());
+    }
+
+    #[test]
+    fn who_is_not_listed_is_not_answered_and_a_short_secret_is_none() {
+        let mut desk = desk();
+        assert_eq!(desk.take(&report(1), SocketAddr::from(([10, 20, 0, 6], 40_000))), None);
+        assert_eq!(desk.rejected, 1);
+        assert!(matches!(Secret::new(b"fifteen bytes!!\n"), Err(IntakeError::WeakSecret { found: 15, .. })));
+    }
+}

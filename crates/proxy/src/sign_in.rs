@@ -21,7 +21,7 @@ use blockpage::{Notice, Part, Picture};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{HeaderMap, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderValue, Response};
-use model::{Credentials, Known, KnownBy, Person, PersonId, SignIn, SignInAnswer, Timestamp};
+use model::{Credentials, Known, KnownBy, Person, PersonId, Shares, SignIn, SignInAnswer, Timestamp};
 use policy::rules::SignInWay;
 use quick_cache::sync::Cache;
 use sha2::Sha256;
@@ -40,6 +40,8 @@ const RIGHT_FOR_MS: i64 = 120_000;
 const WRONG_FOR_MS: i64 = 10_000;
 /// Sign-ins that may wait for their answer at once: a class of thirty, twice.
 const MOST_WAITING: usize = 64;
+/// Of one address, so that nobody keeps all the others waiting.
+const MOST_WAITING_OF_AN_ADDRESS: usize = 32;
 /// The longest value of the field that is read: a login of 200 bytes and a password of 1,024, in base64.
 const MOST_FIELD_BYTES: usize = 2_048;
 /// Sign-ins with the same password wait for the first of them, by as many queues.
@@ -97,6 +99,7 @@ pub(crate) struct SignInDesk {
     remembered: Cache<[u8; 32], Remembered>,
     queues: [Mutex<()>; QUEUES],
     waiting: Semaphore,
+    shares: Arc<Shares>,
 }
 
 /// An answer, and until when the same question has it.
@@ -125,36 +128,53 @@ impl SignInDesk {
             remembered: Cache::new(MOST_REMEMBERED),
             queues: std::array::from_fn(|_| Mutex::default()),
             waiting: Semaphore::new(MOST_WAITING),
+            shares: Shares::new(MOST_WAITING_OF_AN_ADDRESS),
         })
     }
 
     async fn enter(&self, sign_in: &SignIn, credentials: Credentials, now: Timestamp) -> Entry {
         let Some(key) = self.key_of(&credentials) else { return Entry::Ask };
-        let queue = self.queues.get(usize::from(key[0]) % QUEUES);
-        let Ok(_place) = self.waiting.try_acquire() else { return Entry::Busy };
-        let _turn = match queue {
+        if let Some(entry) = self.recall(&key, now) {
+            return entry;
+        }
+        let (Ok(_place), Some(_share)) = (self.waiting.try_acquire(), self.shares.take(credentials.address))
+        else {
+            return Entry::Busy;
+        };
+        let _turn = match self.queues.get(usize::from(key[0]) % QUEUES) {
             Some(queue) => Some(queue.lock().await),
             None => None,
         };
-        let before = self.remembered.get(&key);
-        if let Some(held) = before.filter(|held| now < held.until) {
-            return held.signed_in.map_or(Entry::Ask, Entry::Known);
+        if let Some(entry) = self.recall(&key, now) {
+            return entry;
         }
-        let (signed_in, for_ms) = match sign_in.ask(credentials).await {
+        let answer = sign_in.ask(credentials).await;
+        self.remember(key, answer, now)
+    }
+
+    /// What was answered to the same, where that still counts.
+    fn recall(&self, key: &[u8; 32], now: Timestamp) -> Option<Entry> {
+        let held = self.remembered.get(key).filter(|held| now < held.until)?;
+        Some(held.signed_in.map_or(Entry::Ask, Entry::Known))
+    }
+
+    /// Remembers an answer. Whoever gives the same password again goes on as they began.
+    fn remember(&self, key: [u8; 32], answer: SignInAnswer, now: Timestamp) -> Entry {
+        let (signed_in, until) = match answer {
             SignInAnswer::Known { person, until } => {
-                let earlier = before.and_then(|held| held.signed_in);
-                let earlier = earlier.filter(|earlier| earlier.person == person && now < earlier.until);
-                (Some(earlier.unwrap_or(SignedIn { person, since: now, until })), RIGHT_FOR_MS)
+                let before = self.remembered.get(&key).and_then(|held| held.signed_in);
+                let before = before.filter(|before| before.person == person && now < before.until);
+                let signed_in = before.unwrap_or(SignedIn { person, since: now, until });
+                (Some(signed_in), now.plus_ms(RIGHT_FOR_MS).min(signed_in.until))
             }
-            SignInAnswer::Wrong => (None, WRONG_FOR_MS),
+            SignInAnswer::Wrong => (None, now.plus_ms(WRONG_FOR_MS)),
             SignInAnswer::Unanswered => return Entry::Busy,
         };
-        let end = signed_in.map_or(Timestamp(i64::MAX), |signed_in| signed_in.until);
-        self.remembered.insert(key, Remembered { signed_in, until: now.plus_ms(for_ms).min(end) });
+        self.remembered.insert(key, Remembered { signed_in, until });
         signed_in.map_or(Entry::Ask, Entry::Known)
     }
 
-    /// Under which an answer is remembered. Wrong ones are so for each address, right ones too.
+    /// Under which an answer is remembered: for each address, since wrong ones are counted for each.
     fn key_of(&self, credentials: &Credentials) -> Option<[u8; 32]> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_slice()).ok()?;
         for part in [credentials.login.as_bytes(), credentials.password.as_bytes()] {

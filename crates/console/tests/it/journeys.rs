@@ -143,6 +143,17 @@ async fn a_pupil_signs_in_to_the_web_and_out_of_it() {
 }
 
 #[tokio::test]
+async fn a_devices_system_is_told_of_the_portal_as_rfc_8908_says() {
+    let school = School::open().await;
+    let answer = Visitor::new(&school).get("/web/portal").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers["content-type"], "application/captive+json");
+    assert!(answer.body.contains("\"captive\":false"), "no network of this school has a portal");
+    assert!(answer.body.contains("/web/sign-in\"") && answer.body.contains("\"user-portal-url\":\"https://"));
+    school.close().await;
+}
+
+#[tokio::test]
 async fn questions_are_answered_and_wrong_ones_given_back() {
     let school = School::open().await;
     let mut head = Visitor::new(&school);

@@ -27,3 +27,4 @@ mod soak;
 mod swap_faults;
 mod traps;
 mod traps_rules;
+mod who;
