@@ -13,7 +13,7 @@ use model::{
     SchoolId, Stage, Timestamp, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
-use policy::rules::{GroupRules, InspectionSetting, Members, Network, School, YouTube};
+use policy::rules::{GroupRules, InspectionSetting, Members, Network, School, TrafficRules, YouTube};
 use policy::{CurrentSnapshot, Policy, Snapshot};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -350,6 +350,7 @@ fn policy() -> Policy {
         safe_search: true,
         youtube: YouTube::Strict,
         inspection: InspectionSetting::On,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     };
     Policy {

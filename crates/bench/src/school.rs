@@ -13,8 +13,8 @@ use model::{
     Outcome, Person, PersonId, PolicyHash, Role, Roster, SchoolId, Scope, Stage, Timestamp, YearGroup,
 };
 use policy::rules::{
-    Entry, GroupRules, InspectionSetting, Members, Network, Origin, Policy, School as PolicySchool, Window,
-    WindowEffect, YouTube,
+    Entry, GroupRules, InspectionSetting, Members, Network, Origin, Policy, School as PolicySchool,
+    TrafficRules, Window, WindowEffect, YouTube,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -124,6 +124,7 @@ impl School {
             safe_search: true,
             youtube: YouTube::Moderate,
             inspection: InspectionSetting::On,
+            traffic: TrafficRules::default(),
             tightened: Vec::new(),
         }
     }

@@ -169,6 +169,8 @@ fn child_reason(view: &BlockView) -> String {
             format!("it is about {}", words.unwrap_or("ways round the school\u{2019}s filter"))
         }
         (Layer::Category, Some(words)) => format!("it may be about {words}"),
+        (Layer::FileType, _) => "files of this kind are not opened here".to_owned(),
+        (Layer::Upload, _) => "things are not sent there from here".to_owned(),
         (Layer::Default, _) => "it is not one of the pages that are open for you".to_owned(),
         _ => "the school has decided so".to_owned(),
     }

@@ -74,7 +74,9 @@ fn code(layer: Layer) -> u16 {
         | Layer::ClosedWindow
         | Layer::Allow
         | Layer::OpenWindow
-        | Layer::Default => Explained::BLOCKED,
+        | Layer::Default
+        | Layer::FileType
+        | Layer::Upload => Explained::BLOCKED,
     }
 }
 
@@ -89,9 +91,12 @@ fn words(reason: &Reason, text: &mut String) {
         Layer::Circumvention | Layer::Category | Layer::AllowedCategory => {
             ("category ", reason.category.map_or("unnamed", |category| category.title()))
         }
-        Layer::OwnPages | Layer::Allow | Layer::OpenWindow | Layer::Default => {
-            ("not among what may be reached", "")
-        }
+        Layer::OwnPages
+        | Layer::Allow
+        | Layer::OpenWindow
+        | Layer::Default
+        | Layer::FileType
+        | Layer::Upload => ("not among what may be reached", ""),
     };
     text.push_str(rule);
     text.push_str(named);

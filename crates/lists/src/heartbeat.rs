@@ -11,7 +11,7 @@ use model::{
 };
 use policy::Snapshot;
 use policy::image::Image;
-use policy::rules::{GroupRules, InspectionSetting, ListSource, Members, Policy, YouTube};
+use policy::rules::{GroupRules, InspectionSetting, ListSource, Members, Policy, TrafficRules, YouTube};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -122,6 +122,7 @@ fn closing(categories: impl Iterator<Item = Category>) -> Policy {
         safe_search: false,
         youtube: YouTube::Off,
         inspection: InspectionSetting::On,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     };
     Policy {

@@ -81,12 +81,17 @@ impl Reason {
                 format!("Blocked by the trust for {whose}: deny entry \u{201c}{entry}\u{201d}")
             }
             Layer::Deny => format!("Blocked for {whose}: deny entry \u{201c}{entry}\u{201d}"),
-            Layer::Circumvention => format!("Blocked for {whose}: a way round the filter ({category})"),
+            Layer::Circumvention => {
+                let way = self.category.map(Category::title).or(self.entry.as_deref()).unwrap_or("this");
+                format!("Blocked for {whose}: a way round the filter ({way})")
+            }
             Layer::ClosedWindow => format!("Blocked for {whose} at this time: \u{201c}{entry}\u{201d}"),
             Layer::Allow => format!("Allowed for {whose}: allow entry \u{201c}{entry}\u{201d}"),
             Layer::OpenWindow => format!("Allowed for {whose} at this time: \u{201c}{entry}\u{201d}"),
             Layer::Category => format!("Blocked for {whose}: the category {category}"),
             Layer::AllowedCategory => format!("Allowed for {whose}: the category {category}"),
+            Layer::FileType => format!("Blocked for {whose}: a kind of file ({entry})"),
+            Layer::Upload => format!("Blocked for {whose}: an upload ({entry})"),
             Layer::Default => format!("{verb} for {whose}: no rule names it, so the default counts"),
         };
         if let Some(ListLine { list, line }) = &self.list
@@ -101,7 +106,8 @@ impl Reason {
     }
 }
 
-/// The layers of the policy, first to last. See `policy::precedence` for what each is for.
+/// The layers of the policy, first to last. See `policy::precedence` for what each is for; the last two are no question
+/// of where something leads, and the proxy asks them of what it carries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Layer {
     /// Illegal content: always, for everybody.
@@ -126,11 +132,15 @@ pub enum Layer {
     AllowedCategory,
     /// Nothing matched: the group's default.
     Default,
+    /// A kind of file the group may not fetch; seen once the answer comes.
+    FileType,
+    /// Something the group may not send; seen once the request is read.
+    Upload,
 }
 
 impl Layer {
     /// Every layer, first to last.
-    pub const ALL: [Layer; 11] = [
+    pub const ALL: [Layer; 13] = [
         Self::Illegal,
         Self::OwnPages,
         Self::TrustDeny,
@@ -142,6 +152,8 @@ impl Layer {
         Self::Category,
         Self::AllowedCategory,
         Self::Default,
+        Self::FileType,
+        Self::Upload,
     ];
 
     /// The name in history.
@@ -157,6 +169,8 @@ impl Layer {
             Self::OpenWindow => "open-window",
             Self::Category => "category",
             Self::AllowedCategory => "allowed-category",
+            Self::FileType => "file-type",
+            Self::Upload => "upload",
             Self::Default => "default",
         }
     }
@@ -174,6 +188,8 @@ impl Layer {
             Self::OpenWindow => "Open at this time",
             Self::Category => "Blocked categories",
             Self::AllowedCategory => "Allowed categories",
+            Self::FileType => "Blocked kinds of files",
+            Self::Upload => "Blocked uploads",
             Self::Default => "The group's default",
         }
     }

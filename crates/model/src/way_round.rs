@@ -71,6 +71,23 @@ impl WayRound {
         }
     }
 
+    /// The name on adults' screens.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::EncryptedHello => "Encrypted names in TLS (ECH)",
+            Self::Quic => "QUIC and HTTP/3",
+            Self::EncryptedDns => "DNS inside HTTPS",
+            Self::Vpn => "VPNs and proxies inside connections",
+            Self::Tor => "Tor",
+            Self::Fronting => "Domain fronting",
+            Self::AddressLiteral => "Addresses instead of names",
+            Self::OtherAddress => "Names called at other addresses",
+            Self::TranslationOrArchive => "Pages inside translations and archives",
+            Self::UnknownProtocol => "Unknown protocols",
+            Self::OddPort => "Odd ports",
+        }
+    }
+
     /// Reads the name in a policy.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|way| way.slug() == text)

@@ -2,9 +2,12 @@
 
 use crate::entries::{EntryIndex, Kind};
 use crate::rules::{
-    GroupRules, InspectionSetting, Members, Origin, Policy, Tightening, Window, WindowEffect, YouTube,
+    GroupRules, InspectionSetting, Members, Origin, Policy, Tightening, TrafficRules, Window, WindowEffect,
+    YouTube,
 };
+use crate::traffic;
 use model::{CategorySet, Group, Outcome, SchoolId, Stage};
+use std::sync::Arc;
 
 /// What one group may reach at one school. Its entries are in an index that all groups share, under its place.
 #[derive(Clone, Debug)]
@@ -21,6 +24,7 @@ pub(crate) struct CompiledGroup {
     pub(crate) safe_search: bool,
     pub(crate) youtube: YouTube,
     pub(crate) inspection: InspectionSetting,
+    pub(crate) traffic: Arc<TrafficRules>,
     /// The categories that any of its rules speaks of, at any time. A host in none of these, with no entry, gets its
     /// default, unless a window closes everything.
     pub(crate) spoken_of: CategorySet,
@@ -32,6 +36,8 @@ pub(crate) struct School {
     pub(crate) groups: Vec<CompiledGroup>,
     /// The places of the groups whose denials count for somebody who is not known: all but equipment's.
     pub(crate) everybody: Vec<usize>,
+    /// What the connections of somebody who is not known may carry.
+    pub(crate) everybodys_traffic: Arc<TrafficRules>,
     /// The entries that the school adds to its groups.
     pub(crate) added: EntryIndex,
 }
@@ -46,8 +52,14 @@ impl School {
         });
         let added = EntryIndex::new(added);
         let groups: Vec<_> = rules().map(|(place, rules)| CompiledGroup::new(place, rules, school)).collect();
-        let people = groups.iter().filter(|group| !group.members.is_equipment());
-        Self { everybody: people.map(|group| group.place).collect(), groups, added }
+        let people: Vec<_> = groups.iter().filter(|group| !group.members.is_equipment()).collect();
+        let everybodys_traffic = traffic::strictest(people.iter().map(|group| &group.traffic));
+        Self {
+            everybody: people.iter().map(|group| group.place).collect(),
+            everybodys_traffic,
+            groups,
+            added,
+        }
     }
 }
 
@@ -102,6 +114,7 @@ impl CompiledGroup {
             safe_search: rules.safe_search || added.iter().any(|more| more.safe_search),
             youtube: added.iter().fold(rules.youtube, |youtube, more| youtube.max(more.youtube)),
             inspection: rules.inspection,
+            traffic: Arc::new(traffic::tightened(&rules.traffic, &added)),
         }
     }
 }

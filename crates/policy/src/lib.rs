@@ -16,6 +16,7 @@ pub mod rules;
 mod safe_search;
 pub mod show;
 mod snapshot;
+mod traffic;
 mod viewpoint;
 mod who;
 

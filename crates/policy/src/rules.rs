@@ -3,9 +3,10 @@
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{
-    CategorySet, DeviceKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId, Stage,
-    YearGroup,
+    CategorySet, DeviceKind, FileKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId,
+    Stage, WayRound, YearGroup,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An approved edition with its settings revision applied. Every reference in it leads somewhere.
@@ -109,6 +110,8 @@ pub struct GroupRules {
     pub youtube: YouTube,
     /// Whether TLS is opened.
     pub inspection: InspectionSetting,
+    /// What its connections may carry, wherever they lead.
+    pub traffic: TrafficRules,
     /// What each school of a trust adds; a school can only tighten.
     pub tightened: Vec<(SchoolId, Tightening)>,
 }
@@ -146,6 +149,10 @@ pub struct Tightening {
     pub youtube: YouTube,
     /// True closes what nothing else speaks of.
     pub default_block: bool,
+    /// Further ways round the filter that are shut.
+    pub shut: BTreeSet<WayRound>,
+    /// Further kinds of files it may not fetch.
+    pub block_files: BTreeSet<FileKind>,
 }
 
 /// One allow, deny or bypass entry.
@@ -219,6 +226,94 @@ pub enum InspectionSetting {
     Off,
     /// The devices carry no school certificate: passed unread, and a host of the illegal-content layer is closed whole.
     Never,
+}
+
+/// The ways round the filter that a group can have open or shut. The others that [`WayRound`] names are only counted.
+pub const SWITCHED: [WayRound; 9] = [
+    WayRound::EncryptedHello,
+    WayRound::Quic,
+    WayRound::EncryptedDns,
+    WayRound::Vpn,
+    WayRound::Tor,
+    WayRound::Fronting,
+    WayRound::AddressLiteral,
+    WayRound::TranslationOrArchive,
+    WayRound::UnknownProtocol,
+];
+
+/// What a group's connections may carry, wherever they lead; the proxy sees to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrafficRules {
+    /// The ways round the filter that are shut.
+    pub shut: BTreeSet<WayRound>,
+    /// Services that are open for the school's own accounts alone; each service once.
+    pub tenants: Vec<TenantRule>,
+    /// What may be fetched.
+    pub files: FileRules,
+    /// What may be sent.
+    pub uploads: UploadRules,
+}
+
+impl Default for TrafficRules {
+    /// Every way round is shut, and nothing else is said.
+    fn default() -> Self {
+        Self {
+            shut: SWITCHED.into(),
+            tenants: Vec::new(),
+            files: FileRules::default(),
+            uploads: UploadRules::default(),
+        }
+    }
+}
+
+/// A service that is open for some accounts alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TenantRule {
+    /// The service.
+    pub service: TenantService,
+    /// The accounts that it is open for, in the service's own ids; empty where the rule shuts all of them.
+    pub allowed: Vec<Arc<str>>,
+    /// The school's own id, where the service asks who restricts.
+    pub own: Option<Arc<str>>,
+}
+
+/// A service that can be told which accounts to let in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TenantService {
+    /// Google Workspace, by domains.
+    Google,
+    /// Microsoft Entra, by domains or ids of tenants.
+    Microsoft,
+    /// Microsoft's accounts of private people, which can only be shut.
+    MicrosoftPersonal,
+    /// Slack, by ids of workspaces.
+    Slack,
+    /// Dropbox, by ids of teams.
+    Dropbox,
+    /// ChatGPT, by ids of workspaces.
+    ChatGpt,
+    /// Claude, by ids of organisations.
+    Claude,
+}
+
+/// What may be fetched.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct FileRules {
+    /// Kinds of files that may not be fetched.
+    pub block: BTreeSet<FileKind>,
+    /// Categories of hosts from which all kinds may be fetched.
+    pub except: CategorySet,
+}
+
+/// What may be sent.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct UploadRules {
+    /// Categories of hosts to which nothing may be uploaded.
+    pub block: CategorySet,
+    /// Hosts to which nothing may be uploaded, each with everything below it.
+    pub deny: Vec<Host>,
+    /// The most bytes of one upload, anywhere.
+    pub most_bytes: Option<u64>,
 }
 
 /// A list to compile, and what its names mean.

@@ -8,7 +8,7 @@ use crate::compiled::{CompiledGroup, School};
 use crate::entries::EntryIndex;
 use crate::image::prefetch;
 use crate::precedence::AskedGroup;
-use crate::rules::{InspectionSetting, Window, WindowEffect, YouTube};
+use crate::rules::{InspectionSetting, TrafficRules, Window, WindowEffect, YouTube};
 use jiff::civil;
 use jiff::tz::TimeZone;
 use model::{
@@ -34,6 +34,21 @@ impl Viewpoint {
     pub fn until(&self) -> Timestamp {
         self.0.until
     }
+
+    /// What connections may carry.
+    pub fn traffic(&self) -> &TrafficRules {
+        &self.0.traffic
+    }
+
+    /// Whether search engines are held to their safe form.
+    pub fn safe_search(&self) -> bool {
+        self.0.safe_search
+    }
+
+    /// How far YouTube is narrowed.
+    pub fn youtube(&self) -> YouTube {
+        self.0.youtube
+    }
 }
 
 /// What a viewpoint holds.
@@ -50,6 +65,7 @@ pub(crate) struct View {
     pub(crate) safe_search: bool,
     pub(crate) youtube: YouTube,
     pub(crate) inspection: InspectionSetting,
+    pub(crate) traffic: Arc<TrafficRules>,
     /// For each group that counts; empty where no window of any stands.
     standing: Vec<Standing>,
     pub(crate) any_closes: bool,
@@ -128,6 +144,10 @@ impl View {
             safe_search: groups.iter().any(|group| group.safe_search),
             youtube: groups.iter().map(|group| group.youtube).max().unwrap_or(YouTube::Strict),
             inspection: groups.iter().map(|group| group.inspection).min().unwrap_or(InspectionSetting::Never),
+            traffic: match &asked {
+                AskedPlaces::Everybody => Arc::clone(&school.everybodys_traffic),
+                _ => crate::traffic::strictest(groups.iter().map(|group| &group.traffic)),
+            },
             any_closes: standing.iter().any(|now| !now.closing.is_empty()),
             spoken_of: groups.iter().fold(CategorySet::EMPTY, |all, group| all.union(group.spoken_of)),
             closes_everything: standing.iter().any(|now| now.closes_everything),
@@ -356,6 +376,7 @@ mod tests {
             safe_search: false,
             youtube: YouTube::Off,
             inspection: InspectionSetting::On,
+            traffic: TrafficRules::default(),
             tightened: Vec::new(),
         };
         let policy = crate::Policy {

@@ -11,7 +11,9 @@ use model::{
     Person, PersonId, PolicyHash, Role, Roster, SchoolId, Scope, Stage, Timestamp, YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
-use policy::rules::{Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, YouTube};
+use policy::rules::{
+    Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, TrafficRules, YouTube,
+};
 use policy::{CurrentSnapshot, Policy, Snapshot};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -240,6 +242,7 @@ fn group(id: &str, members: Members) -> GroupRules {
         safe_search: false,
         youtube: YouTube::Off,
         inspection: InspectionSetting::On,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     }
 }

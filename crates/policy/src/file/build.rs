@@ -8,8 +8,7 @@ use super::facts::Facts;
 use super::networks;
 use super::values::{At, CategoryName};
 use crate::rules::{
-    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription,
-    Tightening, Window, WindowEffect,
+    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription, Tightening, TrafficRules, Window, WindowEffect,
 };
 use model::{Category, CategorySet, GroupId, ListId, NetworkId, PolicyHash, SchoolId};
 use serde_json::Value;
@@ -101,6 +100,7 @@ fn group(group: &GroupFile, edition: &EditionFile, settings: Option<&SettingsFil
         safe_search: group.safe_search,
         youtube: group.youtube.into(),
         inspection: group.inspection.into(),
+        traffic: TrafficRules::default(),
         tightened: baseline.chain(added).collect(),
     }
 }
@@ -121,6 +121,7 @@ fn tightening(tighten: &TightenFile) -> Tightening {
         safe_search: tighten.safe_search.as_deref().copied().unwrap_or(false),
         youtube: tighten.youtube.as_deref().copied().map(Into::into).unwrap_or_default(),
         default_block: tighten.default.is_some(),
+        ..Tightening::default()
     }
 }
 

@@ -9,8 +9,8 @@ use model::{
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
-    Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, Tightening, Window, WindowEffect,
-    YouTube,
+    Entry, GroupRules, InspectionSetting, Members, Network, Origin, School, Tightening, TrafficRules, Window,
+    WindowEffect, YouTube,
 };
 use policy::{Policy, Snapshot};
 use std::sync::Arc;
@@ -56,6 +56,7 @@ fn group(id: &str, stage: Stage, members: Members) -> GroupRules {
         safe_search: false,
         youtube: YouTube::Off,
         inspection: InspectionSetting::On,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     }
 }
@@ -81,6 +82,7 @@ pub fn policy() -> Policy {
         safe_search: true,
         youtube: YouTube::Strict,
         closed: Vec::new(),
+        ..Tightening::default()
     };
     Policy {
         hash: PolicyHash::new("00".repeat(32)),

@@ -11,8 +11,7 @@ use model::{
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
-    AddressUse, Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy,
-    School, SignInWay, YouTube,
+    AddressUse, Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy, School, SignInWay, TrafficRules, YouTube,
 };
 use policy::{CurrentSnapshot, Image, Snapshot};
 use proxy::{CertificateAuthority, Config, LeafSigner, Limits, PlainPasswords, Ports, Proxy, Resolver};
@@ -217,6 +216,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
         safe_search: setting.safe_search,
         youtube: YouTube::Off,
         inspection: setting.inspection,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     };
     let year_four = vec![YearGroup::parse("4").unwrap()];

@@ -13,7 +13,7 @@ use model::{
 };
 use policy::image::Image;
 use policy::rules::{
-    Entry, GroupRules, InspectionSetting, ListFormat, Members, Network, Origin, School, YouTube,
+    Entry, GroupRules, InspectionSetting, ListFormat, Members, Network, Origin, School, TrafficRules, YouTube,
 };
 use policy::{CurrentSnapshot, Policy, Snapshot};
 use std::net::{IpAddr, SocketAddr};
@@ -209,6 +209,7 @@ pub fn group(id: &str, members: Members) -> GroupRules {
         safe_search: false,
         youtube: YouTube::Off,
         inspection: InspectionSetting::On,
+        traffic: TrafficRules::default(),
         tightened: Vec::new(),
     }
 }
