@@ -97,7 +97,7 @@ struct Row {
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = rows::<4>(include_str!("../data/protocols.txt"));
     rows.filter_map(|[name, offset, hex, words]| {
-        let way = if matches!(name, "pptp" | "ike") { WayRound::Vpn } else { WayRound::UnknownProtocols };
+        let way = if matches!(name, "pptp" | "ike") { WayRound::Vpn } else { WayRound::UnknownProtocol };
         Some(Row {
             offset: offset.parse().ok()?,
             bytes: bytes(hex)?,
@@ -168,7 +168,7 @@ mod tests {
         };
         assert_eq!(way(b"\x05\x01\x00"), WayRound::Vpn);
         assert_eq!(way(b"IKETCP"), WayRound::Vpn);
-        assert_eq!(way(b"SSH-2.0-x"), WayRound::UnknownProtocols);
+        assert_eq!(way(b"SSH-2.0-x"), WayRound::UnknownProtocol);
     }
 
     proptest! {
