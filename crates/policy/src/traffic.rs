@@ -86,14 +86,18 @@ mod tests {
 
     #[test]
     fn what_one_group_shuts_is_shut_for_whoever_may_be_in_it() {
-        let mut a = rules(&[WayRound::EncryptedHello], &[FileKind::Programs], &["education", "software-updates"]);
+        let mut a =
+            rules(&[WayRound::EncryptedHello], &[FileKind::Programs], &["education", "software-updates"]);
         let mut b = rules(&[WayRound::EncryptedDns], &[FileKind::Archives], &["software-updates"]);
         a.uploads.most_bytes = Some(10);
         b.uploads = UploadRules { deny: vec![Host::parse("drop.test").unwrap()], ..UploadRules::default() };
         a.tenants = vec![google(&["a.example", "b.example"])];
         b.tenants = vec![google(&["b.example"])];
         let all = strictest([Arc::new(a), Arc::new(b)].iter());
-        assert_eq!(all.shut.iter().copied().collect::<Vec<_>>(), [WayRound::EncryptedHello, WayRound::EncryptedDns]);
+        assert_eq!(
+            all.shut.iter().copied().collect::<Vec<_>>(),
+            [WayRound::EncryptedHello, WayRound::EncryptedDns]
+        );
         assert!(
             all.files.block.contains(&FileKind::Programs) && all.files.block.contains(&FileKind::Archives)
         );
