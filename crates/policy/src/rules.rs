@@ -296,6 +296,34 @@ pub enum TenantService {
     Claude,
 }
 
+impl TenantService {
+    /// Where people sign in to it: the host whose requests must be read for the rule to work.
+    pub fn sign_in_host(self) -> &'static str {
+        match self {
+            Self::Google => "accounts.google.com",
+            Self::Microsoft => "login.microsoftonline.com",
+            Self::MicrosoftPersonal => "login.live.com",
+            Self::Slack => "slack.com",
+            Self::Dropbox => "www.dropbox.com",
+            Self::ChatGpt => "chatgpt.com",
+            Self::Claude => "claude.ai",
+        }
+    }
+
+    /// Its name on screens.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Google => "Google",
+            Self::Microsoft => "Microsoft",
+            Self::MicrosoftPersonal => "Microsoft accounts of private people",
+            Self::Slack => "Slack",
+            Self::Dropbox => "Dropbox",
+            Self::ChatGpt => "ChatGPT",
+            Self::Claude => "Claude",
+        }
+    }
+}
+
 /// What may be fetched.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FileRules {

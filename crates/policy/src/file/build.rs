@@ -6,9 +6,11 @@ use super::edition::{
 };
 use super::facts::Facts;
 use super::networks;
+use super::traffic;
 use super::values::{At, CategoryName};
 use crate::rules::{
-    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription, Tightening, TrafficRules, Window, WindowEffect,
+    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription,
+    Tightening, Window, WindowEffect,
 };
 use model::{Category, CategorySet, GroupId, ListId, NetworkId, PolicyHash, SchoolId};
 use serde_json::Value;
@@ -41,6 +43,8 @@ fn merged(edition: &EditionFile, settings: Option<&SettingsFile>) -> EditionFile
             group.allow.extend(change.allow.iter().cloned());
             group.deny.extend(change.deny.iter().cloned());
             group.window.extend(change.window.iter().cloned());
+            group.close_ways.extend(change.close_ways.iter().cloned());
+            group.files.block.extend(change.block_files.iter().cloned());
         }
     }
     merged
@@ -100,7 +104,7 @@ fn group(group: &GroupFile, edition: &EditionFile, settings: Option<&SettingsFil
         safe_search: group.safe_search,
         youtube: group.youtube.into(),
         inspection: group.inspection.into(),
-        traffic: TrafficRules::default(),
+        traffic: traffic::rules(group),
         tightened: baseline.chain(added).collect(),
     }
 }
@@ -121,7 +125,8 @@ fn tightening(tighten: &TightenFile) -> Tightening {
         safe_search: tighten.safe_search.as_deref().copied().unwrap_or(false),
         youtube: tighten.youtube.as_deref().copied().map(Into::into).unwrap_or_default(),
         default_block: tighten.default.is_some(),
-        ..Tightening::default()
+        shut: traffic::ways(&tighten.close_ways),
+        block_files: traffic::kinds(&tighten.block_files),
     }
 }
 
@@ -130,6 +135,8 @@ fn later_tightening(tighten: &SchoolTightening) -> Tightening {
         block: categories(&tighten.block),
         deny: entries(&tighten.deny, Origin::School),
         closed: tighten.window.iter().filter_map(window).collect(),
+        shut: traffic::ways(&tighten.close_ways),
+        block_files: traffic::kinds(&tighten.block_files),
         ..Tightening::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The fixed choices of a document: each has the name that the file writes and the words that a page shows.
 
-use crate::rules::{InspectionSetting, ListFormat, SignInWay, YouTube};
+use crate::rules::{InspectionSetting, ListFormat, SignInWay, TenantService, YouTube};
 use model::Outcome;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -172,6 +172,50 @@ impl From<InspectionChoice> for InspectionSetting {
             InspectionChoice::On => Self::On,
             InspectionChoice::Off => Self::Off,
             InspectionChoice::Never => Self::Never,
+        }
+    }
+}
+
+choice! {
+    /// Whether a way round the filter is shut.
+    WayChoice {
+        /// It is let through, and counted.
+        Open = "open", "open";
+        /// It is refused, and counted.
+        Closed = "closed", "closed";
+    }
+}
+
+choice! {
+    /// A service that can be told which accounts to let in.
+    TenantChoice {
+        /// Google Workspace.
+        Google = "google", "Google";
+        /// Microsoft Entra.
+        Microsoft = "microsoft", "Microsoft";
+        /// Microsoft's accounts of private people.
+        MicrosoftPersonal = "microsoft-personal", "Microsoft accounts of private people";
+        /// Slack.
+        Slack = "slack", "Slack";
+        /// Dropbox.
+        Dropbox = "dropbox", "Dropbox";
+        /// ChatGPT.
+        ChatGpt = "chatgpt", "ChatGPT";
+        /// Claude.
+        Claude = "claude", "Claude";
+    }
+}
+
+impl From<TenantChoice> for TenantService {
+    fn from(choice: TenantChoice) -> Self {
+        match choice {
+            TenantChoice::Google => Self::Google,
+            TenantChoice::Microsoft => Self::Microsoft,
+            TenantChoice::MicrosoftPersonal => Self::MicrosoftPersonal,
+            TenantChoice::Slack => Self::Slack,
+            TenantChoice::Dropbox => Self::Dropbox,
+            TenantChoice::ChatGpt => Self::ChatGpt,
+            TenantChoice::Claude => Self::Claude,
         }
     }
 }

@@ -7,9 +7,11 @@ use super::facts::{
     Access, Ai, Alerts, Backups, Bounds, Devices, Disposal, Edition, Filtering, Lockout, Media, Monitoring,
     Passwords, Post, RelatedDocument, Retention, Review, Settings, Training,
 };
+use super::traffic::{FilesFile, TenantFile, UploadsFile, WaysRoundFile};
 use super::values::{
-    AddressText, At, CategoryName, EquipmentName, GroupRef, HashText, HostText, ListCategoryName, Name,
-    PathText, RangeText, RoleName, SchoolRef, SigningKeyText, StageName, TimeText, YearName,
+    AddressText, At, CategoryName, EquipmentName, FileKindName, GroupRef, HashText, HostText,
+    ListCategoryName, Name, PathText, RangeText, RoleName, SchoolRef, SigningKeyText, StageName, TimeText,
+    WayName, YearName,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,6 +180,12 @@ pub(crate) struct TightenFile {
     pub(crate) safe_search: Option<At<bool>>,
     /// A narrower YouTube.
     pub(crate) youtube: Option<At<YouTubeChoice>>,
+    /// Further ways round the filter that are closed.
+    #[serde(default)]
+    pub(crate) close_ways: Vec<At<WayName>>,
+    /// Further kinds of files it may not fetch.
+    #[serde(default)]
+    pub(crate) block_files: Vec<At<FileKindName>>,
 }
 
 /// A school's tightening in a settings revision.
@@ -199,6 +207,12 @@ pub(crate) struct SchoolTightening {
     #[serde(default)]
     #[schemars(length(max = 50))]
     pub(crate) window: Vec<WindowFile>,
+    /// Further ways round the filter that are closed.
+    #[serde(default)]
+    pub(crate) close_ways: Vec<At<WayName>>,
+    /// Further kinds of files it may not fetch.
+    #[serde(default)]
+    pub(crate) block_files: Vec<At<FileKindName>>,
 }
 
 /// A range of addresses of a school.
@@ -266,6 +280,23 @@ pub(crate) struct GroupFile {
     pub(crate) youtube: YouTubeChoice,
     /// Whether encrypted connections are opened and read.
     pub(crate) inspection: InspectionChoice,
+    /// Ways round the filter; each is closed where it is left out.
+    #[serde(default)]
+    pub(crate) ways_round: WaysRoundFile,
+    /// Services that are open for the school's own accounts alone.
+    #[serde(default)]
+    #[schemars(length(max = 7))]
+    pub(crate) tenant: Vec<TenantFile>,
+    /// Kinds of files it may not fetch.
+    #[serde(default)]
+    pub(crate) files: FilesFile,
+    /// What it may not send.
+    #[serde(default)]
+    pub(crate) uploads: UploadsFile,
+    /// Ways that a settings revision closed; an edition writes them in `ways_round`.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(crate) close_ways: Vec<At<WayName>>,
 }
 
 /// What a settings revision adds to a group.
@@ -289,6 +320,12 @@ pub(crate) struct GroupChange {
     #[serde(default)]
     #[schemars(length(max = 50))]
     pub(crate) window: Vec<WindowFile>,
+    /// Further ways round the filter that are closed.
+    #[serde(default)]
+    pub(crate) close_ways: Vec<At<WayName>>,
+    /// Further kinds of files it may not fetch.
+    #[serde(default)]
+    pub(crate) block_files: Vec<At<FileKindName>>,
 }
 
 /// Who is in a group.

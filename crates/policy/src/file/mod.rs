@@ -19,12 +19,13 @@ mod list_checks;
 mod networks;
 mod problem;
 mod settings_checks;
+mod traffic;
 mod values;
 mod walk;
 
 pub use choices::{
     Counting, DayChoice, DefaultChoice, FormatChoice, Generator, InspectionChoice, MediaRule, Phase,
-    PostPlace, SignInChoice, YouTubeChoice,
+    PostPlace, SignInChoice, TenantChoice, WayChoice, YouTubeChoice,
 };
 pub use facts::{
     Access, AdultPasswords, Ai, Alerts, Backups, Bounds, Change, Devices, Disposal, Edition, Facts,

@@ -74,8 +74,10 @@ fn check_change(
         Approval { what, posts: &bounds.allow_entries, at: entry.host.span() }.check(settings, findings);
     }
     let denied = change.deny.first().map(|entry| entry.host.span());
-    if let Some(at) = denied.or(change.block.first().map(|category| category.span())) {
-        let what = "further deny entries and blocked categories";
+    let closed = change.close_ways.first().map(|way| way.span());
+    let shut = closed.or(change.block_files.first().map(|kind| kind.span()));
+    if let Some(at) = denied.or(change.block.first().map(|category| category.span())).or(shut) {
+        let what = "further deny entries, blocked categories, closed ways and kinds of files";
         Approval { what, posts: &bounds.deny_entries, at }.check(settings, findings);
     }
     for window in &change.window {

@@ -1,8 +1,8 @@
 //! Documents as a whole: the shipped ones read, and every kind of mistake is told at its place.
 
 use super::*;
-use crate::rules::{InspectionSetting, Origin, WindowEffect, YouTube};
-use model::{Category, Host, Outcome};
+use crate::rules::{InspectionSetting, Origin, SWITCHED, TenantService, WindowEffect, YouTube};
+use model::{Category, FileKind, Host, Outcome, WayRound};
 use proptest::prelude::*;
 
 const FIRST_SCHOOL: &str = include_str!("../../../../policies/first-school.toml");
@@ -459,6 +459,91 @@ fn a_document_that_is_too_long_or_too_deep_or_of_the_other_kind_is_refused() {
         let problems = edition(text).unwrap_err();
         assert!(lines(&problems).contains(said), "{}", lines(&problems[..1]));
     }
+}
+
+#[test]
+fn what_connections_carry_is_read_and_is_closed_where_nothing_is_said() {
+    let policy = edition(FIRST_SCHOOL).unwrap().policy;
+    let traffic = |id: &str| &policy.groups.iter().find(|group| group.id.as_str() == id).unwrap().traffic;
+    assert_eq!(traffic("upper-ks2").shut, SWITCHED.into());
+    assert!(!traffic("staff").shut.contains(&WayRound::AddressLiteral));
+    assert!(traffic("staff").shut.contains(&WayRound::EncryptedHello));
+    let upper = traffic("upper-ks2");
+    assert!(
+        upper.files.block.contains(&FileKind::Programs) && !upper.files.block.contains(&FileKind::Images)
+    );
+    assert!(upper.files.except.contains(Category::parse("software-updates").unwrap()));
+    assert_eq!(upper.uploads.most_bytes, Some(200 * 1024 * 1024));
+    assert_eq!(upper.tenants[0].service, TenantService::Microsoft);
+    assert_eq!(upper.tenants[1].allowed, []);
+}
+
+#[test]
+fn a_settings_revision_closes_ways_and_kinds_of_files_and_opens_none() {
+    let more = FIRST_SCHOOL_SETTINGS.replacen(
+        "id = \"upper-ks2\"\n",
+        "id = \"upper-ks2\"\nclose_ways = [\"quic\"]\nblock_files = [\"archives\"]\n",
+        1,
+    );
+    let policy = with_settings(&more).map_err(|problems| lines(&problems)).unwrap().policy;
+    let upper = policy.groups.iter().find(|group| group.id.as_str() == "upper-ks2").unwrap();
+    assert!(upper.traffic.shut.contains(&WayRound::Quic));
+    assert!(upper.traffic.files.block.contains(&FileKind::Archives));
+    let opened = more.replacen("close_ways = [\"quic\"]", "ways_round = { quic = \"open\" }", 1);
+    assert!(lines(&with_settings(&opened).unwrap_err()).contains("unknown key `ways_round`"));
+}
+
+#[test]
+fn mistakes_of_what_connections_carry_are_told() {
+    each_is_told(
+        FIRST_SCHOOL,
+        &[
+            (
+                "address_literals = \"open\", translation",
+                "adress_literals = \"open\", translation",
+                &["unknown key `adress_literals`; did you mean `address_literals`?"],
+            ),
+            ("address_literals = \"open\"", "address_literals = \"ajar\"", &["one of open, closed"]),
+            ("block = [\"programs\"", "block = [\"program\"", &["did you mean `programs`?"]),
+            ("service = \"microsoft\"", "service = \"microsft\"", &["did you mean `microsoft`?"]),
+            (
+                "service = \"microsoft-personal\"",
+                "service = \"microsoft\"",
+                &[
+                    "each service once in a group",
+                    "`allowed` with at least one account",
+                    "`own`, the school's id",
+                ],
+            ),
+            (
+                "service = \"microsoft-personal\"",
+                "service = \"microsoft-personal\"\nallowed = [\"a.example\"]",
+                &["private accounts can only be shut"],
+            ),
+            (
+                "allowed = [\"larkfield.example\"]",
+                "allowed = [\"larkfield\"]",
+                &["a domain of the school's accounts, or the id of a directory"],
+            ),
+            ("own = \"5f0c6d3e-", "own = \"5f0c6d3e", &["the id of a directory"]),
+            (
+                "service = \"microsoft-personal\"",
+                "service = \"google\"\nallowed = [\"larkfield.example\"]",
+                &["accounts.google.com opened", "accounts.google.com among the hosts never opened"],
+            ),
+            (
+                "service = \"microsoft-personal\"",
+                "service = \"slack\"\nallowed = [\"larkfield\"]\nown = \"T0123ABCD\"",
+                &["such as T0123ABCD, found \"larkfield\""],
+            ),
+            ("most_mib = 200", "most_mib = 0", &["1 to 1000000"]),
+            (
+                "files = { block = [\"torrents\"] }",
+                "files = { except = [\"education\"] }",
+                &["here it changes nothing"],
+            ),
+        ],
+    );
 }
 
 #[test]

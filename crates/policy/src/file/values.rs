@@ -4,10 +4,11 @@
 //! other does too. As words (`Serialize`) each shows what a page shows, which is not always what the file writes.
 
 use super::problem::{Miss, nearest, quoted};
+use super::traffic::switched;
 use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Category, DeviceKind, Host, Role, Stage, YearGroup};
+use model::{Category, DeviceKind, FileKind, Host, Role, Stage, WayRound, YearGroup};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -188,6 +189,16 @@ name_value! {
     Category::all(),
     |category| category.slug().to_owned(),
     |category| category.title().to_owned()
+}
+name_value! {
+    /// A way round the filter that a group can have open or closed.
+    WayName(WayRound), "a way round the filter", switched(),
+    |way| way.slug().to_owned(), |way| way.title().to_owned()
+}
+name_value! {
+    /// A kind of file.
+    FileKindName(FileKind), "a kind of file", FileKind::ALL,
+    |kind| kind.slug().to_owned(), |kind| kind.title().to_owned()
 }
 name_value! {
     /// A role.

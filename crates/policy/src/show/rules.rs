@@ -4,10 +4,12 @@ use super::page::Block;
 use crate::clauses::joined;
 use crate::file::{DayChoice, Document, clock};
 use crate::rules::{
-    AddressUse, Entry, GroupRules, InspectionSetting, ListFormat, Members, Network, Policy, School,
-    SignInWay, Subscription, Tightening, Window, WindowEffect, YouTube,
+    AddressUse, Entry, FileRules, GroupRules, InspectionSetting, ListFormat, Members, Network, Policy,
+    SWITCHED, School, SignInWay, Subscription, Tightening, TrafficRules, UploadRules, Window, WindowEffect,
+    YouTube,
 };
-use model::{CategorySet, DeviceKind, Outcome};
+use model::{CategorySet, DeviceKind, FileKind, Outcome, WayRound};
+use std::collections::BTreeSet;
 
 pub(crate) fn blocks(document: &Document) -> Vec<Block> {
     let policy = &document.policy;
@@ -82,6 +84,7 @@ fn group_blocks(group: &GroupRules, policy: &Policy) -> Vec<Block> {
     );
     points.push(youtube(group.youtube).to_owned());
     points.push(inspection(group.inspection).to_owned());
+    points.extend(traffic(&group.traffic));
     let mut blocks = vec![Block::heading(3, &*group.name), Block::Points(points)];
     if !group.allow.is_empty() {
         blocks.push(entries(&format!("{}: allowed whatever their category", group.name), &group.allow));
@@ -111,6 +114,12 @@ fn tightened(added: &Tightening, school: Option<&School>, group: &GroupRules) ->
     }
     if added.youtube != YouTube::Off {
         points.push(youtube(added.youtube).to_owned());
+    }
+    if !added.shut.is_empty() {
+        points.push(format!("Further ways round the filter that are closed: {}.", ways(&added.shut)));
+    }
+    if !added.block_files.is_empty() {
+        points.push(format!("Further kinds of files that are not fetched: {}.", kinds(&added.block_files)));
     }
     let mut blocks = vec![Block::paragraph(format!("{school} tightens this for {}:", group.name))];
     if !points.is_empty() {
@@ -194,6 +203,48 @@ fn inspection(inspection: InspectionSetting) -> &'static str {
             "Encrypted connections are never opened: these devices do not carry the school's certificate."
         }
     }
+}
+
+/// What connections may carry.
+fn traffic(rules: &TrafficRules) -> Vec<String> {
+    let open: BTreeSet<WayRound> = SWITCHED.into_iter().filter(|way| !rules.shut.contains(way)).collect();
+    let mut points = vec![match open.is_empty() {
+        true => "Ways round the filter: all are closed.".to_owned(),
+        false => format!("Ways round the filter that are open: {}. The others are closed.", ways(&open)),
+    }];
+    points.extend(rules.tenants.iter().map(|tenant| {
+        let service = tenant.service.title();
+        match joined(&tenant.allowed.iter().map(ToString::to_string).collect::<Vec<_>>()) {
+            nobody if nobody.is_empty() => format!("Closed: {service}."),
+            accounts => format!("{service} is open for these accounts alone: {accounts}."),
+        }
+    }));
+    let FileRules { block, except } = &rules.files;
+    if !block.is_empty() {
+        let except = match except.is_empty() {
+            true => String::new(),
+            false => format!(", but from {}", categories(*except)),
+        };
+        points.push(format!("Files that are not fetched: {}{except}.", kinds(block)));
+    }
+    let UploadRules { block, deny, most_bytes } = &rules.uploads;
+    if !block.is_empty() {
+        points.push(format!("Nothing is uploaded to: {}.", categories(*block)));
+    }
+    if !deny.is_empty() {
+        let hosts: Vec<String> = deny.iter().map(ToString::to_string).collect();
+        points.push(format!("Nothing is uploaded to these hosts: {}.", joined(&hosts)));
+    }
+    points.extend(most_bytes.map(|bytes| format!("An upload has at most {} MiB.", bytes / (1024 * 1024))));
+    points
+}
+
+fn ways(ways: &BTreeSet<WayRound>) -> String {
+    joined(&ways.iter().map(|way| way.title().to_owned()).collect::<Vec<_>>())
+}
+
+fn kinds(kinds: &BTreeSet<FileKind>) -> String {
+    joined(&kinds.iter().map(|kind| kind.title().to_owned()).collect::<Vec<_>>())
 }
 
 fn entries(caption: &str, entries: &[Entry]) -> Block {
