@@ -126,7 +126,8 @@ fn every_category_has_a_starter_list_that_the_guard_accepts_whole() {
     let image = Image::from_bytes(built.bytes).unwrap();
     for category in Category::all() {
         let host = format!("www.{}.schoolgate.test", category.slug());
-        let hits = image.lookup(&Host::parse(&host).unwrap());
+        let host = Host::parse(&host).unwrap();
+        let hits = image.lookup(&host);
         assert_eq!(hits.categories().iter().collect::<Vec<_>>(), [category], "{host}");
     }
     let illegal = list.entries().filter(|entry| entry.category == Category::ILLEGAL);
