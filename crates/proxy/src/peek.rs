@@ -1,13 +1,14 @@
 //! A bounded look ahead into a body, before its head goes further.
 //!
-//! Nothing is collected: what is looked at is what came first in one piece, and it is passed on untouched. Whoever looks
-//! holds up the head until the first piece has come, so streams that may say nothing for long are not looked into.
+//! Nothing but what is looked at is held, at most [`LOOK_AHEAD_BYTES`] and the piece that reaches it, and it is passed on
+//! untouched. Whoever looks holds up the head until there is something to see, so streams that may say nothing for long are
+//! not looked into.
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,36 +18,52 @@ pub(crate) const LOOK_AHEAD_BYTES: usize = 4 * 1024;
 /// Media types of streams: the first piece may come only after the other side has said more, or much later.
 const STREAMS: [&str; 3] = ["application/grpc", "text/event-stream", "multipart/x-mixed-replace"];
 
-/// A body, of which the first piece may have been looked at.
+/// Pieces that are taken in before the look is over, however small they are.
+const MOST_PIECES: usize = 64;
+
+/// A body, of which the beginning may have been looked at.
 pub(crate) struct Peeked {
-    first: Option<Result<Frame<Bytes>, hyper::Error>>,
+    ahead: VecDeque<Result<Frame<Bytes>, hyper::Error>>,
     rest: Incoming,
 }
 
 impl Peeked {
     /// A body that nobody looked at yet.
     pub(crate) fn new(body: Incoming) -> Self {
-        Self { first: None, rest: body }
+        Self { ahead: VecDeque::new(), rest: body }
     }
 
-    /// The first bytes of the body: as much of its first piece as may be looked at, empty where there is none. Waits for
-    /// that piece; `head` is the body's own, and tells where not to wait.
+    /// The first bytes of the body, as many as it takes until `wants_more` says that they are enough; empty where the body
+    /// is, or is a stream. `head` is the body's own, and tells where not to wait. The caller sets the time limit.
     #[expect(dead_code, reason = "the rules on content, which look, come in a change of their own")]
-    pub(crate) async fn first_bytes(&mut self, head: &HeaderMap) -> &[u8] {
-        if self.first.is_none() && !self.rest.is_end_stream() && !is_stream(head) {
-            self.first = self.rest.frame().await;
+    pub(crate) async fn look_ahead(
+        &mut self,
+        head: &HeaderMap,
+        wants_more: impl Fn(&[u8]) -> bool,
+    ) -> Vec<u8> {
+        let mut seen = Vec::new();
+        if is_stream(head) {
+            return seen;
         }
-        let piece = self.first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref());
-        let piece: &[u8] = piece.map_or(&[], |bytes| bytes);
-        piece.get(..LOOK_AHEAD_BYTES).unwrap_or(piece)
+        while self.ahead.len() < MOST_PIECES && seen.len() < LOOK_AHEAD_BYTES && wants_more(&seen) {
+            let Some(piece) = self.rest.frame().await else { break };
+            let bytes = piece.as_ref().ok().and_then(Frame::data_ref).cloned();
+            self.ahead.push_back(piece);
+            let Some(bytes) = bytes else { break };
+            let room = LOOK_AHEAD_BYTES.saturating_sub(seen.len());
+            seen.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
+        }
+        seen
     }
 }
 
+/// A stream to be shown as it comes; what is to be saved is none, whatever it calls itself.
 fn is_stream(head: &HeaderMap) -> bool {
-    let kind = head.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
-    STREAMS.iter().any(|stream| {
+    let kind = head.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_of_type = |stream: &str| {
         kind.get(..stream.len()).is_some_and(|start| start.eq_ignore_ascii_case(stream.as_bytes()))
-    })
+    };
+    !head.contains_key(CONTENT_DISPOSITION) && STREAMS.into_iter().any(is_of_type)
 }
 
 impl Body for Peeked {
@@ -57,19 +74,19 @@ impl Body for Peeked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(first)),
+        match self.ahead.pop_front() {
+            Some(piece) => Poll::Ready(Some(piece)),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.rest.is_end_stream()
+        self.ahead.is_empty() && self.rest.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let piece = self.first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref());
-        let ahead = piece.map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let pieces = self.ahead.iter().filter_map(|piece| piece.as_ref().ok()?.data_ref());
+        let ahead = pieces.fold(0_u64, |sum, bytes| sum.saturating_add(length(bytes)));
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(ahead));
@@ -78,6 +95,10 @@ impl Body for Peeked {
         }
         hint
     }
+}
+
+fn length(bytes: &Bytes) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -92,8 +113,10 @@ mod tests {
             ("text/html", false),
             ("application/octet-stream", false),
         ] {
-            let head = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
+            let mut head: HeaderMap = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
             assert_eq!(is_stream(&head), expected, "{kind}");
+            head.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+            assert!(!is_stream(&head), "{kind}");
         }
         assert!(!is_stream(&HeaderMap::new()));
     }

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use sha1::{Digest, Sha1};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,6 +32,8 @@ pub struct Origin {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     connections: Arc<Mutex<usize>>,
+    /// Connections of the rude origin whose session was resumed.
+    resumed: Arc<Mutex<usize>>,
     /// What the rude origin shows from now on, where that has changed.
     tls: Arc<Mutex<Option<Arc<ServerConfig>>>>,
 }
@@ -41,7 +43,13 @@ impl Origin {
     pub async fn start(tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let origin = Self { address, seen: Arc::default(), connections: Arc::default(), tls: Arc::default() };
+        let origin = Self {
+            address,
+            seen: Arc::default(),
+            connections: Arc::default(),
+            resumed: Arc::default(),
+            tls: Arc::default(),
+        };
         let serving = origin.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -66,9 +74,16 @@ impl Origin {
     pub async fn start_rude(tls: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let origin = Self { address, seen: Arc::default(), connections: Arc::default(), tls: Arc::default() };
+        let origin = Self {
+            address,
+            seen: Arc::default(),
+            connections: Arc::default(),
+            resumed: Arc::default(),
+            tls: Arc::default(),
+        };
         *origin.tls.lock().unwrap() = Some(tls);
         let (connections, tls) = (Arc::clone(&origin.connections), Arc::clone(&origin.tls));
+        let resumed = Arc::clone(&origin.resumed);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *connections.lock().unwrap() += 1;
@@ -76,6 +91,9 @@ impl Origin {
                 let Ok(mut stream) = TlsAcceptor::from(tls).accept(stream).await else {
                     continue;
                 };
+                if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                    *resumed.lock().unwrap() += 1;
+                }
                 let mut head = Vec::new();
                 while !head.ends_with(b"\r\n\r\n") {
                     match stream.read_u8().await {
@@ -105,6 +123,11 @@ impl Origin {
 
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+
+    /// Connections of the rude origin that began with a session of before.
+    pub fn resumed(&self) -> usize {
+        *self.resumed.lock().unwrap()
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S, http2: bool) {

@@ -4,8 +4,9 @@ use crate::certificates::Flaw;
 use crate::client::{Answer, Talk};
 use crate::origin::{Origin, full};
 use crate::raw::RawOrigin;
-use crate::world::World;
+use crate::world::{Setting, World};
 use http::{Method, Request, StatusCode};
+use proxy::Limits;
 use std::time::{Duration, Instant};
 
 const BOTH: &[&str] = &["h2", "http/1.1"];
@@ -107,6 +108,34 @@ async fn what_is_kept_does_not_hold_up_the_end() {
     let began = Instant::now();
     assert_eq!(world.finish().await.len(), 2);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_ends_with_the_proxy() {
+    for offer in [BOTH, &["http/1.1"]] {
+        let limits = Limits { drain_timeout: Duration::from_millis(50), ..Limits::default() };
+        let world = World::with(Setting { limits, ..Setting::default() }).await;
+        let origin = world.origin("good.test", offer).await;
+        let mut talk = world.client().talk("good.test", origin.port(), offer).await;
+        let request = talk.request(Method::GET, "/silence").body(full("")).unwrap();
+        let waiting = tokio::spawn(async move { talk.try_send(request).await.is_ok() });
+        while origin.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.finish().await.len(), 1);
+        assert!(!waiting.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_session_with_an_origin_is_resumed_on_the_next_connection() {
+    let world = World::usual().await;
+    let rude = Origin::start_rude(world.root.server("good.test", Flaw::None, &["http/1.1"])).await;
+    let mut talk = world.client().talk("good.test", rude.port(), BOTH).await;
+    for _ in 0..3 {
+        assert_eq!(talk.get("/").await.text(), "ok");
+    }
+    assert_eq!((rude.connections(), rude.resumed()), (3, 2));
 }
 
 #[tokio::test]
