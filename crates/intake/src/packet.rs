@@ -24,11 +24,14 @@ const MESSAGE_AUTHENTICATOR_BYTES: usize = 16;
 /// Attribute numbers.
 mod kind {
     pub(super) const USER_NAME: u8 = 1;
+    pub(super) const NAS_IP_ADDRESS: u8 = 4;
     pub(super) const FRAMED_IP_ADDRESS: u8 = 8;
     pub(super) const CALLING_STATION_ID: u8 = 31;
+    pub(super) const NAS_IDENTIFIER: u8 = 32;
     pub(super) const ACCT_STATUS_TYPE: u8 = 40;
     pub(super) const ACCT_SESSION_ID: u8 = 44;
     pub(super) const MESSAGE_AUTHENTICATOR: u8 = 80;
+    pub(super) const NAS_IPV6_ADDRESS: u8 = 95;
     pub(super) const FRAMED_IPV6_PREFIX: u8 = 97;
     pub(super) const FRAMED_IPV6_ADDRESS: u8 = 168;
 }
@@ -49,7 +52,10 @@ pub(crate) struct Request {
 pub(crate) struct Report {
     /// What happened; `None`: nothing that we know.
     pub status: Option<Status>,
-    /// Acct-Session-Id; with the sender it names the session.
+    /// Which access server it is about, as all its attributes that say so; empty where none does. A sender may report for
+    /// several.
+    pub server: Vec<u8>,
+    /// Acct-Session-Id; with the sender and the access server it names the session.
     pub session: Vec<u8>,
     /// User-Name; empty where there is none.
     pub login: String,
@@ -65,7 +71,7 @@ pub(crate) enum Status {
     Start,
     Stop,
     Interim,
-    /// The sender begins to report, or ends: none of its sessions from before goes on.
+    /// The access server begins to report, or ends: none of its sessions from before goes on.
     OnOrOff,
 }
 
@@ -127,6 +133,9 @@ impl Report {
         match kind {
             kind::USER_NAME => self.login = std::str::from_utf8(short(value)).unwrap_or_default().to_owned(),
             kind::CALLING_STATION_ID => self.station = short(value).to_ascii_lowercase(),
+            kind::NAS_IP_ADDRESS | kind::NAS_IDENTIFIER | kind::NAS_IPV6_ADDRESS => {
+                self.is_about(kind, value)
+            }
             kind::ACCT_SESSION_ID => self.session = short(value).to_vec(),
             kind::ACCT_STATUS_TYPE => self.status = value.try_into().ok().and_then(Status::of),
             kind::FRAMED_IP_ADDRESS => {
@@ -145,6 +154,13 @@ impl Report {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn is_about(&mut self, kind: u8, value: &[u8]) {
+        if self.server.len() < MOST_TEXT_BYTES {
+            self.server.push(kind);
+            self.server.extend(short(value));
         }
     }
 
@@ -252,6 +268,7 @@ pub(crate) mod tests {
                 (kind::ACCT_SESSION_ID, b"5F-01"),
                 (kind::CALLING_STATION_ID, b"02-00-00-AA-BB-CC"),
                 (kind::FRAMED_IP_ADDRESS, &[10, 20, 0, 7]),
+                (kind::NAS_IDENTIFIER, b"ap-7"),
                 (25, b"a class that says nothing"),
                 (kind::FRAMED_IPV6_ADDRESS, &Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 7).octets()),
             ],
@@ -263,9 +280,10 @@ pub(crate) mod tests {
     fn a_report_is_read_with_all_that_says_who_is_where() {
         let request = Request::read(&start(), SECRET).unwrap();
         assert_eq!(request.identifier, 7);
-        let Report { status, session, login, station, addresses } = request.report;
+        let Report { status, server, session, login, station, addresses } = request.report;
         assert_eq!(status, Some(Status::Start));
         assert_eq!((session.as_slice(), login.as_str()), (&b"5F-01"[..], "Amara@larkfield.example"));
+        assert_eq!(server, b"\x20ap-7");
         assert_eq!(station, b"02-00-00-aa-bb-cc");
         assert_eq!(addresses, ["10.20.0.7".parse::<IpAddr>().unwrap(), "fd00::7".parse().unwrap()]);
     }

@@ -1,7 +1,7 @@
 //! The sessions that are reported, and the claims that follow from them.
 //!
 //! A session begins with a start or, where that was missed or named no address, with an interim report; it ends with a
-//! stop, when its sender begins anew, when nothing was heard of it for the time-out, or when its device or its address turns
+//! stop, when its access server begins anew, when nothing was heard of it for the time-out, or when its device or its address turns
 //! up in another one. A restart of the gate forgets all; the next interim report of each brings it back.
 //!
 //! Invariants: at most [`MOST_SESSIONS`]; an address belongs to one session at a time; each claim that is made is ended by
@@ -15,8 +15,13 @@ use std::net::IpAddr;
 /// The most sessions at once: a trust's devices, twice. The one heard of longest ago makes room.
 pub(crate) const MOST_SESSIONS: usize = 65_536;
 
-/// Which session: its sender's address, and the name the sender gave it.
-type Key = (IpAddr, Vec<u8>);
+/// Which session: its sender's address, the access server it is about, and the name that this gave it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    sender: IpAddr,
+    server: Vec<u8>,
+    session: Vec<u8>,
+}
 
 /// One session.
 #[derive(Debug)]
@@ -49,7 +54,7 @@ pub(crate) struct Ground<'a> {
 pub(crate) enum Outcome {
     /// Somebody is known at an address.
     Claimed,
-    /// A session ended, or all of a sender's.
+    /// A session ended, or all of an access server's.
     Ended,
     /// It named nobody of the roster.
     NobodyKnown,
@@ -66,14 +71,14 @@ impl Sessions {
         now: Timestamp,
         ground: &Ground<'_>,
     ) -> Outcome {
-        let key = (sender, report.session.clone());
+        let key = Key { sender, server: report.server.clone(), session: report.session.clone() };
         match report.status {
             Some(Status::Start | Status::Interim) => self.goes_on(key, report, now, ground),
             Some(Status::Stop) => self.end(&key, ground.identities),
             Some(Status::OnOrOff) => {
-                let of_sender: Vec<Key> =
-                    self.by_key.keys().filter(|(of, _)| *of == sender).cloned().collect();
-                for key in &of_sender {
+                let is_its = |other: &&Key| other.sender == sender && other.server == report.server;
+                let of_server: Vec<Key> = self.by_key.keys().filter(is_its).cloned().collect();
+                for key in &of_server {
                     self.end(key, ground.identities);
                 }
                 Outcome::Ended
@@ -207,8 +212,10 @@ mod tests {
                 _ => None,
             };
             let text = |text: &str| if text == "-" { String::new() } else { text.to_owned() };
+            let (server, session) = session.split_once('/').unwrap_or(("", session));
             let report = Report {
                 status,
+                server: server.into(),
                 session: session.into(),
                 login: text(login),
                 station: text(station).into_bytes(),
@@ -285,6 +292,16 @@ mod tests {
         world.report(2, "start s1 ben@staff.example bb 10.20.0.8", 0);
         assert_eq!(world.report(1, "on - - - -", 1), Outcome::Ended);
         assert_eq!((world.at("10.20.0.7", 2), world.at("10.20.0.8", 2)), (vec![], vec![(2, 0)]));
+    }
+
+    #[test]
+    fn two_access_servers_behind_one_sender_may_use_the_same_name_for_a_session() {
+        let mut world = world();
+        world.report(1, "start hall/s1 amara aa 10.20.0.7", 0);
+        world.report(1, "start library/s1 ben@staff.example bb 10.20.0.8", 0);
+        assert_eq!((world.at("10.20.0.7", 1), world.at("10.20.0.8", 1)), (vec![(1, 0)], vec![(2, 0)]));
+        world.report(1, "on hall/- - - -", 2);
+        assert_eq!((world.at("10.20.0.7", 3), world.at("10.20.0.8", 3)), (vec![], vec![(2, 0)]));
     }
 
     #[test]
