@@ -283,6 +283,11 @@ fn ask_in_turns(
     Ok(times)
 }
 
+/// Fetches a page of every site, one after the other, so that every proxy has made its certificates before it is measured.
+pub(crate) fn meet_sites(way: &Way) -> Result<(), BenchError> {
+    hold(way, opened().len()).map(drop)
+}
+
 /// Opens connections, asks each for a page, and keeps them all.
 pub(crate) fn hold(way: &Way, connections: usize) -> Result<Vec<Connection>, BenchError> {
     let shared = Shared { way, sites: opened(), sources: sources(), next: AtomicUsize::new(0) };

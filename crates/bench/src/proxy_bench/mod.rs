@@ -169,6 +169,9 @@ impl Stage {
         let mut own = machine::packet_threads();
         own.extend([self.origin.process(), std::process::id()]);
         own.extend(runners.iter().filter_map(|(_, runner)| runner.process()).flat_map(processes::family));
+        for (place, runner) in &runners {
+            load::meet_sites(&runner.opened).map_err(|source| place.failed(source))?;
+        }
         let mut figures = Figures::default();
         for round in 0..sizes.rounds {
             for work in [Work::Pages, Work::Connections, Work::UnreadBulk, Work::OpenedBulk] {
