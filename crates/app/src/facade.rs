@@ -5,7 +5,8 @@ use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Lockout, Pepper, scopes_for};
 use model::{
-    Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope, Timestamp,
+    Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope,
+    Suggestions, Timestamp,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -42,6 +43,8 @@ pub struct Parts {
     pub handed_out: Arc<HandedOut>,
     /// How often each way round the filter was tried.
     pub leaks: Arc<Leaks>,
+    /// Hosts that may belong on the bypass list.
+    pub suggestions: Arc<Suggestions>,
 }
 
 pub(crate) struct Inner {

@@ -7,7 +7,9 @@ use crate::views::{AreaView, FigureView, HealthView, HomeView, NeedView};
 use crate::{App, AppError, words};
 use history::{OutcomeCounts, Query};
 use identity::scopes_for;
-use model::{Action, Actor, ClauseState, EventOutcome, Scope, Timestamp};
+use model::{
+    Action, Actor, ClauseState, EventOutcome, Scope, Suggestion, SuggestionKind, Suggestions, Timestamp,
+};
 use registers::{Facts, ListenerState};
 
 /// The time the figures look back on.
@@ -40,6 +42,7 @@ impl App {
         // For whoever can look the connections up.
         if may(Action::SearchHistory) {
             health.push(unknown_addresses_row(&seen, self.0.parts.handed_out.unknown_today(now), now));
+            health.push(suggestions_row(&self.0.parts.suggestions, now));
         }
         Ok(HomeView {
             quiet_since: needs.is_empty().then_some(quiet_since),
@@ -197,7 +200,74 @@ fn unknown_addresses_row(seen: &Seen, count: u64, now: Timestamp) -> HealthView 
     }
 }
 
+/// Suggestions that are named; the rest are counted.
+const MOST_NAMED: usize = 5;
+
+/// Hosts that may belong on the bypass list, and devices that seem to lack the school's certificate.
+fn suggestions_row(suggestions: &Suggestions, now: Timestamp) -> HealthView {
+    let all = suggestions.all(now);
+    let named: Vec<String> = all.iter().take(MOST_NAMED).map(suggestion_in_words).collect();
+    let more = match all.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    let hosts = match named.is_empty() {
+        true => "No host suggested for the bypass list in the last week".to_owned(),
+        false => format!("Suggested for the bypass list: {}{more}", named.join("; ")),
+    };
+    let devices = match suggestions.clients_without_certificate(now) {
+        0 => String::new(),
+        1 => ". 1 device seems to lack the school\u{2019}s certificate".to_owned(),
+        devices => format!(". {devices} devices seem to lack the school\u{2019}s certificate"),
+    };
+    HealthView {
+        name: "Pages that are opened".to_owned(),
+        state: "Working".to_owned(),
+        detail: format!("{hosts}{devices}"),
+        checked: now,
+    }
+}
+
+fn suggestion_in_words(suggestion: &Suggestion) -> String {
+    let why = match suggestion.kind {
+        SuggestionKind::Distrusted => "its app trusts only its own certificates",
+        SuggestionKind::HungUp => "its app hangs up on ours",
+        SuggestionKind::ClientCertificate => "it asks for the device\u{2019}s own certificate",
+    };
+    let from = match suggestion.clients {
+        0 => String::new(),
+        1 => ", 1 device".to_owned(),
+        devices => format!(", {devices} devices"),
+    };
+    format!("{} ({why}{from})", suggestion.host)
+}
+
 /// "1 list", "3 lists".
 fn counted_lists(count: usize) -> String {
     if count == 1 { "1 list".to_owned() } else { format!("{count} lists") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Host;
+
+    #[test]
+    fn suggestions_for_the_bypass_list_are_named_and_devices_without_the_certificate_counted() {
+        let (suggestions, now) = (Suggestions::default(), Timestamp(1_795_348_800_000));
+        assert!(suggestions_row(&suggestions, now).detail.starts_with("No host suggested"));
+        let client = |number: u8| std::net::IpAddr::from([10, 0, 0, number]);
+        suggestions.accepted(client(1), now);
+        for number in 0..7 {
+            let host = Host::parse(&format!("app{number}.example")).unwrap();
+            suggestions.refused(&host, SuggestionKind::Distrusted, client(1), now);
+        }
+        suggestions.refused(&Host::parse("any.example").unwrap(), SuggestionKind::HungUp, client(2), now);
+        let detail = suggestions_row(&suggestions, now).detail;
+        assert!(
+            detail.contains("app0.example (its app trusts only its own certificates, 1 device)"),
+            "{detail}"
+        );
+        assert!(detail.contains("; 2 more. 1 device seems to lack"), "{detail}");
+    }
 }

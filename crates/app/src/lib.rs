@@ -8,6 +8,7 @@
 //! views stand people's names; in log lines they never do.
 
 mod approved;
+mod authority;
 mod checks;
 mod demo;
 mod error;
@@ -35,6 +36,7 @@ mod web_sign_in;
 mod words;
 
 pub use approved::{InForce, approved_policy};
+pub use authority::{AuthorityChange, record_authority_change};
 pub use demo::Demo;
 pub use error::AppError;
 pub use explain::target_of;

@@ -18,6 +18,18 @@ pub enum CertificateFault {
     Untrusted,
     /// It cannot be read, or its signature is wrong.
     Broken,
+    /// The site left out a certificate between its own and those we trust, and it could not be fetched.
+    Incomplete,
+    /// Its issuer has taken it back.
+    Revoked,
+    /// It demands a fresh proof that it is not revoked, and the site gave none.
+    NoProof,
+    /// A key or a signature in its chain is too weak to prove anything.
+    Weak,
+    /// It was not made for a web server.
+    WrongPurpose,
+    /// Its issuer may not vouch for this name.
+    NotAllowed,
 }
 
 impl CertificateFault {
@@ -30,6 +42,16 @@ impl CertificateFault {
             Self::WrongName => "its certificate is for another name",
             Self::Untrusted => "its certificate comes from nobody the school trusts",
             Self::Broken => "its certificate is broken",
+            Self::Incomplete => {
+                "it leaves out a certificate between its own and those the school trusts, and that one cannot be fetched"
+            }
+            Self::Revoked => "its certificate was revoked by whoever issued it",
+            Self::NoProof => {
+                "its certificate demands a fresh proof that it is not revoked, and the site gave none"
+            }
+            Self::Weak => "its certificate rests on a key or a signature too weak to prove anything",
+            Self::WrongPurpose => "its certificate was not made for a web server",
+            Self::NotAllowed => "whoever issued its certificate may not vouch for this name",
         }
     }
 }
@@ -45,6 +67,8 @@ pub enum OriginFault {
     TooSlow,
     /// It broke off, or said what is no HTTP or TLS.
     BrokeOff,
+    /// It offers nothing better than TLS 1.1, or no safe way to agree on keys.
+    OldTls,
 }
 
 impl OriginFault {
@@ -55,13 +79,16 @@ impl OriginFault {
             Self::Unreachable => "it could not be reached",
             Self::TooSlow => "it took too long to answer",
             Self::BrokeOff => "it broke off, or gave an answer that makes no sense",
+            Self::OldTls => {
+                "it offers only outdated encryption (older than TLS 1.2), which others could read on the way"
+            }
         }
     }
 
     fn status(self) -> u16 {
         match self {
             Self::TooSlow => 504,
-            Self::NoSuchName | Self::Unreachable | Self::BrokeOff => 502,
+            Self::NoSuchName | Self::Unreachable | Self::BrokeOff | Self::OldTls => 502,
         }
     }
 }
@@ -118,6 +145,13 @@ pub fn bad_certificate(fault: CertificateFault, stage: Stage, host: &Host) -> No
 
 /// The page for an origin that did not answer.
 pub fn origin_failed(fault: OriginFault, stage: Stage, host: &Host) -> Notice {
+    let advice = match fault {
+        OriginFault::OldTls => {
+            "The filter did not block it. Only its owner can mend this; tell the people who look after the school\u{2019}s \
+             network if you need it."
+        }
+        _ => "The filter did not block it. Check the address, and try again in a few minutes.",
+    };
     let (title, parts) = match stage {
         Stage::Infants => ("This page is not working, so please ask your teacher.", Vec::new()),
         Stage::Juniors | Stage::Secondary => (
@@ -128,10 +162,7 @@ pub fn origin_failed(fault: OriginFault, stage: Stage, host: &Host) -> Notice {
             "This site did not answer",
             vec![
                 Part::Text(format!("The gate could not fetch {host}: {}.", fault.words())),
-                Part::Text(
-                    "The filter did not block it. Check the address, and try again in a few minutes."
-                        .to_owned(),
-                ),
+                Part::Text(advice.to_owned()),
             ],
         ),
     };
@@ -169,6 +200,13 @@ mod tests {
             (Stage::Adults, CertificateFault::SelfSigned, "self-signed"),
             (Stage::Adults, CertificateFault::WrongName, "for another name"),
             (Stage::Adults, CertificateFault::Untrusted, "nobody the school trusts"),
+            (Stage::Juniors, CertificateFault::Revoked, "cannot prove that it is what it says it is"),
+            (Stage::Adults, CertificateFault::Revoked, "its certificate was revoked"),
+            (Stage::Adults, CertificateFault::NoProof, "a fresh proof"),
+            (Stage::Adults, CertificateFault::Incomplete, "leaves out a certificate"),
+            (Stage::Adults, CertificateFault::Weak, "too weak"),
+            (Stage::Adults, CertificateFault::WrongPurpose, "not made for a web server"),
+            (Stage::Adults, CertificateFault::NotAllowed, "may not vouch for this name"),
         ] {
             let page = bad_certificate(fault, stage, &host).page(Shape::Html);
             assert!(page.status == 502 && page.body.contains(words), "{words}");
@@ -180,6 +218,10 @@ mod tests {
         let host = Host::parse("shop.example").unwrap();
         let slow = origin_failed(OriginFault::TooSlow, Stage::Adults, &host).page(Shape::Text);
         assert!(slow.status == 504 && slow.body.contains("took too long"));
+        let old = origin_failed(OriginFault::OldTls, Stage::Adults, &host).page(Shape::Text);
+        assert!(
+            old.status == 502 && old.body.contains("older than TLS 1.2") && !old.body.contains("try again")
+        );
         let missing = origin_failed(OriginFault::NoSuchName, Stage::Secondary, &host).page(Shape::Text);
         assert!(missing.status == 502 && !missing.body.contains("shop.example"));
     }

@@ -23,6 +23,7 @@ mod ports;
 mod proxy_header;
 mod shares;
 mod sign_in;
+mod suggestions;
 mod time;
 mod verdict;
 mod way_round;
@@ -44,6 +45,7 @@ pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};
 pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use shares::{Share, Shares};
 pub use sign_in::{Credentials, SignIn, SignInAnswer};
+pub use suggestions::{Suggestion, SuggestionKind, Suggestions};
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
     DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,

@@ -5,6 +5,7 @@
 //! site may have to be opened, and the gate's own console is reached by names and addresses of the school's choice.
 
 use crate::ProxyError;
+use crate::certificate::CertificateFacts;
 use crate::leaf::Validity;
 use model::{Clock, Host, Timestamp};
 use rcgen::{
@@ -155,31 +156,6 @@ pub(crate) fn server_params(
     Ok(params)
 }
 
-/// What we need to know of a certificate that somebody else made.
-pub(crate) struct CertificateFacts {
-    pub(crate) not_before: Timestamp,
-    pub(crate) not_after: Timestamp,
-    pub(crate) is_self_issued: bool,
-    is_authority: bool,
-    public_key: Vec<u8>,
-}
-
-impl CertificateFacts {
-    /// Reads a DER certificate; any bytes are an error or facts, never a panic.
-    pub(crate) fn read(der: &[u8]) -> Result<Self, ProxyError> {
-        let (_, read) = x509_parser::parse_x509_certificate(der)
-            .map_err(|_| ProxyError::Authority { expected: "a certificate that can be read" })?;
-        let moment = |time: x509_parser::time::ASN1Time| Timestamp(time.timestamp().saturating_mul(1000));
-        Ok(Self {
-            not_before: moment(read.validity().not_before),
-            not_after: moment(read.validity().not_after),
-            is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
-            is_authority: read.is_ca(),
-            public_key: read.public_key().raw.to_vec(),
-        })
-    }
-}
-
 fn open(path: &Path) -> Result<File, ProxyError> {
     File::open(path).map_err(|source| ProxyError::File { path: path.to_owned(), source })
 }
@@ -223,7 +199,6 @@ pub(crate) fn timed_out(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn authority() -> CertificateAuthority {
         CertificateAuthority::create(
@@ -277,12 +252,5 @@ mod tests {
             CertificateAuthority::load(&paths[0], &paths[3]),
             Err(ProxyError::Authority { .. })
         ));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_certificate_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
-            let _ = CertificateFacts::read(&bytes);
-        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{LeafSigner, PlainPasswords, Resolver};
 use blockpage::Links;
 use ipnet::IpNet;
-use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn};
+use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn, Suggestions};
 use policy::CurrentSnapshot;
 use rustls_pki_types::CertificateDer;
 use std::net::SocketAddr;
@@ -125,4 +125,6 @@ pub struct Ports {
     pub handed_out: Arc<HandedOut>,
     /// Where ways round the filter are counted.
     pub leaks: Arc<Leaks>,
+    /// Hosts whose connections fail when they are opened, for the bypass list's keepers.
+    pub suggestions: Arc<Suggestions>,
 }

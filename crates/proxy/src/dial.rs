@@ -1,12 +1,14 @@
 //! Connections to origins: TCP to a checked address, and TLS to a verified name.
 
 use crate::error::DialError;
+use crate::intermediates::MOST_FETCHES;
 use crate::resolve::is_public;
 use crate::streams::ReadAhead;
-use crate::verify::handshake_fault;
+use crate::verify::{OriginVerifier, client_certificate_watch, handshake_fault};
 use crate::{Limits, Resolver};
 use blockpage::OriginFault;
-use model::{Clock, HandedOut, Host};
+use model::{Clock, HandedOut, Host, Suggestions};
+use rustls::HandshakeKind;
 use rustls_pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,20 +27,27 @@ pub(crate) struct Dialer {
     pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) clock: Clock,
     pub(crate) tls: TlsConnector,
+    pub(crate) verifier: Arc<OriginVerifier>,
+    pub(crate) suggestions: Arc<Suggestions>,
     pub(crate) limits: Limits,
     /// The proxy's own listening addresses.
     pub(crate) own: Vec<SocketAddr>,
 }
 
 impl Dialer {
-    /// A TCP connection to one of a host's addresses that are open to the proxy.
+    /// A TCP connection for somebody to one of a host's addresses that are open to the proxy.
     pub(crate) async fn tcp(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+        if let Host::Address(address) = host {
+            self.handed_out.connected(*address, self.clock.now());
+        }
+        self.connect(host, port).await
+    }
+
+    /// A TCP connection to one of a host's addresses that are open to the proxy, for whichever purpose.
+    pub(crate) async fn connect(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
         let addresses = self.resolver.resolve(host, port).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);
-        }
-        if let Host::Address(address) = host {
-            self.handed_out.connected(*address, self.clock.now());
         }
         let connected = tokio::time::timeout(self.limits.connect_timeout, first_to_answer(addresses)).await;
         let stream = match connected {
@@ -51,20 +60,51 @@ impl Dialer {
         Ok(stream)
     }
 
-    /// TLS over a connection, with the origin's certificate verified for `name`. `protocols` are offered (ALPN).
-    pub(crate) async fn tls(
+    /// TLS to one of `target`'s addresses, with the origin's certificate verified for `name`. `protocols` are offered
+    /// (ALPN). Where the origin leaves out a certificate of its chain, that is fetched, and the origin dialled again.
+    pub(crate) async fn secure(
+        &self,
+        (target, port): (&Host, u16),
+        name: &Host,
+        protocols: &[Vec<u8>],
+    ) -> Result<TlsStream<ReadAhead<TcpStream>>, DialError> {
+        for _ in 0..MOST_FETCHES {
+            let stream = self.tcp(target, port).await?;
+            match self.tls(name, stream, protocols.to_vec()).await {
+                Err(TlsFault { missing: Some(url), .. }) => {
+                    self.verifier.intermediates.fetch(self, &url).await
+                }
+                done => return done.map_err(|fault| fault.error),
+            }
+        }
+        let stream = self.tcp(target, port).await?;
+        self.tls(name, stream, protocols.to_vec()).await.map_err(|fault| fault.error)
+    }
+
+    async fn tls(
         &self,
         name: &Host,
         stream: TcpStream,
         protocols: Vec<Vec<u8>>,
-    ) -> Result<TlsStream<ReadAhead<TcpStream>>, DialError> {
-        let name = server_name(name)?;
-        let handshake = self.tls.with_alpn(protocols).connect(name, ReadAhead::new(stream));
-        match tokio::time::timeout(self.limits.handshake_timeout, handshake).await {
-            Err(_) => Err(OriginFault::TooSlow.into()),
-            Ok(Err(error)) => Err(handshake_fault(&error)),
-            Ok(Ok(stream)) => Ok(stream),
+    ) -> Result<TlsStream<ReadAhead<TcpStream>>, TlsFault> {
+        let server = server_name(name)?;
+        let handshake = self.tls.with_alpn(protocols).connect(server, ReadAhead::new(stream));
+        let limited = tokio::time::timeout(self.limits.handshake_timeout, handshake);
+        let (finished, asked) = client_certificate_watch(limited).await;
+        if asked {
+            self.suggestions.origin_asks(name, self.clock.now());
         }
+        let stream = match finished {
+            Err(_) => return Err(DialError::from(OriginFault::TooSlow).into()),
+            Ok(Err(error)) => return Err(handshake_fault(&error)),
+            Ok(Ok(stream)) => stream,
+        };
+        let (_, session) = stream.get_ref();
+        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+            let chain = session.peer_certificates().unwrap_or_default();
+            self.verifier.verify_again(chain, &server_name(name)?)?;
+        }
+        Ok(stream)
     }
 
     /// True for an address where this proxy itself listens; it would call itself without end. Where it listens on every
@@ -74,6 +114,19 @@ impl Dialer {
             own.port() == address.port()
                 && (own.ip() == address.ip() || (own.ip().is_unspecified() && !is_public(address.ip())))
         })
+    }
+}
+
+/// Why a handshake failed, and what would help.
+pub(crate) struct TlsFault {
+    pub(crate) error: DialError,
+    /// Where a certificate that is missing from the chain can be had.
+    pub(crate) missing: Option<Box<str>>,
+}
+
+impl From<DialError> for TlsFault {
+    fn from(error: DialError) -> Self {
+        Self { error, missing: None }
     }
 }
 

@@ -1,8 +1,9 @@
 //! What every connection shares, and the one way to ask the policy.
 
 use crate::caller::Caller;
+use crate::client_tls::ClientTls;
 use crate::dial::Dialer;
-use crate::leaf::Validity;
+use crate::leaf::Likeness;
 use crate::link::Protocol;
 use crate::listen::Addresses;
 use crate::pool::Pool;
@@ -14,8 +15,6 @@ use http::Method;
 use ipnet::IpNet;
 use model::{AccessEvent, Ask, Channel, Host, Target, Verdict, WayRound};
 use rustls::ServerConfig;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
@@ -35,7 +34,7 @@ pub(crate) struct Gate {
     pub(crate) sign_in: SignInDesk,
     /// The connections to origins that are open.
     pub(crate) pool: Pool,
-    server_tls: ServerConfig,
+    client_tls: ClientTls,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
     pub(crate) stopping: CancellationToken,
@@ -45,19 +44,21 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, addresses: &Addresses) -> Result<Self, ProxyError> {
-        let tls = TlsConnector::from(crate::verify::client_tls(&config, ports.clock.clone())?);
+        let (tls, verifier) = crate::verify::client_tls(&config, &ports.clock)?;
         let sign_in = SignInDesk::new(&config)?;
         let Addresses { explicit, explicit_tls, transparent } = addresses;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
             handed_out: Arc::clone(&ports.handed_out),
             clock: ports.clock.clone(),
-            tls,
+            tls: TlsConnector::from(tls),
+            verifier,
+            suggestions: Arc::clone(&ports.suggestions),
             limits: config.limits,
             own: [&explicit[..], explicit_tls, transparent].concat(),
         };
         Ok(Self {
-            server_tls: server_tls(&ports)?,
+            client_tls: ClientTls::new(&ports.clock)?,
             dialer,
             sign_in,
             pool: Pool::default(),
@@ -114,13 +115,10 @@ impl Gate {
     pub(crate) fn tls_as(
         &self,
         host: &Host,
-        origin: Option<Validity>,
+        origin: Option<&Likeness>,
         protocol: Protocol,
     ) -> Result<Arc<ServerConfig>, ProxyError> {
-        let mut tls = self.server_tls.clone();
-        tls.cert_resolver = Arc::new(OneLeaf(self.ports.signer.leaf(host, origin)?));
-        tls.alpn_protocols = vec![protocol.name().to_vec()];
-        Ok(Arc::new(tls))
+        Ok(self.client_tls.of(host, self.ports.signer.leaf(host, origin)?, protocol))
     }
 
     /// Runs a task that ends with the proxy.
@@ -138,38 +136,6 @@ impl Gate {
 
     pub(crate) fn signer(&self) -> &LeafSigner {
         &self.ports.signer
-    }
-}
-
-/// TLS towards clients: 1.2 and 1.3. Sessions are not resumed, so that no ticket of one host is ever good for another.
-fn server_tls(ports: &Ports) -> Result<ServerConfig, ProxyError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let time = Arc::new(crate::ca::TlsTime(ports.clock.clone()));
-    let mut tls = ServerConfig::builder_with_details(provider, time)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(NoLeaf));
-    tls.session_storage = Arc::new(NoServerSessionStorage {});
-    tls.send_tls13_tickets = 0;
-    Ok(tls)
-}
-
-/// Stands in until a host is known.
-#[derive(Debug)]
-struct NoLeaf;
-
-impl ResolvesServerCert for NoLeaf {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-}
-
-#[derive(Debug)]
-struct OneLeaf(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for OneLeaf {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
     }
 }
 
@@ -244,6 +210,7 @@ mod tests {
             resolver: Arc::new(Resolver::default()),
             handed_out: Arc::default(),
             leaks: Arc::default(),
+            suggestions: Arc::default(),
         };
         Gate::new(Config::default(), ports, &Addresses::default()).unwrap()
     }

@@ -1,10 +1,11 @@
 //! What a client says first inside a tunnel: TLS, plain HTTP, something else, or nothing.
 
+use crate::hello_extensions::Ech;
 use crate::streams::Replay;
 use bytes::{Bytes, BytesMut};
 use model::Host;
 use rustls::server::{Accepted, Acceptor};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The most that is read before it is decided what it is. A TLS handshake message ends before it.
 const MOST_BYTES: usize = 64 * 1024;
@@ -35,6 +36,8 @@ pub(crate) struct TlsHello<S> {
     pub(crate) name: Option<Host>,
     /// The protocols it offers (ALPN), in its order.
     pub(crate) protocols: Vec<Vec<u8>>,
+    /// That it may hide the name it is really for (ECH), and so names another in the open.
+    pub(crate) ech: Option<Ech>,
     /// Everything that was read.
     pub(crate) raw: Bytes,
     /// The stream after what `accepted` holds.
@@ -51,7 +54,7 @@ impl<S> TlsHello<S> {
 }
 
 /// Reads until it is clear what the client speaks. The caller sets the time limit.
-pub(crate) async fn listen<S: AsyncRead + Unpin>(mut stream: S) -> Hello<S> {
+pub(crate) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Hello<S> {
     let mut raw = BytesMut::with_capacity(4096);
     let mut acceptor = Acceptor::default();
     let mut fed = 0;
@@ -71,19 +74,31 @@ pub(crate) async fn listen<S: AsyncRead + Unpin>(mut stream: S) -> Hello<S> {
         match feed(&mut acceptor, &raw, &mut fed) {
             Ok(Some(accepted)) => return tls_hello(accepted, raw.freeze(), fed, stream),
             Ok(None) if raw.len() < MOST_BYTES => {}
-            Ok(None) | Err(Unreadable) => return Hello::Broken,
+            Ok(None) => return Hello::Broken,
+            Err(Unreadable(alert)) => {
+                // Why it is closed; a client that is gone already need not know.
+                let _ = stream.write_all(&alert).await;
+                return Hello::Broken;
+            }
         }
     }
 }
 
-/// A ClientHello that cannot be read.
-struct Unreadable;
+/// A ClientHello that cannot be read, and what TLS says to that.
+struct Unreadable(Vec<u8>);
 
 fn feed(acceptor: &mut Acceptor, raw: &[u8], fed: &mut usize) -> Result<Option<Accepted>, Unreadable> {
     while let Some(mut unread) = raw.get(*fed..).filter(|unread| !unread.is_empty()) {
-        *fed += acceptor.read_tls(&mut unread).map_err(|_| Unreadable)?;
-        if let Some(accepted) = acceptor.accept().map_err(|_| Unreadable)? {
-            return Ok(Some(accepted));
+        *fed += acceptor.read_tls(&mut unread).map_err(|_| Unreadable(Vec::new()))?;
+        match acceptor.accept() {
+            Ok(Some(accepted)) => return Ok(Some(accepted)),
+            Ok(None) => {}
+            Err((_, mut alert)) => {
+                let mut bytes = Vec::new();
+                // Writing to memory does not fail.
+                let _ = alert.write_all(&mut bytes);
+                return Err(Unreadable(bytes));
+            }
         }
     }
     Ok(None)
@@ -93,12 +108,14 @@ fn tls_hello<S>(accepted: Accepted, raw: Bytes, fed: usize, stream: S) -> Hello<
     let hello = accepted.client_hello();
     let name = hello.server_name().and_then(|name| Host::parse(name).ok());
     let protocols = hello.alpn().map(|offered| offered.map(<[u8]>::to_vec).collect()).unwrap_or_default();
+    let ech = Ech::of(&raw);
     let after = raw.slice(fed..);
     let untouched = after.len();
     Hello::Tls(Box::new(TlsHello {
         accepted,
         name,
         protocols,
+        ech,
         raw,
         rest: Replay::new(after, stream),
         untouched,
@@ -137,6 +154,64 @@ mod tests {
         }
     }
 
+    /// What the library's own client says first: with a post-quantum key share it is about 1.5 kB long.
+    fn real_hello(name: &str) -> Vec<u8> {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name = rustls_pki_types::ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = rustls::ClientConnection::new(tls.into(), name).unwrap();
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The same handshake message in records of at most `most` bytes (RFC 8446, section 5.1).
+    fn in_records(hello: &[u8], most: usize) -> Vec<u8> {
+        let message = &hello[5..];
+        let record = |part: &[u8]| {
+            let length = u16::try_from(part.len()).unwrap().to_be_bytes();
+            [&[TLS_HANDSHAKE, 3, 1], &length[..], part].concat()
+        };
+        message.chunks(most).flat_map(record).collect()
+    }
+
+    #[tokio::test]
+    async fn a_hello_is_read_however_it_is_cut_and_given_back_whole() {
+        let hello = real_hello("www.example.com");
+        assert!(hello.len() > 1_200, "the key share is post-quantum");
+        for (records, window) in [(16_384, 16_384), (16_384, 1), (100, 7), (1, 1), (1, 16_384)] {
+            let sent = in_records(&hello, records);
+            let after = b"early data or whatever comes next";
+            let (mut client, server) = tokio::io::duplex(window);
+            let whole = [&sent[..], after].concat();
+            let writing = tokio::spawn(async move { client.write_all(&whole).await.map(|()| client) });
+            let Hello::Tls(read) = listen(server).await else { panic!("{records} {window}: no TLS") };
+            assert_eq!(read.name, Host::parse("www.example.com").ok());
+            assert_eq!(read.protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
+            assert_eq!(read.ech, None);
+            let mut back = vec![0; sent.len() + after.len()];
+            read.replay().read_exact(&mut back).await.unwrap();
+            assert_eq!(back, [&sent[..], after].concat());
+            drop(writing.await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_whose_hello_cannot_be_read_is_told_so() {
+        let (mut client, server) = tokio::io::duplex(1_024);
+        client.write_all(&[TLS_HANDSHAKE, 3, 1, 0, 4, 1, 0, 0, 0]).await.unwrap();
+        assert!(matches!(listen(server).await, Hello::Broken));
+        let mut told = Vec::new();
+        client.read_to_end(&mut told).await.unwrap();
+        assert_eq!(told.first(), Some(&21), "an alert: {told:?}");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_listened_to_without_panic(
@@ -147,7 +222,8 @@ mod tests {
                 bytes.splice(0..0, [TLS_HANDSHAKE, 3, 1]);
             }
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let _ = runtime.block_on(listen(bytes.as_slice()));
+            let stream = tokio::io::join(bytes.as_slice(), tokio::io::sink());
+            let _ = runtime.block_on(listen(stream));
         }
     }
 }

@@ -3,11 +3,12 @@
 //! Invariants: only [`LeafSigner`] uses the authority's private key, and only to sign; all leaves share a separate key
 //! that lives in memory alone; a leaf never outlives the certificate it stands for.
 
-use crate::ca::{BACK_DATE_MS, CertificateFacts, server_params};
+use crate::ca::{BACK_DATE_MS, server_params};
+use crate::certificate::CertificateFacts;
 use crate::{CertificateAuthority, ProxyError};
 use model::{Clock, Host, Timestamp};
 use quick_cache::sync::Cache;
-use rcgen::KeyPair;
+use rcgen::{Certificate, CertificateParams, KeyPair, SanType};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ const WITHOUT_ORIGIN_MS: i64 = DAY_MS;
 const SPARE_MS: i64 = 600_000;
 /// Leaves in the cache.
 const MOST_LEAVES: usize = 8_192;
+/// Names that a leaf takes over; some certificates have hundreds, and every handshake would carry them.
+const MOST_NAMES: usize = 32;
 
 /// From when until when a certificate holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -31,27 +34,52 @@ pub struct Validity {
     pub until: Timestamp,
 }
 
-impl Validity {
-    /// The validity of an origin's certificate; `None` when it cannot be read.
+/// What a leaf takes over from the origin's own certificate.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Likeness {
+    /// From when until when that certificate holds.
+    pub validity: Validity,
+    /// The names it is for, lower case, wildcards among them, in its order; at most 32. Its addresses are left out.
+    pub names: Arc<[Box<str>]>,
+}
+
+impl Likeness {
+    /// What there is to take over from an origin's certificate; `None` when it cannot be read.
     pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let facts = CertificateFacts::read(certificate).ok()?;
-        Some(Self { from: facts.not_before, until: facts.not_after })
+        let validity = Validity { from: facts.not_before, until: facts.not_after };
+        let names = facts.names.into_iter().filter(|name| can_be_taken_over(name)).take(MOST_NAMES);
+        Some(Self { validity, names: names.collect() })
     }
+}
+
+/// A host name, or one whose first label is a wildcard.
+fn can_be_taken_over(name: &str) -> bool {
+    matches!(Host::parse(name.strip_prefix("*.").unwrap_or(name)), Ok(Host::Name(_)))
 }
 
 /// Signs leaf certificates with the school's authority.
 pub struct LeafSigner {
-    pub(crate) authority: CertificateAuthority,
+    authority: CertificateAuthority,
+    successor: Option<Successor>,
     key: KeyPair,
     tls_key: Arc<dyn SigningKey>,
     pub(crate) clock: Clock,
-    leaves: Cache<(Host, Option<Validity>), Leaf>,
+    leaves: Cache<(Host, Option<Likeness>), Leaf>,
+}
+
+/// The authority that comes next, and from when on it signs.
+struct Successor {
+    authority: CertificateAuthority,
+    from: Timestamp,
 }
 
 #[derive(Clone)]
 struct Leaf {
     chain: Arc<CertifiedKey>,
     until: Timestamp,
+    /// Signed by the successor.
+    is_new: bool,
 }
 
 impl std::fmt::Debug for LeafSigner {
@@ -66,20 +94,44 @@ impl LeafSigner {
         let key = KeyPair::generate()?;
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let tls_key = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&der)?;
-        Ok(Self { authority, key, tls_key, clock, leaves: Cache::new(MOST_LEAVES) })
+        Ok(Self { authority, successor: None, key, tls_key, clock, leaves: Cache::new(MOST_LEAVES) })
     }
 
-    /// The authority, for its certificate.
+    /// The same signer, which from a moment on signs with `authority`. Devices must trust both until then.
+    #[must_use]
+    pub fn with_successor(mut self, authority: CertificateAuthority, from: Timestamp) -> Self {
+        self.successor = Some(Successor { authority, from });
+        self
+    }
+
+    /// The authority that signs now.
     pub fn authority(&self) -> &CertificateAuthority {
-        &self.authority
+        self.at(self.clock.now()).0
     }
 
-    /// The chain to show for a host: a leaf within `origin`'s validity, at most 90 days, and the authority.
-    pub fn leaf(&self, host: &Host, origin: Option<Validity>) -> Result<Arc<CertifiedKey>, ProxyError> {
+    /// The certificates that devices must trust: of the authority in use, and of the one that takes over, PEM.
+    pub fn trusted_pem(&self) -> String {
+        let next = self.successor.as_ref().map_or("", |next| next.authority.certificate_pem());
+        format!("{}{next}", self.authority.certificate_pem())
+    }
+
+    /// The authority that signs at a moment, and whether that is the successor.
+    fn at(&self, now: Timestamp) -> (&CertificateAuthority, bool) {
+        match &self.successor {
+            Some(next) if next.from <= now => (&next.authority, true),
+            _ => (&self.authority, false),
+        }
+    }
+
+    /// The chain to show for a host: a leaf within the origin's validity, at most 90 days, for the host and the origin's
+    /// other names, and the authority.
+    pub fn leaf(&self, host: &Host, origin: Option<&Likeness>) -> Result<Arc<CertifiedKey>, ProxyError> {
         let now = self.clock.now();
-        let wanted = (host.clone(), origin);
+        let (_, is_new) = self.at(now);
+        let wanted = (host.clone(), origin.cloned());
         if let Some(leaf) = self.leaves.get(&wanted)
             && leaf.until > now.plus_ms(SPARE_MS)
+            && leaf.is_new == is_new
         {
             return Ok(leaf.chain);
         }
@@ -88,21 +140,30 @@ impl LeafSigner {
         Ok(leaf.chain)
     }
 
-    fn mint(&self, host: &Host, origin: Option<Validity>, now: Timestamp) -> Result<Leaf, ProxyError> {
+    fn mint(&self, host: &Host, origin: Option<&Likeness>, now: Timestamp) -> Result<Leaf, ProxyError> {
+        let (authority, is_new) = self.at(now);
         let (mut from, longest) =
             (now.plus_ms(-BACK_DATE_MS), origin.map_or(WITHOUT_ORIGIN_MS, |_| LONGEST_MS));
-        let mut until = now.plus_ms(longest).min(self.authority.not_after);
-        if let Some(origin) = origin {
-            from = from.max(origin.from);
-            until = until.min(origin.until);
+        let mut until = now.plus_ms(longest).min(authority.not_after);
+        if let Some(Likeness { validity, .. }) = origin {
+            from = from.max(validity.from);
+            until = until.min(validity.until);
         }
         // A common name holds 64 characters (X.520); who verifies reads the alternative name anyway.
         let name = host.to_string();
         let common_name = if name.len() <= 64 { name.as_str() } else { "web page" };
-        let params = server_params(common_name, std::slice::from_ref(host), Validity { from, until })?;
-        let certificate = params.signed_by(&self.key, &self.authority.issuer)?;
-        let chain = vec![certificate.der().clone(), self.authority.certificate.clone()];
-        Ok(Leaf { chain: Arc::new(CertifiedKey::new(chain, Arc::clone(&self.tls_key))), until })
+        let mut params = server_params(common_name, std::slice::from_ref(host), Validity { from, until })?;
+        for other in origin.iter().flat_map(|origin| origin.names.iter()).filter(|other| ***other != *name) {
+            params.subject_alt_names.push(SanType::DnsName(other.as_ref().try_into()?));
+        }
+        let certificate = params.signed_by(&self.key, &authority.issuer)?;
+        let chain = vec![certificate.der().clone(), authority.certificate.clone()];
+        Ok(Leaf { chain: Arc::new(CertifiedKey::new(chain, Arc::clone(&self.tls_key))), until, is_new })
+    }
+
+    /// Signs a certificate for a key that is not a leaf's, such as a server of the gate's own.
+    pub(crate) fn sign(&self, key: &KeyPair, params: &CertificateParams) -> Result<Certificate, ProxyError> {
+        Ok(params.signed_by(key, &self.authority().issuer)?)
     }
 }
 
@@ -160,14 +221,64 @@ mod tests {
         let clock = clock();
         let (signer, now) = (signer(&clock), clock.now());
         let host = Host::parse("www.example.com").unwrap();
-        let origin =
-            |days: i64| Some(Validity { from: now.plus_ms(-60_000), until: now.plus_ms(days * DAY_MS) });
+        let origin = |days: i64| Likeness {
+            validity: Validity { from: now.plus_ms(-60_000), until: now.plus_ms(days * DAY_MS) },
+            names: Arc::default(),
+        };
         for (days, expected) in [(3, 3), (400, 90)] {
-            let leaf = signer.leaf(&host, origin(days)).unwrap();
-            let validity = Validity::of(&leaf.cert[0]).unwrap();
+            let leaf = signer.leaf(&host, Some(&origin(days))).unwrap();
+            let validity = Likeness::of(&leaf.cert[0]).unwrap().validity;
             assert_eq!(validity.until, now.plus_ms(expected * DAY_MS));
             assert_eq!(validity.from, now.plus_ms(-60_000));
         }
+    }
+
+    #[test]
+    fn a_leaf_takes_over_its_origin_s_names_and_no_more_than_it_can_carry() {
+        let clock = clock();
+        let (signer, now) = (signer(&clock), clock.now());
+        let mut named = vec!["example.com".to_owned(), "*.example.com".into(), "not a name".into()];
+        named.extend((0..100).map(|number| format!("n{number}.example.com")));
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(named[..2].to_vec()).unwrap();
+        for name in &named[2..] {
+            params.subject_alt_names.push(SanType::DnsName(name.as_str().try_into().unwrap()));
+        }
+        let origin = Likeness::of(params.self_signed(&key).unwrap().der()).unwrap();
+        assert_eq!(origin.names.len(), MOST_NAMES);
+        let origin = Likeness { validity: Validity { from: now, until: now.plus_ms(DAY_MS) }, ..origin };
+        let leaf = signer.leaf(&Host::parse("www.example.com").unwrap(), Some(&origin)).unwrap();
+        for (name, good) in [
+            ("www.example.com", true),
+            ("example.com", true),
+            ("any.example.com", true),
+            ("a.b.example.com", false),
+            ("example.org", false),
+        ] {
+            assert_eq!(verify(&signer, &leaf, name, clock.now()).is_ok(), good, "{name}");
+        }
+    }
+
+    #[test]
+    fn from_the_appointed_moment_on_the_next_authority_signs_and_never_both() {
+        let clock = clock();
+        let now = clock.now();
+        let next = CertificateAuthority::create("Ash Primary web filter 2", now).unwrap();
+        let (old_pem, next_pem) = {
+            let old = signer(&clock);
+            (old.authority().certificate_pem().to_owned(), next.certificate_pem().to_owned())
+        };
+        let signer = signer(&clock).with_successor(next, now.plus_ms(DAY_MS));
+        let host = Host::parse("www.example.com").unwrap();
+        let issuer = |signer: &LeafSigner| signer.leaf(&host, None).unwrap().cert[1].clone();
+        let before = issuer(&signer);
+        assert_eq!(before, *signer.authority().certificate_der());
+        assert!(signer.trusted_pem().ends_with(&next_pem) && signer.trusted_pem().len() >= old_pem.len());
+        clock.advance_ms(DAY_MS);
+        let after = issuer(&signer);
+        assert_ne!(before, after);
+        assert_eq!(after, *signer.authority().certificate_der());
+        assert_eq!(signer.authority().certificate_pem(), next_pem);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The web proxy: explicit HTTP and CONNECT, TLS inspection with HTTP/1.1 and HTTP/2, and its own pages.
 //!
-//! Left out so far: transparent mode, the PROXY protocol, client certificates towards origins,
-//! revocation checks, HTTP/3. `docs/proxy.md` has the whole list.
+//! Left out so far: client certificates towards origins, HTTP/3. `docs/proxy.md` has the whole list.
 //!
 //! Invariants: what is not decided is not reached; each request is decided for itself, by the snapshot in force when it
 //! comes; an origin whose certificate is not good is never passed on as good; the address that was checked is the
@@ -19,6 +18,8 @@
 
 mod ca;
 mod caller;
+mod certificate;
+mod client_tls;
 mod config;
 mod dial;
 mod door;
@@ -28,7 +29,9 @@ mod forward;
 mod gate;
 mod headers;
 mod hello;
+mod hello_extensions;
 mod inner;
+mod intermediates;
 mod leaf;
 mod link;
 mod listen;
@@ -37,8 +40,11 @@ mod peek;
 mod pool;
 mod pump;
 mod resolve;
+mod revocation;
+mod roll_out;
 mod scratch;
 mod server_certificate;
+mod side_fetch;
 mod sign_in;
 mod sign_in_portal;
 mod socket;
@@ -53,8 +59,10 @@ mod websocket;
 pub use ca::CertificateAuthority;
 pub use config::{Config, Limits, Ports, Transparent, TransparentMode};
 pub use error::ProxyError;
-pub use leaf::{LeafSigner, Validity};
+pub use leaf::{LeafSigner, Likeness, Validity};
 pub use listen::{Addresses, Proxy};
 pub use resolve::Resolver;
+pub use revocation::RevocationCounts;
+pub use roll_out::{PackFile, roll_out_packs};
 pub use server_certificate::ServerCertificate;
 pub use sign_in::PlainPasswords;

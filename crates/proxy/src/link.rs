@@ -6,7 +6,7 @@
 
 use crate::error::DialError;
 use crate::gate::{Gate, Tracked};
-use crate::leaf::Validity;
+use crate::leaf::Likeness;
 use crate::pool::{Destination, Http1, Http2, Route, STREAMS_OF_CONNECTION};
 use crate::streams::Eager;
 use blockpage::OriginFault;
@@ -166,7 +166,8 @@ impl Connection {
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
     pub(crate) protocol: Protocol,
-    pub(crate) validity: Option<Validity>,
+    /// What a leaf takes over from its certificate.
+    pub(crate) likeness: Option<Likeness>,
 }
 
 impl Link {
@@ -307,16 +308,17 @@ impl Link {
     async fn dial(&self, route: &Route, offer: Offer) -> Result<(Connection, Opened), DialError> {
         let Destination { origin: Origin { scheme, host, port }, rewritten } = &route.destination;
         let target = rewritten.as_deref().and_then(|name| Host::parse(name).ok());
-        let stream = self.gate.dialer.tcp(target.as_ref().unwrap_or(host), *port).await?;
+        let target = target.as_ref().unwrap_or(host);
         if *scheme == Scheme::Http {
-            let opened = Opened { protocol: Protocol::Http1, validity: None };
+            let stream = self.gate.dialer.tcp(target, *port).await?;
+            let opened = Opened { protocol: Protocol::Http1, likeness: None };
             return Ok((self.http1(route, stream).await?, opened));
         }
-        let stream = self.gate.dialer.tls(host, stream, offer.names()).await?;
+        let stream = self.gate.dialer.secure((target, *port), host, &offer.names()).await?;
         let (_, session) = stream.get_ref();
         let protocol = Protocol::agreed(session.alpn_protocol());
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
-        let opened = Opened { protocol, validity: certificate.and_then(Validity::of) };
+        let opened = Opened { protocol, likeness: certificate.and_then(Likeness::of) };
         let connection = match protocol {
             Protocol::Http1 => self.http1(route, Eager::new(stream)).await?,
             Protocol::Http2 => self.http2(route, stream).await?,

@@ -2,7 +2,7 @@
 
 use crate::door::{Arrival, Door};
 use crate::gate::Gate;
-use crate::{Config, Ports, ProxyError};
+use crate::{Config, Ports, ProxyError, RevocationCounts};
 use model::{Share, Shares};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -72,10 +72,17 @@ impl Proxy {
         &self.addresses
     }
 
+    /// How often it was known whether an origin's certificate is revoked, since the start.
+    pub fn revocation_counts(&self) -> impl Fn() -> RevocationCounts + Send + Sync + use<> {
+        let revocation = Arc::clone(&self.gate.dialer.verifier.revocation);
+        move || revocation.counts()
+    }
+
     /// Serves until `shutdown` ends. Then nothing new is taken, tunnels end, open requests have the drain time to end,
     /// and when this returns every visit has sent its event.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let gate = self.gate;
+        gate.spawn(Arc::clone(&gate.dialer.verifier.revocation).keep(Arc::clone(&gate)));
         for (listener, door) in self.listeners {
             gate.spawn(accept(Arc::clone(&gate), listener, door, Arc::clone(&self.seats)));
         }

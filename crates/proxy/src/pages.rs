@@ -24,7 +24,7 @@ pub(crate) fn answer<B>(gate: &Gate, request: &Request<B>) -> Response<AnswerBod
                 "This proxy is for its own machine and advertises itself to no other.\n".to_owned(),
             ),
         },
-        "/ca.pem" => file(200, "application/x-pem-file", authority.certificate_pem().to_owned()),
+        "/ca.pem" => file(200, "application/x-pem-file", gate.signer().trusted_pem()),
         "/ca.crt" => return certificate_der(authority.certificate_der()),
         "/certificate" => instructions().page(shape_of(request.headers())),
         "/" => status().page(shape_of(request.headers())),

@@ -23,10 +23,10 @@ impl LeafSigner {
         let now = self.clock.now();
         let key = KeyPair::generate()?;
         let from = now.plus_ms(-BACK_DATE_MS);
-        let until = now.plus_ms(VALIDITY_MS).min(self.authority.not_after);
+        let until = now.plus_ms(VALIDITY_MS).min(self.authority().not_after());
         let params = server_params("Schoolgate", names, Validity { from, until })?;
-        let certificate = params.signed_by(&key, &self.authority.issuer)?;
-        let chain_pem = format!("{}{}", certificate.pem(), self.authority.certificate_pem());
+        let certificate = self.sign(&key, &params)?;
+        let chain_pem = format!("{}{}", certificate.pem(), self.authority().certificate_pem());
         Ok(ServerCertificate { chain_pem, key_pem: key.serialize_pem() })
     }
 }

@@ -4,6 +4,7 @@
 //! name of the hello itself: whoever names one site and calls at another's address gets nowhere.
 
 use crate::caller::Caller;
+use crate::client_tls::client_refusal;
 use crate::error::DialError;
 use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
@@ -197,6 +198,8 @@ impl Tunnel {
                 Asked::ByName if self.verdict.outcome == Outcome::Block => {
                     return self.end(EventOutcome::Blocked);
                 }
+                // The hello names another host in the open than the one it hides, which the tunnel was asked for.
+                Asked::ByName if hello.ech.is_some() => self.gate.leaked(WayRound::EncryptedHello),
                 Asked::ByName => self.gate.leaked(WayRound::Fronting),
             }
             self.moves_to(name);
@@ -233,6 +236,14 @@ impl Tunnel {
         }
     }
 
+    /// A host that may be reached and whose client turned the leaf away may belong on the bypass list.
+    fn suggest(&self, error: &std::io::Error) {
+        if let (Some(kind), Outcome::Allow) = (client_refusal(error), self.verdict.outcome) {
+            let now = self.gate.ports.clock.now();
+            self.gate.ports.suggestions.refused(&self.host, kind, self.caller.address, now);
+        }
+    }
+
     /// Opened: the origin first, so that the client is offered the protocol that the origin speaks.
     async fn inspect(self, hello: TlsHello<HeardStream>) {
         let offered = &hello.protocols;
@@ -247,8 +258,8 @@ impl Tunnel {
         };
         let protocol = opened.as_ref().map_or_else(|| Protocol::best_of(offered), |opened| opened.protocol);
         link.settle(protocol);
-        let validity = opened.and_then(|opened| opened.validity);
-        let tls = match self.gate.tls_as(&self.host, validity, protocol) {
+        let likeness = opened.and_then(|opened| opened.likeness);
+        let tls = match self.gate.tls_as(&self.host, likeness.as_ref(), protocol) {
             Ok(tls) => tls,
             Err(_) => {
                 // The error may name the host, which no log line does.
@@ -258,10 +269,16 @@ impl Tunnel {
         };
         let handshake =
             StartHandshake::from_parts(hello.accepted, ReadAhead::new(hello.rest)).into_stream(tls);
-        let Ok(Ok(stream)) = timeout(self.gate.dialer.limits.handshake_timeout, handshake).await else {
-            tracing::debug!(phase = "hello", "a client did not take the leaf certificate");
-            return self.end(EventOutcome::Failed);
+        let stream = match timeout(self.gate.dialer.limits.handshake_timeout, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                tracing::debug!(phase = "hello", "a client did not take the leaf certificate");
+                self.suggest(&error);
+                return self.end(EventOutcome::Failed);
+            }
+            Err(_) => return self.end(EventOutcome::Failed),
         };
+        self.gate.ports.suggestions.accepted(self.caller.address, self.gate.ports.clock.now());
         self.visit.forget();
         let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link) };
         let gate = Arc::clone(&inner.gate);

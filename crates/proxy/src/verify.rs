@@ -1,46 +1,296 @@
 //! How origins' certificates are verified, and what a refusal is called.
+//!
+//! The path to a root, its dates, names, purposes and constraints are the TLS library's business (webpki). Added here: the
+//! certificates an origin leaves out, what is known to be revoked, keys too weak to prove anything, and names for faults.
+//!
+//! Invariants: nothing here turns the library's refusal into a yes; a session that is taken up again is verified again.
 
-use crate::ca::{CertificateFacts, TlsTime};
+use crate::ca::TlsTime;
+use crate::certificate::CertificateFacts;
+use crate::dial::TlsFault;
 use crate::error::DialError;
+use crate::intermediates::{Gap, Intermediates};
+use crate::revocation::staple::{self, Question, Stapled};
+use crate::revocation::{ChainLists, Revocation, Standing, chain_facts};
 use crate::{Config, ProxyError};
 use blockpage::{CertificateFault, OriginFault};
-use model::Clock;
-use rustls::client::WebPkiServerVerifier;
+use model::{Clock, Timestamp};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError,
+    PeerIncompatible, RootCertStore, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
 
 /// TLS towards origins: the public roots and the school's private ones, TLS 1.2 and 1.3.
-pub(crate) fn client_tls(config: &Config, clock: Clock) -> Result<Arc<ClientConfig>, ProxyError> {
+pub(crate) fn client_tls(
+    config: &Config,
+    clock: &Clock,
+) -> Result<(Arc<ClientConfig>, Arc<OriginVerifier>), ProxyError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for root in &config.extra_roots {
         roots.add(root.clone())?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let strict =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
-    let tls = ClientConfig::builder_with_details(provider, Arc::new(TlsTime(clock)))
+    let algorithms = provider.signature_verification_algorithms.all;
+    let roots = Arc::new(roots);
+    let signatures =
+        WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build()?;
+    let verifier = Arc::new(OriginVerifier {
+        roots,
+        algorithms,
+        signatures,
+        clock: clock.clone(),
+        intermediates: Intermediates::new(clock.clone()),
+        revocation: Arc::new(Revocation::new(clock.clone())),
+    });
+    let tls = ClientConfig::builder_with_details(provider, Arc::new(TlsTime(clock.clone())))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(OriginVerifier { strict }))
-        .with_no_client_auth();
-    Ok(Arc::new(tls))
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
+        .with_client_cert_resolver(Arc::new(NoClientCertificate));
+    Ok((Arc::new(tls), verifier))
 }
 
-/// The library's own verifier; it only tells a self-signed certificate from one of an unknown authority.
-#[derive(Debug)]
-struct OriginVerifier {
-    strict: Arc<WebPkiServerVerifier>,
+/// Verifies origins' certificates.
+pub(crate) struct OriginVerifier {
+    roots: Arc<RootCertStore>,
+    algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    signatures: Arc<WebPkiServerVerifier>,
+    clock: Clock,
+    pub(crate) intermediates: Intermediates,
+    pub(crate) revocation: Arc<Revocation>,
 }
 
-/// Marks the one fault that the library has no name for.
+impl std::fmt::Debug for OriginVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OriginVerifier").finish_non_exhaustive()
+    }
+}
+
+/// Why a certificate is refused, and what would help.
 #[derive(Debug, thiserror::Error)]
-#[error("self-signed certificate")]
-struct SelfSigned;
+#[error("the certificate was refused")]
+struct Refused {
+    fault: CertificateFault,
+    missing: Option<Box<str>>,
+}
+
+impl From<CertificateFault> for Refused {
+    fn from(fault: CertificateFault) -> Self {
+        Self { fault, missing: None }
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused))))
+    }
+}
+
+/// What an origin showed.
+struct Shown<'a> {
+    leaf: &'a CertificateDer<'a>,
+    others: &'a [CertificateDer<'a>],
+    /// `None` where a session is taken up again: nothing is stapled then.
+    stapled: Option<&'a [u8]>,
+    now: UnixTime,
+}
+
+impl OriginVerifier {
+    /// Verifies the chain of a session that is taken up again: it may have ended or been revoked since.
+    pub(crate) fn verify_again(
+        &self,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+    ) -> Result<(), TlsFault> {
+        let (leaf, others) = chain.split_first().ok_or(DialError::Origin(OriginFault::BrokeOff))?;
+        let seconds = u64::try_from(self.clock.now().0.div_euclid(1_000)).unwrap_or(0);
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let shown = Shown { leaf, others, stapled: None, now };
+        self.verify(&shown, name)
+            .map_err(|Refused { fault, missing }| TlsFault { error: DialError::Certificate(fault), missing })
+    }
+
+    fn verify(&self, shown: &Shown<'_>, name: &ServerName<'_>) -> Result<(), Refused> {
+        let first = self.path(shown, &[]);
+        let Err(webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity) = first else {
+            return self.finish(shown, first, name);
+        };
+        if CertificateFacts::read(shown.leaf).is_ok_and(|facts| facts.is_self_issued()) {
+            return Err(CertificateFault::SelfSigned.into());
+        }
+        let completion = self.intermediates.complete(shown.leaf, shown.others);
+        let completed = if completion.more.is_empty() { first } else { self.path(shown, &completion.more) };
+        match (&completed, completion.gap) {
+            (Err(webpki::Error::UnknownIssuer), Gap::Fetchable(url)) => {
+                Err(Refused { fault: CertificateFault::Incomplete, missing: Some(url) })
+            }
+            (Err(webpki::Error::UnknownIssuer), Gap::Lost) => Err(CertificateFault::Incomplete.into()),
+            _ => self.finish(shown, completed, name),
+        }
+    }
+
+    /// Names the fault of a path, and looks at what the path says nothing about: name, strength, demanded proof.
+    fn finish(
+        &self,
+        shown: &Shown<'_>,
+        path: Result<Judged, webpki::Error>,
+        name: &ServerName<'_>,
+    ) -> Result<(), Refused> {
+        let judged = path.map_err(|error| {
+            if error == webpki::Error::CertRevoked {
+                self.revocation.count(Standing::Revoked);
+            }
+            fault_of(&error, shown)
+        })?;
+        let named = ParsedCertificate::try_from(shown.leaf).and_then(|leaf| verify_server_name(&leaf, name));
+        named.map_err(|_| CertificateFault::WrongName)?;
+        let Some(leaf) = judged.chain.first() else { return Err(CertificateFault::Broken.into()) };
+        if leaf.is_weak {
+            return Err(CertificateFault::Weak.into());
+        }
+        let standing = match judged.stapled {
+            Stapled::Revoked => Standing::Revoked,
+            Stapled::Nothing if leaf.must_staple && shown.stapled.is_some() => {
+                return Err(CertificateFault::NoProof.into());
+            }
+            Stapled::Good => Standing::Good,
+            Stapled::Nothing if judged.covers_leaf => Standing::Good,
+            Stapled::Nothing => Standing::Unknown,
+        };
+        self.revocation.count(standing);
+        if standing == Standing::Revoked {
+            return Err(CertificateFault::Revoked.into());
+        }
+        self.revocation.want(&judged.chain);
+        Ok(())
+    }
+
+    /// The path to a root, with the lists that are at hand. A list that cannot be believed makes no certificate bad.
+    fn path(&self, shown: &Shown<'_>, more: &[CertificateDer<'_>]) -> Result<Judged, webpki::Error> {
+        let others: Vec<CertificateDer<'_>> = shown.others.iter().chain(more).cloned().collect();
+        let chain = chain_facts(shown.leaf, others.iter());
+        let lists = self.revocation.lists(&chain);
+        let refs: Vec<&CertRevocationList<'_>> = lists.lists.iter().map(AsRef::as_ref).collect();
+        match self.path_with(shown, &others, &refs) {
+            Err(error) if is_fault_of_a_list(&error) => {
+                self.revocation.distrust(&chain);
+                let stapled = self.path_with(shown, &others, &[])?;
+                Ok(Judged { chain, stapled, covers_leaf: false })
+            }
+            Err(error) => Err(error),
+            Ok(stapled) => {
+                let ChainLists { covers_leaf, .. } = lists;
+                Ok(Judged { chain, stapled, covers_leaf })
+            }
+        }
+    }
+
+    fn path_with(
+        &self,
+        shown: &Shown<'_>,
+        others: &[CertificateDer<'_>],
+        lists: &[&CertRevocationList<'_>],
+    ) -> Result<Stapled, webpki::Error> {
+        let leaf = EndEntityCert::try_from(shown.leaf)?;
+        // Without lists there is nothing to look into, which the builder calls an error.
+        let revocation = RevocationOptionsBuilder::new(lists).ok().map(|options| {
+            options
+                .with_depth(RevocationCheckDepth::Chain)
+                .with_status_policy(UnknownStatusPolicy::Allow)
+                .with_expiration_policy(ExpirationPolicy::Ignore)
+                .build()
+        });
+        let usage = KeyUsage::server_auth();
+        let path = leaf.verify_for_usage(
+            self.algorithms,
+            &self.roots.roots,
+            others,
+            shown.now,
+            usage,
+            revocation,
+            None,
+        )?;
+        let stapled = shown.stapled.filter(|stapled| !stapled.is_empty());
+        Ok(stapled.map_or(Stapled::Nothing, |stapled| self.stapled(stapled, &path, shown.now)))
+    }
+
+    fn stapled(&self, stapled: &[u8], path: &VerifiedPath<'_>, now: UnixTime) -> Stapled {
+        let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let ask = |issuer: &TrustAnchor<'_>| {
+            let question = Question {
+                serial: path.end_entity().serial(),
+                issuer,
+                algorithms: self.algorithms,
+                now: Timestamp(seconds.saturating_mul(1_000)),
+            };
+            staple::read(stapled, &question)
+        };
+        match path.intermediate_certificates().next() {
+            None => ask(path.anchor()),
+            Some(issuer) => match webpki::anchor_from_trusted_cert(&issuer.der()) {
+                Ok(issuer) => ask(&issuer),
+                Err(_) => Stapled::Nothing,
+            },
+        }
+    }
+}
+
+/// A path that leads to a root.
+struct Judged {
+    /// Everything that was tried for the path, leaf first.
+    chain: Vec<CertificateFacts>,
+    stapled: Stapled,
+    covers_leaf: bool,
+}
+
+/// True for what is wrong with a list itself; what a list says is not among it.
+fn is_fault_of_a_list(error: &webpki::Error) -> bool {
+    use webpki::Error as E;
+    matches!(
+        error,
+        E::InvalidCrlSignatureForPublicKey
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+            | E::IssuerNotCrlSigner
+            | E::CrlExpired { .. }
+            | E::UnsupportedRevocationReason
+            | E::UnsupportedCrlIssuingDistributionPoint
+    )
+}
+
+/// What is wrong with a certificate that leads to no root, in our words.
+fn fault_of(error: &webpki::Error, shown: &Shown<'_>) -> CertificateFault {
+    use webpki::Error as E;
+    match error {
+        E::CertExpired { .. } | E::InvalidCertValidity => CertificateFault::Expired,
+        E::CertNotValidYet { .. } => CertificateFault::NotYetValid,
+        E::CertNotValidForName(_) => CertificateFault::WrongName,
+        E::CertRevoked => CertificateFault::Revoked,
+        E::UnknownIssuer | E::CertDistrusted => CertificateFault::Untrusted,
+        E::CaUsedAsEndEntity | E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            CertificateFault::WrongPurpose
+        }
+        E::EndEntityUsedAsCa | E::NameConstraintViolation | E::PathLenConstraintViolated => {
+            CertificateFault::NotAllowed
+        }
+        _ if chain_facts(shown.leaf, shown.others.iter()).iter().any(|facts| facts.is_weak) => {
+            CertificateFault::Weak
+        }
+        _ => CertificateFault::Broken,
+    }
+}
 
 impl ServerCertVerifier for OriginVerifier {
     fn verify_server_cert(
@@ -51,16 +301,9 @@ impl ServerCertVerifier for OriginVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified =
-            self.strict.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verified.map_err(|error| match error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
-                if CertificateFacts::read(end_entity).is_ok_and(|facts| facts.is_self_issued) =>
-            {
-                Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned))))
-            }
-            other => other,
-        })
+        let shown = Shown { leaf: end_entity, others: intermediates, stapled: Some(ocsp_response), now };
+        self.verify(&shown, server_name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -69,7 +312,7 @@ impl ServerCertVerifier for OriginVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.strict.verify_tls12_signature(message, certificate, signature)
+        self.signatures.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -78,36 +321,60 @@ impl ServerCertVerifier for OriginVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.strict.verify_tls13_signature(message, certificate, signature)
+        self.signatures.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.strict.supported_verify_schemes()
+        self.signatures.supported_verify_schemes()
     }
 }
 
 /// What a failed handshake with an origin is called.
-pub(crate) fn handshake_fault(error: &io::Error) -> DialError {
+pub(crate) fn handshake_fault(error: &io::Error) -> TlsFault {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match tls {
-        Some(Error::InvalidCertificate(fault)) => DialError::Certificate(certificate_fault(fault)),
-        _ => DialError::Origin(OriginFault::BrokeOff),
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))) => {
+            match inner.downcast_ref::<Refused>() {
+                Some(Refused { fault, missing }) => {
+                    TlsFault { error: DialError::Certificate(*fault), missing: missing.clone() }
+                }
+                None => DialError::Certificate(CertificateFault::Broken).into(),
+            }
+        }
+        // What is left is the signature of the handshake itself.
+        Some(Error::InvalidCertificate(_)) => DialError::Certificate(CertificateFault::Broken).into(),
+        Some(
+            Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity)
+            | Error::PeerIncompatible(
+                PeerIncompatible::ServerDoesNotSupportTls12Or13
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+            ),
+        ) => DialError::Origin(OriginFault::OldTls).into(),
+        _ => DialError::Origin(OriginFault::BrokeOff).into(),
     }
 }
 
-fn certificate_fault(error: &CertificateError) -> CertificateFault {
-    match error {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateFault::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            CertificateFault::NotYetValid
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            CertificateFault::WrongName
-        }
-        CertificateError::BadEncoding | CertificateError::BadSignature => CertificateFault::Broken,
-        CertificateError::Other(OtherError(inner)) if inner.is::<SelfSigned>() => {
-            CertificateFault::SelfSigned
-        }
-        _ => CertificateFault::Untrusted,
+/// The proxy has no certificate of any person; it only notes that an origin asks for one.
+#[derive(Debug)]
+struct NoClientCertificate;
+
+tokio::task_local! {
+    static ASKED: Cell<bool>;
+}
+
+impl ResolvesClientCert for NoClientCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        // Outside a watch nobody wants to know.
+        let _ = ASKED.try_with(|asked| asked.set(true));
+        None
     }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+/// Runs a handshake, and says whether the origin asked for a certificate of the client in it.
+pub(crate) async fn client_certificate_watch<T>(handshake: impl Future<Output = T>) -> (T, bool) {
+    ASKED.scope(Cell::new(false), async { (handshake.await, ASKED.with(Cell::get)) }).await
 }

@@ -1,7 +1,9 @@
 //! The command line: what can be typed. What each command does is in `commands`.
 
+mod authority;
 mod lists;
 
+pub(crate) use authority::AuthorityCommand;
 pub(crate) use lists::{ListsCommand, OutputArguments};
 
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +30,9 @@ pub(crate) enum Command {
     /// Update, try, compare and put back the filter lists.
     #[command(subcommand)]
     Lists(ListsCommand),
+    /// Show, replace and hand out the inspection authority.
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.

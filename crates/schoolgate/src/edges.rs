@@ -3,6 +3,7 @@
 mod dns;
 mod radius;
 
+use crate::authority::signer;
 use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
@@ -12,7 +13,7 @@ use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
 use intake::AccountingServer;
 use model::{Clock, Host};
-use proxy::{CertificateAuthority, LeafSigner, Proxy, Resolver};
+use proxy::{LeafSigner, Proxy, Resolver};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
@@ -192,29 +193,6 @@ async fn watch_upstreams(
     }
 }
 
-/// The inspection authority: loaded, or made at the first start.
-fn signer(folder: &Folder, config: &Config, clock: &Clock) -> Result<LeafSigner, ProgramError> {
-    let (certificate, key) = (folder.authority_certificate(), folder.authority_key());
-    let authority = match (certificate.exists(), key.exists()) {
-        (false, false) => {
-            let name = format!("{} web filter", config.gate.organisation);
-            CertificateAuthority::create(&name, clock.now())
-                .and_then(|authority| authority.save(&certificate, &key).map(|()| authority))
-        }
-        (true, true) => CertificateAuthority::load(&certificate, &key),
-        // A new authority would be one that no device of the school trusts.
-        (has_certificate, _) => {
-            let lost = if has_certificate { &key } else { &certificate };
-            return Err(ProgramError::lost(
-                lost,
-                "a new one would be one that no device of the school trusts",
-            ));
-        }
-    };
-    let authority = authority.map_err(ProgramError::part("certificate authority"))?;
-    LeafSigner::new(authority, clock.clone()).map_err(ProgramError::part("certificate authority"))
-}
-
 fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config, ProgramError> {
     let mut extra_roots = Vec::new();
     for file in &config.proxy.trusted_roots {
@@ -246,8 +224,20 @@ fn proxy_ports(
 ) -> Result<proxy::Ports, ProgramError> {
     let listed: HashMap<Host, Vec<IpAddr>> = config.listed_hosts()?;
     let resolver = Arc::new(Resolver::new(listed, config.reachable_ranges()?));
-    let Shared { snapshot, roster, identities, handed_out, leaks, events, clock } = shared.clone();
-    Ok(proxy::Ports { snapshot, roster, identities, events, clock, signer, resolver, handed_out, leaks })
+    let Shared { snapshot, roster, identities, handed_out, leaks, suggestions, events, clock } =
+        shared.clone();
+    Ok(proxy::Ports {
+        snapshot,
+        roster,
+        identities,
+        events,
+        clock,
+        signer,
+        resolver,
+        handed_out,
+        leaks,
+        suggestions,
+    })
 }
 
 fn console_config(

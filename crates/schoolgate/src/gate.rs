@@ -15,7 +15,8 @@ use app::{App, Health, InForce, Parts};
 use history::History;
 use identity::Pepper;
 use model::{
-    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks, event_channel,
+    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks,
+    Suggestions, event_channel,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
@@ -95,6 +96,7 @@ impl Gate {
             lists: lists.place().clone(),
             handed_out: Arc::default(),
             leaks: Arc::default(),
+            suggestions: Arc::default(),
         };
         let deciding = Arc::clone(&snapshot);
         let shared = Shared {
@@ -103,6 +105,7 @@ impl Gate {
             identities: Arc::clone(&parts.identities),
             handed_out: Arc::clone(&parts.handed_out),
             leaks: Arc::clone(&parts.leaks),
+            suggestions: Arc::clone(&parts.suggestions),
             events,
             clock,
         };
@@ -178,6 +181,7 @@ pub(crate) struct Shared {
     pub(crate) identities: Arc<IdentityMap>,
     pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) leaks: Arc<Leaks>,
+    pub(crate) suggestions: Arc<Suggestions>,
     pub(crate) events: EventSender,
     pub(crate) clock: Clock,
 }

@@ -1,5 +1,6 @@
 //! The program: command line, configuration, wiring, tasks, shutdown. No rule and no protocol lives here.
 
+mod authority;
 mod cli;
 mod commands;
 mod config;
@@ -52,6 +53,7 @@ async fn run(command: Command) -> Result<(), ProgramError> {
             commands::policy::approve(&hash, &reason, &at).await
         }
         Command::Explain(question) => commands::explain::explain(&question).await,
+        Command::Authority(command) => commands::authority::run(&command).await,
         Command::Lists(command) => commands::lists::run(&command).await,
         Command::People(command) => commands::people::change(&command).await,
     }

@@ -2,6 +2,7 @@
 //!
 //! Tests only; no product crate depends on this one.
 
+pub mod bad_certificates;
 pub mod browser;
 pub mod certificates;
 pub mod origin;

@@ -101,6 +101,7 @@ impl World {
             lists: ListsPlace { folder: folder.path().join("lists"), ..ListsPlace::default() },
             handed_out: Arc::default(),
             leaks: Arc::default(),
+            suggestions: Arc::default(),
         };
         let (snapshot, roster) = (Arc::clone(&parts.snapshot), Arc::clone(&parts.roster));
         let (identities, health) = (Arc::clone(&parts.identities), Arc::clone(&parts.health));

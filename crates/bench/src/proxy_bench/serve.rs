@@ -33,6 +33,7 @@ pub(crate) fn serve(lists: &Path, own: &Path, origins: &Path) -> Result<(), Benc
         resolver: Arc::new(resolver()),
         handed_out: Arc::default(),
         leaks: Arc::default(),
+        suggestions: Arc::default(),
     };
     let config = Config {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],

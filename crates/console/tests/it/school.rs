@@ -85,6 +85,7 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
     let parts = Parts {
         handed_out: Arc::default(),
         leaks: Arc::default(),
+        suggestions: Arc::default(),
         store,
         history: History::open(folder, GateId(1)).unwrap().0,
         snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(

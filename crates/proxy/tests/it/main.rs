@@ -7,6 +7,8 @@
 )]
 
 mod certificates;
+mod certificates_bad;
+mod certificates_ours;
 mod client;
 mod events;
 mod guard;

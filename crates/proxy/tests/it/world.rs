@@ -7,7 +7,7 @@ use blockpage::Links;
 use model::{
     AccessEvent, Category, CategorySet, Clock, CurrentRoster, EventReceiver, GroupId, HandedOut, Host,
     IdentityMap, Leaks, ListId, NetworkId, Outcome, Person, PolicyHash, Roster, SchoolId, SignIn, Stage,
-    YearGroup, event_channel,
+    Suggestions, YearGroup, event_channel,
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
@@ -33,6 +33,8 @@ pub struct World {
     pub handed_out: Arc<HandedOut>,
     pub leaks: Arc<Leaks>,
     pub identities: Arc<IdentityMap>,
+    pub suggestions: Arc<Suggestions>,
+    pub revocation_counts: Box<dyn Fn() -> proxy::RevocationCounts + Send + Sync>,
     events: EventReceiver,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -57,6 +59,8 @@ pub struct Setting {
     pub sign_in: Option<SignIn>,
     pub plain_passwords: PlainPasswords,
     pub links: Links,
+    /// Roots that origins may have beside the usual one.
+    pub roots: Vec<rustls_pki_types::CertificateDer<'static>>,
 }
 
 impl Default for Setting {
@@ -79,6 +83,7 @@ impl Default for Setting {
             sign_in: None,
             plain_passwords: PlainPasswords::Refused,
             links: Links::default(),
+            roots: Vec::new(),
         }
     }
 }
@@ -100,6 +105,7 @@ impl World {
         let handed_out = Arc::<HandedOut>::default();
         let leaks = Arc::<Leaks>::default();
         let identities = Arc::<IdentityMap>::default();
+        let suggestions = Arc::<Suggestions>::default();
         let ports = Ports {
             snapshot: Arc::clone(&snapshot),
             roster: Arc::new(CurrentRoster::new(Roster::new(setting.people, Vec::new()))),
@@ -110,12 +116,13 @@ impl World {
             resolver: Arc::new(Resolver::new(listed, setting.reachable)),
             handed_out: Arc::clone(&handed_out),
             leaks: Arc::clone(&leaks),
+            suggestions: Arc::clone(&suggestions),
         };
         let config = Config {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             tls_listen: vec!["127.0.0.1:0".parse().unwrap()],
             proxy_peers: setting.proxy_peers,
-            extra_roots: vec![root.der()],
+            extra_roots: setting.roots.into_iter().chain([root.der()]).collect(),
             limits: setting.limits,
             advertised_host: setting.advertised_host,
             sign_in: setting.sign_in,
@@ -126,6 +133,7 @@ impl World {
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];
         let over_tls = proxy.addresses().explicit_tls[0];
+        let revocation_counts = Box::new(proxy.revocation_counts());
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
         Self {
@@ -137,6 +145,8 @@ impl World {
             handed_out,
             leaks,
             identities,
+            suggestions,
+            revocation_counts,
             events,
             stop,
             running,

@@ -1,5 +1,6 @@
 //! What each command does.
 
+pub(crate) mod authority;
 pub(crate) mod explain;
 pub(crate) mod lists;
 pub(crate) mod people;

@@ -1,0 +1,85 @@
+//! A web server on loopback from which issuers' certificates and revocation lists are fetched.
+
+use crate::TestError;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The server; it ends with this value.
+pub struct Publisher {
+    authority: String,
+    shelf: Arc<Mutex<Shelf>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    files: HashMap<String, Bytes>,
+    asked: Vec<String>,
+}
+
+impl Publisher {
+    pub(super) async fn start(host: &str) -> Result<Self, TestError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let authority = format!("{host}:{}", listener.local_addr()?.port());
+        let shelf = Arc::<Mutex<Shelf>>::default();
+        let task = tokio::spawn(serve(listener, Arc::clone(&shelf)));
+        Ok(Self { authority, shelf, task })
+    }
+
+    /// The address of a file.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.authority)
+    }
+
+    /// Publishes a file, in place of what there was.
+    pub fn put(&self, path: &str, bytes: Vec<u8>) {
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.files.insert(path.to_owned(), bytes.into());
+    }
+
+    /// How often a file was asked for.
+    pub fn asked(&self, path: &str) -> usize {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.asked.iter().filter(|asked| *asked == path).count()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let shelf = Arc::clone(&shelf);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = answer(request.uri().path(), &shelf);
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        // A client that goes away in the middle is no failure of the test.
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+        );
+    }
+}
+
+fn answer(path: &str, shelf: &Mutex<Shelf>) -> Response<Full<Bytes>> {
+    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    shelf.asked.push(path.to_owned());
+    let mut response = Response::new(Full::default());
+    match shelf.files.get(path) {
+        Some(file) => *response.body_mut() = Full::new(file.clone()),
+        None => *response.status_mut() = StatusCode::NOT_FOUND,
+    }
+    response
+}
