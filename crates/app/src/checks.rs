@@ -227,7 +227,11 @@ fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> 
         for slug in categories {
             let host = Host::parse(&format!("{slug}.schoolgate.test"));
             let (Some(category), Ok(host)) = (Category::parse(slug), host) else { continue };
-            lists_name_them &= snapshot.image().lookup(&host).categories().contains(category);
+            if !snapshot.image().lookup(&host).categories().contains(category) {
+                // That says nothing of the group's rules.
+                lists_name_them = false;
+                continue;
+            }
             let who = Who { named_group: Some(group.id.clone()), ..Who::default() };
             let ask = Ask { who, what: Target::host(host), how: Channel::Explain, at: now };
             if snapshot.decide(&ask).outcome == Outcome::Allow {
