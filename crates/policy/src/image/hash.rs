@@ -85,7 +85,7 @@ fn dot_before(text: &[u8], mut end: usize) -> Option<usize> {
 fn dots(word: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const LOW: u64 = 0x7f * EACH;
-    let other = word ^ u64::from(b'.') * EACH;
+    let other = word ^ (u64::from(b'.') * EACH);
     !(((other & LOW) + LOW) | other | LOW)
 }
 
