@@ -178,7 +178,7 @@ fn lists_row(seen: &Seen, facts: &Facts) -> HealthView {
     let (state, detail) = match seen.lists_words() {
         Some(trouble) => ("Not working", trouble),
         None if names == 0 => ("Not working", "No list is loaded".to_owned()),
-        None => ("Working", format!("{}, with {names} names", counted_lists(lists.len()))),
+        None => ("Working", format!("{}, with {names} entries", counted_lists(lists.len()))),
     };
     HealthView { name: "Filter lists".to_owned(), state: state.to_owned(), detail, checked: oldest }
 }
