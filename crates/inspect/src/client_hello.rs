@@ -5,6 +5,10 @@
 //!
 //! Invariants: any bytes are answered; records are put together up to the length of the input.
 
+use model::Host;
+
+/// The names of services that hide others behind them, as known on 2026-11-22.
+const PUBLIC_NAMES: [&str; 2] = ["cloudflare-ech.com", "public.tls-ech.dev"];
 /// A handshake record, and a ClientHello in it (RFC 8446, sections 4 and 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -16,6 +20,11 @@ const OUTER: u8 = 0;
 pub fn may_hide_its_name(records: &[u8]) -> bool {
     let Some(handshake) = handshake(records) else { return false };
     outer_ech(&handshake).unwrap_or(false)
+}
+
+/// True for a name that services show outside where they hide the one inside (RFC 9849, `public_name`).
+pub fn is_public_name(host: &Host) -> bool {
+    PUBLIC_NAMES.iter().any(|name| host.name() == Some(name))
 }
 
 /// The content of the leading handshake records.
@@ -112,6 +121,12 @@ mod tests {
         }
         let whole = hello(&[(ECH, &[0])], 16_000);
         assert!((0..whole.len()).all(|end| !may_hide_its_name(&whole[..end])));
+    }
+
+    #[test]
+    fn only_names_that_stand_for_others_are_public_ones() {
+        assert!(is_public_name(&Host::parse("cloudflare-ech.com").unwrap()));
+        assert!(!is_public_name(&Host::parse("cloudflare.com").unwrap()));
     }
 
     proptest! {

@@ -49,6 +49,13 @@ pub fn of_first_bytes(first: &[u8]) -> Spoken {
     if is_http(first) { Spoken::Http } else { Spoken::Unknown }
 }
 
+/// True for a name of the Tor network, or of a site that leads into it.
+pub fn leads_into_tor(name: &str) -> bool {
+    TOR_NAMES
+        .iter()
+        .any(|tor| name.strip_suffix(tor).is_some_and(|below| below.is_empty() || below.ends_with('.')))
+}
+
 fn by_fixed_bytes(first: &[u8]) -> Option<Protocol> {
     let fits = |row: &&Row| first.get(row.offset..).is_some_and(|rest| rest.starts_with(&row.bytes));
     ROWS.iter().find(fits).map(|row| row.protocol)
@@ -93,6 +100,9 @@ struct Row {
     bytes: Vec<u8>,
     protocol: Protocol,
 }
+
+static TOR_NAMES: LazyLock<Vec<&str>> =
+    LazyLock::new(|| rows::<1>(include_str!("../data/tor_names.txt")).map(|[name]| name).collect());
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     let rows = rows::<4>(include_str!("../data/protocols.txt"));
@@ -169,6 +179,20 @@ mod tests {
         assert_eq!(way(b"\x05\x01\x00"), WayRound::Vpn);
         assert_eq!(way(b"IKETCP"), WayRound::Vpn);
         assert_eq!(way(b"SSH-2.0-x"), WayRound::UnknownProtocol);
+    }
+
+    #[test]
+    fn names_of_tor_are_told_with_all_below_them() {
+        for (name, expected) in [
+            ("abcdefgh.onion", true),
+            ("abcdefgh.onion.ly", true),
+            ("www.torproject.org", true),
+            ("torproject.org.example", false),
+            ("onion.example", false),
+            ("spring-onion", false),
+        ] {
+            assert_eq!(leads_into_tor(name), expected, "{name}");
+        }
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use crate::leaf::Likeness;
 use crate::link::Protocol;
 use crate::listen::Addresses;
 use crate::pool::Pool;
+use crate::rules::Judged;
 use crate::sign_in::SignInDesk;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
@@ -87,6 +88,12 @@ impl Gate {
 
     /// Asks the policy in force now, for the person of this connection or whoever is at its address now.
     pub(crate) fn decide(&self, caller: &Caller, what: Target, how: Channel) -> (Ask, Verdict) {
+        let Judged { ask, verdict, .. } = self.judge(caller, what, how);
+        (ask, verdict)
+    }
+
+    /// The same, with what the connections of whoever asks may carry.
+    pub(crate) fn judge(&self, caller: &Caller, what: Target, how: Channel) -> Judged {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
         let roster = self.ports.roster.get();
@@ -95,8 +102,9 @@ impl Gate {
             None => snapshot.who(caller.address, at, &roster, &self.ports.identities),
         };
         let ask = Ask { who, what, how, at };
-        let verdict = snapshot.decide(&ask);
-        (ask, verdict)
+        let viewpoint = snapshot.viewpoint(&ask.who, at);
+        let verdict = snapshot.judge(&viewpoint, &ask);
+        Judged { ask, verdict, viewpoint, snapshot }
     }
 
     /// Counts a way round the filter that was tried.

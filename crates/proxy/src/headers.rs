@@ -4,7 +4,7 @@
 //! behind a school's filter, and some origins answer differently because of it.
 
 use http::header::{
-    ALT_SVC, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 
@@ -32,7 +32,6 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
 /// which lead past the gate.
 pub(crate) fn clean_response(headers: &mut HeaderMap) {
     clean(headers);
-    headers.remove(ALT_SVC);
 }
 
 /// True when a request signs in its connection and not itself (RFC 4559, section 6; Microsoft's NTLM does likewise).

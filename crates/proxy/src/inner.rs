@@ -8,6 +8,7 @@ use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
 use crate::peek::Peeked;
 use crate::pump::pump_streams;
+use crate::rules::{self, Judged};
 use crate::sign_in_portal;
 use crate::visit::{AnswerBody, AskBody, Visit, page_answer, without_page};
 use crate::websocket::{self, Switch};
@@ -24,8 +25,11 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+/// How long an answer's head may wait for its first bytes.
+const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(10);
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// What a client may send on an HTTP/2 stream before the origin has taken it.
 const UPLOAD_WINDOW: u32 = 256 * 1024;
@@ -135,20 +139,21 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     };
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let what = Target { host: host.clone(), port: Some(port), path: Some(path), record_type: None };
-    let (ask, verdict) = inner.gate.decide(&inner.caller, what, how);
+    let judged = inner.gate.judge(&inner.caller, what, how);
+    let verdict = &judged.verdict;
     if how == Channel::Http
-        && let Some(led_away) = sign_in_portal::answer(&inner.gate, &ask, &verdict, &request)
+        && let Some(led_away) = sign_in_portal::answer(&inner.gate, &judged.ask, verdict, &request)
     {
         return led_away;
     }
-    let mut visit = inner.gate.visit(&ask, &verdict, request.method());
+    let mut visit = inner.gate.visit(&judged.ask, verdict, request.method());
     if is_other {
         inner.gate.leaked(WayRound::Fronting);
         visit.became(EventOutcome::Blocked);
         return visit.page(blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape));
     }
     if verdict.outcome == Outcome::Block {
-        let view = BlockView::of(&verdict, &host);
+        let view = BlockView::of(verdict, &host);
         return visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape));
     }
     // Who asks is no business of the origin's but in the fields made for it.
@@ -157,12 +162,12 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
         Some((_, host)) => host.parse().ok(),
     };
     let Some(authority) = authority else { return refuse(Refusal::NotUnderstood) };
-    fetch(inner, request, Allowed { verdict, authority, visit, shape }).await
+    fetch(inner, request, Allowed { judged, authority, visit, shape }).await
 }
 
 /// A request that the policy lets through.
 struct Allowed {
-    verdict: Verdict,
+    judged: Judged,
     authority: Authority,
     visit: Visit,
     shape: Shape,
@@ -170,10 +175,14 @@ struct Allowed {
 
 /// Phases `response` and `body`.
 async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allowed) -> Response<AnswerBody> {
-    let Allowed { verdict, authority, mut visit, shape } = allowed;
+    let Allowed { judged, authority, mut visit, shape } = allowed;
+    let verdict = &judged.verdict;
     let switch = websocket::asked_for(&request);
     let upgrade = (switch != Switch::No).then(|| hyper::upgrade::on(&mut request));
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if let Err(refusal) = rules::before_request(&inner.gate, &inner.caller, &judged, &mut head) {
+        return refused(inner, visit, &refusal, shape);
+    }
     let body = AskBody::new(Peeked::new(body), Arc::clone(&visit.moved));
     let outgoing = Outgoing::new(head, body, authority, switch);
     let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
@@ -182,7 +191,7 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
         match while_moving(&inner.gate, &visit.moved.up, forwarded).await {
             Ok(answered) => answered,
             Err(error) => {
-                let (notice, outcome) = fault_notice(&inner.gate, error, &verdict, &inner.link.origin);
+                let (notice, outcome) = fault_notice(&inner.gate, error, verdict, &inner.link.origin);
                 visit.became(outcome);
                 return visit.page(notice.page(shape));
             }
@@ -204,7 +213,25 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
         });
         return response.map(|_| AnswerBody::empty());
     }
-    response.map(|body| AnswerBody::origin(Peeked::new(body), visit, lease))
+    let (mut head, body) = response.into_parts();
+    let mut body = Peeked::new(body);
+    let mut first = Vec::new();
+    if rules::wants_first_bytes(&judged, &head) {
+        let look = body.look_ahead(&head.headers, |first| rules::wants_more(&head.headers, first));
+        // Of what is not said by then, nothing can be told.
+        first = tokio::time::timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
+    }
+    match rules::after_response(&inner.gate, &judged, &mut head, &first) {
+        Ok(()) => Response::from_parts(head, AnswerBody::origin(body, visit, lease)),
+        Err(refusal) => refused(inner, visit, &refusal, shape),
+    }
+}
+
+/// The block page for what the traffic rules refuse.
+fn refused(inner: &Inner, mut visit: Visit, refusal: &Verdict, shape: Shape) -> Response<AnswerBody> {
+    visit.judged_anew(refusal);
+    let view = BlockView::of(refusal, &inner.link.origin.host);
+    visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape))
 }
 
 /// True for a request that can be passed on as it is meant: in no coding that we cannot undo, and with no wish to turn

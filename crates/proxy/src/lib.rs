@@ -42,6 +42,7 @@ mod pump;
 mod resolve;
 mod revocation;
 mod roll_out;
+mod rules;
 mod scratch;
 mod server_certificate;
 mod side_fetch;

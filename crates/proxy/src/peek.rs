@@ -35,7 +35,6 @@ impl Peeked {
 
     /// The first bytes of the body, as many as it takes until `wants_more` says that they are enough; empty where the body
     /// is, or is a stream. `head` is the body's own, and tells where not to wait. The caller sets the time limit.
-    #[expect(dead_code, reason = "the rules on content, which look, come in a change of their own")]
     pub(crate) async fn look_ahead(
         &mut self,
         head: &HeaderMap,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
-use model::{AccessEvent, Channel, EventOutcome, EventSender};
+use model::{AccessEvent, Channel, EventOutcome, EventSender, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -58,6 +58,16 @@ impl Visit {
     pub(crate) fn became(&mut self, outcome: EventOutcome) {
         if let Some(event) = &mut self.event {
             event.outcome = outcome;
+        }
+    }
+
+    /// It was let through first, and refused once more of it was seen.
+    pub(crate) fn judged_anew(&mut self, verdict: &Verdict) {
+        if let Some(event) = &mut self.event {
+            let reason = verdict.reason.clone();
+            event.outcome = verdict.outcome.into();
+            (event.layer, event.category) = (reason.layer, reason.category);
+            (event.list, event.entry) = (reason.list, reason.entry);
         }
     }
 

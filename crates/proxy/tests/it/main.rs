@@ -19,6 +19,7 @@ mod own_pages;
 mod placement;
 mod plain;
 mod raw;
+mod rules;
 mod sharing;
 mod sign_in;
 mod streaming;

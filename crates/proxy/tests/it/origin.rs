@@ -161,6 +161,19 @@ impl Origin {
                 }
                 response
             }
+            // A Linux program that calls itself a page.
+            "/program" => {
+                let mut response = Response::new(full(
+                    "\x7fELF\x02\x01\x01\0 and what a program is made of, up to many bytes",
+                ));
+                response.headers_mut().insert("content-type", "text/html".parse().unwrap());
+                response
+            }
+            "/dns" => {
+                let mut response = Response::new(full("answer"));
+                response.headers_mut().insert("content-type", "application/dns-message".parse().unwrap());
+                response
+            }
             "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
             "/websocket" => websocket(&mut request),

@@ -11,7 +11,8 @@ use model::{
 };
 use policy::image::{Effect, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::rules::{
-    AddressUse, Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy, School, SignInWay, TrafficRules, YouTube,
+    AddressUse, Entry, GroupRules, InspectionSetting, Members, Network, Origin as EntryOrigin, Policy,
+    School, SignInWay, TrafficRules, YouTube,
 };
 use policy::{CurrentSnapshot, Image, Snapshot};
 use proxy::{CertificateAuthority, Config, LeafSigner, Limits, PlainPasswords, Ports, Proxy, Resolver};
@@ -48,6 +49,8 @@ pub struct Setting {
     pub bypass: Vec<&'static str>,
     pub inspection: InspectionSetting,
     pub safe_search: bool,
+    pub youtube: YouTube,
+    pub traffic: TrafficRules,
     pub limits: Limits,
     pub listed: Vec<&'static str>,
     pub advertised_host: Option<String>,
@@ -72,6 +75,8 @@ impl Default for Setting {
             bypass: vec!["bypass.test"],
             inspection: InspectionSetting::On,
             safe_search: false,
+            youtube: YouTube::Off,
+            traffic: TrafficRules::default(),
             limits: Limits::default(),
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
             advertised_host: None,
@@ -224,9 +229,9 @@ fn snapshot(setting: &Setting) -> Snapshot {
         deny: setting.deny.iter().map(|text| entry(text)).collect(),
         windows: Vec::new(),
         safe_search: setting.safe_search,
-        youtube: YouTube::Off,
+        youtube: setting.youtube,
         inspection: setting.inspection,
-        traffic: TrafficRules::default(),
+        traffic: setting.traffic.clone(),
         tightened: Vec::new(),
     };
     let year_four = vec![YearGroup::parse("4").unwrap()];

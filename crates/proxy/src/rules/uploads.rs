@@ -1,0 +1,123 @@
+//! What may not be sent.
+//!
+//! An upload is a form with files, a file by itself, or anything over [`TALK_BYTES`]. What a page sends by way of talk
+//! (forms without files, JSON, calls, DNS, certificates' status) is none. Left out: files that a page sends as talk.
+
+use super::requests::{is_at_or_below, text};
+use super::{Judged, Refused, refusal};
+use http::Method;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use model::{Host, Layer, Verdict};
+
+/// Whatever is longer is an upload, by whatever type it goes.
+const TALK_BYTES: u64 = 1024 * 1024;
+/// Media types of talk, or their beginnings where they end in `/` or `-`.
+const TALK: [&str; 9] = [
+    "application/x-www-form-urlencoded",
+    "application/json",
+    "application/grpc",
+    "application/x-protobuf",
+    "application/ocsp-request",
+    "application/csp-report",
+    "application/reports+json",
+    "application/dns-message",
+    "text/",
+];
+
+/// Refuses an upload that the group may not make.
+pub(super) fn check(judged: &Judged, method: &Method, headers: &HeaderMap) -> Result<(), Box<Verdict>> {
+    let rules = &judged.traffic().uploads;
+    if rules.block.is_empty() && rules.deny.is_empty() && rules.most_bytes.is_none() {
+        return Ok(());
+    }
+    let Some(length) = upload(method, headers) else { return Ok(()) };
+    let host = &judged.ask.what.host;
+    let refuse = |entry: &str, why: &str| {
+        Err(Box::new(refusal(&judged.verdict, Refused { layer: Layer::Upload, entry, why })))
+    };
+    let denied = rules.deny.iter().find(|denied| match denied {
+        Host::Name(name) => is_at_or_below(host, name),
+        Host::Address(_) => *denied == host,
+    });
+    if let Some(denied) = denied {
+        return refuse(&denied.to_string(), "nothing is uploaded to this host");
+    }
+    if !rules.block.is_empty() {
+        let hits = judged.snapshot.image().lookup(host);
+        let listed = hits.categories().intersection(rules.block);
+        // A category counts once its line is found: the table alone goes by fingerprints.
+        if let Some(category) = listed.iter().find(|category| hits.line(*category).is_some()) {
+            return refuse(category.slug(), "nothing is uploaded to hosts of this category");
+        }
+    }
+    match (rules.most_bytes, length) {
+        (Some(most), Length::Known(bytes)) if bytes > most => {
+            refuse("most_mib", "the upload is larger than the most that may be sent")
+        }
+        (Some(_), Length::Unknown) => refuse(
+            "most_mib",
+            "the upload does not say how large it is, so it cannot be held to the most that may be sent",
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Length {
+    Known(u64),
+    Unknown,
+}
+
+/// The length of what a request uploads; `None` where it uploads nothing.
+fn upload(method: &Method, headers: &HeaderMap) -> Option<Length> {
+    if [Method::GET, Method::HEAD, Method::OPTIONS, Method::CONNECT, Method::TRACE].contains(method) {
+        return None;
+    }
+    let length = match text(headers, &CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()) {
+        Some(bytes) => Length::Known(bytes),
+        None => Length::Unknown,
+    };
+    if length == Length::Known(0) {
+        return None;
+    }
+    let kind = text(headers, &CONTENT_TYPE).unwrap_or_default().trim().to_ascii_lowercase();
+    // Over HTTP/1.1 a body has a length or comes in pieces; with neither there is none.
+    let has_body = length != Length::Unknown || headers.contains_key(TRANSFER_ENCODING) || !kind.is_empty();
+    let is_talk =
+        TALK.iter().any(|talk| kind.starts_with(talk)) || kind.ends_with("+json") || kind.ends_with("+xml");
+    let is_long = matches!(length, Length::Known(bytes) if bytes > TALK_BYTES);
+    (has_body && (is_long || !is_talk)).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_is_told_from_talk() {
+        let upload_of = |method: Method, kind: &str, length: Option<u64>| {
+            let mut headers = HeaderMap::new();
+            if !kind.is_empty() {
+                headers.insert(CONTENT_TYPE, kind.parse().unwrap());
+            }
+            length.map(|length| headers.insert(CONTENT_LENGTH, length.into()));
+            upload(&method, &headers)
+        };
+        for (method, kind, length, expected) in [
+            (Method::POST, "multipart/form-data; boundary=x", Some(10), Some(Length::Known(10))),
+            (Method::PUT, "application/octet-stream", None, Some(Length::Unknown)),
+            (Method::PUT, "image/png", Some(5), Some(Length::Known(5))),
+            (Method::POST, "", Some(5), Some(Length::Known(5))),
+            (Method::POST, "application/x-www-form-urlencoded", Some(5), None),
+            (Method::POST, "Application/JSON; charset=utf-8", Some(5), None),
+            (Method::POST, "application/json", Some(TALK_BYTES + 1), Some(Length::Known(TALK_BYTES + 1))),
+            (Method::POST, "application/grpc+proto", None, None),
+            (Method::POST, "image/svg+xml", Some(5), None),
+            (Method::POST, "", Some(0), None),
+            (Method::POST, "", None, None),
+            (Method::GET, "image/png", Some(5), None),
+        ] {
+            assert_eq!(upload_of(method.clone(), kind, length), expected, "{method} {kind} {length:?}");
+        }
+    }
+}
