@@ -10,7 +10,7 @@ use identity::StoredHash;
 use jiff::civil::Date;
 use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
-use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin};
+use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin, SWITCHED};
 use policy::{Policy, Snapshot};
 use registers::{
     Approver, Circumvention, Facts, HarmfulSeen, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant,
@@ -189,8 +189,20 @@ fn switch_everything_off(group: &mut GroupRules, host: &Host) {
 }
 
 fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
-    let Tried { groups, open, lists_name_them } = try_as_learners(snapshot, &WAYS_ROUND, now);
+    let Tried { groups, mut open, lists_name_them } = try_as_learners(snapshot, &WAYS_ROUND, now);
+    for group in learners(snapshot.policy()) {
+        let who = Who { named_group: Some(group.id.clone()), ..Who::default() };
+        let viewpoint = snapshot.viewpoint(&who, now);
+        let ways = SWITCHED.iter().filter(|way| !viewpoint.traffic().shut.contains(way));
+        open.extend(ways.map(|way| (group.name.to_string(), way.title().to_owned())));
+    }
     Circumvention { groups, open, lists_name_them }
+}
+
+fn learners(policy: &Policy) -> impl Iterator<Item = &GroupRules> {
+    let is_of_learners =
+        |group: &&GroupRules| !group.members.years.is_empty() || group.members.roles.contains(&Role::Learner);
+    policy.groups.iter().filter(is_of_learners)
 }
 
 fn try_harmful(snapshot: &Snapshot, now: Timestamp) -> HarmfulSeen {
@@ -216,13 +228,8 @@ struct Tried {
 
 /// Asks for the made-up host of each of these categories as each group of learners.
 fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> Tried {
-    let learners = snapshot
-        .policy()
-        .groups
-        .iter()
-        .filter(|group| !group.members.years.is_empty() || group.members.roles.contains(&Role::Learner));
     let (mut groups, mut open, mut lists_name_them) = (0, Vec::new(), true);
-    for group in learners {
+    for group in learners(snapshot.policy()) {
         groups += 1;
         for slug in categories {
             let host = Host::parse(&format!("{slug}.schoolgate.test"));

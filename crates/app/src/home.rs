@@ -4,7 +4,7 @@ use crate::facade::Reach;
 use crate::health::Seen;
 use crate::policy_view::areas;
 use crate::views::{AreaView, FigureView, HealthView, HomeView, NeedView};
-use crate::{App, AppError, words};
+use crate::{App, AppError, leaks, words};
 use history::{OutcomeCounts, Query};
 use identity::scopes_for;
 use model::{
@@ -43,6 +43,7 @@ impl App {
         if may(Action::SearchHistory) {
             health.push(unknown_addresses_row(&seen, self.0.parts.handed_out.unknown_today(now), now));
             health.push(suggestions_row(&self.0.parts.suggestions, now));
+            health.extend(leaks::rows(&self.0.parts.leaks, now));
         }
         Ok(HomeView {
             quiet_since: needs.is_empty().then_some(quiet_since),

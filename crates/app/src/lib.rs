@@ -22,6 +22,7 @@ mod history_query;
 mod history_rows;
 mod home;
 mod intake;
+mod leaks;
 mod lists;
 mod password;
 mod people;

@@ -320,8 +320,8 @@ pub(crate) fn circumvention(facts: &Facts) -> ClauseState {
         );
     }
     unknown(format!(
-        "VPNs, proxies and encrypted DNS that the lists know are blocked for {} groups of learners; how many ways round \
-         the lists do not know is not measured yet",
+        "VPNs, proxies and encrypted DNS that the lists know are blocked for {} groups of learners, and ways round that \
+         connections themselves show are closed to them; how many are not seen is not measured yet",
         seen.groups
     ))
 }

@@ -202,7 +202,7 @@ pub struct RetentionSeen {
 pub struct Circumvention {
     /// Groups that were tried.
     pub groups: usize,
-    /// What was not blocked: group and category.
+    /// What was not blocked: group and category, or a way round that the policy has open for the group.
     pub open: Vec<(String, String)>,
     /// True when the lists in force name at least one host of each of the categories that were tried.
     pub lists_name_them: bool,
