@@ -8,8 +8,9 @@
 use crate::ProxyError;
 use crate::ca::TlsTime;
 use crate::link::Protocol;
+use crate::provider::provider;
 use model::{Clock, Host, SuggestionKind};
-use rustls::crypto::aws_lc_rs::{Ticketer, default_provider};
+use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, Error, ServerConfig};
@@ -25,11 +26,11 @@ pub(crate) struct ClientTls {
 
 impl ClientTls {
     pub(crate) fn new(clock: &Clock) -> Result<Self, ProxyError> {
-        let provider = Arc::new(default_provider());
-        let mut common = ServerConfig::builder_with_details(provider, Arc::new(TlsTime(clock.clone())))
+        let mut common = ServerConfig::builder_with_details(provider(), Arc::new(TlsTime(clock.clone())))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(NoLeaf));
+        common.ignore_client_order = true;
         common.session_storage = Arc::new(NoServerSessionStorage {});
         let tickets = std::mem::take(&mut common.send_tls13_tickets);
         Ok(Self { common, ticketer: Ticketer::new()?, tickets })

@@ -35,16 +35,15 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// A TCP connection for somebody to one of a host's addresses that are open to the proxy.
-    pub(crate) async fn tcp(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+    /// Notes that a client goes to this host, over whichever connection: an address that our DNS did not give out counts.
+    pub(crate) fn note_visit(&self, host: &Host) {
         if let Host::Address(address) = host {
             self.handed_out.connected(*address, self.clock.now());
         }
-        self.connect(host, port).await
     }
 
-    /// A TCP connection to one of a host's addresses that are open to the proxy, for whichever purpose.
-    pub(crate) async fn connect(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+    /// A TCP connection to one of a host's addresses that are open to the proxy.
+    pub(crate) async fn tcp(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
         let addresses = self.resolver.resolve(host, port).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);

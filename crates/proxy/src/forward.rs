@@ -157,8 +157,10 @@ pub(crate) async fn forward(
         match send(link, carrier, &mut outgoing).await? {
             Ok(sent) => return received(sent, &outgoing),
             Err(Unanswered::NotSent(request)) => outgoing.take_back(*request),
+            // It did nothing with the request (RFC 9113, section 7).
+            Err(Unanswered::WantsHttp1) if outgoing.may_repeat() => outgoing.need = Need::Alone,
             Err(Unanswered::Broke) if outgoing.may_repeat() => {}
-            Err(Unanswered::Broke) => break,
+            Err(Unanswered::WantsHttp1 | Unanswered::Broke) => break,
         }
     }
     Err(OriginFault::BrokeOff.into())
@@ -205,8 +207,15 @@ struct Sent {
 enum Unanswered {
     /// The connection was gone before anything was sent.
     NotSent(Box<Request<AskBody>>),
+    /// The origin answers this only over HTTP/1.1, as those do that know people by their connection.
+    WantsHttp1,
     /// It broke after something was sent.
     Broke,
+}
+
+fn wants_http1(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    source.and_then(h2::Error::reason) == Some(h2::Reason::HTTP_1_1_REQUIRED)
 }
 
 async fn send(
@@ -237,6 +246,7 @@ async fn send(
         Ok(response) => Ok(Sent { response, lease, key }),
         Err(mut error) => Err(match error.take_message() {
             Some(request) => Unanswered::NotSent(Box::new(request)),
+            None if wants_http1(error.error()) => Unanswered::WantsHttp1,
             None => Unanswered::Broke,
         }),
     })

@@ -38,6 +38,7 @@ mod listen;
 mod pages;
 mod peek;
 mod pool;
+mod provider;
 mod pump;
 mod resolve;
 mod revocation;

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 /// HTTP/1.1 connections to an origin at once for one client connection; more only come from a client that speaks
 /// HTTP/2 to an origin that does not.
@@ -118,6 +119,8 @@ struct State {
     is_alone: bool,
     /// Why the first opening failed, for the request that asks next.
     fault: Option<DialError>,
+    /// It has been used.
+    is_noted: bool,
 }
 
 /// What a request needs of a connection.
@@ -174,7 +177,8 @@ impl Link {
     /// A link that is not open yet. The origin is offered `offer` in TLS.
     pub(crate) fn new(gate: &Arc<Gate>, origin: Origin, offer: Offer) -> Self {
         let destination = Destination { origin: origin.clone(), rewritten: None };
-        let state = State { route: gate.pool.route(destination), is_alone: false, fault: None };
+        let state =
+            State { route: gate.pool.route(destination), is_alone: false, fault: None, is_noted: false };
         Self {
             origin,
             gate: Arc::clone(gate),
@@ -188,11 +192,12 @@ impl Link {
     /// ago. A failure is kept for the first request, which shows it.
     pub(crate) async fn open(&self, rewritten: Option<Arc<str>>) -> Result<Opened, DialError> {
         let (route, _) = self.route_to(rewritten.as_ref(), Need::Exchange)?;
+        let asked = Instant::now();
         let _turn = route.opening.lock().await;
         if let Some(found) = route.found(self.offer) {
             return Ok(found);
         }
-        match Box::pin(self.dial(&route, self.offer)).await {
+        match self.dial_in_turn(&route, asked).await {
             Ok((connection, opened)) => {
                 if let Connection::Http1(mut connection) = connection
                     && connection.sender.ready().await.is_ok()
@@ -243,6 +248,7 @@ impl Link {
         route: &Arc<Route>,
         wanted: &Wanted<'_>,
     ) -> Result<Option<Connection>, DialError> {
+        let asked = Instant::now();
         let _turn = route.opening.lock().await;
         if let Some(connection) = open_http2(route, wanted).await {
             return Ok(Some(connection));
@@ -250,7 +256,19 @@ impl Link {
         if !self.prefers_http2(route, wanted.need) {
             return Ok(None);
         }
-        Ok(Some(Box::pin(self.dial(route, self.offer)).await?.0))
+        Ok(Some(self.dial_in_turn(route, asked).await?.0))
+    }
+
+    /// Dials, unless whoever had the turn before found since `asked` that it leads nowhere.
+    async fn dial_in_turn(&self, route: &Route, asked: Instant) -> Result<(Connection, Opened), DialError> {
+        if let Some(fault) = route.failed_since(asked) {
+            return Err(fault);
+        }
+        let dialled = Box::pin(self.dial(route, self.offer)).await;
+        if let Err(fault) = &dialled {
+            route.note_failure(*fault);
+        }
+        dialled
     }
 
     async fn http1_carrier(&self, route: Arc<Route>, wanted: &Wanted<'_>) -> Result<Carrier, DialError> {
@@ -284,6 +302,9 @@ impl Link {
         let mut state = self.lock();
         if let Some(fault) = state.fault.take() {
             return Err(fault);
+        }
+        if !std::mem::replace(&mut state.is_noted, true) {
+            self.gate.dialer.note_visit(&self.origin.host);
         }
         let leads_elsewhere = state.route.destination.rewritten.as_ref() != rewritten;
         let becomes_alone = need == Need::Alone && !state.is_alone;

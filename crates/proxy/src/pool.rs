@@ -4,6 +4,7 @@
 //! kept only after an exchange that ended as it should; a connection over which somebody signed in (NTLM, Negotiate)
 //! is never in here; what is kept is bounded in number and in time.
 
+use crate::error::DialError;
 use crate::link::{Offer, Opened, Origin};
 use crate::visit::AskBody;
 use hyper::client::conn::{http1, http2};
@@ -66,6 +67,8 @@ struct Open {
     http1: Vec<Http1>,
     /// What openings found, one for each offer at most.
     found: Vec<(Offer, Opened, Instant)>,
+    /// How the last opening failed, and when.
+    failed: Option<(DialError, Instant)>,
 }
 
 /// An HTTP/1.1 connection between two exchanges, or out for one.
@@ -153,6 +156,16 @@ impl Route {
         let mut open = lock(&self.open);
         open.found.retain(|(made, _, _)| *made != offer);
         open.found.push((offer, opened, Instant::now()));
+    }
+
+    /// How an opening failed that ended after `asked`: whoever waited for their turn meanwhile need not wait as long again.
+    pub(crate) fn failed_since(&self, asked: Instant) -> Option<DialError> {
+        lock(&self.open).failed.filter(|(_, at)| *at >= asked).map(|(fault, _)| fault)
+    }
+
+    /// Notes how an opening failed.
+    pub(crate) fn note_failure(&self, fault: DialError) {
+        lock(&self.open).failed = Some((fault, Instant::now()));
     }
 
     /// The open HTTP/2 connection with a number above `newer_than` that has room for a stream; the least busy one where

@@ -107,6 +107,7 @@ async fn dial_rewritten(
     verdict: &Verdict,
 ) -> Result<TcpStream, DialError> {
     let target = verdict.rewrite.as_ref().and_then(|rewrite| Host::parse(&rewrite.to).ok());
+    gate.dialer.note_visit(host);
     gate.dialer.tcp(target.as_ref().unwrap_or(host), port).await
 }
 

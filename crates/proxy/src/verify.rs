@@ -41,7 +41,7 @@ pub(crate) fn client_tls(
     for root in &config.extra_roots {
         roots.add(root.clone())?;
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = crate::provider::provider();
     let algorithms = provider.signature_verification_algorithms.all;
     let roots = Arc::new(roots);
     let signatures =

@@ -8,6 +8,9 @@ use crate::world::{Setting, World};
 use http::{Method, Request, StatusCode};
 use proxy::Limits;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 const BOTH: &[&str] = &["h2", "http/1.1"];
 
@@ -64,6 +67,37 @@ async fn who_signs_in_to_an_origin_over_a_connection_has_it_alone() {
             origin.seen().into_iter().filter(|seen| seen.version == http::Version::HTTP_11).count();
         assert!(signed_in >= 3);
     }
+}
+
+#[tokio::test]
+async fn an_origin_that_answers_only_over_http1_is_asked_over_http1() {
+    let world = World::usual().await;
+    let tls = TlsAcceptor::from(world.root.server("good.test", Flaw::None, BOTH));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = tls.accept(stream).await.unwrap();
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                tokio::spawn(async move {
+                    let mut connection = h2::server::handshake(stream).await.unwrap();
+                    while let Some(Ok((_, mut answer))) = connection.accept().await {
+                        answer.send_reset(h2::Reason::HTTP_1_1_REQUIRED);
+                    }
+                });
+            } else {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nold").await.unwrap();
+                tokio::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+            }
+        }
+    });
+    let mut talk = world.client().talk("good.test", port, BOTH).await;
+    let answer = talk.get("/").await;
+    assert_eq!((answer.text(), answer.version), ("old", http::Version::HTTP_2));
 }
 
 #[tokio::test]
@@ -125,6 +159,23 @@ async fn an_answer_that_never_comes_ends_with_the_proxy() {
         assert_eq!(world.finish().await.len(), 1);
         assert!(!waiting.await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_an_origin_that_is_silent_waits_no_longer_than_the_first() {
+    let limits = Limits { handshake_timeout: Duration::from_secs(1), ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let began = Instant::now();
+    let waiting = (0..8).map(|_| async {
+        let mut talk = world.client().talk("good.test", port, BOTH).await;
+        talk.get("/").await.status
+    });
+    for status in futures_util::future::join_all(waiting).await {
+        assert_eq!(status, StatusCode::GATEWAY_TIMEOUT);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
