@@ -153,27 +153,7 @@ impl Origin {
         });
         Ok(match request.uri().path() {
             "/echo" => Response::new(request.into_body().boxed()),
-            "/slurp" => {
-                let whole = request.into_body().collect().await.is_ok();
-                let mut response = Response::new(full(""));
-                if !whole {
-                    *response.status_mut() = StatusCode::BAD_REQUEST;
-                }
-                response
-            }
-            // A Linux program that calls itself a page.
-            "/program" => {
-                let mut response = Response::new(full(
-                    "\x7fELF\x02\x01\x01\0 and what a program is made of, up to many bytes",
-                ));
-                response.headers_mut().insert("content-type", "text/html".parse().unwrap());
-                response
-            }
-            "/dns" => {
-                let mut response = Response::new(full("answer"));
-                response.headers_mut().insert("content-type", "application/dns-message".parse().unwrap());
-                response
-            }
+            "/slurp" => slurp(request).await,
             "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
             "/websocket" => websocket(&mut request),
@@ -182,11 +162,7 @@ impl Origin {
                 response.headers_mut().insert("sec-websocket-accept", "x".parse().unwrap());
                 response
             }
-            "/no" => {
-                let mut response = Response::new(full(""));
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                response
-            }
+            "/no" => with_status(StatusCode::NOT_FOUND),
             "/events" => {
                 let body = StreamBody::new(Frames(
                     [Frame::data(Bytes::from_static(b"data: first\n\n"))].into(),
@@ -219,6 +195,18 @@ impl Origin {
             }
         })
     }
+}
+
+/// Takes a whole body in, and says whether it came.
+async fn slurp(request: Request<Incoming>) -> Response<TestBody> {
+    let whole = request.into_body().collect().await.is_ok();
+    with_status(if whole { StatusCode::OK } else { StatusCode::BAD_REQUEST })
+}
+
+fn with_status(status: StatusCode) -> Response<TestBody> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = status;
+    response
 }
 
 pub fn full(text: &'static str) -> TestBody {
