@@ -80,7 +80,11 @@ async fn dns_inside_https_is_refused_and_counted_and_passes_where_it_is_open() {
     );
     let (answer, ..) = ask(Setting::default(), "/dns", &[]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "told by its answer");
-    let open = || traffic(|rules| drop(rules.shut.remove(&WayRound::EncryptedDns)));
+    let open = || {
+        traffic(|rules| {
+            rules.shut.remove(&WayRound::EncryptedDns);
+        })
+    };
     assert_eq!(ask(open(), "/dns", &question).await.0.status, StatusCode::OK);
     let world = World::with(open()).await;
     let origin = Origin::start(None).await;
@@ -94,7 +98,9 @@ async fn dns_inside_https_is_refused_and_counted_and_passes_where_it_is_open() {
 async fn an_invitation_to_http3_goes_on_only_where_quic_is_open() {
     let (answer, ..) = ask(Setting::default(), "/page", &[]).await;
     assert!(!answer.headers.contains_key("alt-svc"));
-    let open = traffic(|rules| drop(rules.shut.remove(&WayRound::Quic)));
+    let open = traffic(|rules| {
+        rules.shut.remove(&WayRound::Quic);
+    });
     let (answer, ..) = ask(open, "/page", &[]).await;
     assert!(answer.headers.contains_key("alt-svc"));
 }
