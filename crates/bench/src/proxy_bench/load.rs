@@ -203,6 +203,17 @@ impl Shared<'_> {
         self.way.open(site, self.source(number))
     }
 
+    /// Opens connections one after the other and asks each for a page.
+    fn hold(&self, connections: usize) -> Result<Vec<Connection>, BenchError> {
+        let mut held = Vec::with_capacity(connections);
+        for number in 0..connections {
+            let mut connection = self.open()?;
+            connection.page(number)?;
+            held.push(connection);
+        }
+        Ok(held)
+    }
+
     fn number(&self) -> usize {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -285,17 +296,22 @@ fn ask_in_turns(
 
 /// Fetches a page of every site, one after the other, so that every proxy has made its certificates before it is measured.
 pub(crate) fn meet_sites(way: &Way) -> Result<(), BenchError> {
-    hold(way, opened().len()).map(drop)
+    let shared = Shared { way, sites: opened(), sources: sources(), next: AtomicUsize::new(0) };
+    shared.hold(shared.sites.len()).map(drop)
 }
 
-/// Opens connections, asks each for a page, and keeps them all.
+/// Opens connections, several at a time, asks each for a page, and keeps them all.
 pub(crate) fn hold(way: &Way, connections: usize) -> Result<Vec<Connection>, BenchError> {
     let shared = Shared { way, sites: opened(), sources: sources(), next: AtomicUsize::new(0) };
-    let mut held = Vec::with_capacity(connections);
-    for number in 0..connections {
-        let mut connection = shared.open()?;
-        connection.page(number)?;
-        held.push(connection);
-    }
-    Ok(held)
+    thread::scope(|scope| {
+        let shared = &shared;
+        let share = |opener| connections / OPENING + usize::from(opener < connections % OPENING);
+        let openers: Vec<_> =
+            (0..OPENING).map(|opener| scope.spawn(move || shared.hold(share(opener)))).collect();
+        let mut held = Vec::with_capacity(connections);
+        for opener in openers {
+            held.extend(opener.join().map_err(|_| ended_early())??);
+        }
+        Ok(held)
+    })
 }
