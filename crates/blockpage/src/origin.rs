@@ -104,6 +104,8 @@ pub enum Refusal {
     NotUnderstood,
     /// What is inside the tunnel is neither TLS nor HTTP.
     NotWeb,
+    /// Too many requests from one address within a short time.
+    TooMany,
 }
 
 impl Refusal {
@@ -112,6 +114,7 @@ impl Refusal {
             Self::PrivateAddress => (403, "It leads to an address that the proxy does not serve."),
             Self::OtherHost => (421, "It names another site than its connection was opened for."),
             Self::NotUnderstood => (400, "It could not be understood."),
+            Self::TooMany => (429, "This device asks for too much at once. Wait a moment, then try again."),
             Self::NotWeb => (403, "What it carries is not the web."),
         }
     }

@@ -1,6 +1,6 @@
 //! What the proxy is told at start: its settings, its bounds, and the ports to the rest of the program.
 
-use crate::{LeafSigner, PlainPasswords, Resolver};
+use crate::{LeafSigner, PacRule, PlainPasswords, Resolver};
 use blockpage::Links;
 use ipnet::IpNet;
 use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn, Suggestions};
@@ -25,6 +25,8 @@ pub struct Config {
     /// The host that `proxy.pac` names. `None`: the file is only for browsers on this machine, who ask for it by
     /// `localhost` or a loopback address, and names that.
     pub advertised_host: Option<String>,
+    /// What the files by which browsers find the proxy say, for whom; the first rule that fits counts.
+    pub pac_rules: Vec<PacRule>,
     /// Private certificate authorities whose origins are trusted beside the public ones.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Where block pages lead.
@@ -62,6 +64,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address; past it new ones are closed.
     pub connections_per_client: usize,
+    /// New connections a second from one address, in the long run; 0: as many as come. Past it they are closed.
+    pub connections_per_second: u32,
+    /// Requests a second from one address, in the long run; 0: as many as come. Past it they are answered with 429.
+    pub requests_per_second: u32,
     /// The most bytes of a request's or response's head.
     pub head_bytes: usize,
     /// The most header fields of a request or response over HTTP/1.1.
@@ -89,6 +95,8 @@ impl Default for Limits {
         Self {
             connections: 16_384,
             connections_per_client: 1_024,
+            connections_per_second: 0,
+            requests_per_second: 0,
             head_bytes: 64 * 1024,
             // The library has room for so many in place; for more it would ask for memory with every head.
             header_fields: 100,

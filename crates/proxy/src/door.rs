@@ -59,11 +59,12 @@ impl Arrival {
         let caller = Caller::new(client, reached, seat);
         match door {
             Door::Explicit => explicit::serve(gate, caller, ClientSocket::Plain(stream)).await,
-            Door::ExplicitTls => match over_tls(&gate, stream, reached).await {
+            Door::ExplicitTls => match Box::pin(over_tls(&gate, stream, reached)).await {
                 Ok(stream) => explicit::serve(gate, caller, ClientSocket::Tls(Box::new(stream))).await,
                 Err(_) => tracing::debug!(phase = "connect", "a client spoke no TLS with the proxy"),
             },
-            Door::Transparent(mode) => transparent::serve(gate, caller, stream, mode).await,
+            // Apart, so that other connections need no room for it.
+            Door::Transparent(mode) => Box::pin(transparent::serve(gate, caller, stream, mode)).await,
         }
     }
 

@@ -45,7 +45,7 @@ impl Explicit {
             });
         }
         match request.uri().scheme_str() {
-            None => Ok(pages::answer(&self.gate, &request)),
+            None => Ok(pages::answer(&self.gate, &self.caller, &request)),
             Some("http") => self.plain(request).await,
             Some(_) => Ok(self.not_understood(&request)),
         }
@@ -57,7 +57,7 @@ impl Explicit {
         });
         let Some((host, port)) = target else { return Ok(self.not_understood(&request)) };
         if self.is_ours(&host, port) {
-            return Ok(pages::answer(&self.gate, &request));
+            return Ok(pages::answer(&self.gate, &self.caller, &request));
         }
         let origin = Origin { scheme: Scheme::Http, host, port };
         match sign_in::enter(&self.gate, &self.caller, self.wire, request.headers()).await {

@@ -6,6 +6,8 @@ use crate::dial::Dialer;
 use crate::leaf::Likeness;
 use crate::link::Protocol;
 use crate::listen::Addresses;
+use crate::pac::PacRule;
+use crate::pace::Pace;
 use crate::pool::Pool;
 use crate::rules::Judged;
 use crate::sign_in::SignInDesk;
@@ -31,6 +33,11 @@ pub(crate) struct Gate {
     pub(crate) links: Links,
     pub(crate) advertised_host: Option<String>,
     pub(crate) proxy_peers: Vec<IpNet>,
+    pub(crate) pac_rules: Vec<PacRule>,
+    /// Requests of one address.
+    pub(crate) requests: Pace,
+    /// Where the proxy listens.
+    pub(crate) addresses: Addresses,
     pub(crate) dialer: Dialer,
     pub(crate) sign_in: SignInDesk,
     /// The connections to origins that are open.
@@ -44,10 +51,10 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(config: Config, ports: Ports, addresses: &Addresses) -> Result<Self, ProxyError> {
+    pub(crate) fn new(config: Config, ports: Ports, addresses: Addresses) -> Result<Self, ProxyError> {
         let (tls, verifier) = crate::verify::client_tls(&config, &ports.clock)?;
         let sign_in = SignInDesk::new(&config)?;
-        let Addresses { explicit, explicit_tls, transparent } = addresses;
+        let requests_per_second = config.limits.requests_per_second;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
             handed_out: Arc::clone(&ports.handed_out),
@@ -56,7 +63,7 @@ impl Gate {
             verifier,
             suggestions: Arc::clone(&ports.suggestions),
             limits: config.limits,
-            own: [&explicit[..], explicit_tls, transparent].concat(),
+            own: addresses.all(),
         };
         Ok(Self {
             client_tls: ClientTls::new(&ports.clock)?,
@@ -66,6 +73,9 @@ impl Gate {
             links: config.links,
             advertised_host: config.advertised_host,
             proxy_peers: config.proxy_peers,
+            pac_rules: config.pac_rules,
+            requests: Pace::new(requests_per_second),
+            addresses,
             ports,
             tracker: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -220,7 +230,7 @@ mod tests {
             leaks: Arc::default(),
             suggestions: Arc::default(),
         };
-        Gate::new(Config::default(), ports, &Addresses::default()).unwrap()
+        Gate::new(Config::default(), ports, Addresses::default()).unwrap()
     }
 
     #[test]

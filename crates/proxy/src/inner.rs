@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 /// How long an answer's head may wait for its first bytes.
 const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -126,6 +127,9 @@ pub(crate) async fn answer(
 async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<AnswerBody> {
     let shape = shape_of(request.headers());
     let refuse = |refusal| page_answer(blockpage::not_possible(refusal, &inner.gate.links).page(shape));
+    if !inner.gate.requests.allows(inner.caller.address, Instant::now()) {
+        return refuse(Refusal::TooMany);
+    }
     let Some(authority) = authority_of(&request).filter(|_| is_understood(&request)) else {
         return refuse(Refusal::NotUnderstood);
     };

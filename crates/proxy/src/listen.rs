@@ -2,6 +2,7 @@
 
 use crate::door::{Arrival, Door};
 use crate::gate::Gate;
+use crate::pace::Pace;
 use crate::{Config, Ports, ProxyError, RevocationCounts};
 use model::{Share, Shares};
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// After the system could not hand over a connection, such as for lack of file descriptors, it is asked again so late.
 const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
@@ -18,7 +20,6 @@ const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 pub struct Proxy {
     gate: Arc<Gate>,
     listeners: Vec<(TcpListener, Door)>,
-    addresses: Addresses,
     seats: Arc<Seats>,
 }
 
@@ -31,6 +32,13 @@ pub struct Addresses {
     pub explicit_tls: Vec<SocketAddr>,
     /// For connections that the network leads here.
     pub transparent: Vec<SocketAddr>,
+}
+
+impl Addresses {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<SocketAddr> {
+        [self.explicit.as_slice(), &self.explicit_tls, &self.transparent].concat()
+    }
 }
 
 impl Proxy {
@@ -58,18 +66,18 @@ impl Proxy {
             listeners.push((listener, door));
         }
         let seats = Arc::new(Seats::new(&config));
-        let gate = Arc::new(Gate::new(config, ports, &addresses)?);
-        Ok(Self { gate, listeners, addresses, seats })
+        let gate = Arc::new(Gate::new(config, ports, addresses)?);
+        Ok(Self { gate, listeners, seats })
     }
 
     /// Where it listens for browsers that know it.
     pub fn local_addresses(&self) -> &[SocketAddr] {
-        &self.addresses.explicit
+        &self.gate.addresses.explicit
     }
 
     /// Everywhere it listens.
     pub fn addresses(&self) -> &Addresses {
-        &self.addresses
+        &self.gate.addresses
     }
 
     /// How often it was known whether an origin's certificate is revoked, since the start.
@@ -142,6 +150,7 @@ async fn next(
 pub(crate) struct Seats {
     total: Arc<Semaphore>,
     by_client: Arc<Shares>,
+    arrivals: Pace,
     refused: AtomicU64,
 }
 
@@ -156,12 +165,17 @@ impl Seats {
         Self {
             total: Arc::new(Semaphore::new(config.limits.connections)),
             by_client: Shares::new(config.limits.connections_per_client),
+            arrivals: Pace::new(config.limits.connections_per_second),
             refused: AtomicU64::new(0),
         }
     }
 
-    /// A seat for a client; `None` when it has all of its own.
+    /// A seat for a client; `None` when it has all of its own, or comes too often.
     pub(crate) fn take(&self, place: OwnedSemaphorePermit, client: IpAddr) -> Option<Seat> {
+        if !self.arrivals.allows(client, Instant::now()) {
+            self.refuse("a client comes too often; a connection was closed");
+            return None;
+        }
         let share = self.by_client.take(client);
         if share.is_none() {
             self.refuse("a client has too many connections; one was closed");

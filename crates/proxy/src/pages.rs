@@ -1,22 +1,25 @@
 //! The proxy's own pages: how browsers find it, and the certificate to install.
 
+use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::inner::{authority_of, shape_of};
+use crate::pac::{self, Lead, PacWay};
 use crate::visit::{AnswerBody, page_answer};
 use blockpage::{Notice, Page, Part};
 use http::{Method, Request, Response};
-use model::Host;
+use model::{Channel, Host, Target};
+use std::net::SocketAddr;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Answers a request for the proxy itself.
-pub(crate) fn answer<B>(gate: &Gate, request: &Request<B>) -> Response<AnswerBody> {
+pub(crate) fn answer<B>(gate: &Gate, caller: &Caller, request: &Request<B>) -> Response<AnswerBody> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return page_answer(file(405, PLAIN, "Only GET and HEAD.\n".to_owned()));
     }
     let authority = gate.signer().authority();
     let page = match request.uri().path() {
-        "/proxy.pac" | "/wpad.dat" => match proxy_pac(gate, request) {
+        "/proxy.pac" | "/wpad.dat" => match proxy_pac(gate, caller, request) {
             Some(pac) => file(200, "application/x-ns-proxy-autoconfig", pac),
             None => file(
                 404,
@@ -48,25 +51,30 @@ fn certificate_der(der: &[u8]) -> Response<AnswerBody> {
     response.map(|_| AnswerBody::bytes(bytes::Bytes::copy_from_slice(der)))
 }
 
-/// Everything but plain names and the gate's own goes to the proxy, and never past it: with no `DIRECT` to fall back on,
-/// a browser waits for the gate rather than go round it. The gate's own pages are asked for directly: who signs in there
-/// through the proxy would be taken for the gate.
+/// The file for whoever asks: by the first rule that is for them, else the proxy for everything.
 ///
 /// Without a host to advertise it is given only to whoever asks by a name of this machine's own: a browser that was led
 /// here under any other name would be told to send everything there.
-fn proxy_pac<B>(gate: &Gate, request: &Request<B>) -> Option<String> {
+fn proxy_pac<B>(gate: &Gate, caller: &Caller, request: &Request<B>) -> Option<String> {
     let host = match &gate.advertised_host {
         Some(host) => Host::parse(host).ok()?,
         None => Host::parse(authority_of(request)?.host()).ok().filter(is_this_machine)?,
     };
-    let port = gate.dialer.own.first()?.port();
+    let what = Target::host(host.clone());
+    let (ask, verdict) = gate.decide(caller, what, Channel::Http);
+    let group = verdict.reason.group.as_ref().map(|group| &group.id);
+    let rule = gate.pac_rules.iter().find(|rule| rule.is_for(ask.who.network.as_ref(), group));
+    let usual = if gate.addresses.explicit.is_empty() { PacWay::ProxyOverTls } else { PacWay::Proxy };
+    let named = rule.and_then(|rule| rule.host.as_ref()).unwrap_or(&host);
+    let port = |listeners: &[SocketAddr]| Some(listeners.first()?.port());
+    let to = match rule.map_or(usual, |rule| rule.way) {
+        PacWay::Proxy => format!("PROXY {named}:{}", port(&gate.addresses.explicit)?),
+        PacWay::ProxyOverTls => format!("HTTPS {named}:{}", port(&gate.addresses.explicit_tls)?),
+        PacWay::Direct => "DIRECT".to_owned(),
+    };
     let snapshot = gate.ports.snapshot.get();
-    let own: String = snapshot.own_hosts().iter().map(|own| format!(" || host == \"{own}\"")).collect();
-    Some(format!(
-        "function FindProxyForURL(url, host) {{\n  \
-           if (isPlainHostName(host) || host == \"127.0.0.1\" || host == \"[::1]\"{own}) {{ return \"DIRECT\"; }}\n  \
-           return \"PROXY {host}:{port}\";\n}}\n"
-    ))
+    let direct = rule.map(|rule| rule.direct.as_slice()).unwrap_or_default();
+    Some(pac::file(&Lead { to, own_hosts: snapshot.own_hosts(), direct }))
 }
 
 fn is_this_machine(host: &Host) -> bool {

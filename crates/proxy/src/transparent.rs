@@ -55,11 +55,16 @@ pub(crate) fn listener(address: SocketAddr, mode: TransparentMode) -> io::Result
 
 /// Serves a connection that was led here. One that came to the listener by itself is closed: it would lead back here.
 pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, stream: TcpStream, mode: TransparentMode) {
-    let Some(wanted) = wanted(&stream, &caller, mode).filter(|wanted| !gate.dialer.is_own(*wanted)) else {
+    let Some(wanted) = wanted(&stream, &caller, mode).filter(|wanted| !is_listener(&gate, *wanted)) else {
         return tracing::debug!(phase = "connect", "a connection came to a transparent port by itself");
     };
     let stream = IdleStream::new(ClientSocket::Plain(stream), gate.dialer.limits.idle_timeout);
     Tunnel::led_here(gate, caller, wanted).hear(stream).await;
+}
+
+/// True for the port of a transparent listener, at whatever address: it would lead back here without end.
+fn is_listener(gate: &Gate, wanted: SocketAddr) -> bool {
+    gate.addresses.transparent.iter().any(|own| own.port() == wanted.port())
 }
 
 /// The address that the client called; `None` where that is the listener's own.

@@ -26,7 +26,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::StartHandshake;
 
 /// A client's stream, past what came with the CONNECT if there was one.
@@ -63,6 +63,9 @@ pub(crate) async fn connect(
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let shape = shape_of(request.headers());
+    if !gate.requests.allows(caller.address, Instant::now()) {
+        return page_answer(blockpage::not_possible(Refusal::TooMany, &gate.links).page(shape));
+    }
     let target = request.uri().authority().and_then(|authority| {
         Some((Host::parse(authority.host()).ok()?, authority.port_u16().filter(|port| *port != 0)?))
     });

@@ -72,3 +72,29 @@ async fn a_request_that_names_two_hosts_or_none_is_not_understood() {
     }
     assert!(origin.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_client_that_asks_too_much_is_told_to_wait_and_one_that_comes_too_often_is_closed() {
+    let limits = Limits { requests_per_second: 1, ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let origin = Origin::start(None).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let uri = format!("http://good.test:{}/", origin.port());
+        let request = Request::builder().uri(uri).body(full("")).unwrap();
+        statuses.push(Answer::read(world.client().ask_proxy(request).await).await.status);
+    }
+    assert_eq!(statuses[0], StatusCode::OK);
+    assert_eq!(statuses[5], StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(world.client().tunnel("good.test", 443).await.unwrap_err(), 429);
+
+    let limits = Limits { connections_per_second: 1, ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let mut closed = false;
+    for _ in 0..6 {
+        let mut stream = TcpStream::connect(world.proxy).await.unwrap();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        closed = stream.read(&mut [0; 1]).await.unwrap_or(0) == 0;
+    }
+    assert!(closed);
+}

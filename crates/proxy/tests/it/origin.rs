@@ -41,7 +41,12 @@ pub struct Origin {
 impl Origin {
     /// `None` serves plain HTTP.
     pub async fn start(tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", tls).await
+    }
+
+    /// The same, listening there.
+    pub async fn at(address: &str, tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let origin = Self {
             address,

@@ -2,8 +2,10 @@
 
 use crate::client::Answer;
 use crate::origin::full;
-use crate::world::{Setting, World};
+use crate::world::{Setting, World, host as host_of};
 use http::{Request, StatusCode};
+use model::{GroupId, NetworkId};
+use proxy::{PacDirect, PacRule, PacWay};
 
 async fn page(world: &World, target: &str) -> Answer {
     page_by(world, &world.proxy.to_string(), target).await
@@ -72,4 +74,31 @@ async fn a_browser_that_uses_the_proxy_reaches_the_proxy_s_pages_through_it() {
     assert!(pages.text().contains("web filter is working"));
     assert_eq!(page(&world, "/nothing-here").await.status, StatusCode::NOT_FOUND);
     assert!(world.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_browser_is_told_the_way_for_its_network_and_group() {
+    let rule = |network: &str, group: &str, way, host| PacRule {
+        networks: vec![NetworkId::new(network)],
+        groups: vec![GroupId::new(group)],
+        way,
+        host,
+        direct: vec![PacDirect::Name(host_of("larkfield.test"))],
+    };
+    for (rules, expected) in [
+        (vec![rule("halls", "everybody", PacWay::Direct, None)], "return \"PROXY 127.0.0.1:"),
+        (vec![rule("classrooms", "staff", PacWay::Direct, None)], "return \"PROXY 127.0.0.1:"),
+        (vec![rule("classrooms", "everybody", PacWay::Direct, None)], "return \"DIRECT\";\n}"),
+        (
+            vec![
+                rule("halls", "everybody", PacWay::Direct, None),
+                rule("classrooms", "everybody", PacWay::ProxyOverTls, Some(host_of("east.gate.test"))),
+            ],
+            "return \"HTTPS east.gate.test:",
+        ),
+    ] {
+        let world = World::with(Setting { pac_rules: rules, ..Setting::default() }).await;
+        let pac = page(&world, "/wpad.dat").await;
+        assert!(pac.text().contains(expected), "{expected}: {}", pac.text());
+    }
 }

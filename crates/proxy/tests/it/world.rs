@@ -15,10 +15,13 @@ use policy::rules::{
     School, SignInWay, TrafficRules, YouTube,
 };
 use policy::{CurrentSnapshot, Image, Snapshot};
-use proxy::{CertificateAuthority, Config, LeafSigner, Limits, PlainPasswords, Ports, Proxy, Resolver};
+use proxy::{
+    CertificateAuthority, Config, LeafSigner, Limits, PacRule, PlainPasswords, Ports, Proxy, Resolver,
+    Transparent,
+};
 use rustls::ClientConfig;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -64,6 +67,10 @@ pub struct Setting {
     pub links: Links,
     /// Roots that origins may have beside the usual one.
     pub roots: Vec<rustls_pki_types::CertificateDer<'static>>,
+    pub transparent: Vec<Transparent>,
+    pub pac_rules: Vec<PacRule>,
+    /// Where the listed names lie.
+    pub sites: Vec<IpAddr>,
 }
 
 impl Default for Setting {
@@ -89,6 +96,9 @@ impl Default for Setting {
             plain_passwords: PlainPasswords::Refused,
             links: Links::default(),
             roots: Vec::new(),
+            transparent: Vec::new(),
+            pac_rules: Vec::new(),
+            sites: vec![IpAddr::from([127, 0, 0, 1])],
         }
     }
 }
@@ -105,8 +115,8 @@ impl World {
         let signer = Arc::new(LeafSigner::new(authority, clock.clone()).unwrap());
         let (sender, events) = event_channel(1024);
         let snapshot = Arc::new(CurrentSnapshot::new(snapshot(&setting)));
-        let listed: HashMap<Host, Vec<std::net::IpAddr>> =
-            setting.listed.iter().map(|name| (host(name), vec!["127.0.0.1".parse().unwrap()])).collect();
+        let listed: HashMap<Host, Vec<IpAddr>> =
+            setting.listed.iter().map(|name| (host(name), setting.sites.clone())).collect();
         let handed_out = Arc::<HandedOut>::default();
         let leaks = Arc::<Leaks>::default();
         let identities = Arc::<IdentityMap>::default();
@@ -127,13 +137,14 @@ impl World {
             listen: vec!["127.0.0.1:0".parse().unwrap()],
             tls_listen: vec!["127.0.0.1:0".parse().unwrap()],
             proxy_peers: setting.proxy_peers,
+            transparent: setting.transparent,
+            pac_rules: setting.pac_rules,
             extra_roots: setting.roots.into_iter().chain([root.der()]).collect(),
             limits: setting.limits,
             advertised_host: setting.advertised_host,
             sign_in: setting.sign_in,
             plain_passwords: setting.plain_passwords,
             links: setting.links,
-            ..Config::default()
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];
@@ -262,7 +273,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
         networks: vec![Network {
             id: NetworkId::new("classrooms"),
             school,
-            ranges: vec!["127.0.0.0/8".parse().unwrap()],
+            ranges: ["127.0.0.0/8", "10.77.0.0/24", "fd77::/64"].map(|range| range.parse().unwrap()).to_vec(),
             group: Some(group.id.clone()),
             sign_in: setting.sign_in_way,
             addresses: setting.addresses,
