@@ -2,9 +2,11 @@
 
 mod authority;
 mod lists;
+mod proxy;
 
 pub(crate) use authority::AuthorityCommand;
 pub(crate) use lists::{ListsCommand, OutputArguments};
+pub(crate) use proxy::ProxyCommand;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     /// Show, replace and hand out the inspection authority.
     #[command(subcommand)]
     Authority(AuthorityCommand),
+    /// Say what the network around the gate needs to know.
+    #[command(subcommand)]
+    Proxy(ProxyCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.

@@ -1,13 +1,14 @@
 //! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
 
 mod dns;
+mod proxy;
 mod radius;
 
 pub(crate) use dns::DnsConfig;
+pub(crate) use proxy::ProxyConfig;
 pub(crate) use radius::{RadiusClient, RadiusConfig};
 
 use crate::error::ProgramError;
-use ipnet::IpNet;
 use model::Host;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -49,32 +50,12 @@ pub(crate) struct GateConfig {
     /// The addresses that the gate's own name is answered with; empty: the name is not answered.
     #[serde(default)]
     pub(crate) addresses: Vec<IpAddr>,
-}
-
-/// The proxy.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ProxyConfig {
-    /// Where it listens.
-    pub(crate) listen: Vec<SocketAddr>,
-    /// Certificates (PEM files) of authorities that origins may come from, beside the public ones.
-    pub(crate) trusted_roots: Vec<PathBuf>,
-    /// Private address ranges that may be reached through the proxy.
-    pub(crate) reachable_ranges: Vec<String>,
-    /// Whether a proxy that asks for a password takes it over an unencrypted connection too, where whoever shares the
-    /// network can read it.
-    pub(crate) plain_passwords: bool,
-}
-
-impl Default for ProxyConfig {
-    fn default() -> Self {
-        Self {
-            listen: loopback(3128),
-            trusted_roots: Vec::new(),
-            reachable_ranges: Vec::new(),
-            plain_passwords: false,
-        }
-    }
+    /// Whether the process shuts off files, programs and system calls that it does not need.
+    #[serde(default = "yes")]
+    pub(crate) narrowed: bool,
+    /// Files and folders outside the gate's own that it reads all the same, such as lists.
+    #[serde(default)]
+    pub(crate) readable: Vec<PathBuf>,
 }
 
 /// The console.
@@ -141,6 +122,17 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Every file and folder that it names.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let encrypted = &self.dns.encrypted;
+        let one_each = [&encrypted.certificate, &encrypted.key];
+        let several = [&self.dns.upstream_roots, &self.proxy.trusted_roots, &self.gate.readable];
+        let all = one_each.into_iter().chain(several.into_iter().flatten());
+        all.filter(|file| !file.as_os_str().is_empty()).cloned().collect()
+    }
+}
+
 impl GateConfig {
     /// The gate's name as a host.
     pub(crate) fn host(&self) -> Result<Host, ProgramError> {
@@ -163,24 +155,14 @@ impl Config {
         let named = self.local_names.iter();
         named.map(|local| Ok((host("local_name.name", &local.name)?, local.addresses.clone()))).collect()
     }
-
-    /// The private networks that may be reached through the proxy.
-    pub(crate) fn reachable_ranges(&self) -> Result<Vec<IpNet>, ProgramError> {
-        let ranges = self.proxy.reachable_ranges.iter();
-        ranges
-            .map(|range| {
-                range.parse().map_err(|_| {
-                    ProgramError::Question(format!(
-                        "proxy.reachable_ranges: expected a range such as 10.1.0.0/16, found {range}"
-                    ))
-                })
-            })
-            .collect()
-    }
 }
 
 fn host(key: &str, text: &str) -> Result<Host, ProgramError> {
     Host::parse(text).map_err(|error| ProgramError::Question(format!("{key}: {error}, found {text}")))
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one() -> u16 {

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret, replace_secret};
 use crate::gate::{Gate, open_records};
+use crate::narrow::Narrowed;
 use app::{Demo, Proposal};
 use identity::SessionToken;
 use model::{Clock, Person};
@@ -19,10 +20,10 @@ const CONFIGURATION: &str = include_str!("demo.toml");
 /// The same people and the same two days each time.
 const SEED: u64 = 20_261_122;
 
-pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
+pub(crate) async fn run(arguments: &RunArguments, narrowed: Narrowed) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
     approve_policy_once(&folder).await?;
-    let gate = Gate::start(folder.clone()).await?;
+    let gate = Gate::start(folder.clone(), narrowed).await?;
     let accounts = seed_once(&gate, &folder).await?;
     let words = if arguments.json { gate.listening().as_json() } else { welcome(&gate, &folder, &accounts) };
     crate::print(&words)?;

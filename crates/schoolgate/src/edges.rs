@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use crate::gate::Shared;
+use crate::narrow::Narrowed;
 use ::dns::{DnsServer, UpstreamHealth, UpstreamState};
 use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
@@ -41,9 +42,11 @@ pub(crate) struct Listening {
     pub(crate) https: Vec<SocketAddr>,
     /// RADIUS accounting; `None` where it is not taken.
     pub(crate) radius: Option<SocketAddr>,
-    pub(crate) proxy: Vec<SocketAddr>,
+    pub(crate) proxy: proxy::Addresses,
     pub(crate) console: String,
     pub(crate) authority: PathBuf,
+    /// What the process has shut off behind itself.
+    pub(crate) narrowed: Narrowed,
 }
 
 impl Listening {
@@ -54,7 +57,10 @@ impl Listening {
             "dns_over_https": self.https.first().map(ToString::to_string),
             "radius_accounting": self.radius.map(|address| address.to_string()),
             "proxy": self.proxy_url(),
+            "proxy_over_tls": self.proxy.explicit_tls.first().map(|address| format!("https://{address}")),
+            "transparent": self.proxy.transparent.first().map(ToString::to_string),
             "console": self.console,
+            "narrowed": { "files": self.narrowed.files.words(), "calls": self.narrowed.calls.words() },
             "authority": self.authority.display().to_string(),
         })
         .to_string()
@@ -66,16 +72,18 @@ impl Listening {
         let https = self.https.iter().map(|address| format!("{address} (HTTPS)"));
         let dns: Vec<String> = dns.chain(tls).chain(https).collect();
         format!(
-            "The gate runs.\n  console     {}\n  proxy       {}\n  DNS         {}\n  certificate {}",
+            "The gate runs.\n  console     {}\n  proxy       {}\n  DNS         {}\n  certificate {}\n  narrowed    files {}, system calls {}",
             self.console,
             self.proxy_url(),
             dns.join(", "),
-            self.authority.display()
+            self.authority.display(),
+            self.narrowed.files.words(),
+            self.narrowed.calls.words()
         )
     }
 
     pub(crate) fn proxy_url(&self) -> String {
-        self.proxy.first().map(|address| format!("http://{address}")).unwrap_or_default()
+        self.proxy.explicit.first().map(|address| format!("http://{address}")).unwrap_or_default()
     }
 }
 
@@ -119,9 +127,10 @@ impl Edges {
             tls: dns.tls_addrs(),
             https: dns.https_addrs(),
             radius: radius.as_ref().map(AccountingServer::local_addr),
-            proxy: proxy.local_addresses().to_vec(),
+            proxy: proxy.addresses().clone(),
             console: console_address,
             authority,
+            narrowed: Narrowed::default(),
         };
         Ok(Self { dns, proxy, console, radius, listening, clock })
     }
@@ -205,16 +214,31 @@ fn proxy_config(config: &Config, console_address: &str) -> Result<proxy::Config,
         report: None,
         trusted_people: None,
     };
-    let listen = config.proxy.listen.clone();
-    let is_for_others = listen.iter().any(|address| !address.ip().is_loopback());
+    let (listen, tls_listen) = (config.proxy.listen.clone(), config.proxy.tls_listen.clone());
+    let is_for_others = listen.iter().chain(&tls_listen).any(|address| !address.ip().is_loopback());
     let advertised_host = is_for_others.then(|| config.gate.name.clone());
     let plain_passwords = if config.proxy.plain_passwords {
         proxy::PlainPasswords::Taken
     } else {
         proxy::PlainPasswords::Refused
     };
-    let own = proxy::Config { listen, advertised_host, extra_roots, links, ..proxy::Config::default() };
-    Ok(proxy::Config { plain_passwords, ..own })
+    Ok(proxy::Config {
+        listen,
+        tls_listen,
+        transparent: config.proxy.transparent(),
+        proxy_peers: config.proxy.proxy_peers()?,
+        plain_passwords,
+        advertised_host,
+        pac_rules: config.proxy.pac_rules()?,
+        extra_roots,
+        links,
+        limits: proxy::Limits {
+            connections_per_second: config.proxy.connections_per_second,
+            requests_per_second: config.proxy.requests_per_second,
+            ..proxy::Limits::default()
+        },
+        ..proxy::Config::default()
+    })
 }
 
 fn proxy_ports(

@@ -16,6 +16,11 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// A folder of which nothing is known yet.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// The folder of a gate that was set up before.
     pub(crate) fn existing(path: &Path) -> Result<Self, ProgramError> {
         let folder = Self(path.to_owned());

@@ -10,6 +10,7 @@ use crate::edges::{Edges, Listening};
 use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret};
 use crate::gate_lists::Lists;
+use crate::narrow::Narrowed;
 use crate::tasks;
 use app::{App, Health, InForce, Parts};
 use history::History;
@@ -31,9 +32,9 @@ use tokio_util::task::TaskTracker;
 const MOST_WAITING_EVENTS: usize = 16_384;
 
 /// `schoolgate run`.
-pub(crate) async fn run(arguments: &RunArguments) -> Result<(), ProgramError> {
+pub(crate) async fn run(arguments: &RunArguments, narrowed: Narrowed) -> Result<(), ProgramError> {
     let folder = Folder::existing(&arguments.folder)?;
-    let gate = Gate::start(folder).await?;
+    let gate = Gate::start(folder, narrowed).await?;
     gate.announce(arguments)?;
     gate.until_stopped().await
 }
@@ -69,7 +70,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// Starts everything; an error leaves nothing running.
-    pub(crate) async fn start(folder: Folder) -> Result<Self, ProgramError> {
+    pub(crate) async fn start(folder: Folder, narrowed: Narrowed) -> Result<Self, ProgramError> {
         let clock = Clock::System;
         let config = Config::read(&folder.config())?;
         let store = open_records(&folder, &config, &clock).await?;
@@ -113,7 +114,7 @@ impl Gate {
         app.expire_history().await.map_err(ProgramError::asked)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
-        let listening = edges.listening();
+        let listening = Listening { narrowed, ..edges.listening() };
         edges.run(&tasks, &stop, &health);
         let kept = tasks::Kept { lists, snapshot: deciding, store: store.clone(), health };
         tasks::start(&tasks, &stop, app.clone(), kept);

@@ -10,12 +10,14 @@ mod error;
 mod folder;
 mod gate;
 mod gate_lists;
+mod narrow;
 mod progress;
 mod tasks;
 
 use clap::Parser as _;
 use cli::{Command, CommandLine, PolicyCommand};
 use error::ProgramError;
+use narrow::Narrowed;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -30,17 +32,26 @@ fn main() -> ExitCode {
         .init();
     // Every TLS connection of the program uses this one provider; a second call would only say that it is there.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    // Before there are threads, so that it holds for all of them.
+    let narrowed = match &command_line.command {
+        Command::Run(arguments) => Narrowed::to(&arguments.folder),
+        Command::Demo(arguments) => match folder::Folder::open(&arguments.folder) {
+            Ok(folder) => Narrowed::to(folder.path()),
+            Err(error) => return ended(Err(error)),
+        },
+        _ => Narrowed::default(),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => return ended(Err(ProgramError::Part { part: "runtime", words: source.to_string() })),
     };
-    ended(runtime.block_on(run(command_line.command)))
+    ended(runtime.block_on(run(command_line.command, narrowed)))
 }
 
-async fn run(command: Command) -> Result<(), ProgramError> {
+async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {
     match command {
-        Command::Run(arguments) => gate::run(&arguments).await,
-        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Run(arguments) => gate::run(&arguments, narrowed).await,
+        Command::Demo(arguments) => demo::run(&arguments, narrowed).await,
         Command::Policy(PolicyCommand::Check { document, folder }) => {
             commands::policy::check(&document, folder.as_deref())
         }
@@ -54,6 +65,7 @@ async fn run(command: Command) -> Result<(), ProgramError> {
         }
         Command::Explain(question) => commands::explain::explain(&question).await,
         Command::Authority(command) => commands::authority::run(&command).await,
+        Command::Proxy(command) => commands::proxy::run(&command),
         Command::Lists(command) => commands::lists::run(&command).await,
         Command::People(command) => commands::people::change(&command).await,
     }

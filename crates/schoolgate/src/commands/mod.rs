@@ -5,6 +5,7 @@ pub(crate) mod explain;
 pub(crate) mod lists;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 
 use model::Actor;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,6 +1,7 @@
 //! `[dns]`: where DNS listens and whom it asks. Each key stands in `docs/running.md`.
 
 use super::loopback;
+use super::proxy::peers;
 use crate::error::ProgramError;
 use ::dns::{ForwardZone, RateLimit, UpstreamAddress};
 use ipnet::IpNet;
@@ -112,16 +113,7 @@ impl DnsConfig {
 
     /// Who speaks the PROXY protocol.
     pub(crate) fn proxy_peers(&self) -> Result<Vec<IpNet>, ProgramError> {
-        let peer = |text: &String| {
-            text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from)).map_err(
-                |_| {
-                    ProgramError::Question(format!(
-                        "dns.proxy_peers: expected an address or a range such as 10.1.0.0/16, found {text}"
-                    ))
-                },
-            )
-        };
-        self.proxy_peers.iter().map(peer).collect()
+        peers("dns.proxy_peers", &self.proxy_peers)
     }
 }
 

@@ -75,9 +75,20 @@ impl Gate {
         self.addresses = addresses;
     }
 
+    /// How far the program says that its files and its system calls are narrowed.
+    pub fn narrowed(&self) -> (String, String) {
+        let held = |what: &str| self.addresses["narrowed"][what].as_str().unwrap().to_owned();
+        (held("files"), held("calls"))
+    }
+
+    /// What the system says of the program (`status`, proc(5)).
+    pub fn status(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap()
+    }
+
     /// What the program holds in memory, in KiB (`VmRSS`, proc(5)).
     pub fn memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let status = self.status();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         resident.split_whitespace().next().unwrap().parse().unwrap()
     }

@@ -25,6 +25,7 @@ mod school_day_edges;
 mod school_day_oracle;
 mod soak;
 mod swap_faults;
+mod transparent;
 mod traps;
 mod traps_rules;
 mod who;
