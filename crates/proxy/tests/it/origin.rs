@@ -159,6 +159,12 @@ impl Origin {
         Ok(match request.uri().path() {
             "/echo" => Response::new(request.into_body().boxed()),
             "/slurp" => slurp(request).await,
+            // A Linux program that calls itself a page.
+            "/program" => with_type(
+                "text/html",
+                "\x7fELF\x02\x01\x01\0 and what a program is made of, up to many bytes",
+            ),
+            "/dns" => with_type("application/dns-message", "answer"),
             "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
             "/websocket" => websocket(&mut request),
@@ -206,6 +212,12 @@ impl Origin {
 async fn slurp(request: Request<Incoming>) -> Response<TestBody> {
     let whole = request.into_body().collect().await.is_ok();
     with_status(if whole { StatusCode::OK } else { StatusCode::BAD_REQUEST })
+}
+
+fn with_type(kind: &str, text: &'static str) -> Response<TestBody> {
+    let mut response = Response::new(full(text));
+    response.headers_mut().insert("content-type", kind.parse().unwrap());
+    response
 }
 
 fn with_status(status: StatusCode) -> Response<TestBody> {
