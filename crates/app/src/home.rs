@@ -43,7 +43,7 @@ impl App {
         if may(Action::SearchHistory) {
             health.push(unknown_addresses_row(&seen, self.0.parts.handed_out.unknown_today(now), now));
             health.push(suggestions_row(&self.0.parts.suggestions, now));
-            health.extend(leaks::rows(&self.0.parts.leaks, now));
+            health.push(leaks::row(&self.0.parts.leaks, now));
         }
         Ok(HomeView {
             quiet_since: needs.is_empty().then_some(quiet_since),

@@ -1,4 +1,4 @@
-//! How often ways round the filter were tried, way by way, for home.
+//! How often ways round the filter were tried today, for home.
 //!
 //! Left out: who tried; that stands in the history, under its readers. What cannot be seen is said to be unknown, never
 //! shown as none.
@@ -6,28 +6,38 @@
 use crate::views::HealthView;
 use model::{Leaks, Timestamp, WayRound};
 
-/// A row for each way, in the order of the catalogue.
-pub(crate) fn rows(leaks: &Leaks, now: Timestamp) -> Vec<HealthView> {
-    WayRound::ALL.into_iter().map(|way| row(way, leaks.today(way, now), now)).collect()
+/// One row for all ways: what was tried today, the most tried first, and which ways nobody would see.
+pub(crate) fn row(leaks: &Leaks, now: Timestamp) -> HealthView {
+    let counted = WayRound::ALL.into_iter().map(|way| (leaks.today(way, now), way));
+    let mut tried: Vec<(u64, WayRound)> = counted.filter(|(tries, _)| *tries > 0).collect();
+    tried.sort_by_key(|(tries, _)| std::cmp::Reverse(*tries));
+    let seen: Vec<String> = tried.iter().map(|(tries, way)| format!("{} {tries}", way.title())).collect();
+    let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(", ") };
+    let unseen: Vec<&str> =
+        WayRound::ALL.into_iter().filter(|way| is_unseen(*way)).map(WayRound::title).collect();
+    HealthView {
+        name: "Ways round the filter".to_owned(),
+        state: "Unknown".to_owned(),
+        detail: format!("Tries seen today (UTC): {seen}. Not seen, or seen in part: {}", unseen.join(", ")),
+        checked: now,
+    }
 }
 
-fn row(way: WayRound, tries: u64, now: Timestamp) -> HealthView {
-    let seen = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
-    let (state, detail) = match (blind_spot(way), tries) {
-        (Some(why), 0) => ("Unknown", why.to_owned()),
-        (Some(why), _) => ("Unknown", format!("{seen} seen today (UTC). {why}")),
-        (None, _) => ("Working", format!("{seen} seen today (UTC)")),
-    };
-    HealthView { name: format!("Tries: {}", way.title()), state: state.to_owned(), detail, checked: now }
-}
-
-/// Why a way may be tried without being seen; `None` where the proxy sees every try on connections that it carries.
-fn blind_spot(way: WayRound) -> Option<&'static str> {
+/// True for a way that may be tried without being counted: the proxy sees no UDP, Tor and most VPNs look like any other
+/// TLS, and tunnels are not yet looked at for addresses, ports and protocols.
+fn is_unseen(way: WayRound) -> bool {
     match way {
-        WayRound::Quic => Some("The proxy sees no UDP: only the network can tell"),
-        WayRound::Tor => Some("Names tell it, and nothing else: inside TLS it looks like any site"),
-        WayRound::Vpn => Some("Tunnels that look like any TLS are not seen"),
-        _ => None,
+        WayRound::Quic
+        | WayRound::Tor
+        | WayRound::Vpn
+        | WayRound::EncryptedHello
+        | WayRound::AddressLiteral
+        | WayRound::UnknownProtocol
+        | WayRound::OddPort => true,
+        WayRound::EncryptedDns
+        | WayRound::Fronting
+        | WayRound::OtherAddress
+        | WayRound::TranslationOrArchive => false,
     }
 }
 
@@ -36,22 +46,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_unknown_and_the_rest_has_its_number() {
+    fn what_was_tried_has_its_number_and_what_cannot_be_seen_is_named() {
         let leaks = Leaks::default();
+        let none = row(&leaks, Timestamp(1));
+        assert_eq!(none.state, "Unknown");
+        assert!(none.detail.starts_with("Tries seen today (UTC): none. Not seen"), "{}", none.detail);
+        leaks.count(WayRound::Fronting, Timestamp(0));
         for _ in 0..2 {
             leaks.count(WayRound::EncryptedDns, Timestamp(0));
         }
-        leaks.count(WayRound::Vpn, Timestamp(0));
-        let rows = rows(&leaks, Timestamp(1));
-        assert_eq!(rows.len(), WayRound::ALL.len());
-        let row = |way: WayRound| {
-            let name = format!("Tries: {}", way.title());
-            let row = rows.iter().find(|row| row.name == name).unwrap();
-            (row.state.as_str(), row.detail.as_str())
-        };
-        assert_eq!(row(WayRound::EncryptedDns), ("Working", "2 tries seen today (UTC)"));
-        assert_eq!(row(WayRound::Fronting), ("Working", "0 tries seen today (UTC)"));
-        assert_eq!(row(WayRound::Quic).0, "Unknown");
-        assert!(row(WayRound::Vpn).1.starts_with("1 try seen today"));
+        let some = row(&leaks, Timestamp(1)).detail;
+        assert!(
+            some.starts_with("Tries seen today (UTC): DNS inside HTTPS 2, Domain fronting 1. "),
+            "{some}"
+        );
+        assert!(some.contains("QUIC") && some.contains("Odd ports"), "{some}");
     }
 }
