@@ -332,7 +332,7 @@ mod tests {
         let server = Server { address, process: std::process::id(), own: &own };
         let mut asking = Client::new(Check::Answers).unwrap();
         let times = [Duration::ZERO, Duration::from_millis(50)];
-        let outcome = asking.run(server, &mut questions, Pace::Window(32), times).unwrap();
+        let outcome = asking.run(server, &mut questions, Pace::Window(64), times).unwrap();
         assert!(outcome.answered > 0 && outcome.wrong == 0 && outcome.lost == 0, "{outcome:?}");
         let paced = asking.run(server, &mut questions, Pace::PerSecond(10_000.0), times).unwrap();
         assert!((1..=500).contains(&paced.asked) && paced.wrong == 0 && paced.lost == 0, "{paced:?}");
