@@ -1,6 +1,6 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
-use crate::lists::{ListsPlace, Pointer};
+use crate::lists::{LastLook, ListsPlace};
 use crate::{AppError, Health, InForce, people};
 use history::History;
 use identity::{Lockout, Pepper, scopes_for};
@@ -58,7 +58,7 @@ pub(crate) struct Inner {
     /// Told when a policy with other lists comes into force.
     pub(crate) lists_changed: Notify,
     /// Which lists' pointer was last looked into. Held while looking, so that it happens once at a time.
-    pub(crate) lists_seen: Mutex<Option<Pointer>>,
+    pub(crate) lists_seen: Mutex<Option<LastLook>>,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) hashing: Arc<Semaphore>,
     /// Wrong passwords of late.

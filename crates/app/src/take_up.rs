@@ -31,8 +31,9 @@ impl App {
         Ok(())
     }
 
-    /// Puts new lists in force, under the policy that is.
-    pub fn put_lists(&self, image: Image) {
+    /// Puts new lists in force, under the policy that is. For the take-up alone: whoever else holds an image cannot know
+    /// that the folder names it still.
+    pub(crate) fn put_lists(&self, image: Image) {
         let _turn = self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.in_force().document.policy.clone();
         let (names, lists) = (image.names(), Arc::clone(image.revision()));

@@ -52,7 +52,7 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
 
 async fn take_up_lists(app: App) {
     if tokio::task::spawn_blocking(move || app.take_up_lists()).await.is_err() {
-        tracing::error!("lists that another program put in force could not be taken up");
+        tracing::error!("lists that were put in force could not be taken up");
     }
 }
 
@@ -97,13 +97,15 @@ async fn refresh(app: &App, kept: &Kept, other_lists: Option<&str>) -> Turn {
     let deciding = kept.snapshot.get();
     let why = other_lists.unwrap_or("by schedule");
     match kept.lists.update(&kept.store, (&sources, Some(deciding)), why).await {
-        Ok((image, _)) => {
-            app.put_lists(image);
+        Ok(_) => {
             kept.health.lists_failed(None);
+            // What the folder names by now: somebody may have gone back since.
+            take_up_lists(app.clone()).await;
             see_lists(app).await;
         }
         // Whoever updates them now, or put them back, decides; the next look at the timetable comes in a minute.
-        Err(Unmade::Lists(ListError::Busy | ListError::Overtaken)) => {
+        Err(Unmade::Lists(error @ (ListError::Busy | ListError::Overtaken))) => {
+            tracing::warn!(%error, "the lists were not updated; it is tried again in a minute");
             see_lists(app).await;
             return Turn::NotOurs;
         }

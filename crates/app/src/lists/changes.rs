@@ -135,10 +135,14 @@ impl App {
             reason: reason.to_owned(),
         };
         let policy = self.in_force().document.policy.clone();
-        let (image, change) = roll_back_lists(&parts.store, &parts.clock, (actor, &policy), back).await?;
-        self.put_lists(image);
+        let (_, change) = roll_back_lists(&parts.store, &parts.clock, (actor, &policy), back).await?;
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.see_lists()).await?;
+        // What the folder names decides: while the fact was written, another program may have put others in force.
+        let taken_up = move || {
+            app.take_up_lists();
+            app.see_lists();
+        };
+        tokio::task::spawn_blocking(taken_up).await?;
         Ok(change)
     }
 }

@@ -16,7 +16,7 @@ pub use screen::{where_from, written_as};
 pub use seen::categories_of;
 
 pub(crate) use seen::{lists_seen, member_lists};
-pub(crate) use take_up::Pointer;
+pub(crate) use take_up::LastLook;
 
 use lists::Schedule;
 use policy::rules::{ListFormat, ListSource};

@@ -4,9 +4,10 @@ use crate::App;
 use crate::checks::everything_off;
 use lists::{BUILT_IN_ILLEGAL, Heartbeat, Report};
 use model::{Ask, Category, Channel, Outcome, Timestamp, Who};
-use policy::Snapshot;
 use policy::rules::{ListFormat, ListSource};
+use policy::{Image, Snapshot};
 use registers::{Kept, ListSeen, ListsSeen, MemberList};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the folder of lists says.
@@ -25,13 +26,21 @@ impl App {
     pub(crate) async fn lists_folder(&self) -> Result<Folder, crate::AppError> {
         let (place, policy, now) =
             (self.0.parts.lists.clone(), self.in_force().document.policy.clone(), self.now());
+        let snapshot = self.snapshot();
         let read = move || Folder {
-            report: lists::last_report(&place.folder),
+            report: report_in_force(&place.folder, snapshot.image()),
             held: lists::held(&place.folder).map(|held| (held.at, held.words())),
             sources: lists::heartbeats(&place.sources(&policy.lists), &place.folder, &place.schedule, now),
         };
         Ok(tokio::task::spawn_blocking(read).await?)
     }
+}
+
+/// The account of the image that decides. It is the folder's newest, unless that one cannot be opened.
+pub(super) fn report_in_force(folder: &Path, image: &Image) -> Option<Report> {
+    let decides = |revision: &str| *revision == **image.revision();
+    let newest = lists::last_report(folder).filter(|report| decides(&report.revision));
+    newest.or_else(|| lists::images(folder).into_iter().find(|kept| decides(&kept.revision))?.report)
 }
 
 /// The titles of the categories that a list puts its names in, each once.

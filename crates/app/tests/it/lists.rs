@@ -71,6 +71,47 @@ async fn what_the_command_line_put_in_force_is_taken_up_once_and_recorded() {
 }
 
 #[tokio::test]
+async fn lists_that_cannot_be_opened_are_tried_again_and_every_screen_says_that_those_before_decide() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let first = put(&world, "one.example\n");
+    let second = put(&world, "two.example\n");
+    let file = world.lists_folder().join(format!("images/{second}.sgi"));
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    world.app.take_up_lists();
+    assert_eq!(**world.snapshot.get().image().revision(), first);
+    let is_said = async || {
+        let warnings = world.app.frame(Some(&head)).await.warnings;
+        warnings.iter().any(|warning| warning.contains("cannot be opened; those from before decide"))
+    };
+    assert!(is_said().await);
+    world.app.see_lists();
+    assert!(is_said().await, "until it can be");
+
+    std::fs::rename(&aside, &file).unwrap();
+    world.app.take_up_lists();
+    assert_eq!(**world.snapshot.get().image().revision(), first, "not each second: an image is read whole");
+    world.clock.advance_ms(60_000);
+    world.app.take_up_lists();
+    assert_eq!(**world.snapshot.get().image().revision(), second);
+    assert!(!is_said().await);
+}
+
+#[tokio::test]
+async fn the_account_that_screens_show_is_that_of_the_lists_that_decide() {
+    let world = World::new("first-school.toml").await;
+    put(&world, "one.example\ncom\n");
+    let second = put(&world, "two.example\n");
+    std::fs::remove_file(world.lists_folder().join(format!("images/{second}.sgi"))).unwrap();
+    world.app.take_up_lists();
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let view = world.app.lists_view(&head).await.unwrap();
+    let starter = view.lists.iter().find(|list| list.id == "starter").unwrap();
+    assert_eq!(starter.refused.len(), 1, "what was refused of the second is nothing");
+}
+
+#[tokio::test]
 async fn a_swap_that_fails_is_recorded_as_one_that_failed() {
     let world = World::new("first-school.toml").await;
     let change = ListsSwap {
