@@ -157,7 +157,8 @@ impl Config {
     }
 }
 
-fn host(key: &str, text: &str) -> Result<Host, ProgramError> {
+/// A host that a key names.
+pub(crate) fn host(key: &str, text: &str) -> Result<Host, ProgramError> {
     Host::parse(text).map_err(|error| ProgramError::Question(format!("{key}: {error}, found {text}")))
 }
 

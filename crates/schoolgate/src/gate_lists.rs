@@ -1,17 +1,23 @@
 //! A gate's lists: where they lie, how they are read, and the image to start with. The gate's clockwork and the command
 //! line both work through this.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::ProgramError;
 use crate::folder::Folder;
-use app::{AppError, ListsPlace, ListsSwap, SwapBy};
+use app::{AppError, Closing, ListsPlace, ListsSwap, SwapBy};
 use lists::{Cause, Fetch, ListError, Look, Prepared, Progress, Report, Schedule, Update};
-use model::{Category, Clock, Host};
+use model::{Category, Clock, Host, ListId};
 use policy::rules::{ListFormat, ListSource};
 use policy::{Image, Snapshot};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// So long is counted what an update closes; then it goes in force without the count.
+const COUNTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The lists of one gate.
 pub(crate) struct Lists {
@@ -22,7 +28,27 @@ pub(crate) struct Lists {
     own: Vec<Host>,
     /// What was used here, to see what an update closes.
     history: PathBuf,
+    counted_within: Duration,
+    /// One count of the history at a time: one that came late may still be under way.
+    counting: Arc<Semaphore>,
     clock: Clock,
+}
+
+/// Why it is not known what other lists would close.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Uncounted {
+    /// It took too long.
+    #[error("expected the history to be read within {limit_s} seconds")]
+    Late { limit_s: u64 },
+    /// Another count is under way.
+    #[error("expected one count of the history at a time, found another under way")]
+    Another,
+    /// The history could not be read.
+    #[error(transparent)]
+    History(#[from] AppError),
+    /// There was no thread for it.
+    #[error(transparent)]
+    Thread(#[from] ListError),
 }
 
 /// Why an update of the gate's own did not take place.
@@ -45,16 +71,14 @@ impl Lists {
             refresh_hours: config.lists.refresh_hours,
             seed: seed(&config.gate.name, config.gate.id),
         };
-        // A test host stands for its category, whoever answers for it.
-        let is_test = |host: &Host| host.name().is_some_and(|name| name.ends_with(".schoolgate.test"));
-        let own = config.listed_hosts()?.into_keys().filter(|host| !is_test(host));
-        let own = own.chain([config.gate.host()?]).collect();
         Ok(Self {
             place: ListsPlace { home: folder.path().to_owned(), folder: folder.lists(), schedule },
             secrets: folder.secrets(),
             fetch: Fetch::default(),
-            own,
+            own: own_hosts(config)?,
             history: folder.history(),
+            counted_within: COUNTED_WITHIN,
+            counting: Arc::new(Semaphore::new(1)),
             clock,
         })
     }
@@ -124,7 +148,7 @@ impl Lists {
         let (image, report) = if before.as_deref() == Some(&after) {
             prepared.swap().await?
         } else {
-            let newly_blocked = self.newly_blocked(deciding, prepared.image().clone()).await;
+            let newly_blocked = self.newly_blocked(deciding, &prepared).await;
             let change = ListsSwap {
                 before: before.unwrap_or_default(),
                 after,
@@ -138,25 +162,32 @@ impl Lists {
         Ok((image, report))
     }
 
-    /// How many sites that were used in the last days other lists would close. An update does not wait for a history that
-    /// cannot be read.
-    async fn newly_blocked(&self, deciding: Option<Arc<Snapshot>>, after: Image) -> Option<usize> {
-        let (before, history, now) = (deciding?, self.history.clone(), self.clock.now());
-        let count = move || {
-            let used = app::sites_used(&history, now)?;
-            let closing = app::closing(&before, &after, &used, now);
-            Ok::<_, AppError>(closing.sites.len() + closing.illegal)
-        };
-        match lists::in_background(count).await {
-            Ok(Ok(sites)) => Some(sites),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "what an update of the lists closes could not be counted");
-                None
-            }
+    /// How many sites that were used in the last days an update would close. No update waits long for that, and one that
+    /// changes what is illegal not at all.
+    async fn newly_blocked(&self, deciding: Option<Arc<Snapshot>>, prepared: &Prepared) -> Option<usize> {
+        let before = deciding.filter(|_| !changes_illegal(prepared))?;
+        match self.closing(before, prepared.image().clone()).await {
+            Ok(closing) => Some(closing.sites.len() + closing.illegal),
             Err(error) => {
                 tracing::warn!(%error, "what an update of the lists closes could not be counted");
                 None
             }
+        }
+    }
+
+    /// What other lists would close of what was used in the last days: counted behind whatever else the machine does, and
+    /// for a bounded time.
+    pub(crate) async fn closing(&self, before: Arc<Snapshot>, after: Image) -> Result<Closing, Uncounted> {
+        let turn = Arc::clone(&self.counting).try_acquire_owned().map_err(|_| Uncounted::Another)?;
+        let (history, now) = (self.history.clone(), self.clock.now());
+        let count = move || {
+            let _turn = turn;
+            let used = app::sites_used(&history, now)?;
+            Ok::<_, AppError>(app::closing(&before, &after, &used, now))
+        };
+        match timeout(self.counted_within, lists::in_background(count)).await {
+            Ok(counted) => Ok(counted??),
+            Err(_) => Err(Uncounted::Late { limit_s: self.counted_within.as_secs() }),
         }
     }
 
@@ -172,6 +203,30 @@ impl Lists {
         let beats = lists::heartbeats(&read, &self.place.folder, &self.place.schedule, now);
         beats.iter().any(|beat| beat.due <= now)
     }
+}
+
+/// The school's own hosts and zones.
+fn own_hosts(config: &Config) -> Result<Vec<Host>, ProgramError> {
+    let dns = &config.dns;
+    let local = dns.local_zones.iter().map(|zone| ("dns.local_zones", zone));
+    let private = dns.private_suffixes.iter().map(|suffix| ("dns.private_suffixes", suffix));
+    let forwarded = dns.forward.iter().map(|forward| ("dns.forward.zone", &forward.zone));
+    let encrypted = Some(("dns.encrypted.name", &dns.encrypted.name)).filter(|(_, name)| !name.is_empty());
+    let zones = local.chain(private).chain(forwarded).chain(encrypted);
+    // A zone may be written with a dot before it.
+    let zones = zones.map(|(key, zone)| config::host(key, zone.trim_start_matches('.')));
+    let named = config.listed_hosts()?.into_keys().chain(zones.collect::<Result<Vec<_>, _>>()?);
+    // A test host stands for its category, whoever answers for it.
+    let is_test = |host: &Host| host.name().is_some_and(|name| name.ends_with(".schoolgate.test"));
+    Ok(named.filter(|host| !is_test(host)).chain([config.gate.host()?]).collect())
+}
+
+/// True when an update changes what is illegal: that waits for nothing.
+fn changes_illegal(prepared: &Prepared) -> bool {
+    let (lists, diff) = (&prepared.report().lists, prepared.diff());
+    let mut changed = diff.lists.iter().filter(|list| list.added > 0 || list.removed > 0);
+    let is_illegal = |id: &ListId| lists.iter().any(|list| list.id == *id && list.is_illegal);
+    changed.any(|list| is_illegal(&list.id))
 }
 
 /// A number for the gate, the same after each start, so that gates look at public servers at different moments.
@@ -192,7 +247,8 @@ fn absent(names: &str) -> ProgramError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{ListId, Timestamp};
+    use model::Timestamp;
+    use std::fmt::Write as _;
     use store::Place;
 
     fn lists(home: &std::path::Path) -> Lists {
@@ -206,6 +262,8 @@ mod tests {
             fetch: Fetch::default(),
             own: Vec::new(),
             history: home.join("history"),
+            counted_within: COUNTED_WITHIN,
+            counting: Arc::new(Semaphore::new(1)),
             clock: Clock::fixed(Timestamp(1_000_000_000_000)),
         }
     }
@@ -296,6 +354,86 @@ mod tests {
         gate.update(&store, (&both, Some(deciding)), "by schedule").await.unwrap();
         let newest = facts("change-lists").await[0].details();
         assert_eq!((newest["how"].as_str(), newest["newly_blocked"].as_str()), ("schedule", "0"));
+    }
+
+    #[tokio::test]
+    async fn an_update_does_not_wait_for_a_history_that_cannot_be_read_and_one_of_illegal_content_not_at_all()
+    {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
+        let gate = Lists { counted_within: Duration::from_millis(20), ..lists(home.path()) };
+        std::fs::write(home.path().join("one.txt"), "one.example\n").unwrap();
+        let first = gate.first(&store, &[source("one")]).await.unwrap();
+        let deciding = Some(Arc::new(Snapshot::compile(policy_in_force(), first, Vec::new())));
+        // A day of history that nobody writes to: opening it waits, as on a disk that hangs.
+        std::fs::create_dir(home.path().join("history")).unwrap();
+        let day = home.path().join(format!("history/{}.events", gate.clock.now().day()));
+        assert!(std::process::Command::new("mkfifo").arg(&day).status().unwrap().success());
+        let newest = async || {
+            let facts = store.facts_of(&model::Scope::Trust, "change-lists", 1).await.unwrap();
+            facts[0].details()
+        };
+        for (turn, name) in ["late.example", "another-is-under-way.example"].into_iter().enumerate() {
+            std::fs::write(home.path().join("one.txt"), format!("one.example\n{name}\n")).unwrap();
+            gate.clock.advance_ms(24 * 3_600_000);
+            let (image, _) =
+                gate.update(&store, (&[source("one")], deciding.clone()), "by schedule").await.unwrap();
+            assert!(!image.lookup(&Host::parse(name).unwrap()).is_empty(), "{turn}");
+            let details = newest().await;
+            assert_eq!(&*details["after"], &**image.revision(), "{turn}");
+            assert_eq!(details.get("newly_blocked"), None, "{turn}: what was not counted is not said");
+        }
+        // Whatever the time it would have.
+        let gate = Lists { counted_within: Duration::MAX, counting: Arc::new(Semaphore::new(1)), ..gate };
+        std::fs::write(home.path().join("two.txt"), "two.example\n").unwrap();
+        let illegal = ListSource { category: Some(Category::ILLEGAL), ..source("two") };
+        let (image, _) =
+            gate.update(&store, (&[source("one"), illegal], deciding), "by schedule").await.unwrap();
+        assert!(!image.lookup(&Host::parse("two.example").unwrap()).is_empty());
+        assert_eq!(newest().await.get("newly_blocked"), None);
+        drop(std::fs::File::options().write(true).open(&day).unwrap());
+    }
+
+    #[tokio::test]
+    async fn no_list_takes_the_schools_own_hosts_and_zones() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
+        let file = home.path().join("schoolgate.toml");
+        let configuration = r#"
+            [gate]
+            name = "gate.elm.example"
+            organisation = "A school"
+            [[local_name]]
+            name = "library.elm.example"
+            addresses = ["10.0.0.9"]
+            [[local_name]]
+            name = "games.schoolgate.test"
+            addresses = ["10.0.0.9"]
+            [dns]
+            local_zones = ["local.elm.example"]
+            private_suffixes = [".private.elm.example"]
+            [[dns.forward]]
+            zone = "forwarded.elm.example."
+            upstreams = ["10.0.0.2"]
+            [dns.encrypted]
+            name = "dns.elm.example"
+        "#;
+        std::fs::write(&file, configuration).unwrap();
+        let own = own_hosts(&Config::read(&file).unwrap()).unwrap();
+        let gate = Lists { own, ..lists(home.path()) };
+        let guarded = ["gate", "library", "local", "private", "forwarded", "dns"];
+        let mut names = String::from("other.elm.example\ngames.schoolgate.test\n");
+        for host in guarded {
+            writeln!(names, "{host}.elm.example\nwww.{host}.elm.example").unwrap();
+        }
+        std::fs::write(home.path().join("one.txt"), names).unwrap();
+        let image = gate.first(&store, &[source("one")]).await.unwrap();
+        let is_listed = |host: &str| !image.lookup(&Host::parse(host).unwrap()).is_empty();
+        assert!(is_listed("other.elm.example") && is_listed("games.schoolgate.test"));
+        for host in guarded {
+            assert!(!is_listed(&format!("{host}.elm.example")), "{host}");
+            assert!(!is_listed(&format!("www.{host}.elm.example")), "{host}");
+        }
     }
 
     fn policy_in_force() -> policy::Policy {

@@ -5,11 +5,13 @@ use crate::gate::Gate;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store::{AuditRow, Place, Store};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
 
 /// How long what is put in force may take to decide.
 const SOON: Duration = Duration::from_secs(20);
@@ -124,6 +126,64 @@ async fn an_update_is_compared_accepted_put_in_force_and_recorded() {
     assert!(facts[0].actor.starts_with("command-line:"), "{}", facts[0].actor);
     assert_eq!(facts[1].details()["after"], newest["before"], "from one to the next without a gap");
     assert!(facts.iter().any(|fact| fact.actor == "program"), "the gate's own updates too");
+}
+
+/// An update at a terminal, which waits for an answer.
+async fn asked_at_a_terminal(gate: &Gate) -> (Child, String) {
+    let typed = format!(
+        "{} lists update --reason fewer --folder {}",
+        env!("CARGO_BIN_EXE_schoolgate"),
+        gate.folder.path().display()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &typed, "/dev/null"]);
+    terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut process = terminal.spawn().unwrap();
+    let (mut said, mut part) = (String::new(), [0; 1_024]);
+    while !said.contains("[y/N]") {
+        let read = tokio::time::timeout(SOON, process.stdout.as_mut().unwrap().read(&mut part)).await;
+        let read = read.unwrap_or_else(|_| panic!("no question: {said}")).unwrap();
+        assert!(read > 0, "no question: {said}");
+        said.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    (process, said)
+}
+
+async fn says_yes(mut process: Child) -> Output {
+    process.stdin.as_mut().unwrap().write_all(b"y\n").await.unwrap();
+    process.wait_with_output().await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_is_asked_keeps_no_update_waiting_and_says_yes_to_what_was_shown_alone() {
+    let gate = gate_with_a_list(10).await;
+    write_names(&gate, 0..3);
+    let (process, said_first) = asked_at_a_terminal(&gate).await;
+    assert!(said_first.contains("from 10 to 3 entries"), "{said_first}");
+    let turn = std::fs::File::open(gate.folder.path().join("lists/updating")).unwrap();
+    let since = Instant::now();
+    while turn.try_lock().is_err() {
+        // The gate itself looks at the list too; whoever waits at the terminal would hold it for good.
+        assert!(since.elapsed() < SOON, "the question holds the folder");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(turn);
+    write_names(&gate, 0..1);
+    let other = says_yes(process).await;
+    assert_eq!(other.status.code(), Some(1), "{}", said(&other));
+    assert!(said(&other).contains("something else than what was shown"), "{}", said(&other));
+    becomes(&gate, "game-9.example", "Filtered").await;
+
+    let (process, said_then) = asked_at_a_terminal(&gate).await;
+    assert!(said_then.contains("from 10 to 1 entries"), "{said_then}");
+    let taken = says_yes(process).await;
+    assert!(taken.status.success(), "{}", said(&taken));
+    assert_eq!(facts(&gate).await[0].details()["accepted"], "more");
+    becomes(&gate, "game-0.example", "Filtered").await;
+    let since = Instant::now();
+    while dig(&gate, &["game-9.example", "A"]).await.contains("Filtered") {
+        assert!(since.elapsed() < SOON, "the gate does not take up what was accepted");
+    }
 }
 
 #[tokio::test]

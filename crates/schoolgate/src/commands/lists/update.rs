@@ -1,4 +1,6 @@
 //! `lists update` and `lists diff`: read everything, show what changes, and, where that is wanted, put it in force.
+//!
+//! Invariant: nobody else's update waits while a person thinks, and what they say yes to is what they were shown.
 
 use super::{World, print_json, words};
 use crate::cli::OutputArguments;
@@ -6,11 +8,12 @@ use crate::commands::at_the_machine;
 use crate::error::ProgramError;
 use crate::progress::Told;
 use app::{Closing, ListsSwap, SwapBy};
-use lists::{Cause, Look, Prepared};
+use lists::{Alarm, Cause, Look, Prepared};
 use model::ListId;
 use policy::{Image, Snapshot};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
 
 /// `lists update`.
 pub(super) async fn update(
@@ -27,18 +30,23 @@ pub(super) async fn update(
         named => Look::These(named),
     };
     let mut prepared = prepare(world, (look.clone(), accept.clone()), reason, output).await?;
-    let held: Vec<ListId> = prepared.report().held_back().map(|list| list.id.clone()).collect();
-    if !held.is_empty() {
-        let questions = troubles(&prepared);
-        if output.json || !confirmed(&questions, "Take the new readings all the same?")? {
-            return Err(not_accepted(&held, &questions));
-        }
-        accept.extend(held);
-        // The folder is one update's at a time.
+    let shown = shown(&prepared, &look);
+    if !shown.is_empty() {
+        // The folder is one update's at a time, and an answer may be long in coming.
         drop(prepared);
+        if output.json || !confirmed(&shown, "Take the new readings all the same?")? {
+            return Err(not_accepted(&shown));
+        }
+        accept.extend(shown.iter().map(|shown| shown.list.clone()));
         prepared = prepare(world, (look, accept.clone()), reason, output).await?;
+        if !shown.iter().all(|shown| shown.is_still_so(&prepared)) {
+            return Err(ProgramError::Trouble(
+                "The lists brought something else than what was shown. Nothing was changed; type the same again to see it."
+                    .to_owned(),
+            ));
+        }
     }
-    let closing = closing(world, prepared.image())?;
+    let closing = closing(world, prepared.image()).await;
     let (change, closing) = (change_of(world, &prepared, (accept, reason), &closing), closing);
     let (diff, actor) = (prepared.diff().clone(), at_the_machine());
     let by = SwapBy::Person(&actor, world.policy());
@@ -75,7 +83,7 @@ pub(super) async fn update(
 /// `lists diff`.
 pub(super) async fn diff(world: &World, output: OutputArguments) -> Result<(), ProgramError> {
     let prepared = prepare(world, (Look::All, Vec::new()), "a look at what would change", output).await?;
-    let closing = closing(world, prepared.image())?;
+    let closing = closing(world, prepared.image()).await;
     world.store.close().await;
     if output.json {
         return print_json(&json!({
@@ -109,13 +117,17 @@ async fn prepare(
     prepared.map_err(ProgramError::part("lists"))
 }
 
-/// What would newly be blocked of what was used lately; `None` where nothing was in force before.
-fn closing(world: &World, image: &Image) -> Result<Option<Closing>, ProgramError> {
-    let Some(current) = world.lists.current() else { return Ok(None) };
-    let now = world.clock.now();
-    let used = app::sites_used(&world.folder.history(), now).map_err(ProgramError::asked)?;
+/// What would newly be blocked of what was used lately; `None` where nothing was in force before, and where it could not
+/// be counted.
+async fn closing(world: &World, image: &Image) -> Option<Closing> {
+    let current = world.lists.current()?;
     let before = Snapshot::compile(world.policy().clone(), current, vec![world.gate.clone()]);
-    Ok(Some(app::closing(&before, image, &used, now)))
+    let counted = world.lists.closing(Arc::new(before), image.clone()).await;
+    counted
+        .inspect_err(
+            |error| tracing::warn!(%error, "what this update of the lists closes could not be counted"),
+        )
+        .ok()
 }
 
 fn change_of(
@@ -134,25 +146,53 @@ fn change_of(
     }
 }
 
-/// The sentences about what is held back.
-fn troubles(prepared: &Prepared) -> Vec<String> {
+/// Why a new reading is held back, as a person was told.
+struct Shown {
+    list: ListId,
+    alarm: Alarm,
+    words: String,
+}
+
+impl Shown {
+    /// True when an update that takes the list's reading takes as many entries as was said.
+    fn is_still_so(&self, prepared: &Prepared) -> bool {
+        let Some(now) = prepared.diff().lists.iter().find(|list| list.id == self.list) else { return false };
+        match self.alarm {
+            Alarm::Shrank { before, after } => now.before == Some(before) && now.after == after,
+            Alarm::Grew { new, .. } => now.added == new,
+            Alarm::Silent { .. } | Alarm::TestFailed => false,
+        }
+    }
+}
+
+/// All that is held back of what was looked at.
+fn shown(prepared: &Prepared, look: &Look) -> Vec<Shown> {
+    let is_looked_at = |list: &&lists::ListReport| match look {
+        Look::These(named) => named.contains(&list.id),
+        Look::All | Look::Due => true,
+    };
     let alarms = |list: &lists::ListReport| {
         let held = list.alarms.iter().filter(|alarm| alarm.holds_back());
-        held.map(|alarm| alarm.words(&list.name)).collect::<Vec<_>>()
+        let shown = |alarm: &Alarm| Shown {
+            list: list.id.clone(),
+            alarm: alarm.clone(),
+            words: alarm.words(&list.name),
+        };
+        held.map(shown).collect::<Vec<_>>()
     };
-    prepared.report().held_back().flat_map(alarms).collect()
+    prepared.report().held_back().filter(is_looked_at).flat_map(alarms).collect()
 }
 
 /// Asks on the terminal; without one nobody can say yes.
-fn confirmed(troubles: &[String], question: &str) -> Result<bool, ProgramError> {
+fn confirmed(shown: &[Shown], question: &str) -> Result<bool, ProgramError> {
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if !terminal {
         return Ok(false);
     }
     let failed = |source| ProgramError::File { file: "the terminal".into(), source };
     let mut out = std::io::stderr().lock();
-    for trouble in troubles {
-        writeln!(out, "{trouble}").map_err(failed)?;
+    for Shown { words, .. } in shown {
+        writeln!(out, "{words}").map_err(failed)?;
     }
     write!(out, "{question} [y/N] ").and_then(|()| out.flush()).map_err(failed)?;
     let mut answer = String::new();
@@ -160,11 +200,12 @@ fn confirmed(troubles: &[String], question: &str) -> Result<bool, ProgramError> 
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-fn not_accepted(held: &[ListId], troubles: &[String]) -> ProgramError {
-    let ids: Vec<&str> = held.iter().map(ListId::as_str).collect();
+fn not_accepted(shown: &[Shown]) -> ProgramError {
+    let ids: Vec<&str> = shown.iter().map(|shown| shown.list.as_str()).collect();
+    let words: Vec<&str> = shown.iter().map(|shown| &*shown.words).collect();
     ProgramError::Trouble(format!(
         "{}\nNothing was changed. To take the new readings, type the same with `--accept {}`.",
-        troubles.join("\n"),
+        words.join("\n"),
         ids.join(" ")
     ))
 }
