@@ -1,10 +1,12 @@
-//! Archives and trees, through [`lists::update`] as the gate calls it: a source on disk, an image folder.
+//! Archives and trees, through [`lists::prepare`] and [`lists::Prepared::swap`] as the gate calls them: a source on disk, an
+//! image folder.
 
 use crate::readers::category;
-use lists::Fetch;
+use lists::{ListError, Report, Update};
 use model::{ListId, Timestamp};
+use policy::Image;
 use policy::rules::{ListFormat, ListSource, Subscription};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -44,6 +46,12 @@ pub(crate) fn empty_folder() {
     std::fs::create_dir_all(&images).expect("the folder of images");
 }
 
+/// An update of the gate's own, put in force.
+pub(crate) async fn updated(sources: &[ListSource], images: &Path) -> Result<(Image, Report), ListError> {
+    let (how, mut on_progress) = (Update::default(), |_| ());
+    lists::prepare(sources, images, &how, Timestamp(0), &mut on_progress).await?.swap().await
+}
+
 /// Makes these bytes two lists' source, and updates the image from it.
 pub fn update(bytes: &[u8]) {
     let place = &*PLACE;
@@ -64,10 +72,8 @@ pub fn update(bytes: &[u8]) {
         list(ListFormat::Ut1, None, vec![("games".into(), category()), ("porn".into(), category())]),
         list(ListFormat::Hosts, Some(category()), Vec::new()),
     ];
-    let settings = Fetch::default();
-    let mut on_progress = |_| ();
-    let updating = lists::update(&sources, &images, &settings, Timestamp(0), &mut on_progress);
-    let (image, report) = place.block_on(updating).expect("nothing was in force that could be lost");
+    let updated = place.block_on(updated(&sources, &images));
+    let (image, report) = updated.expect("nothing was in force that could be lost");
     let illegal = image.lists().iter().find(|list| list.id.as_str() == lists::BUILT_IN_ILLEGAL);
     assert!(illegal.is_some_and(|list| list.names > 0), "the built-in list is in every image");
     assert_eq!(image.revision(), &report.revision);

@@ -1,9 +1,9 @@
-//! Zone transfers, through [`lists::update`] as the gate calls it, from a server on loopback that says what it is told to.
+//! Zone transfers, through [`lists::prepare`] and [`lists::Prepared::swap`] as the gate calls them, from a server on
+//! loopback that says what it is told to.
 
-use crate::archives::{PLACE, empty_folder};
+use crate::archives::{PLACE, empty_folder, updated};
 use crate::readers::category;
-use lists::Fetch;
-use model::{ListId, Timestamp};
+use model::ListId;
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -73,11 +73,9 @@ fn update(says: &[u8]) -> bool {
         folders: Vec::new(),
         subscription: Subscription::default(),
     };
-    let (settings, sources, images) = (Fetch::default(), [list], PLACE.images());
-    let mut on_progress = |_| ();
-    let updating = lists::update(&sources, &images, &settings, Timestamp(0), &mut on_progress);
+    let updated = PLACE.block_on(updated(&[list], &PLACE.images()));
     // A zone that lost everything is refused: there is no image then, and the one before stays.
-    let Ok((image, report)) = PLACE.block_on(updating) else { return false };
+    let Ok((image, report)) = updated else { return false };
     let illegal = image.lists().iter().find(|list| list.id.as_str() == lists::BUILT_IN_ILLEGAL);
     assert!(illegal.is_some_and(|list| list.names > 0), "the built-in list is in every image");
     report.troubles().is_empty()

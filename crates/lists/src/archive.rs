@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use std::borrow::Cow;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 use tar::{Archive, Builder, EntryType, Header};
 
 /// The most bytes that a source may hold, packed and unpacked together. The largest public tree has 30 MB and 150 MB.
@@ -147,9 +147,18 @@ fn open_tar(from: impl Read, keep: fn(&str) -> bool) -> Result<Tree, ListError> 
     Ok(tree)
 }
 
-/// Packs the parts of a tree that are read (names of the others, without bytes) into a compressed archive.
+/// Packs the parts of a tree that are read (names of the others, without bytes) into a compressed archive, one that
+/// [`open`] opens.
+///
+/// # Errors
+/// [`ListError::TooLarge`] where a source may not hold so much.
 pub(crate) fn pack(tree: &Tree, keep: fn(&str) -> bool) -> Result<Vec<u8>, ListError> {
-    let mut archive = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    pack_within(HELD_LIMIT_BYTES, tree, keep)
+}
+
+fn pack_within(limit_bytes: u64, tree: &Tree, keep: fn(&str) -> bool) -> Result<Vec<u8>, ListError> {
+    let fits = |bytes| if bytes <= limit_bytes { Ok(()) } else { Err(ListError::TooLarge { limit_bytes }) };
+    let mut archive = Builder::new(Packing { to: GzEncoder::new(Vec::new(), Compression::fast()), bytes: 0 });
     for path in tree.paths() {
         let mut header = Header::new_gnu();
         header.set_mode(0o644);
@@ -163,21 +172,42 @@ pub(crate) fn pack(tree: &Tree, keep: fn(&str) -> bool) -> Result<Vec<u8>, ListE
             archive.append_link(&mut header, path, target).map_err(ListError::Unpack)?;
             continue;
         }
-        let bytes = match tree.contents(path) {
+        let bytes = match tree.bytes(path) {
             Ok(bytes) if keep(path) => bytes,
             Err(Unresolved::Failed(error)) => return Err(error),
             Ok(_) | Err(_) => Cow::Borrowed(&[][..]),
         };
         header.set_size(bytes.len() as u64);
         archive.append_data(&mut header, path, &*bytes).map_err(ListError::Unpack)?;
+        fits(archive.get_ref().bytes)?;
     }
-    archive.into_inner().and_then(GzEncoder::finish).map_err(ListError::Unpack)
+    let Packing { to, bytes } = archive.into_inner().map_err(ListError::Unpack)?;
+    let packed = to.finish().map_err(ListError::Unpack)?;
+    fits(bytes.saturating_add(packed.len() as u64))?;
+    Ok(packed)
+}
+
+/// A packer that counts what it is given.
+struct Packing {
+    to: GzEncoder<Vec<u8>>,
+    bytes: u64,
+}
+
+impl Write for Packing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.to.write(bytes)?;
+        self.bytes = self.bytes.saturating_add(taken as u64);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
 
     const LIMIT: u64 = 128 * 1024;
 
@@ -217,6 +247,29 @@ mod tests {
         }
         let plain = vec![b'a'; usize::try_from(LIMIT).unwrap() + 1];
         assert!(matches!(opens(&plain), Err(ListError::TooLarge { limit_bytes: LIMIT })));
+    }
+
+    #[test]
+    fn a_copy_of_a_folder_that_could_not_be_opened_again_is_not_made() {
+        let mut tree = Tree::default();
+        let noise = |seed: u32| {
+            (0..3_000_u32).flat_map(move |n| (n ^ seed).wrapping_mul(2_654_435_761).to_le_bytes())
+        };
+        tree.file("ads/domains".to_owned(), noise(1).collect()).unwrap();
+        tree.file("games/domains".to_owned(), noise(2).collect()).unwrap();
+        tree.link("more", "", "ads").unwrap();
+        let all = |_: &str| true;
+        let packed = pack_within(u64::MAX, &tree, all).unwrap();
+        let mut fewest = 0;
+        let mut most = u64::MAX / 2;
+        while fewest < most {
+            let middle = fewest.midpoint(most);
+            let fits = pack_within(middle, &tree, all).is_ok();
+            assert!(!fits || open_within(middle, &packed, all).is_ok(), "{middle}");
+            (fewest, most) = if fits { (fewest, middle) } else { (middle + 1, most) };
+        }
+        // The end of an archive is two empty blocks, which nobody need read.
+        assert!(open_within(fewest - 2 * HEAD_BYTES - 1, &packed, all).is_err(), "{fewest}");
     }
 
     #[test]

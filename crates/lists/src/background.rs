@@ -1,6 +1,9 @@
 //! The thread that lists are read, built and written on: one at a time for an update, beside the threads that answer and
 //! behind them. Whatever the processor has left over is enough for it, and a busy school does not notice an update.
 //!
+//! What others wait for meanwhile, putting lists in force and going back, is done at the server's own priority
+//! ([`in_front`]): behind it, a busy school would wait for it.
+//!
 //! Left out: a limit on what the disk does, and a second thread for a faster build.
 //!
 //! Invariant: the priority is the thread's own and that of threads it starts; no other thread of the program is touched.
@@ -27,6 +30,18 @@ where
     let thread = background_thread(move || drop(tell.send(work()))).map_err(ListError::NoThread)?;
     drop(thread);
     told.await.map_err(|_| ListError::Stopped)
+}
+
+/// Does short work that others wait for, at the priority of those that answer.
+///
+/// # Errors
+/// [`ListError::Stopped`] where the work ended by panicking, or the program is ending.
+pub(crate) async fn in_front<T, F>(work: F) -> Result<T, ListError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.map_err(|_| ListError::Stopped)
 }
 
 /// Starts a thread behind those that answer, for whoever has no runtime to wait in. It is the one of [`in_background`].

@@ -128,7 +128,14 @@ pub struct Tally(BTreeMap<Dropped, u64>);
 impl Tally {
     /// Counts one more.
     pub fn add(&mut self, reason: Dropped) {
-        *self.0.entry(reason).or_default() += 1;
+        self.add_many(reason, 1);
+    }
+
+    /// Counts so many more; of none there is no count.
+    pub(crate) fn add_many(&mut self, reason: Dropped, count: u64) {
+        if count > 0 {
+            *self.0.entry(reason).or_default() += count;
+        }
     }
 
     /// How many for this reason.
@@ -154,7 +161,7 @@ impl Tally {
     /// Adds another tally to this one.
     pub(crate) fn add_all(&mut self, other: &Tally) {
         for (reason, count) in other.iter() {
-            *self.0.entry(reason).or_default() += count;
+            self.add_many(reason, count);
         }
     }
 }

@@ -102,6 +102,12 @@ pub enum ListError {
         /// Their names on screens.
         lists: Vec<String>,
     },
+    /// Rules of illegal content would decide nothing, since there is no room for all: the image in force stays.
+    #[error("expected room for every rule of illegal content, found more than an image keeps in {}", .lists.join(", "))]
+    IllegalLeftOut {
+        /// The lists' names on screens.
+        lists: Vec<String>,
+    },
     /// There is no earlier image to go back to.
     #[error("expected an earlier image, found none")]
     NoEarlierImage,

@@ -4,7 +4,7 @@
 //!
 //! After going back, `held` says so: until a person updates the lists, only lists of illegal content are read then.
 
-use crate::background::in_background;
+use crate::background::in_front;
 use crate::copies::SOURCES;
 use crate::mapped::map;
 use crate::report::{Cause, at};
@@ -17,7 +17,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 pub(crate) const IMAGES: &str = "images";
 const POINTER: &str = "current";
@@ -94,7 +94,7 @@ impl Lock {
     pub(crate) async fn take(dir: &Path, turn: Turn) -> Result<Self, ListError> {
         for _ in 0..LOCK_TRIES {
             let dir = dir.to_owned();
-            if let Some(lock) = in_background(move || Self::try_take(&dir, turn)).await?? {
+            if let Some(lock) = in_front(move || Self::try_take(&dir, turn)).await?? {
                 return Ok(lock);
             }
             tokio::time::sleep(LOCK_WAIT).await;
@@ -204,7 +204,7 @@ pub async fn roll_back(
 ) -> Result<Image, ListError> {
     let lock = Lock::take(dir, Turn::InForce).await?;
     let (dir, to) = (dir.to_owned(), to.map(str::to_owned));
-    in_background(move || {
+    in_front(move || {
         let image = go_back(&dir, to.as_deref(), cause, at);
         drop(lock);
         image
@@ -238,9 +238,24 @@ fn go_back(dir: &Path, to: Option<&str>, cause: Cause, at: Timestamp) -> Result<
     Ok(image)
 }
 
-/// Whether updates wait for a person, since one went back to an earlier image.
+/// Whether updates wait for a person, since one went back to an earlier image. A note of it that cannot be read says so too:
+/// the next update would undo what a person did.
 pub fn held(dir: &Path) -> Option<Held> {
-    serde_json::from_slice(&fs::read(dir.join(HELD)).ok()?).ok()
+    let path = dir.join(HELD);
+    match fs::read(&path) {
+        Ok(json) => Some(serde_json::from_slice(&json).unwrap_or_else(|_| unread(dir, &path))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(_) => Some(unread(dir, &path)),
+    }
+}
+
+/// What is known of going back where the note of it cannot be read: the lists in force, and when the note was written.
+fn unread(dir: &Path, note: &Path) -> Held {
+    let written = fs::metadata(note).and_then(|note| note.modified()).ok();
+    let since = written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
+    let at = since.and_then(|since| i64::try_from(since.as_millis()).ok()).map_or(Timestamp(0), Timestamp);
+    let cause = Cause::person("not known", "the note of it cannot be read");
+    Held { at, cause, from: String::new(), to: read_pointer(dir).into_iter().next().unwrap_or_default() }
 }
 
 /// Lets the gate update the lists by itself again.

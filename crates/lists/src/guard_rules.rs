@@ -5,7 +5,7 @@ use crate::guard::{Account, Guard};
 use crate::list::Says;
 use crate::{Dropped, ReadList};
 use model::{Category, Host};
-use policy::image::rules::{RuleAsk, Rules, encode};
+use policy::image::rules::{LeftOut, RuleAsk, Rules, encode};
 use policy::image::{Conditions, Effect, NewRule, Pattern, Reach};
 use std::collections::BTreeMap;
 
@@ -24,9 +24,7 @@ pub(crate) fn refused(guard: &Guard, list: &ReadList, account: &mut Account) -> 
             tried.push((0, NewRule { conditions, line: number, ..rule.clone() }));
         }
     }
-    for place in closing(guard, &tried) {
-        refused.insert(place, Dropped::NeverBlocked);
-    }
+    try_all(guard, &tried, &mut refused);
     for (place, why) in &refused {
         if let Some(rule) = list.rules().get(*place) {
             account.add(&words(&rule.pattern), rule.category, rule.line, *why);
@@ -62,9 +60,28 @@ fn is_tried(rule: &NewRule) -> bool {
     is_pattern && rule.effect == Effect::Block
 }
 
+/// Refuses the rules that close a host that must stay reachable, and those that cannot be tried: what nobody tried, nobody
+/// knows. Where not all can be at once, halves are, down to the rule it is about.
+fn try_all(guard: &Guard, tried: &[(u16, NewRule)], refused: &mut BTreeMap<usize, Dropped>) {
+    match Rules::open(&encode(tried)) {
+        Ok(rules) if rules.left_out(0) == LeftOut::default() => {
+            let closing = closing(guard, &rules);
+            refused.extend(closing.into_iter().map(|place| (place, Dropped::NeverBlocked)));
+        }
+        _ if tried.len() > 1 => {
+            let (first, second) = tried.split_at(tried.len() / 2);
+            try_all(guard, first, refused);
+            try_all(guard, second, refused);
+        }
+        _ => {
+            let places = tried.iter().filter_map(|(_, rule)| usize::try_from(rule.line).ok());
+            refused.extend(places.map(|place| (place, Dropped::NotUnderstood)));
+        }
+    }
+}
+
 /// The places of the rules that close a host that must stay reachable.
-fn closing(guard: &Guard, tried: &[(u16, NewRule)]) -> Vec<usize> {
-    let Ok(rules) = Rules::open(&encode(tried)) else { return Vec::new() };
+fn closing(guard: &Guard, rules: &Rules) -> Vec<usize> {
     let mut found = Vec::new();
     if rules.is_empty() {
         return found;
@@ -107,6 +124,7 @@ mod tests {
     use super::*;
     use crate::read_bytes;
     use model::{ListId, Timestamp};
+    use policy::image::{DnsAnswer, Weight};
     use policy::rules::ListFormat;
 
     #[test]
@@ -121,5 +139,29 @@ mod tests {
         assert_eq!(lines, [2, 3, 5], "{:?}", account.refused);
         assert_eq!(refused.len(), 3);
         assert!(refused.values().all(|why| *why == Dropped::NeverBlocked));
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_tried_is_refused_and_the_others_are_tried() {
+        let mut list = ReadList::new(ListId::new("one"), "One".into(), Timestamp(0));
+        let games = Category::parse("games").unwrap();
+        let expression = |text: &str, line, answer| NewRule {
+            pattern: Pattern::Regex(text.into()),
+            conditions: Conditions::default(),
+            answer,
+            effect: Effect::Block,
+            weight: Weight::Usual,
+            category: games,
+            line,
+        };
+        list.rewrites = true;
+        list.rule(expression("^ads[.]", 1, DnsAnswer::AsUsual));
+        list.rule(expression("^play[.]", 2, DnsAnswer::Alias(Host::Name("no name".into()))));
+        list.rule(expression("[.]uk$", 3, DnsAnswer::AsUsual));
+        let refused = refused(&Guard::new(&[]), &list, &mut Account::default());
+        assert_eq!(
+            refused.into_iter().collect::<Vec<_>>(),
+            [(1, Dropped::NotUnderstood), (2, Dropped::NeverBlocked)]
+        );
     }
 }

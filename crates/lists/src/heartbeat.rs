@@ -31,9 +31,10 @@ pub struct Heartbeat {
     pub last_good: Option<Timestamp>,
     /// Why the last look failed, in words, where it did.
     pub failure: Option<String>,
-    /// When it is looked at next.
+    /// When it is looked at next; from then on it is due.
     pub due: Timestamp,
-    /// True when nothing good came for three intervals, at least 48 hours; for a list that never came, at once.
+    /// True when nothing good came for three intervals, at least 48 hours; for a list that never came, and where the last
+    /// good look lies ahead, at once.
     pub is_overdue: bool,
 }
 
@@ -43,17 +44,14 @@ pub fn heartbeats(lists: &[ListSource], dir: &Path, schedule: &Schedule, now: Ti
         let known = copies::known(dir, &source.id);
         let looked = looked(source, dir);
         let last_good = known.as_ref().and_then(|known| known.good).map(Timestamp);
-        let is_overdue = match last_good {
-            Some(good) => now.0.saturating_sub(good.0) > schedule.silence_ms(source),
-            None => true,
-        };
+        let is_overdue = last_good.is_none_or(|good| schedule.is_silent(source, good, now));
         Heartbeat {
             list: source.id.clone(),
             name: source.name.clone(),
             is_illegal: source.category == Some(Category::ILLEGAL),
             last_good,
             failure: known.and_then(|known| known.failure),
-            due: schedule.next(source, looked),
+            due: schedule.next(source, looked, now),
             is_overdue,
         }
     };
@@ -61,7 +59,7 @@ pub fn heartbeats(lists: &[ListSource], dir: &Path, schedule: &Schedule, now: Ti
 }
 
 /// The last looks at a source, as far as they count for what the policy says of it now.
-pub fn looked(source: &ListSource, dir: &Path) -> Option<Looked> {
+fn looked(source: &ListSource, dir: &Path) -> Option<Looked> {
     let known = copies::known(dir, &source.id)?;
     (known.origin == origin(source)).then(|| known.looked())
 }

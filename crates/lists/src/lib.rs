@@ -8,7 +8,8 @@
 //!
 //! Invariants: readers are pure and never panic, whatever the bytes; every size is bounded ([`Fetch`],
 //! `archive::HELD_LIMIT_BYTES`); nothing enters an image unless the guard let it through; every image of an update holds
-//! the built-in list of illegal content, and none goes in force without a list that the one before it had names of; a file
+//! the built-in list of illegal content, none goes in force without a list that the one before it had names of or without
+//! a rule of illegal content for which there is no room, and any other rule that there is no room for is counted; a file
 //! in the image folder is written whole or not at all; no name of a list of illegal content is in a report or a log line;
 //! credentials go to the list's own server alone.
 
@@ -50,7 +51,7 @@ pub use error::ListError;
 pub use fetch::Fetch;
 pub use folder::{Held, KeptImage, MOST_IMAGES, held, images, last_report, open_current, roll_back, write};
 pub use guard::{Refusal, never_block};
-pub use heartbeat::{Heartbeat, SelfTest, heartbeats, looked, self_test};
+pub use heartbeat::{Heartbeat, SelfTest, heartbeats, self_test};
 pub use list::{Entry, ReadList, SourceState};
 pub(crate) use read_set::ReadSet;
 pub use readers::read_bytes;
@@ -58,4 +59,4 @@ pub use report::{Alarm, By, Cause, DroppedLine, ListReport, Report};
 pub use schedule::{Looked, Schedule};
 pub use source::Look;
 pub use transfer::TransferError;
-pub use update::{Prepared, Progress, Update, prepare, update};
+pub use update::{Prepared, Progress, Update, prepare};

@@ -123,6 +123,13 @@ pub enum Alarm {
     },
     /// The address that must be blocked while the list works is not.
     TestFailed,
+    /// It has more rules than there is room for beside those of the other lists.
+    RulesLeftOut {
+        /// The rules that decide nothing.
+        left_out: u64,
+        /// Those that do.
+        kept: u64,
+    },
 }
 
 impl Alarm {
@@ -148,6 +155,10 @@ impl Alarm {
             Self::TestFailed => {
                 format!("The test address of the list \u{201c}{list}\u{201d} is not blocked as it must be.")
             }
+            Self::RulesLeftOut { left_out, kept } => format!(
+                "The list \u{201c}{list}\u{201d} has more pages, patterns, ranges or hashes than there is room for: \
+                 {left_out} of them decide nothing, {kept} do."
+            ),
         }
     }
 }

@@ -48,24 +48,30 @@ impl Schedule {
         base + base / 10_000 * thousandths
     }
 
-    /// When the source is to be looked at next: at once where it never was, within the hour after a failure.
-    pub fn next(&self, source: &ListSource, looked: Option<Looked>) -> Timestamp {
+    /// When the source is to be looked at next: at once where it never was, and where the last look lies ahead, since the
+    /// clock was set back; within the hour after a failure.
+    pub fn next(&self, source: &ListSource, looked: Option<Looked>, now: Timestamp) -> Timestamp {
         let Some(looked) = looked else { return Timestamp(0) };
+        if looked.last > now {
+            return now;
+        }
         let interval = self.interval_ms(source);
-        match looked.good {
+        match looked.good.filter(|good| *good <= now) {
             Some(good) if looked.last <= good => good.plus_ms(interval),
             _ => looked.last.plus_ms(interval.min(AGAIN_MS)),
         }
     }
 
-    /// True when the source is to be looked at now. A clock that was set back asks for a look too.
+    /// True when the source is to be looked at now.
     pub fn is_due(&self, source: &ListSource, looked: Option<Looked>, now: Timestamp) -> bool {
-        looked.is_none_or(|looked| looked.last > now) || self.next(source, looked) <= now
+        self.next(source, looked, now) <= now
     }
 
-    /// How long a source may stay without a good look before somebody is told: three intervals, at least 48 hours.
-    pub fn silence_ms(&self, source: &ListSource) -> i64 {
-        self.base_ms(source).saturating_mul(3).max(SILENCE_MS)
+    /// True when somebody is to be told that nothing good came for long: three intervals, at least 48 hours. A good look
+    /// that lies ahead says nothing of how long it is ago.
+    pub fn is_silent(&self, source: &ListSource, good: Timestamp, now: Timestamp) -> bool {
+        let silence_ms = self.base_ms(source).saturating_mul(3).max(SILENCE_MS);
+        good > now || now.0.saturating_sub(good.0) > silence_ms
     }
 
     fn base_ms(&self, source: &ListSource) -> i64 {
@@ -121,8 +127,28 @@ mod tests {
         let failed = Looked { good: Some(at(0)), last: at(4) };
         assert!(!schedule.is_due(&list, Some(failed), at(4)));
         assert!(schedule.is_due(&list, Some(failed), at(5)));
-        assert!(schedule.is_due(&list, Some(good), at(-1)), "a clock set back");
-        assert_eq!(schedule.silence_ms(&list), 48 * HOUR_MS);
-        assert_eq!(schedule.silence_ms(&source("slow", Some(48))), 144 * HOUR_MS);
+    }
+
+    #[test]
+    fn silence_is_three_intervals_and_two_days_at_least() {
+        let schedule = Schedule { refresh_hours: 24, seed: 1 };
+        let at = |hours: i64| Timestamp(1_000_000_000_000 + hours * HOUR_MS);
+        for (refresh_hours, most) in [(4, 48), (48, 144)] {
+            let list = source("one", Some(refresh_hours));
+            assert!(!schedule.is_silent(&list, at(0), at(most)));
+            assert!(schedule.is_silent(&list, at(0), Timestamp(at(most).0 + 1)));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_asks_for_a_look_and_for_another_within_the_hour_where_that_fails() {
+        let (schedule, list) = (Schedule { refresh_hours: 24, seed: 1 }, source("one", None));
+        let at = |hours: i64| Timestamp(1_000_000_000_000 + hours * HOUR_MS);
+        let ahead = Looked { good: Some(at(500)), last: at(500) };
+        assert_eq!(schedule.next(&list, Some(ahead), at(0)), at(0));
+        assert!(schedule.is_silent(&list, at(500), at(0)));
+        let failed = Looked { last: at(0), ..ahead };
+        assert!(!schedule.is_due(&list, Some(failed), at(0)));
+        assert!(schedule.is_due(&list, Some(failed), at(1)));
     }
 }

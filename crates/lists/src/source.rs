@@ -12,8 +12,8 @@ use crate::report::{Alarm, Report};
 use crate::schedule::Schedule;
 use crate::transfer::{Transferred, Zone, ZonePlace, place, transfer};
 use crate::tree::{Tree, read_file};
-use crate::{ListError, ReadSet, credentials, proof};
-use model::{ListId, Timestamp};
+use crate::{Dropped, ListError, ReadSet, credentials, proof};
+use model::{Category, ListId, Timestamp};
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -368,7 +368,7 @@ fn from_copy(source: &ListSource, setting: &Setting, known: &Known, before: Opti
         }
     };
     if let Some(good) = known.good.map(Timestamp)
-        && setting.at.0.saturating_sub(good.0) > setting.schedule.silence_ms(source)
+        && setting.schedule.is_silent(source, good, setting.at)
     {
         alarms.push(Alarm::Silent { since: good });
     }
@@ -385,10 +385,17 @@ fn read_local(source: &ListSource, at: Timestamp) -> Result<Fresh, ListError> {
     let opened = Opened::Tree(Tree::from_folder(Path::new(&*source.source))?);
     let list = read(source, &opened, at)?;
     let Opened::Tree(tree) = opened else { return Ok(Fresh { list, copy: None }) };
-    let copy = archive::pack(&tree, files_read(source.format));
-    let copy = copy.inspect_err(|error| {
-        tracing::warn!(list = source.id.as_str(), error = error.chain(), "no copy made of a list's folder");
-    });
+    let copy = match archive::pack(&tree, files_read(source.format)) {
+        // The folder is as much too large as an archive of it would be.
+        Err(error @ ListError::TooLarge { .. }) => return Err(error),
+        copy => copy.inspect_err(|error| {
+            tracing::warn!(
+                list = source.id.as_str(),
+                error = error.chain(),
+                "no copy made of a list's folder"
+            );
+        }),
+    };
     Ok(Fresh { list, copy: copy.ok().map(|bytes| (bytes, Tags::default())) })
 }
 
@@ -399,14 +406,13 @@ fn read_packed(source: &ListSource, bytes: &[u8], at: Timestamp) -> Result<ReadL
     let mut list = empty(source, at);
     let category = source.category.ok_or(ListError::NoCategory)?;
     read_zone(place.zone(), Zone::records(&String::from_utf8_lossy(bytes)), category, &mut list);
-    not_empty(list)
+    believed(source, list)
 }
 
-/// A source of which not one rule can be read is a failure too: it is an error page or another format.
 fn read(source: &ListSource, opened: &Opened<'_>, at: Timestamp) -> Result<ReadList, ListError> {
     let mut list = empty(source, at);
     read_opened(source, opened, &mut list)?;
-    not_empty(list)
+    believed(source, list)
 }
 
 /// A list to be read as the policy lets it.
@@ -416,8 +422,16 @@ fn empty(source: &ListSource, at: Timestamp) -> ReadList {
     list
 }
 
-fn not_empty(list: ReadList) -> Result<ReadList, ListError> {
-    if list.is_empty() { Err(ListError::NoNames { dropped: list.dropped.total() }) } else { Ok(list) }
+/// A source of which not one rule can be read is a failure too: it is an error page or another format. So is one of illegal
+/// content that has more rules than are kept.
+fn believed(source: &ListSource, list: ReadList) -> Result<ReadList, ListError> {
+    if list.is_empty() {
+        return Err(ListError::NoNames { dropped: list.dropped.total() });
+    }
+    if source.category == Some(Category::ILLEGAL) && list.dropped.count(Dropped::TooManyRules) > 0 {
+        return Err(ListError::IllegalLeftOut { lists: vec![list.name.to_string()] });
+    }
+    Ok(list)
 }
 
 /// Runs what reads, sorts and writes behind the threads that answer.

@@ -3,8 +3,10 @@
 //!
 //! Paths are relative, joined by `/`, with no empty, `.` or `..` part.
 
+use crate::archive::HELD_LIMIT_BYTES;
 use crate::{Dropped, ListError, Tally};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -15,11 +17,21 @@ pub(crate) const MOST_FILES: usize = 20_000;
 const MOST_LINKS_FOLLOWED: usize = 16;
 const DEEPEST_FOLDER: usize = 8;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
     /// Paths and links that were refused while the tree was read.
     pub(crate) refused: Tally,
+    limit_bytes: u64,
+    /// What was read of it: a file as often as links led to it.
+    read_bytes: Cell<u64>,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        let (nodes, refused) = (BTreeMap::new(), Tally::default());
+        Self { nodes, refused, limit_bytes: HELD_LIMIT_BYTES, read_bytes: Cell::new(0) }
+    }
 }
 
 #[derive(Debug)]
@@ -121,8 +133,20 @@ impl Tree {
         self.resolve(path).is_ok_and(|path| self.nodes.contains_key(&path))
     }
 
-    /// The bytes of a file, links followed on the way.
+    /// The bytes of a file to read names from, links followed on the way; of all such together, no more than a source may
+    /// hold.
     pub(crate) fn contents(&self, path: &str) -> Result<Cow<'_, [u8]>, Unresolved> {
+        let bytes = self.bytes(path)?;
+        let read_bytes = self.read_bytes.get().saturating_add(bytes.len() as u64);
+        self.read_bytes.set(read_bytes);
+        if read_bytes > self.limit_bytes {
+            return Err(Unresolved::Failed(ListError::TooLarge { limit_bytes: self.limit_bytes }));
+        }
+        Ok(bytes)
+    }
+
+    /// The bytes of a file, links followed on the way.
+    pub(crate) fn bytes(&self, path: &str) -> Result<Cow<'_, [u8]>, Unresolved> {
         let path = self.resolve(path).map_err(Unresolved::Refused)?;
         match self.nodes.get(&path) {
             Some(Node::Bytes(bytes)) => Ok(Cow::Borrowed(bytes)),
@@ -162,7 +186,7 @@ impl Tree {
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ListError> {
     let failed = |source| ListError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    let limit_bytes = crate::archive::HELD_LIMIT_BYTES;
+    let limit_bytes = HELD_LIMIT_BYTES;
     let mut bytes = Vec::new();
     file.take(limit_bytes + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit_bytes {
@@ -224,5 +248,21 @@ mod tests {
         assert_eq!(&*tree.contents("second/domains").unwrap(), b"x");
         assert!(matches!(tree.contents("round/domains"), Err(Unresolved::Refused(Dropped::LinkBroken))));
         assert_eq!(tree.refused.count(Dropped::LinkOutside), 1);
+    }
+
+    #[test]
+    fn the_files_of_a_folder_are_bounded_together_and_one_counts_as_often_as_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("one"), "12345").unwrap();
+        std::fs::write(folder.path().join("two"), "12345").unwrap();
+        std::os::unix::fs::symlink("one", folder.path().join("same")).unwrap();
+        for (limit_bytes, paths, fits) in
+            [(10, ["one", "two"], true), (9, ["one", "two"], false), (9, ["one", "same"], false)]
+        {
+            let tree = Tree { limit_bytes, ..Tree::from_folder(folder.path()).unwrap() };
+            let read: Vec<_> = paths.iter().map(|path| tree.contents(path)).collect();
+            let too_large = |read| matches!(read, &Err(Unresolved::Failed(ListError::TooLarge { .. })));
+            assert!(read[0].is_ok() && too_large(&read[1]) != fits, "{limit_bytes} {paths:?}");
+        }
     }
 }

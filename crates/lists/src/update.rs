@@ -1,6 +1,7 @@
 //! From the policy's lists to an image in force, in two steps: an update is prepared beside the image in force and looked
 //! at, then put in its place. The report says of each list where it came from, since when and why.
 
+use crate::background::in_front;
 use crate::build::{About, Builder, BuiltImage, built_in_illegal, has_any_of};
 use crate::diff::{Diff, ListDiff, MOST_SAMPLES};
 use crate::fetch::Fetch;
@@ -118,7 +119,7 @@ impl Prepared {
     /// concerns the image itself; the image in force stays what it was then.
     pub async fn swap(self) -> Result<(Image, Report), ListError> {
         let lock = Lock::take(&self.staged.dir, Turn::InForce).await?;
-        blocking(move || self.put_in_force(&lock)).await
+        in_front(move || self.put_in_force(&lock)).await?
     }
 
     fn put_in_force(self, _: &Lock) -> Result<(Image, Report), ListError> {
@@ -184,28 +185,11 @@ impl Drop for Staged {
     }
 }
 
-/// The gate's own update of every list, put in force: [`prepare`] and [`Prepared::swap`] in one, for lists without
-/// credentials.
-///
-/// # Errors
-/// Those of both.
-pub async fn update(
-    lists: &[ListSource],
-    dir: &Path,
-    fetch: &Fetch,
-    at: Timestamp,
-    on_progress: OnProgress<'_>,
-) -> Result<(Image, Report), ListError> {
-    let how = Update { fetch: fetch.clone(), ..Update::default() };
-    let prepared = prepare(lists, dir, &how, at, on_progress).await?;
-    prepared.swap().await
-}
-
 /// Reads every list and builds their image with the built-in list of illegal content, beside the image in force.
 ///
 /// # Errors
-/// [`ListError::Busy`], [`ListError::OnHold`], [`ListError::WouldBeLost`], and what concerns the image itself. Another
-/// source's own failure is in the report.
+/// [`ListError::Busy`], [`ListError::OnHold`], [`ListError::WouldBeLost`], [`ListError::IllegalLeftOut`], and what concerns
+/// the image itself. Another source's own failure is in the report.
 pub async fn prepare(
     lists: &[ListSource],
     dir: &Path,

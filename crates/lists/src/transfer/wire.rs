@@ -346,6 +346,7 @@ mod tests {
             (5, &[2, b'A', b'.', 0xc0, 12], "a\\..rpz.example."),
             (15, &[0, 5, 0], "5 ."),
             (99, &[1, 0xab], "\\# 2 01ab"),
+            (1, &[1, 2, 3, 4, 5], "\\# 5 0102030405"),
             (99, &[], "\\# 0"),
         ] {
             let message = read(&answer(kind, value)).unwrap();
@@ -357,9 +358,8 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_to_itself_and_a_value_that_ends_early_are_refused() {
-        for (kind, value) in [(5, &[0xc0, 41][..]), (5, &[0, 0]), (1, &[1, 2, 3, 4, 5]), (SOA, &[0, 0, 1])] {
-            let read = read(&answer(kind, value));
-            assert!(kind == 1 || read.is_err(), "{kind} {value:?}");
+        for (kind, value) in [(5, &[0xc0, 41][..]), (5, &[0, 0]), (SOA, &[0, 0, 1])] {
+            assert!(read(&answer(kind, value)).is_err(), "{kind} {value:?}");
         }
     }
 

@@ -65,6 +65,23 @@ async fn going_back_to_a_named_image_is_remembered_with_who_and_why() {
 }
 
 #[tokio::test]
+async fn a_note_of_going_back_that_cannot_be_read_holds_the_lists_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a.example", "b.example"] {
+        write(dir.path(), &image_of(name)).unwrap();
+    }
+    back(dir.path(), None).await.unwrap();
+    let note = dir.path().join("held");
+    std::fs::write(&note, "{\"at\": 7, \"cau").unwrap();
+    let said = held(dir.path()).unwrap();
+    assert!(said.at > Timestamp(0) && said.cause.why == "the note of it cannot be read", "{said:?}");
+    assert_eq!(Some(said.to), images(dir.path()).first().map(|image| image.revision.clone()));
+    std::fs::remove_file(&note).unwrap();
+    std::fs::create_dir(&note).unwrap();
+    assert!(held(dir.path()).is_some());
+}
+
+#[tokio::test]
 async fn without_an_earlier_image_there_is_nothing_to_go_back_to() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(back(dir.path(), None).await, Err(ListError::NoEarlierImage)));

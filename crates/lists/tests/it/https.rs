@@ -1,6 +1,6 @@
 //! A list over HTTPS: taken from a server that the school trusts, and from no other.
 
-use lists::{Fetch, SourceState, update};
+use lists::{Fetch, SourceState, Update, prepare};
 use model::{Category, Host, ListId, Timestamp};
 use policy::rules::{ListFormat, ListSource, Subscription};
 use std::collections::HashMap;
@@ -23,10 +23,11 @@ async fn a_list_comes_over_https_from_a_trusted_server_and_from_no_other() {
             folders: Vec::new(),
             subscription: Subscription::default(),
         };
-        let settings = Fetch { extra_roots: vec![authority.der()], ..Fetch::default() };
+        let fetch = Fetch { extra_roots: vec![authority.der()], ..Fetch::default() };
+        let how = Update { fetch, ..Update::default() };
         let folder = tempfile::tempdir().unwrap();
-        let (image, report) =
-            update(&[source], folder.path(), &settings, Timestamp(1), &mut |_| {}).await.unwrap();
+        let prepared = prepare(&[source], folder.path(), &how, Timestamp(1), &mut |_| {}).await.unwrap();
+        let (image, report) = prepared.swap().await.unwrap();
         let blocked = !image.lookup(&Host::parse("www.chess.test").unwrap()).is_empty();
         assert_eq!(blocked, trusted, "{fault:?}");
         let fresh =

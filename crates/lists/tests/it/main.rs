@@ -4,6 +4,7 @@
 mod explained;
 mod folder;
 mod https;
+mod priority;
 mod subscriptions;
 mod tls_server;
 mod transfer;

@@ -315,6 +315,29 @@ async fn a_source_that_is_silent_for_three_intervals_is_told_and_so_is_its_heart
 }
 
 #[tokio::test]
+async fn where_the_clock_was_set_back_a_source_is_due_and_overdue_and_a_failed_look_is_repeated() {
+    let mut world = World::new().await;
+    world.server.serve("/list", "", b"a.example\n");
+    world.update().await;
+    world.hours_pass(-1_000);
+    let beat = |world: &World| {
+        let beats = heartbeats(&world.lists, world.home.path(), &world.how.schedule, world.now);
+        beats.into_iter().next().unwrap()
+    };
+    assert!(beat(&world).due <= world.now && beat(&world).is_overdue, "{:?}", beat(&world));
+    world.server.fail("/list", "500 Broken");
+    world.how.look = Look::Due;
+    let (_, report) = world.update().await;
+    assert!(matches!(report.lists[0].alarms[..], [Alarm::Silent { .. }]), "{:?}", report.lists[0].alarms);
+    assert!(beat(&world).due > world.now);
+    world.hours_pass(1);
+    assert!(beat(&world).due <= world.now);
+    world.server.serve("/list", "", b"a.example\n");
+    let (_, report) = world.update().await;
+    assert!(report.troubles().is_empty() && !beat(&world).is_overdue && beat(&world).due > world.now);
+}
+
+#[tokio::test]
 async fn what_an_update_changes_is_seen_before_it_is_in_force_and_nothing_stays_of_one_that_is_left() {
     let mut world = World::new().await;
     world.lists.push(ListSource {

@@ -1,6 +1,6 @@
 use lists::{
-    BUILT_IN_ILLEGAL, Fetch, ListError, Progress, Report, SourceState, holds, last_report, starter_image,
-    update,
+    BUILT_IN_ILLEGAL, Fetch, ListError, Progress, Report, SourceState, Update, holds, last_report, prepare,
+    starter_image,
 };
 use model::{Category, Host, ListId, Timestamp};
 use policy::image::Image;
@@ -26,6 +26,18 @@ fn source(id: &str, format: ListFormat, source: &str) -> ListSource {
         folders: vec![],
         subscription: Subscription::default(),
     }
+}
+
+/// An update of the gate's own, put in force.
+async fn update(
+    lists: &[ListSource],
+    dir: &Path,
+    fetch: &Fetch,
+    at: Timestamp,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(Image, Report), ListError> {
+    let how = Update { fetch: fetch.clone(), ..Update::default() };
+    prepare(lists, dir, &how, at, on_progress).await?.swap().await
 }
 
 async fn run(lists: &[ListSource], dir: &Path, at: Timestamp) -> (Image, Report) {

@@ -57,7 +57,7 @@ pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight
 
 use layout::{Layout, Section};
 use model::{Category, Host, ListId, Timestamp};
-use rules::{RuleAsk, Rules, RulesUnreadable};
+use rules::{LeftOut, RuleAsk, Rules, RulesUnreadable};
 use sets::Sets;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -241,6 +241,11 @@ impl Image {
     /// True when it has rules, which may ask who asks.
     pub fn has_rules(&self) -> bool {
         self.0.content.as_ref().is_some_and(|content| !content.rules.is_empty())
+    }
+
+    /// Rules of the list at this place among its lists that it has and that decide nothing: there are too many.
+    pub fn rules_left_out(&self, list: u16) -> LeftOut {
+        self.0.content.as_ref().map_or_else(LeftOut::default, |content| content.rules.left_out(list))
     }
 
     /// How much memory it takes.

@@ -8,7 +8,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::svcb::{Alpn, EchConfigList, IpHint, SvcParamKey, SvcParamValue};
 use hickory_proto::rr::rdata::{A, HTTPS, SVCB};
 use hickory_proto::rr::{RData, Record, RecordType};
-use lists::Fetch;
+use lists::Update;
 use model::{ListId, Timestamp};
 use policy::Policy;
 use policy::image::Image;
@@ -236,8 +236,9 @@ async fn of_tree(source: &Path, folder: &Path) -> Image {
         subscription: Subscription::default(),
     };
     let images = folder.join("images");
-    let (image, report) =
-        lists::update(&[list], &images, &Fetch::default(), Timestamp(0), &mut |_| ()).await.unwrap();
+    let how = Update::default();
+    let prepared = lists::prepare(&[list], &images, &how, Timestamp(0), &mut |_| ()).await.unwrap();
+    let (image, report) = prepared.swap().await.unwrap();
     assert_eq!(report.troubles(), Vec::<String>::new());
     image
 }

@@ -7,7 +7,7 @@ use crate::traps::{
     LEARNER, fits, learners, outside, run,
 };
 use hickory_proto::rr::RecordType as Type;
-use lists::Fetch;
+use lists::Update;
 use model::{
     Affiliation, Category, Claim, Device, DeviceId, DeviceKind, KnownBy, ListId, Person, PersonId, Role,
     SchoolId, Scope, Timestamp,
@@ -242,8 +242,9 @@ async fn of_file(text: &str, format: ListFormat, rewrites: bool) -> Image {
         subscription: Subscription { rewrites, ..Subscription::default() },
     };
     let images = folder.path().join("images");
-    let updated = lists::update(&[list], &images, &Fetch::default(), Timestamp(0), &mut |_| ()).await;
-    updated.unwrap().0
+    let how = Update::default();
+    let prepared = lists::prepare(&[list], &images, &how, Timestamp(0), &mut |_| ()).await.unwrap();
+    prepared.swap().await.unwrap().0
 }
 
 /// Every name leads to one address, but for the one that leads into a listed range.

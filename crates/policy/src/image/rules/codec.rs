@@ -1,7 +1,8 @@
 //! The bytes of the rules (numbers little-endian unless said; a *varint* is LEB128; a *text* is a varint length and UTF-8):
 //! varint categories, each a text; varint rules, each: `u16` list and `u32` line, both big-endian, so that sorting the
 //! bytes sorts by them; a byte of flags (1 exception, 2 important, 4 conditions, 8 answer); varint category; pattern;
-//! conditions and answer where the flags say so.
+//! conditions and answer where the flags say so. Rules of illegal content come first, so that they are the last that a
+//! bound would cost.
 //!
 //! A pattern is a byte and what belongs to it: 0 name alone, 1 name and below (a text); 2 page (host, path); 3 range; 4
 //! wildcard; 5 expression; 6 page expression (a text); 7, 8, 9 MD5, SHA-1, SHA-256 (its bytes). Conditions are seven
@@ -11,7 +12,7 @@
 use super::super::layout::{Cursor, put_text, put_varint};
 use super::super::rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
 use super::super::write::{Effect, Reach, Weight};
-use super::{MOST_RULES, RulesUnreadable};
+use super::{AllLeftOut, MOST_RULES, RulesUnreadable};
 use model::{Category, CategorySet, Host};
 use std::sync::Arc;
 
@@ -28,14 +29,16 @@ pub fn encode(rules: &[(u16, NewRule)]) -> Vec<u8> {
     }
     let used: CategorySet = rules.iter().map(|(_, rule)| rule.category).collect();
     let categories: Vec<Category> = used.iter().collect();
-    let mut written: Vec<Vec<u8>> =
-        rules.iter().map(|(list, rule)| put_rule(*list, rule, &categories)).collect();
+    let mut written: Vec<(bool, Vec<u8>)> = rules
+        .iter()
+        .map(|(list, rule)| (rule.category != Category::ILLEGAL, put_rule(*list, rule, &categories)))
+        .collect();
     written.sort_unstable();
     written.dedup();
     let mut out = Vec::new();
     put_all(&mut out, &categories, |out, category| put_text(out, category.slug()));
     put_varint(&mut out, written.len() as u64);
-    out.extend(written.into_iter().flatten());
+    out.extend(written.into_iter().flat_map(|(_, bytes)| bytes));
     out
 }
 
@@ -140,20 +143,25 @@ fn put_all<T>(out: &mut Vec<u8>, all: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
 /// A stored rule, and its list's place.
 pub(super) type Stored = (u16, NewRule);
 
-/// Reads rules, at most [`MOST_RULES`]; and how many there are beyond them.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<Stored>, usize), RulesUnreadable> {
+/// Reads rules, at most [`MOST_RULES`]; and which lists have how many beyond them.
+pub(super) fn decode(bytes: &[u8]) -> Result<(Vec<Stored>, AllLeftOut), RulesUnreadable> {
+    let (mut rules, mut beyond) = (Vec::new(), AllLeftOut::default());
     if bytes.is_empty() {
-        return Ok((Vec::new(), 0));
+        return Ok((rules, beyond));
     }
     let mut cursor = Cursor(bytes);
     let known = |cursor: &mut Cursor<'_>| Category::parse(cursor.text()?);
     let categories = cursor.all(known).ok_or(RulesUnreadable)?;
     let count = cursor.varint().and_then(|count| usize::try_from(count).ok()).ok_or(RulesUnreadable)?;
-    let mut rules = Vec::new();
-    for _ in 0..count.min(MOST_RULES) {
-        rules.push(cursor.rule(&categories).ok_or(RulesUnreadable)?);
+    for _ in 0..count {
+        let (list, rule) = cursor.rule(&categories).ok_or(RulesUnreadable)?;
+        if rules.len() < MOST_RULES {
+            rules.push((list, rule));
+        } else {
+            beyond.add(list, rule.category);
+        }
     }
-    Ok((rules, count.saturating_sub(MOST_RULES)))
+    Ok((rules, beyond))
 }
 
 /// What rules are made of; `None` past the end and for what no writer writes.

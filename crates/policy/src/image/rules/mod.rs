@@ -6,8 +6,8 @@
 //!
 //! Invariants: opening never panics and is bounded, whatever the bytes; a look finds exactly the rules that
 //! [`Rule::speaks_of`] finds one by one, only faster; a rule whose expression is too large, or comes after the most
-//! that are kept, is left out and counted, so that one rule never costs the image. The same rules give the same bytes,
-//! whatever their order.
+//! that are kept, is left out and counted for its list ([`LeftOut`]), so that one rule never costs the image; those of
+//! illegal content are the last to be. The same rules give the same bytes, whatever their order.
 //!
 //! # Forms
 //!
@@ -42,7 +42,7 @@ use hashed::{Hashed, page_keys, suffix_hashes};
 use model::{Category, Host};
 use patterns::Patterns;
 use ranges::Ranges;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 /// The most rules that are kept of an image.
@@ -105,11 +105,32 @@ pub enum Extent {
 #[error("the list image's rules cannot be read")]
 pub struct RulesUnreadable;
 
+/// Rules of one list that are left out: expressions that are too large or not understood, and what came after the most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    /// All of them.
+    pub rules: u64,
+    /// Those among them that are of illegal content.
+    pub illegal: u64,
+}
+
+/// What is left out, by the list's place among the image's lists.
+#[derive(Debug, Default)]
+struct AllLeftOut(BTreeMap<u16, LeftOut>);
+
+impl AllLeftOut {
+    fn add(&mut self, list: u16, category: Category) {
+        let of = self.0.entry(list).or_default();
+        of.rules += 1;
+        of.illegal += u64::from(category == Category::ILLEGAL);
+    }
+}
+
 /// The rules of an opened image.
 #[derive(Default)]
 pub struct Rules {
     rules: Vec<Rule>,
-    left_out: usize,
+    left_out: AllLeftOut,
     names: Hashed,
     pages: Hashed,
     hosts_of_pages: Hashed,
@@ -136,10 +157,17 @@ impl Rules {
     pub fn open(bytes: &[u8]) -> Result<Self, RulesUnreadable> {
         let (stored, beyond) = codec::decode(bytes)?;
         let mut rules: Vec<Rule> = stored.into_iter().map(|(list, rule)| Rule::new(list, rule)).collect();
-        let mut opened = Self::default();
-        opened.host_patterns = Patterns::new(&rules, patterns::of_hosts);
-        opened.page_patterns = Patterns::new(&rules, patterns::of_pages);
-        opened.left_out = beyond + opened.host_patterns.left_out() + opened.page_patterns.left_out();
+        let mut opened = Self {
+            host_patterns: Patterns::new(&rules, patterns::of_hosts),
+            page_patterns: Patterns::new(&rules, patterns::of_pages),
+            left_out: beyond,
+            ..Self::default()
+        };
+        for id in [&opened.host_patterns, &opened.page_patterns].into_iter().flat_map(Patterns::left_out) {
+            if let Some(rule) = usize::try_from(*id).ok().and_then(|id| rules.get(id)) {
+                opened.left_out.add(rule.list, rule.rule.category);
+            }
+        }
         let mut told = HashSet::new();
         for (id, rule) in (0..).zip(&rules) {
             opened.index(id, rule, &mut told);
@@ -158,14 +186,14 @@ impl Rules {
         self.rules.is_empty()
     }
 
-    /// How many rules there are, those that are left out among them.
+    /// How many rules are kept, expressions that are left out among them.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
 
-    /// How many are left out: expressions that are too large or not understood, and what came after the most.
-    pub fn left_out(&self) -> usize {
-        self.left_out
+    /// What is left out of the list at this place among the image's lists.
+    pub fn left_out(&self, list: u16) -> LeftOut {
+        self.left_out.0.get(&list).copied().unwrap_or_default()
     }
 
     /// Tells of each rule that speaks of the question, in the order of lists and lines.
@@ -181,7 +209,9 @@ impl Rules {
         ids.sort_unstable();
         ids.dedup();
         let spoken = |id: &u32| self.rule(*id).filter(|rule| rule.speaks_of(&asked));
-        let hits: Vec<&Rule> = ids.iter().filter_map(spoken).collect();
+        let mut hits: Vec<&Rule> = ids.iter().filter_map(spoken).collect();
+        // Rules of illegal content lie before the others.
+        hits.sort_by_key(|rule| (rule.list, rule.rule.line));
         for rule in hits.iter().filter(|rule| !rule.lifts_an_answer()) {
             if !hits.iter().any(|other| other.lifts(rule)) {
                 on_hit(rule.hit(&asked));

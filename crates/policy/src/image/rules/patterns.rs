@@ -80,7 +80,7 @@ const UNLIKE: [&str; 3] = ["qjx.vwk", "a-b.c1.d2.example", "zzz9.uk"];
 /// The patterns of one kind, ready to be tried.
 #[derive(Default)]
 pub(super) struct Patterns {
-    left_out: usize,
+    left_out: Vec<u32>,
     literals: Option<AhoCorasick>,
     /// By the number of the literal.
     with_literal: Vec<(u32, Tried)>,
@@ -112,8 +112,9 @@ impl Patterns {
         self.literals.is_none() && self.together.is_empty() && self.bare.is_empty()
     }
 
-    pub(super) fn left_out(&self) -> usize {
-        self.left_out
+    /// The rules whose patterns are not tried, since they or all before them are too large.
+    pub(super) fn left_out(&self) -> &[u32] {
+        &self.left_out
     }
 
     /// Adds the rules whose pattern matches the text, which is in lower case.
@@ -163,7 +164,7 @@ impl Building {
 
     fn wildcard(&mut self, id: u32, text: &str) {
         if self.is_full() {
-            self.patterns.left_out += 1;
+            self.patterns.left_out.push(id);
             return;
         }
         let literal = text.split('*').max_by_key(|part| part.len()).unwrap_or_default();
@@ -180,7 +181,7 @@ impl Building {
             Some(text).filter(|text| text.len() <= LONGEST_REGEX_BYTES).and_then(|text| parse(text).ok());
         let compiled = hir.and_then(|hir| Some((compile(&[&hir])?, hir)));
         let Some((regex, hir)) = compiled.filter(|_| !self.is_full()) else {
-            self.patterns.left_out += 1;
+            self.patterns.left_out.push(id);
             return;
         };
         self.bytes = self.bytes.saturating_add(regex.memory_usage());
@@ -198,7 +199,10 @@ impl Building {
             let found = AhoCorasick::builder().match_kind(Literals::Standard).build(&self.literals);
             match found {
                 Ok(found) => self.patterns.literals = Some(found),
-                Err(_) => self.patterns.left_out += self.literals.len(),
+                Err(_) => {
+                    let unfound = self.patterns.with_literal.drain(..);
+                    self.patterns.left_out.extend(unfound.map(|(id, _)| id));
+                }
             }
         }
         for chunk in self.without.chunks(TRIED_TOGETHER) {
@@ -208,8 +212,12 @@ impl Building {
                 continue;
             }
             // Together they are too large; one by one they are not.
-            let alone = chunk.iter().filter_map(|(id, hir)| Some((compile(&[hir])?, vec![*id])));
-            self.patterns.together.extend(alone);
+            for (id, hir) in chunk {
+                match compile(&[hir]) {
+                    Some(regex) => self.patterns.together.push((regex, vec![*id])),
+                    None => self.patterns.left_out.push(*id),
+                }
+            }
         }
         self.patterns
     }

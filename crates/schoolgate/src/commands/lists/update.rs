@@ -160,7 +160,7 @@ impl Shown {
         match self.alarm {
             Alarm::Shrank { before, after } => now.before == Some(before) && now.after == after,
             Alarm::Grew { new, .. } => now.added == new,
-            Alarm::Silent { .. } | Alarm::TestFailed => false,
+            Alarm::Silent { .. } | Alarm::TestFailed | Alarm::RulesLeftOut { .. } => false,
         }
     }
 }
