@@ -395,6 +395,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_was_set_back_asks_for_a_look_at_every_source() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
+        let gate = lists(home.path());
+        std::fs::write(home.path().join("one.txt"), "one.example\n").unwrap();
+        gate.first(&store, &[source("one")]).await.unwrap();
+        assert!(!gate.is_due(&[source("one")]));
+        gate.clock.advance_ms(-365 * 24 * 3_600_000);
+        assert!(gate.is_due(&[source("one")]), "it was last looked at in the future");
+    }
+
+    #[tokio::test]
     async fn no_list_takes_the_schools_own_hosts_and_zones() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(&Place::Memory, Timestamp(0)).await.unwrap();
