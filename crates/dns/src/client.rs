@@ -182,10 +182,7 @@ fn with_device(address: IpAddr, device: &Arc<Device>, roster: &Roster) -> Who {
         address: Some(address),
         school: Some(device.school.clone()),
         device: Some(Arc::clone(device)),
-        people: lent_to
-            .map(|person| Known::lasting(person, KnownBy::Device))
-            .into_iter()
-            .collect(),
+        people: lent_to.map(|person| Known::lasting(person, KnownBy::Device)).into_iter().collect(),
         ..Who::default()
     }
 }

@@ -47,7 +47,8 @@ async fn a_connection_to_an_address_that_dns_never_gave_out_is_counted() {
         assert_eq!(world.handed_out.unknown_today(now()), counted, "{host}");
     }
     // The connection to the origin is there by now; whoever goes there over it counts all the same.
-    let get = Request::builder().uri(format!("http://127.0.0.1:{}/page", origin.port())).body(full("")).unwrap();
+    let get =
+        Request::builder().uri(format!("http://127.0.0.1:{}/page", origin.port())).body(full("")).unwrap();
     Answer::read(world.client().ask_proxy(get).await).await;
     assert_eq!((world.handed_out.unknown_today(now()), origin.connections()), (2, 2));
     world.client().tunnel("127.0.0.1", origin.port()).await.unwrap();
