@@ -40,8 +40,8 @@ pub(crate) fn rows(sizes: &Sizes, core: &str, upstream: SocketAddr) -> Result<Ve
     let mut client = Client::new(Check::Answers)?;
     let highest = client.run(server, &mut questions, Pace::Window(WINDOW), [WARMING, sizes.measured])?;
     let pace = Pace::PerSecond(LOAD * highest.rate());
-    // Room for a build that shares the machine with the server and its clients.
-    let time = Duration::from_secs_f64((3.0 * build_s + 2.0).clamp(4.0, 30.0));
+    // Room for a build that gets what the server and its clients leave.
+    let time = Duration::from_secs_f64((8.0 * build_s + 2.0).clamp(4.0, 60.0));
     let control = client.run(server, &mut questions, pace, [WARMING, time])?;
     ours.tell(&format!("swap {new}"))?;
     let mut build_cpu_s = None;
