@@ -13,8 +13,8 @@ use policy::file::PostPlace;
 use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin, SWITCHED};
 use policy::{Policy, Snapshot};
 use registers::{
-    Approver, Circumvention, Facts, HarmfulSeen, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant,
-    PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp,
+    Approver, Facts, HarmfulSeen, IllegalLayer, PasswordsSeen, PolicySeen, PostVacant, PostsSeen,
+    RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 use std::sync::Arc;
 use store::PostHolder;
@@ -188,15 +188,15 @@ fn switch_everything_off(group: &mut GroupRules, host: &Host) {
     group.allow = vec![Entry { host: host.clone(), path: None, text, why, from: Origin::School }];
 }
 
-fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> Circumvention {
-    let Tried { groups, mut open, lists_name_them } = try_as_learners(snapshot, &WAYS_ROUND, now);
+fn try_ways_round(snapshot: &Snapshot, now: Timestamp) -> TriedAsLearners {
+    let mut tried = try_as_learners(snapshot, &WAYS_ROUND, now);
     for group in learners(snapshot.policy()) {
         let who = Who { named_group: Some(group.id.clone()), ..Who::default() };
         let viewpoint = snapshot.viewpoint(&who, now);
         let ways = SWITCHED.iter().filter(|way| !viewpoint.traffic().shut.contains(way));
-        open.extend(ways.map(|way| (group.name.to_string(), way.title().to_owned())));
+        tried.open.extend(ways.map(|way| (group.name.to_string(), way.title().to_owned())));
     }
-    Circumvention { groups, open, lists_name_them }
+    tried
 }
 
 fn learners(policy: &Policy) -> impl Iterator<Item = &GroupRules> {
@@ -206,7 +206,7 @@ fn learners(policy: &Policy) -> impl Iterator<Item = &GroupRules> {
 }
 
 fn try_harmful(snapshot: &Snapshot, now: Timestamp) -> HarmfulSeen {
-    let Tried { groups, open, lists_name_them } = try_as_learners(snapshot, &HARMFUL, now);
+    let tried = try_as_learners(snapshot, &HARMFUL, now);
     let sources = snapshot.policy().lists.iter().filter(|list| list.format != ListFormat::Starter);
     let in_force = |list: &&ListSource| snapshot.image().lists().iter().any(|held| held.id == list.id);
     let kept: CategorySet = sources
@@ -216,18 +216,11 @@ fn try_harmful(snapshot: &Snapshot, now: Timestamp) -> HarmfulSeen {
     let harmful = HARMFUL.iter().filter_map(|slug| Category::parse(slug));
     let without_kept_list =
         harmful.filter(|category| !kept.contains(*category)).map(|category| category.title().to_owned());
-    HarmfulSeen { groups, open, lists_name_them, without_kept_list: without_kept_list.collect() }
-}
-
-/// What became of categories' test hosts.
-struct Tried {
-    groups: usize,
-    open: Vec<(String, String)>,
-    lists_name_them: bool,
+    HarmfulSeen { tried, without_kept_list: without_kept_list.collect() }
 }
 
 /// Asks for the made-up host of each of these categories as each group of learners.
-fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> Tried {
+fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> TriedAsLearners {
     let (mut groups, mut open, mut lists_name_them) = (0, Vec::new(), true);
     for group in learners(snapshot.policy()) {
         groups += 1;
@@ -246,5 +239,5 @@ fn try_as_learners(snapshot: &Snapshot, categories: &[&str], now: Timestamp) -> 
             }
         }
     }
-    Tried { groups, open, lists_name_them }
+    TriedAsLearners { groups, open, lists_name_them }
 }

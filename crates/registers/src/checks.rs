@@ -1,6 +1,8 @@
 //! The checks, one function each, in the order of [`Check::ALL`](crate::Check::ALL).
 
-use crate::facts::{Approver, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp};
+use crate::facts::{
+    Approver, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp, TriedAsLearners,
+};
 use model::{ClauseState, Outcome, PolicyHash, Timestamp};
 
 /// The shortest time for which history is kept (clause FLT-13), in days.
@@ -121,18 +123,8 @@ fn member_lists(lists: &[MemberList], checked: Timestamp) -> ClauseState {
 
 pub(crate) fn harmful_content(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.harmful else { return unknown("No harmful category was tried yet") };
-    if !seen.open.is_empty() {
-        let open: Vec<String> =
-            seen.open.iter().map(|(group, category)| format!("{category} for {group}")).collect();
-        return fail(facts, format!("Not blocked: {}", open.join("; ")));
-    }
-    if seen.groups == 0 {
-        return unknown("The policy has no group of learners to try it as");
-    }
-    if !seen.lists_name_them {
-        return unknown(
-            "The lists in force name no test host of these categories, so nothing could be tried",
-        );
+    if let Some(state) = not_all_blocked(facts, &seen.tried) {
+        return state;
     }
     if !seen.without_kept_list.is_empty() {
         return fail(
@@ -140,7 +132,7 @@ pub(crate) fn harmful_content(facts: &Facts) -> ClauseState {
             format!(
                 "Harmful categories are blocked for {} groups of learners, but only the few names that ship are known of: \
                  {}. Name lists in the policy that somebody keeps",
-                seen.groups,
+                seen.tried.groups,
                 seen.without_kept_list.join(", ")
             ),
         );
@@ -148,8 +140,23 @@ pub(crate) fn harmful_content(facts: &Facts) -> ClauseState {
     unknown(format!(
         "Seen: every harmful category is blocked for each of {} groups of learners, from lists that somebody keeps. Not \
          seen: pages that no list knows, and whether it suits each group's age and ability, which people judge",
-        seen.groups
+        seen.tried.groups
     ))
+}
+
+/// Why it cannot be said that everything tried is blocked for every group of learners; `None` where it is.
+fn not_all_blocked(facts: &Facts, seen: &TriedAsLearners) -> Option<ClauseState> {
+    if !seen.open.is_empty() {
+        let open: Vec<String> =
+            seen.open.iter().map(|(group, category)| format!("{category} for {group}")).collect();
+        return Some(fail(facts, format!("Not blocked: {}", open.join("; "))));
+    }
+    if seen.groups == 0 {
+        return Some(unknown("The policy has no group of learners to try it as"));
+    }
+    (!seen.lists_name_them).then(|| {
+        unknown("The lists in force name no test host of these categories, so nothing could be tried")
+    })
 }
 
 pub(crate) fn group_rules(facts: &Facts) -> ClauseState {
@@ -306,22 +313,12 @@ fn retention_applied(facts: &Facts, seen: &RetentionSeen, at: Timestamp) -> Clau
 
 pub(crate) fn circumvention(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.circumvention else { return unknown("No way round the filter was tried yet") };
-    if !seen.open.is_empty() {
-        let open: Vec<String> =
-            seen.open.iter().map(|(group, category)| format!("{category} for {group}")).collect();
-        return fail(facts, format!("Not blocked: {}", open.join("; ")));
-    }
-    if seen.groups == 0 {
-        return unknown("The policy has no group of learners to try it as");
-    }
-    if !seen.lists_name_them {
-        return unknown(
-            "The lists in force name no test host of these categories, so nothing could be tried",
-        );
+    if let Some(state) = not_all_blocked(facts, seen) {
+        return state;
     }
     unknown(format!(
-        "VPNs, proxies and encrypted DNS that the lists know are blocked for {} groups of learners, and ways round that \
-         connections themselves show are closed to them; how many are not seen is not measured yet",
+        "VPNs, proxies and encrypted DNS that the lists know are blocked for {} groups of learners, and the policy has no way \
+         round open for them. Not seen: ways that only a tunnel shows, which the program does not act on yet",
         seen.groups
     ))
 }

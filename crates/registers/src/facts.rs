@@ -20,7 +20,7 @@ pub struct Facts {
     /// Keeping times.
     pub retention: Option<RetentionSeen>,
     /// Ways round the filter.
-    pub circumvention: Option<Circumvention>,
+    pub circumvention: Option<TriedAsLearners>,
     /// Harmful content.
     pub harmful: Option<HarmfulSeen>,
     /// Stored passwords.
@@ -197,9 +197,9 @@ pub struct RetentionSeen {
     pub oldest: Option<Day>,
 }
 
-/// Ways round the filter, tried with harmless test names as each group of learners.
+/// Categories of the lists, tried with harmless test names as each group of learners.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Circumvention {
+pub struct TriedAsLearners {
     /// Groups that were tried.
     pub groups: usize,
     /// What was not blocked: group and category, or a way round that the policy has open for the group.
@@ -208,15 +208,11 @@ pub struct Circumvention {
     pub lists_name_them: bool,
 }
 
-/// Harmful content, tried with harmless test names as each group of learners.
+/// Harmful content, and who keeps the lists that know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HarmfulSeen {
-    /// Groups that were tried.
-    pub groups: usize,
-    /// What was not blocked: group and category.
-    pub open: Vec<(String, String)>,
-    /// True when the lists in force name at least one host of each of the categories that were tried.
-    pub lists_name_them: bool,
+    /// What became of it.
+    pub tried: TriedAsLearners,
     /// The categories for which no list is in force that somebody outside keeps.
     pub without_kept_list: Vec<String>,
 }

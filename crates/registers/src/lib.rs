@@ -10,9 +10,9 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    Approver, Circumvention, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
-    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
-    RetentionSeen, SelfTest, TakenUp,
+    Approver, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
+    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
+    SelfTest, TakenUp, TriedAsLearners,
 };
 
 use model::ClauseState;

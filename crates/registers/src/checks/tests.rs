@@ -1,8 +1,8 @@
 use super::DAY_MS;
 use crate::{
-    Approver, Check, Circumvention, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
-    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
-    RetentionSeen, SelfTest, TakenUp,
+    Approver, Check, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
+    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
+    SelfTest, TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -61,13 +61,8 @@ fn all_well() -> Facts {
             expired: Some((NOW, 365)),
             oldest: Some(NOW.plus_ms(-365 * DAY_MS).day()),
         }),
-        harmful: Some(HarmfulSeen {
-            groups: 4,
-            open: Vec::new(),
-            lists_name_them: true,
-            without_kept_list: Vec::new(),
-        }),
-        circumvention: Some(Circumvention { groups: 4, open: Vec::new(), lists_name_them: true }),
+        harmful: Some(HarmfulSeen { tried: all_blocked(), without_kept_list: Vec::new() }),
+        circumvention: Some(all_blocked()),
         passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
         listeners: vec![ok("DNS filter"), ok("Web proxy")],
         posts: Some(PostsSeen { required: 5, vacant: Vec::new() }),
@@ -184,12 +179,12 @@ const CASES: &[Case] = &[
     ),
     (
         Check::HarmfulContent,
-        |f| harmful(f).open.push(("Year 6".to_owned(), "Gambling".to_owned())),
+        |f| harmful(f).tried.open.push(("Year 6".to_owned(), "Gambling".to_owned())),
         "Fail",
         "Gambling for Year 6",
     ),
-    (Check::HarmfulContent, |f| harmful(f).groups = 0, "Unknown", "no group of learners"),
-    (Check::HarmfulContent, |f| harmful(f).lists_name_them = false, "Unknown", "no test host"),
+    (Check::HarmfulContent, |f| harmful(f).tried.groups = 0, "Unknown", "no group of learners"),
+    (Check::HarmfulContent, |f| harmful(f).tried.lists_name_them = false, "Unknown", "no test host"),
     (
         Check::HarmfulContent,
         |f| harmful(f).without_kept_list.push("Gambling".to_owned()),
@@ -226,6 +221,9 @@ fn each_check_fails_or_does_not_know_for_its_own_reason() {
     }
 }
 
+fn all_blocked() -> TriedAsLearners {
+    TriedAsLearners { groups: 4, open: Vec::new(), lists_name_them: true }
+}
 fn policy(facts: &mut Facts) -> &mut PolicySeen {
     facts.policy.as_mut().unwrap()
 }
@@ -261,7 +259,7 @@ fn harmful(facts: &mut Facts) -> &mut HarmfulSeen {
     facts.harmful.as_mut().unwrap()
 }
 
-fn ways(facts: &mut Facts) -> &mut Circumvention {
+fn ways(facts: &mut Facts) -> &mut TriedAsLearners {
     facts.circumvention.as_mut().unwrap()
 }
 fn passwords(facts: &mut Facts) -> &mut PasswordsSeen {
