@@ -7,15 +7,15 @@
 use crate::image::{Walk, address_hash};
 use crate::path::{AskedPath, normal};
 use crate::rules::Entry;
+use foldhash::quality::RandomState;
 use model::Host;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Entries by host, those of every group together, so that one walk serves all groups.
 #[derive(Debug, Default)]
 pub(crate) struct EntryIndex {
-    by_hash: HashMap<u64, Vec<AtHost>, BuildHasherDefault<AsItIs>>,
+    by_hash: HashMap<u64, Vec<AtHost>, RandomState>,
 }
 
 /// What an entry is for.
@@ -143,26 +143,6 @@ fn hash_of(host: &Host) -> u64 {
     match host {
         Host::Name(name) => Walk::new(name, 0).last().map_or(0, |suffix| suffix.hash),
         Host::Address(address) => address_hash(*address),
-    }
-}
-
-/// Keys that are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

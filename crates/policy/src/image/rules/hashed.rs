@@ -1,16 +1,17 @@
 //! Names and pages by hash: a look hashes the host once, from its end, and probes at each dot; a page from its beginning,
 //! and probes at each border. Equal hashes of different texts only cost a comparison, since each rule is compared itself.
 
+use foldhash::quality::RandomState;
 use model::Host;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Rules by the hash of what they speak of.
 #[derive(Default)]
 pub(super) struct Hashed {
-    /// Where in `ids` the rules of a hash begin, and how many they are.
-    places: HashMap<u64, (u32, u32), BuildHasherDefault<AsItIs>>,
+    /// Where in `ids` the rules of a hash begin, and how many they are. Hashed again: the digests of a list are whatever its
+    /// writer chose.
+    places: HashMap<u64, (u32, u32), RandomState>,
     ids: Vec<u32>,
     unsettled: Vec<(u64, u32)>,
 }
@@ -48,35 +49,11 @@ impl Hashed {
     }
 }
 
-/// The keys are hashes already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| step(hash, *byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
 /// FNV-1a, 64 bits (RFC 9923): fast for short texts, one byte at a time.
 const START: u64 = 0xcbf2_9ce4_8422_2325;
 
 fn step(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-}
-
-/// Spreads the last bytes over all bits, which a hash table's mask needs.
-fn spread(hash: u64) -> u64 {
-    let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash ^ (hash >> 29)
 }
 
 fn of_bytes(start: u64, bytes: &[u8]) -> u64 {
@@ -87,13 +64,13 @@ fn of_bytes(start: u64, bytes: &[u8]) -> u64 {
 pub(super) fn name_key(host: &Host) -> u64 {
     match host {
         Host::Name(name) => text_key(name),
-        Host::Address(address) => spread(of_bytes(!START, address.to_string().as_bytes())),
+        Host::Address(address) => of_bytes(!START, address.to_string().as_bytes()),
     }
 }
 
 /// The same for a name's text.
 pub(super) fn text_key(name: &str) -> u64 {
-    spread(name.bytes().rev().fold(START, step))
+    name.bytes().rev().fold(START, step)
 }
 
 /// The hashes of a name and of all names over it; of an address, its own.
@@ -101,7 +78,7 @@ pub(super) fn suffix_hashes(host: &Host) -> impl Iterator<Item = u64> + '_ {
     let mut hash = START;
     let name = host.name().unwrap_or_default();
     let at_dots = name.bytes().rev().filter_map(move |byte| {
-        let before = (byte == b'.').then(|| spread(hash));
+        let before = (byte == b'.').then_some(hash);
         hash = step(hash, byte);
         before
     });
@@ -118,13 +95,13 @@ pub(super) fn page_host(host: &Host) -> Cow<'_, str> {
 
 /// The hash the pages of a host lie under.
 pub(super) fn host_key(host: &Host) -> u64 {
-    spread(of_bytes(START, page_host(host).as_bytes()))
+    of_bytes(START, page_host(host).as_bytes())
 }
 
 /// The hash a page lies under, with or without its last slash.
 pub(super) fn page_key(host: &Host, path: &str) -> u64 {
     let path = path.strip_suffix('/').unwrap_or(path);
-    spread(of_bytes(of_bytes(START, page_host(host).as_bytes()), path.as_bytes()))
+    of_bytes(of_bytes(START, page_host(host).as_bytes()), path.as_bytes())
 }
 
 /// The hashes that a page which covers this path may lie under.
@@ -132,9 +109,24 @@ pub(super) fn page_keys(host: &Host, path: &str, each: &mut dyn FnMut(u64)) {
     let mut hash = of_bytes(START, page_host(host).as_bytes());
     for byte in path.bytes() {
         if matches!(byte, b'/' | b'?' | b'#' | b'&') {
-            each(spread(hash));
+            each(hash);
         }
         hash = step(hash, byte.to_ascii_lowercase());
     }
-    each(spread(hash));
+    each(hash);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hashed;
+
+    #[test]
+    fn keys_that_somebody_chose_to_be_alike_are_found_like_any_others() {
+        let chosen = |number: u32| u64::from(number) << 40;
+        let mut hashed = Hashed::default();
+        (0..200_000).for_each(|number| hashed.add(chosen(number), number));
+        hashed.settle();
+        assert!((0..200_000).all(|number| hashed.get(chosen(number)) == [number]));
+        assert!(hashed.get(7).is_empty());
+    }
 }
