@@ -87,6 +87,41 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for IdleStream<S> {
     }
 }
 
+/// Writing through a stream of ours to the one within, unchanged.
+macro_rules! write_through {
+    ($outer:ident) => {
+        impl<S: AsyncWrite + Unpin> AsyncWrite for $outer<S> {
+            fn poll_write(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.stream).poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.stream.is_write_vectored()
+            }
+
+            fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.stream).poll_flush(cx)
+            }
+
+            fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Pin::new(&mut self.stream).poll_shutdown(cx)
+            }
+        }
+    };
+}
+
 /// A stream that gives back bytes which were read before, and then goes on.
 pub(crate) struct Replay<S> {
     first: Bytes,
@@ -119,31 +154,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Replay<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Replay<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+write_through!(Replay);
 
 /// A stream that may be nothing but a TCP connection of which some bytes were read before.
 pub(crate) trait MaybeTcp: Sized {
@@ -181,13 +192,12 @@ impl<S: MaybeTcp> MaybeTcp for Replay<S> {
 /// A stream that is read in large pieces, whatever small ones are asked of it: TLS asks for 4 KiB at a time. Only what
 /// was read and not yet asked for is held.
 pub(crate) struct ReadAhead<S> {
-    stream: S,
-    ahead: Bytes,
+    stream: Replay<S>,
 }
 
 impl<S> ReadAhead<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, ahead: Bytes::new() }
+        Self { stream: Replay::new(Bytes::new(), stream) }
     }
 }
 
@@ -197,53 +207,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            let read = with_scratch(|scratch| {
-                let mut read = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-                let read = read.filled();
-                let (now, then) = read.split_at_checked(buf.remaining()).unwrap_or((read, &[]));
-                buf.put_slice(now);
-                Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(then)))
-            });
-            self.ahead = ready!(read)?;
-            return Poll::Ready(Ok(()));
+        let Replay { first, stream } = &mut self.stream;
+        if !first.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
-        let count = self.ahead.len().min(buf.remaining());
-        buf.put_slice(self.ahead.get(..count).unwrap_or_default());
-        self.ahead.advance(count);
-        if self.ahead.is_empty() {
-            self.ahead = Bytes::new();
-        }
+        let read = with_scratch(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+            let read = read.filled();
+            let (now, then) = read.split_at_checked(buf.remaining()).unwrap_or((read, &[]));
+            buf.put_slice(now);
+            Poll::Ready(io::Result::Ok(Bytes::copy_from_slice(then)))
+        });
+        *first = ready!(read)?;
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+write_through!(ReadAhead);
 
 /// A stream that gives as much as is there at once, where TLS gives one record at a time: whoever passes it on between
 /// tasks does so more rarely.
@@ -285,31 +266,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Eager<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Eager<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+write_through!(Eager);
 
 #[cfg(test)]
 mod tests {
