@@ -7,6 +7,7 @@
 //! nothing here reads a clock except [`Clock`].
 
 mod access;
+mod alert;
 mod ask;
 mod category;
 mod clause;
@@ -24,11 +25,13 @@ mod proxy_header;
 mod shares;
 mod sign_in;
 mod suggestions;
+mod theme;
 mod time;
 mod verdict;
 mod way_round;
 
 pub use access::{Action, Actor, Role};
+pub use alert::{Alert, AlertKind, AlertSubject, MOST_EVENTS_OF_ALERT, Severity};
 pub use ask::{Ask, Channel, Known, KnownBy, Target, Who};
 pub use category::{Category, CategorySet};
 pub use clause::{ClauseId, ClauseState, HowMet};
@@ -46,6 +49,7 @@ pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use shares::{Share, Shares};
 pub use sign_in::{Credentials, SignIn, SignInAnswer};
 pub use suggestions::{Suggestion, SuggestionKind, Suggestions};
+pub use theme::Theme;
 pub use time::{Clock, Day, Timestamp};
 pub use verdict::{
     DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
