@@ -207,14 +207,14 @@ impl Chain {
         if verdict.outcome == Outcome::Block {
             let lasts_s = client_ttl_s(moment.now, client.viewpoint.until());
             blocked::write(asked, &verdict, Blocked { gate: &self.gate, lasts_s, text, out });
-            log.note(&client.ask, verdict, EventOutcome::Blocked);
+            log.note(client, verdict, EventOutcome::Blocked);
             return Begun::Answered;
         }
         if let Some(addresses) = asked.exact_host().and_then(|host| self.local_names.get(host)) {
             let lasts_s = client_ttl_s(moment.now, client.viewpoint.until());
             self.handed_out.note(addresses, LOCAL_TTL_S, moment.now);
             write_local(asked, addresses, lasts_s, out);
-            log.note(&client.ask, verdict, EventOutcome::Allowed);
+            log.note(client, verdict, EventOutcome::Allowed);
             return Begun::Answered;
         }
         self.settle_allowed(asked, verdict, At { address: caller.address, client, moment, log, text, out })
@@ -244,7 +244,7 @@ impl Chain {
             let target = Name::from_ascii(format!("{}.", rewrite.to)).ok();
             let Some(target) = target.filter(|_| leads_on(asked)) else {
                 write_safe_form_alone(asked, &rewrite.to, at.lasts_s(), at.out);
-                at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
+                at.log.note(at.client, verdict, EventOutcome::Allowed);
                 return Begun::Answered;
             };
             safe_form = Some(target);
@@ -253,14 +253,14 @@ impl Chain {
             let mut reply = Reply::begin(asked, ResponseCode::NoError, at.out);
             reply.record(RecordType::HINFO.into(), lasts_s, NEXT_TO_NOTHING);
             reply.end(&[]);
-            at.log.note(&at.client.ask, verdict, EventOutcome::Allowed);
+            at.log.note(at.client, verdict, EventOutcome::Allowed);
             return Begun::Answered;
         } else if let Some(kept) = self.kept(asked, at.moment.now) {
             let Client { ask, viewpoint, .. } = at.client;
             let judging = Judging { asked, ask, viewpoint, snapshot: &at.moment.snapshot };
             let paper = Paper { now: at.moment.now, text: at.text, out: at.out };
             let ended = self.settle_kept(&judging, verdict, &kept, paper);
-            at.log.note(&at.client.ask, ended.verdict, ended.outcome);
+            at.log.note(at.client, ended.verdict, ended.outcome);
             return Begun::Answered;
         }
         later(asked, verdict, safe_form, at)

@@ -7,8 +7,8 @@
 use crate::DnsPorts;
 use hickory_proto::rr::RecordType;
 use model::{
-    AccessEvent, Ask, Channel, Device, DeviceId, EventOutcome, Host, IdentityMap, Known, KnownBy, Roster,
-    Target, Timestamp, Verdict, Who,
+    AccessEvent, Ask, Asker, Channel, Device, DeviceId, EventOutcome, Host, IdentityMap, Known, KnownBy,
+    Roster, Target, Timestamp, Verdict, Who,
 };
 use policy::image::prefetch;
 use policy::{Snapshot, Viewpoint, is_outsider};
@@ -73,6 +73,8 @@ pub(crate) struct Clients(HashMap<Caller, Client, foldhash::quality::RandomState
 pub(crate) struct Client {
     /// Their last question; the next one takes its place.
     pub(crate) ask: Ask,
+    /// They themselves, as events keep it.
+    asker: Asker,
     pub(crate) viewpoint: Viewpoint,
     pub(crate) is_outsider: bool,
     from: Timestamp,
@@ -160,6 +162,7 @@ impl Client {
             is_outsider,
             from: *now,
             until: viewpoint.until().min(edge),
+            asker: Asker::of(&who),
             // A place for the questions to come; nobody ever asks for this one.
             ask: Ask { who, what: Target::host(Host::Address(caller.address)), how: Channel::Dns, at: *now },
             viewpoint,
@@ -188,10 +191,10 @@ fn with_device(address: IpAddr, device: &Arc<Device>, roster: &Roster) -> Who {
 }
 
 impl Log {
-    /// Notes an event.
-    pub(crate) fn note(&mut self, ask: &Ask, verdict: Verdict, outcome: EventOutcome) {
-        let method = self.type_text(ask.what.record_type.unwrap_or(0));
-        let mut event = AccessEvent::of_verdict(ask, verdict, method);
+    /// Notes the event of a client's last question.
+    pub(crate) fn note(&mut self, client: &Client, verdict: Verdict, outcome: EventOutcome) {
+        let method = self.type_text(client.ask.what.record_type.unwrap_or(0));
+        let mut event = AccessEvent::by(&client.asker, &client.ask, verdict, method);
         event.outcome = outcome;
         self.events.push(event);
     }

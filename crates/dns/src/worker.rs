@@ -131,8 +131,9 @@ impl Worker {
         });
         let image = bench.desk.moment.snapshot.image();
         image.warm(hosts, &mut bench.warming);
-        image.warm_reasons(&mut bench.warming);
+        // The clients meanwhile: reasons can be asked for only once the names are there.
         bench.questions.iter().for_each(|(_, from)| bench.desk.clients.warm(Caller::at(*from)));
+        image.warm_reasons(&mut bench.warming);
     }
 
     fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {

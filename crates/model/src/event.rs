@@ -2,7 +2,7 @@
 
 use crate::{
     Ask, Category, Channel, Day, DeviceId, GateId, GroupId, Host, KnownBy, Layer, ListLine, Outcome,
-    PersonId, SchoolId, Timestamp, Verdict,
+    PersonId, SchoolId, Timestamp, Verdict, Who,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -77,21 +77,22 @@ impl AccessEvent {
 
     /// The same of a verdict that nobody needs any more.
     pub fn of_verdict(ask: &Ask, verdict: Verdict, method: impl Into<Arc<str>>) -> Self {
+        Self::by(&Asker::of(&ask.who), ask, verdict, method)
+    }
+
+    /// The same where who asks is known from an earlier question: `asker` is that of `ask.who`.
+    pub fn by(asker: &Asker, ask: &Ask, verdict: Verdict, method: impl Into<Arc<str>>) -> Self {
         let Verdict { outcome, reason, revisions, .. } = verdict;
-        let known = match ask.who.people.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        };
         let path = ask.what.path.as_deref().unwrap_or_default();
         Self {
             at: ask.at,
-            school: ask.who.school.clone(),
-            address: ask.who.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            person: known.map(|known| known.person.id),
-            known_by: known.map(|known| known.by),
-            known_since: known.and_then(|known| known.since),
-            known_until: known.and_then(|known| known.until),
-            device: ask.who.device.as_ref().map(|device| device.id),
+            school: asker.school.clone(),
+            address: asker.address,
+            person: asker.person,
+            known_by: asker.known_by,
+            known_since: asker.known_since,
+            known_until: asker.known_until,
+            device: asker.device,
             group: reason.group.map(|group| group.id),
             channel: ask.how,
             method: method.into(),
@@ -103,12 +104,43 @@ impl AccessEvent {
             category: reason.category,
             list: reason.list,
             entry: reason.entry,
-            policy: revisions.policy.shared(),
+            policy: revisions.policy.into_shared(),
             lists: revisions.lists,
             status: None,
             bytes_up: 0,
             bytes_down: 0,
             took_ms: 0,
+        }
+    }
+}
+
+/// Who asks, as events keep it: the same for all questions of somebody until something about them changes.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    school: Option<SchoolId>,
+    address: IpAddr,
+    person: Option<PersonId>,
+    known_by: Option<KnownBy>,
+    known_since: Option<Timestamp>,
+    known_until: Option<Timestamp>,
+    device: Option<DeviceId>,
+}
+
+impl Asker {
+    /// What events keep of them; one person is named only where exactly one is known.
+    pub fn of(who: &Who) -> Self {
+        let known = match who.people.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        };
+        Self {
+            school: who.school.clone(),
+            address: who.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            person: known.map(|known| known.person.id),
+            known_by: known.map(|known| known.by),
+            known_since: known.and_then(|known| known.since),
+            known_until: known.and_then(|known| known.until),
+            device: who.device.as_ref().map(|device| device.id),
         }
     }
 }
@@ -170,7 +202,7 @@ pub struct EventId {
 mod tests {
     use super::*;
     use crate::{
-        Inspection, Known, ListId, Membership, Person, PolicyHash, Reason, Revisions, Stage, Target, Who,
+        Inspection, Known, ListId, Membership, Person, PolicyHash, Reason, Revisions, Stage, Target,
     };
 
     fn person(number: u128) -> Known {

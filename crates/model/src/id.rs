@@ -23,6 +23,11 @@ macro_rules! name_id {
             pub fn shared(&self) -> Arc<str> {
                 Arc::clone(&self.0)
             }
+
+            /// The name alone, shared with whoever else has it.
+            pub fn into_shared(self) -> Arc<str> {
+                self.0
+            }
         }
 
         impl fmt::Display for $name {

@@ -36,7 +36,7 @@ pub use ask::{Ask, Channel, Known, KnownBy, Target, Who};
 pub use category::{Category, CategorySet};
 pub use clause::{ClauseId, ClauseState, HowMet};
 pub use device::{Device, DeviceKind};
-pub use event::{AccessEvent, EventId, EventOutcome, MAX_TARGET_BYTES};
+pub use event::{AccessEvent, Asker, EventId, EventOutcome, MAX_TARGET_BYTES};
 pub use event_queue::{EventReceiver, EventSender, event_channel};
 pub use file_kind::FileKind;
 pub use handed_out::HandedOut;

@@ -115,6 +115,10 @@ impl Listed<'_> {
 
     /// How DNS answers where the category decides; `None`: as usual.
     pub(crate) fn answer(&self, category: Category) -> Option<&DnsAnswer> {
+        // Only rules have one.
+        if self.matches.votes.is_empty() {
+            return None;
+        }
         let voice = self.matches.deciding(&self.image.0, self.host, category)?;
         let Source::Rule(number) = voice.source else { return None };
         let answer = &self.matches.votes.get(number)?.answer;
