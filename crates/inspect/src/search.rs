@@ -6,7 +6,7 @@
 //!
 //! Invariant: the answer differs from the question in that one parameter alone.
 
-use crate::table::{is_host, rows};
+use crate::table::{is_country, is_host, rows};
 use model::Host;
 use percent_encoding::percent_decode_str;
 use std::sync::LazyLock;
@@ -34,15 +34,6 @@ fn is_engine(host: &Host, pattern: &str) -> bool {
     let Some(every_country) = pattern.strip_suffix(".*") else { return is_host(host, pattern) };
     let rest = host.name().and_then(|name| name.strip_prefix(every_country)?.strip_prefix('.'));
     rest.is_some_and(is_country)
-}
-
-/// `com`, `de`, `co.uk`, `com.au`: what stands behind an engine's name.
-fn is_country(rest: &str) -> bool {
-    let is_short = |label: &str| (2..=3).contains(&label.len());
-    match rest.split_once('.') {
-        None => is_short(rest),
-        Some((first, second)) => matches!(first, "co" | "com") && second.len() == 2,
-    }
 }
 
 struct Engine {

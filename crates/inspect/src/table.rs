@@ -30,6 +30,15 @@ pub(crate) fn is_host(host: &Host, pattern: &str) -> bool {
     }
 }
 
+/// `com`, `de`, `co.uk`, `com.au`: what stands behind an engine's name.
+pub(crate) fn is_country(rest: &str) -> bool {
+    let is_short = |label: &str| (2..=3).contains(&label.len());
+    match rest.split_once('.') {
+        None => is_short(rest),
+        Some((first, second)) => matches!(first, "co" | "com") && second.len() == 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,23 @@
+//! One preparation of text for everybody who looks for words in it: rules of monitoring, phrases of pages.
+//!
+//! - [`decode`]: percent and plus signs of addresses, and the words of a page without its markup;
+//! - [`fold`]: one form for letters that differ only in case, width, accents or dress;
+//! - [`words`]: text cut into words;
+//! - [`pattern`]: what a rule's author writes, `(cut|cutting) my (arm|arms)`, as plain phrases;
+//! - [`phrases`]: many phrases sought at once, through disguise and misspelling.
+//!
+//! Left out on purpose: I/O, what a phrase means, and telling which language a text is in (the caller chooses the phrases
+//! of the languages its school sets). Matching is by whole words in a tree of words, not by bytes in an automaton: one
+//! place of a text may then be read in several ways at once (`h4rm` as itself and as `harm`), and no word is ever found
+//! inside another one.
+//!
+//! Invariants: every function is pure and answers any text without a panic; work is bounded by the text's length, and of a
+//! long text only the beginning is read.
+
+pub mod decode;
+mod disguise;
+pub mod fold;
+pub mod pattern;
+pub mod phrases;
+mod vocabulary;
+pub mod words;

@@ -1,0 +1,157 @@
+//! The words of all phrases, and which of them a written word may mean.
+//!
+//! Invariants: a word that is in the vocabulary means itself alone; an ordinary word means nothing else, however near it
+//! lies; a slip is only forgiven in words of [`SHORTEST_WITH_SLIP`] letters and more.
+
+use crate::disguise::{self, Candidates};
+use foldhash::{HashMap, HashSet};
+use smallvec::SmallVec;
+
+/// The place of a word in the vocabulary.
+pub(crate) type WordId = u32;
+/// The words that a written one may mean.
+pub(crate) type Meant = SmallVec<[WordId; 2]>;
+
+/// The shortest word, in letters, in which a slip is forgiven.
+const SHORTEST_WITH_SLIP: usize = 6;
+/// The longest word, in bytes, that is looked at for disguise.
+const LONGEST_DISGUISED: usize = 48;
+/// The most words that one written word may mean.
+const MOST_MEANT: usize = 4;
+
+#[derive(Debug, Default)]
+pub(crate) struct Vocabulary {
+    words: Vec<Box<str>>,
+    ids: HashMap<Box<str>, WordId>,
+    /// Long words by each form of theirs that lacks one letter other than the first, and by themselves.
+    lacking: HashMap<Box<str>, SmallVec<[WordId; 1]>>,
+    /// Words by first letter and length in bytes, for those with hidden letters.
+    shapes: HashMap<(u8, usize), Vec<WordId>>,
+    ordinary: HashSet<Box<str>>,
+}
+
+impl Vocabulary {
+    pub(crate) fn with_ordinary(ordinary: impl IntoIterator<Item = String>) -> Self {
+        Self { ordinary: ordinary.into_iter().map(String::into_boxed_str).collect(), ..Self::default() }
+    }
+
+    /// The word's id, made where it is new.
+    pub(crate) fn take(&mut self, word: &str) -> WordId {
+        if let Some(id) = self.ids.get(word) {
+            return *id;
+        }
+        let id = WordId::try_from(self.words.len()).unwrap_or(WordId::MAX);
+        self.words.push(word.into());
+        self.ids.insert(word.into(), id);
+        if let Some(first) = word.bytes().next() {
+            self.shapes.entry((first, word.len())).or_default().push(id);
+        }
+        if word.chars().count() >= SHORTEST_WITH_SLIP {
+            self.lacking.entry(word.into()).or_default().push(id);
+            for_each_lacking(word, |lacking| self.lacking.entry(lacking.into()).or_default().push(id));
+        }
+        id
+    }
+
+    pub(crate) fn id(&self, word: &str) -> Option<WordId> {
+        self.ids.get(word).copied()
+    }
+
+    pub(crate) fn is_ordinary(&self, word: &str) -> bool {
+        self.ordinary.contains(word)
+    }
+
+    /// The words that a written one may mean; nothing where it means only itself, and that is no word of ours.
+    pub(crate) fn meant(&self, word: &str) -> Meant {
+        if let Some(id) = self.id(word) {
+            return Meant::from_slice(&[id]);
+        }
+        let mut meant = Meant::new();
+        if word.len() > LONGEST_DISGUISED || word.len() < 3 || self.is_ordinary(word) {
+            return meant;
+        }
+        if word.contains('*') {
+            self.hidden(word, &mut meant);
+            return meant;
+        }
+        let mut written: Candidates = disguise::in_letters(word);
+        written.extend(disguise::in_latin(word).into_iter().flat_map(|latin| {
+            let mut readings = disguise::in_letters(&latin);
+            readings.push(latin);
+            readings
+        }));
+        written.retain(|candidate| !self.is_ordinary(candidate));
+        for candidate in std::iter::once(word).chain(written.iter().map(String::as_str)) {
+            self.undisguised(candidate, &mut meant);
+        }
+        if meant.is_empty() {
+            for candidate in std::iter::once(word).chain(written.iter().map(String::as_str)) {
+                self.with_slip(candidate, &mut meant);
+            }
+        }
+        meant.truncate(MOST_MEANT);
+        meant
+    }
+
+    /// As [`Self::meant`], of letters that were written apart: no slip is forgiven there.
+    pub(crate) fn meant_apart(&self, joined: &str) -> Meant {
+        let mut meant = Meant::new();
+        self.undisguised(joined, &mut meant);
+        for candidate in disguise::in_letters(joined) {
+            self.undisguised(&candidate, &mut meant);
+        }
+        meant.truncate(MOST_MEANT);
+        meant
+    }
+
+    fn undisguised(&self, candidate: &str, meant: &mut Meant) {
+        self.push(self.id(candidate), meant);
+        for shorter in disguise::without_repeats(candidate) {
+            self.push(self.id(&shorter), meant);
+        }
+    }
+
+    fn with_slip(&self, word: &str, meant: &mut Meant) {
+        if word.chars().count() < SHORTEST_WITH_SLIP {
+            return;
+        }
+        let mut look = |form: &str| {
+            for id in self.lacking.get(form).into_iter().flatten() {
+                let near = usize::try_from(*id).ok().and_then(|place| self.words.get(place));
+                if near.is_some_and(|near| disguise::is_one_slip(word, near)) {
+                    self.push(Some(*id), meant);
+                }
+            }
+        };
+        look(word);
+        for_each_lacking(word, look);
+    }
+
+    fn hidden(&self, word: &str, meant: &mut Meant) {
+        let Some(first) = word.bytes().next() else { return };
+        for id in self.shapes.get(&(first, word.len())).into_iter().flatten() {
+            let hidden = usize::try_from(*id).ok().and_then(|place| self.words.get(place));
+            if hidden.is_some_and(|hidden| disguise::may_hide(word, hidden)) {
+                self.push(Some(*id), meant);
+            }
+        }
+        meant.truncate(MOST_MEANT);
+    }
+
+    fn push(&self, id: Option<WordId>, meant: &mut Meant) {
+        if let Some(id) = id.filter(|id| !meant.contains(id)) {
+            meant.push(id);
+        }
+    }
+}
+
+/// Every form of the word that lacks one letter other than the first.
+fn for_each_lacking(word: &str, mut look: impl FnMut(&str)) {
+    let mut lacking = String::with_capacity(word.len());
+    for (at, character) in word.char_indices().skip(1) {
+        lacking.clear();
+        lacking.push_str(word.get(..at).unwrap_or_default());
+        lacking.push_str(word.get(at + character.len_utf8()..).unwrap_or_default());
+        look(&lacking);
+    }
+}
