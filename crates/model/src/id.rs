@@ -89,6 +89,22 @@ uuid_id! {
     /// A device on the roster.
     DeviceId
 }
+uuid_id! {
+    /// An alert in the records.
+    AlertId
+}
+uuid_id! {
+    /// A case.
+    CaseId
+}
+uuid_id! {
+    /// A report that somebody made.
+    ReportId
+}
+uuid_id! {
+    /// One message that is to leave: one alert, one way, one address.
+    NotificationId
+}
 
 /// One gate (one running filter). A lone school has gate 1; a trust numbers its gates.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

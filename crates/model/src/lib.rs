@@ -8,7 +8,10 @@
 
 mod access;
 mod alert;
+mod alert_route;
+mod alert_work;
 mod ask;
+mod case;
 mod category;
 mod clause;
 mod device;
@@ -22,6 +25,7 @@ mod people;
 mod place;
 mod ports;
 mod proxy_header;
+mod report;
 mod said;
 mod shares;
 mod sign_in;
@@ -33,7 +37,10 @@ mod way_round;
 
 pub use access::{Action, Actor, Role};
 pub use alert::{Alert, AlertKind, AlertSubject, MOST_EVENTS_OF_ALERT, Severity};
+pub use alert_route::{About, Addressee, Ladder};
+pub use alert_work::{AlertState, Triage};
 pub use ask::{Ask, Channel, Known, KnownBy, Target, Who};
+pub use case::{CaseEntryKind, CaseLinkKind, CaseOutcome};
 pub use category::{Category, CategorySet};
 pub use clause::{ClauseId, ClauseState, HowMet};
 pub use device::{Device, DeviceKind};
@@ -42,11 +49,15 @@ pub use event_queue::{EventReceiver, EventSender, event_channel};
 pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
-pub use id::{DeviceId, GateId, GroupId, ListId, NetworkId, PersonId, PolicyHash, SchoolId};
+pub use id::{
+    AlertId, CaseId, DeviceId, GateId, GroupId, ListId, NetworkId, NotificationId, PersonId, PolicyHash,
+    ReportId, SchoolId,
+};
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};
 pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
+pub use report::ReportKind;
 pub use said::{Said, SaidKind, Typing};
 pub use shares::{Share, Shares};
 pub use sign_in::{Credentials, SignIn, SignInAnswer};
