@@ -9,11 +9,13 @@
 mod lockout;
 mod password;
 mod permissions;
+mod pseudonym;
 mod session;
 
 pub use lockout::{Attempt, LaneCounting, Lockout, LockoutRules};
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
+pub use pseudonym::{pseudonym, random_bytes};
 pub use session::{SessionToken, TokenHash};
 
 /// What went wrong with a secret.

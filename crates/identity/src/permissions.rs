@@ -10,12 +10,16 @@
 //! - The technician finds faults: explain and history, each look recorded. They propose and never approve.
 //! - Going back to lists from before changes what is blocked, so it is for those who approve and work at the school
 //!   (FLT-12); governors assure and do not operate. A technician does it at the machine, where it is recorded.
+//! - Alerts and cases are worked by those they are for: the safeguarding lead and the headteacher; the data-protection
+//!   officer and the technician for what is theirs; governors only for what is about a headteacher. Which of them reads
+//!   which is decided row by row (`app`'s circle). A technician sees neither cases nor names.
+//! - The weekly report has no names: leaders and governors read it, the lead and the headteacher sign it.
 //! - Teachers and staff may ask why a page is closed, and never see what a named child did.
 //! - Learners and guests do nothing in the console.
 
 use Action::{
     ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, MovePerson, ProposePolicy, ReadPolicy,
-    SearchHistory, SeeHome,
+    ReadWeekly, SearchHistory, SeeHome, ShowNames, SignWeekly, WorkAlerts, WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -23,7 +27,7 @@ use std::fmt::Write;
 
 /// What each role may do, in the order of [`Role::ALL`].
 const TABLE: [(Role, &[Action]); 14] = [
-    (Role::Governor, &[SeeHome, ReadPolicy, ApprovePolicy]),
+    (Role::Governor, &[SeeHome, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly]),
     (
         Role::Headteacher,
         &[
@@ -36,6 +40,11 @@ const TABLE: [(Role, &[Action]); 14] = [
             ApprovePolicy,
             MovePerson,
             ChangeLists,
+            WorkAlerts,
+            WorkCases,
+            ShowNames,
+            ReadWeekly,
+            SignWeekly,
         ],
     ),
     (
@@ -49,21 +58,40 @@ const TABLE: [(Role, &[Action]); 14] = [
             ApprovePolicy,
             MovePerson,
             ChangeLists,
+            ReadWeekly,
         ],
     ),
     (
         Role::SafeguardingLead,
-        &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ExportHistory, ProposePolicy],
+        &[
+            SeeHome,
+            ReadPolicy,
+            ExplainVerdict,
+            SearchHistory,
+            ExportHistory,
+            ProposePolicy,
+            WorkAlerts,
+            WorkCases,
+            ShowNames,
+            ReadWeekly,
+            SignWeekly,
+        ],
     ),
-    (Role::OnlineSafetyLead, &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy]),
+    (
+        Role::OnlineSafetyLead,
+        &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, ReadWeekly],
+    ),
     (
         Role::BusinessManager,
         &[SeeHome, ReadPolicy, ExplainVerdict, ProposePolicy, ApprovePolicy, MovePerson, ChangeLists],
     ),
-    (Role::DataProtectionOfficer, &[SeeHome, ReadPolicy, SearchHistory, ExportHistory]),
+    (
+        Role::DataProtectionOfficer,
+        &[SeeHome, ReadPolicy, SearchHistory, ExportHistory, WorkAlerts, WorkCases, ShowNames],
+    ),
     (Role::DataProtectionLead, &[SeeHome, ReadPolicy]),
     (Role::GovernanceProfessional, &[SeeHome, ReadPolicy]),
-    (Role::Technician, &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy]),
+    (Role::Technician, &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, WorkAlerts]),
     (Role::ClassTeacher, &[SeeHome, ReadPolicy, ExplainVerdict]),
     (Role::Staff, &[SeeHome, ReadPolicy, ExplainVerdict]),
     (Role::Learner, &[]),
@@ -175,6 +203,12 @@ mod tests {
         for action in [SearchHistory, ExportHistory, ExplainVerdict] {
             assert!(!permits(Role::Governor, action));
         }
+    }
+
+    #[test]
+    fn technicians_see_neither_cases_nor_names() {
+        assert!(permits(Role::Technician, WorkAlerts));
+        assert!(!permits(Role::Technician, WorkCases) && !permits(Role::Technician, ShowNames));
     }
 
     #[test]

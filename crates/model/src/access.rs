@@ -122,11 +122,21 @@ pub enum Action {
     MovePerson,
     /// Put other filter lists in force than the schedule does: an update at once, or lists from before.
     ChangeLists,
+    /// See the alerts that are for one's post, and work on them.
+    WorkAlerts,
+    /// See the cases that one may read, and work on them.
+    WorkCases,
+    /// Have a name shown where a screen shows a pseudonym. Each time is recorded.
+    ShowNames,
+    /// Read the weekly monitoring report.
+    ReadWeekly,
+    /// Sign the weekly monitoring report.
+    SignWeekly,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 14] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -136,6 +146,11 @@ impl Action {
         Self::ApprovePolicy,
         Self::MovePerson,
         Self::ChangeLists,
+        Self::WorkAlerts,
+        Self::WorkCases,
+        Self::ShowNames,
+        Self::ReadWeekly,
+        Self::SignWeekly,
     ];
 
     /// The name in the audit log and in the printed table.
@@ -150,6 +165,11 @@ impl Action {
             Self::ApprovePolicy => "approve-policy",
             Self::MovePerson => "move-person",
             Self::ChangeLists => "change-lists",
+            Self::WorkAlerts => "work-alerts",
+            Self::WorkCases => "work-cases",
+            Self::ShowNames => "show-names",
+            Self::ReadWeekly => "read-weekly",
+            Self::SignWeekly => "sign-weekly",
         }
     }
 }

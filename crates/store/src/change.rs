@@ -2,7 +2,10 @@
 //! the fact that says who makes them.
 
 use crate::read::{POLICY_REVISION, ROSTER_REVISION};
-use crate::{AccountState, Fact, SessionKind, Store, StoreError, audit};
+use crate::{
+    AccountState, AlertChange, CaseChange, Fact, NotificationChange, ReportChange, SessionKind, Store,
+    StoreError, alert, audit, case, notification, report,
+};
 use model::{Affiliation, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
 use std::collections::BTreeSet;
@@ -108,6 +111,14 @@ pub enum Change {
         /// Its value.
         value: String,
     },
+    /// Changes an alert.
+    Alert(AlertChange),
+    /// Changes a case.
+    Case(CaseChange),
+    /// Changes what was reported, or a weekly report.
+    Report(ReportChange),
+    /// Changes what is to leave.
+    Notification(NotificationChange),
 }
 
 /// A session to open.
@@ -244,6 +255,10 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
             end_post(connection, (*role, scope), *person, *at).await
         }
         Change::NoteInstallation { name, value } => note_installation(connection, name, value).await,
+        Change::Alert(change) => alert::apply(connection, change).await,
+        Change::Case(change) => case::apply(connection, change).await,
+        Change::Report(change) => report::apply(connection, change).await,
+        Change::Notification(change) => notification::apply(connection, change).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The records: people, accounts, devices, sessions, policy documents, posts and the audit chain, in SQLite or, when a
+//! The records: people, accounts, devices, sessions, policy documents, posts, alerts, cases, reports and the audit chain, in SQLite or, when a
 //! school outgrows it, PostgreSQL. All SQL of the program is in this crate, one text for both.
 //!
 //! There is one door for writing: [`Store::commit`] takes changes together with the [`Fact`] that says who makes them
@@ -9,17 +9,27 @@
 //! [`Store::touch_session`], notes only that a known session is alive); each scope's facts are a chain of hashes
 //! without gaps; every row has a scope; every read is bounded.
 
+mod alert;
 mod audit;
+mod case;
 mod change;
 mod migrations;
+mod notification;
 mod open;
 mod read;
+mod report;
 mod rows;
 
+pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
 pub use audit::{AuditCheck, AuditRow, Fact};
+pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
+pub use notification::{
+    NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,
+};
 pub use open::{Place, Store};
 pub use read::{MOST_ROWS, Revisions};
+pub use report::{ReportChange, ReportRecord, WeeklyReport};
 pub use rows::{
     Account, AccountState, DocumentState, PolicyRecord, PostHolder, Session, SessionKind, WebClaim,
 };

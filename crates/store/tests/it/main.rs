@@ -12,6 +12,7 @@ mod files;
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;
 mod story;
+mod work;
 
 use model::Timestamp;
 use store::{Place, Store};
@@ -22,6 +23,7 @@ const NOW: Timestamp = Timestamp(1_795_000_000_000);
 async fn the_story_holds_in_memory() {
     let store = Store::open(&Place::Memory, NOW).await.unwrap();
     story::tell(&store).await;
+    work::tell(&store).await;
 }
 
 #[tokio::test]
@@ -29,6 +31,7 @@ async fn the_story_holds_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&Place::File(folder.path().join("records of 100% ash?.db")), NOW).await.unwrap();
     story::tell(&store).await;
+    work::tell(&store).await;
 }
 
 #[tokio::test]
@@ -46,6 +49,7 @@ async fn the_story_holds_on_postgresql() {
     let place = Place::Postgres(cluster.url());
     let store = Store::open(&place, NOW).await.unwrap();
     story::tell(&store).await;
+    work::tell(&store).await;
     let again = Store::open(&place, NOW).await.unwrap();
     story::write_at_once(&store, &again).await;
     assert_eq!(again.count_people().await.unwrap(), 2, "a second start keeps the records");
