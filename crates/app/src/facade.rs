@@ -1,7 +1,8 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
 use crate::lists::{LastLook, ListsPlace};
-use crate::{AppError, Health, InForce, people};
+use crate::reports::ReportLanes;
+use crate::{AppError, Health, InForce, Recipient, people};
 use history::History;
 use identity::{Lockout, Pepper, scopes_for};
 use model::{
@@ -11,7 +12,7 @@ use model::{
 use policy::{CurrentSnapshot, Snapshot};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{Change, Fact, Revisions, Store};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// The use cases of one gate. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -63,6 +64,12 @@ pub(crate) struct Inner {
     pub(crate) hashing: Arc<Semaphore>,
     /// Wrong passwords of late.
     pub(crate) lockout: Mutex<Lockout>,
+    /// Raised whenever an alert was taken up or worked on.
+    pub(crate) alerts_revision: watch::Sender<u64>,
+    /// Who is told when something asks for attention.
+    pub(crate) recipients: RwLock<Vec<Recipient>>,
+    /// Who reported of late.
+    pub(crate) report_lanes: Mutex<ReportLanes>,
 }
 
 /// What an actor sees of what belongs to schools.
@@ -118,6 +125,9 @@ impl App {
             lists_seen: Mutex::new(None),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
             lockout: Mutex::new(Lockout::new()?),
+            alerts_revision: watch::Sender::new(0),
+            recipients: RwLock::default(),
+            report_lanes: Mutex::default(),
         })))
     }
 

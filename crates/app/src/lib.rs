@@ -7,9 +7,13 @@
 //! look at the history is recorded before its rows are given; a person of one school sees no other school's rows. In
 //! views stand people's names; in log lines they never do.
 
+mod alert_views;
+mod alert_work;
+mod alerts;
 mod approved;
 mod authority;
 mod checks;
+mod circle;
 mod demo;
 mod error;
 mod explain;
@@ -24,10 +28,13 @@ mod home;
 mod intake;
 mod leaks;
 mod lists;
+mod notifications;
 mod password;
 mod people;
 mod policies;
 mod policy_view;
+mod pseudonyms;
+mod reports;
 mod retention;
 mod search_history;
 mod sign_in;
@@ -36,6 +43,8 @@ pub mod views;
 mod web_sign_in;
 mod words;
 
+pub use alert_views::Named;
+pub use alert_work::AlertDeed;
 pub use approved::{InForce, approved_policy};
 pub use authority::{AuthorityChange, record_authority_change};
 pub use demo::Demo;
@@ -48,6 +57,8 @@ pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
 };
+pub use notifications::{Delivery, Recipient};
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
+pub use reports::{NewReport, soon};
 pub use sign_in::ConsoleSession;

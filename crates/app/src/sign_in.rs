@@ -22,6 +22,13 @@ pub struct ConsoleSession {
     pub expires: Timestamp,
 }
 
+/// Whether a request shows that somebody is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Counts,
+    OfTheMachine,
+}
+
 impl App {
     /// Signs somebody in to the console.
     ///
@@ -87,6 +94,15 @@ impl App {
 
     /// Who holds this token; `None` when it is no token, has ended, slept too long, or its person left.
     pub async fn actor(&self, token: &str) -> Option<Actor> {
+        self.holder(token, Visit::Counts).await
+    }
+
+    /// The same of a page that asks by itself, again and again: it keeps no session awake.
+    pub async fn waiting_actor(&self, token: &str) -> Option<Actor> {
+        self.holder(token, Visit::OfTheMachine).await
+    }
+
+    async fn holder(&self, token: &str, visit: Visit) -> Option<Actor> {
         let hash = SessionToken::parse(token)?.hash();
         let now = self.now();
         let store = &self.0.parts.store;
@@ -100,7 +116,8 @@ impl App {
         if session.kind != SessionKind::Console || session.last_seen.plus_ms(IDLE_MS) <= now {
             return None;
         }
-        if session.last_seen.plus_ms(TOUCH_MS) <= now
+        if visit == Visit::Counts
+            && session.last_seen.plus_ms(TOUCH_MS) <= now
             && let Err(error) = store.touch_session(hash.as_str(), now).await
         {
             tracing::warn!(%error, "it could not be noted that a session is alive");

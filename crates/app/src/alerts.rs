@@ -1,0 +1,283 @@
+//! Taking up alerts: each with its messages in one transaction, repeats added to the one that is there, the next post
+//! called when nobody acknowledged in time, and a test alert each week that proves the path.
+
+use crate::{App, AppError};
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+use model::{
+    About, Actor, Alert, AlertId, AlertKind, AlertSubject, Ladder, MOST_EVENTS_OF_ALERT, ReportId, Scope,
+    Severity, Timestamp,
+};
+use store::{AlertChange, AlertEntry, AlertRecord, Change, Fact, NewAlert};
+use tokio::sync::watch;
+
+/// For how long after its newest event an alert that is not closed takes up repeats.
+const REPEATS_MS: i64 = 24 * 3_600_000;
+/// How long after the last one the next test alert comes.
+const TEST_EVERY_MS: i64 = 7 * 24 * 3_600_000;
+/// The rule of the test alert.
+const TEST_RULE: &str = "test.weekly";
+const MINUTE_MS: i64 = 60_000;
+
+/// An alert of somebody's report: its id and who is called.
+pub(crate) struct Reported {
+    pub(crate) report: ReportId,
+    pub(crate) ladder: Ladder,
+}
+
+impl App {
+    /// Takes up alerts; how many of them are new, and not repeats. Their events must be in the history already.
+    pub async fn take_up_alerts(&self, alerts: Vec<Alert>) -> Result<usize, AppError> {
+        let mut new = 0;
+        for alert in alerts {
+            let there = self.like(&alert).await?;
+            match there {
+                Some(there) => self.repeat(&there, alert).await?,
+                None => {
+                    self.take_up_alert(alert, None, Vec::new()).await?;
+                    new += 1;
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    /// A number that is another one whenever an alert was taken up or worked on here.
+    pub fn alerts_changed(&self) -> watch::Receiver<u64> {
+        self.0.alerts_revision.subscribe()
+    }
+
+    /// Calls the next post for every alert that nobody acknowledged in time. To be called every minute.
+    pub async fn escalate_alerts(&self) -> Result<(), AppError> {
+        let now = self.now();
+        for alert in self.0.parts.store.alerts_due(now).await? {
+            self.escalate(&alert, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the weekly test alert, where the last one is a week old. To be called now and then.
+    pub async fn test_alert_if_due(&self) -> Result<(), AppError> {
+        let now = self.now();
+        let newest = self.0.parts.store.newest_alert(AlertKind::Test.slug()).await?;
+        if newest.is_some_and(|at| at.plus_ms(TEST_EVERY_MS) > now) {
+            return Ok(());
+        }
+        let alert = Alert {
+            kind: AlertKind::Test,
+            severity: Severity::Medium,
+            subject: AlertSubject::default(),
+            rule: TEST_RULE.into(),
+            why: "The weekly test: it proves that alerts arrive. Acknowledge it and judge it a test".into(),
+            first: now,
+            last: now,
+            count: 1,
+            events: Vec::new(),
+        };
+        self.take_up_alert(alert, None, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Takes up one alert with its messages, and whatever else belongs to it, in one transaction.
+    pub(crate) async fn take_up_alert(
+        &self,
+        alert: Alert,
+        reported: Option<Reported>,
+        more: impl IntoIterator<Item = Change>,
+    ) -> Result<AlertId, AppError> {
+        let id = AlertId(self.new_uuid()?);
+        self.take_up_as(id, alert, reported, more).await?;
+        Ok(id)
+    }
+
+    /// The same under an id that was made before.
+    pub(crate) async fn take_up_as(
+        &self,
+        id: AlertId,
+        alert: Alert,
+        reported: Option<Reported>,
+        more: impl IntoIterator<Item = Change>,
+    ) -> Result<(), AppError> {
+        let (now, scope) = (self.now(), self.scope_of(&alert.subject));
+        let (ladder, report) = match reported {
+            Some(Reported { report, ladder }) => (ladder, Some(report)),
+            None => (Ladder::of(alert.kind, self.about(&alert.subject)), None),
+        };
+        let fact = Fact::new(&Actor::Program, scope.clone(), now, "take-up-alert")
+            .about(format!("alert:{id}"))
+            .with("kind", alert.kind.slug())
+            .with("severity", alert.severity.slug())
+            .with("rule", alert.rule.to_string());
+        let [first, ..] = &ladder.0;
+        let calls = if is_called(alert.severity) {
+            self.calls(first, &scope, (&format!("alert:{id}"), alert.severity))?
+        } else {
+            Vec::new()
+        };
+        let due = self.next_due(alert.severity, &ladder, 0, now);
+        let new = NewAlert { id, scope, readers: ladder.readers(), ladder, due, at: now, alert, report };
+        let mut changes = vec![Change::Alert(AlertChange::TakeUp(Box::new(new)))];
+        changes.extend(more);
+        changes.extend(calls);
+        self.commit(&fact, &changes).await?;
+        self.note_alerts_changed();
+        Ok(())
+    }
+
+    pub(crate) fn note_alerts_changed(&self) {
+        self.0.alerts_revision.send_modify(|revision| *revision = revision.wrapping_add(1));
+    }
+
+    /// The alert that this one repeats.
+    async fn like(&self, alert: &Alert) -> Result<Option<AlertRecord>, AppError> {
+        let open = self.0.parts.store.open_alerts_of_rule(&alert.rule).await?;
+        let is_like = |there: &AlertRecord| {
+            there.alert.kind == alert.kind
+                && there.alert.subject == alert.subject
+                && there.alert.last.plus_ms(REPEATS_MS) >= alert.first
+        };
+        Ok(open.into_iter().find(is_like))
+    }
+
+    async fn repeat(&self, there: &AlertRecord, again: Alert) -> Result<(), AppError> {
+        let id = there.id;
+        let is_worse = again.severity < there.alert.severity;
+        let mut events = there.alert.events.clone();
+        for event in &again.events {
+            if events.len() < MOST_EVENTS_OF_ALERT && !events.contains(event) {
+                events.push(*event);
+            }
+        }
+        let fact = Fact::new(&Actor::Program, there.scope.clone(), self.now(), "repeat-alert")
+            .about(format!("alert:{id}"))
+            .with("severity", again.severity.slug())
+            .with("count", again.count.to_string());
+        let mut changes = Vec::new();
+        if is_worse {
+            let [first, ..] = &there.ladder.0;
+            changes.extend(self.calls(first, &there.scope, (&format!("alert:{id}"), again.severity))?);
+            changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
+        }
+        changes.push(Change::Alert(AlertChange::Repeat { id, again: Box::new(again), events }));
+        self.commit(&fact, &changes).await?;
+        self.note_alerts_changed();
+        Ok(())
+    }
+
+    async fn escalate(&self, alert: &AlertRecord, now: Timestamp) -> Result<(), AppError> {
+        // An empty rung is one that this kind of alert does not have.
+        let rungs = alert.ladder.0.iter().enumerate().skip(alert.rung + 1);
+        let Some((rung, called)) = rungs.into_iter().find(|(_, called)| !called.is_empty()) else {
+            return Ok(());
+        };
+        let words: Vec<&str> = called.iter().map(|addressee| addressee.title()).collect();
+        let about = format!("alert:{}", alert.id);
+        let mut changes = self.calls(called, &alert.scope, (&about, alert.alert.severity))?;
+        let due = self.next_due(alert.alert.severity, &alert.ladder, rung, now);
+        changes.push(Change::Alert(AlertChange::Escalate { id: alert.id, rung, due }));
+        changes.push(self.line(alert.id, &Actor::Program, "escalated", &words.join(", ")));
+        let fact = Fact::new(&Actor::Program, alert.scope.clone(), now, "escalate-alert")
+            .about(about)
+            .with("to", words.join(", "));
+        match self.commit(&fact, &changes).await {
+            // Somebody acknowledged it between the look and the call.
+            Err(AppError::Refused { .. }) => Ok(()),
+            other => {
+                self.note_alerts_changed();
+                other
+            }
+        }
+    }
+
+    /// A line of what is done with an alert.
+    pub(crate) fn line(&self, id: AlertId, actor: &Actor, what: &str, words: &str) -> Change {
+        let entry = AlertEntry {
+            at: self.now(),
+            actor: actor.to_string(),
+            what: what.to_owned(),
+            words: words.to_owned(),
+        };
+        Change::Alert(AlertChange::Write(id, entry))
+    }
+
+    /// When the rung after `rung` is called; `None` where there is none, or the severity calls nobody else.
+    fn next_due(
+        &self,
+        severity: Severity,
+        ladder: &Ladder,
+        rung: usize,
+        from: Timestamp,
+    ) -> Option<Timestamp> {
+        let has_next = ladder.0.iter().skip(rung + 1).any(|called| !called.is_empty());
+        let minutes = severity.rung_minutes().filter(|_| has_next)?;
+        let due = from.plus_ms(minutes.saturating_mul(MINUTE_MS));
+        Some(if severity == Severity::Medium {
+            past_weekend(&self.snapshot().policy().time_zone, due)
+        } else {
+            due
+        })
+    }
+
+    /// Whose record it is: the school's, a lone school's, else the trust's.
+    pub(crate) fn scope_of(&self, subject: &AlertSubject) -> Scope {
+        let snapshot = self.snapshot();
+        let only = match snapshot.policy().schools.as_slice() {
+            [only] => Some(only.id.clone()),
+            _ => None,
+        };
+        let person = subject.person.and_then(|id| self.0.parts.roster.get().person(id).cloned());
+        let theirs = person.and_then(|person| {
+            person.affiliations.iter().find_map(|affiliation| match &affiliation.scope {
+                Scope::School(school) => Some(school.clone()),
+                Scope::Trust => None,
+            })
+        });
+        subject.school.clone().or(theirs).or(only).map_or(Scope::Trust, Scope::School)
+    }
+
+    fn about(&self, subject: &AlertSubject) -> About {
+        let person = subject.person.and_then(|id| self.0.parts.roster.get().person(id).cloned());
+        person.map_or(About::Learner, |person| {
+            About::of(person.affiliations.iter().map(|affiliation| affiliation.role))
+        })
+    }
+
+    /// A new id: the time and the machine's randomness (UUID version 7, RFC 9562).
+    pub(crate) fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
+        let millis = u64::try_from(self.now().0).unwrap_or(0);
+        let random = identity::random_bytes::<10>()?;
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+/// Whether anybody is called about it at all; what is low waits for the weekly report.
+fn is_called(severity: Severity) -> bool {
+    severity.rung_minutes().is_some()
+}
+
+/// The same time of day on Monday, where it falls on a Saturday or a Sunday.
+fn past_weekend(zone: &TimeZone, at: Timestamp) -> Timestamp {
+    let days = match zone.to_datetime(at.to_jiff()).weekday() {
+        Weekday::Saturday => 2,
+        Weekday::Sunday => 1,
+        _ => 0,
+    };
+    at.plus_ms(days * 24 * 60 * MINUTE_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fall_on_a_weekend_waits_for_monday() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        for (from, to) in [
+            ("2026-11-21T10:00:00Z", "2026-11-23T10:00:00Z"),
+            ("2026-11-22T10:00:00Z", "2026-11-23T10:00:00Z"),
+            ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z"),
+        ] {
+            assert_eq!(past_weekend(&TimeZone::UTC, at(from)), at(to));
+        }
+    }
+}
