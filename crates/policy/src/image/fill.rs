@@ -7,6 +7,7 @@ use super::layout::{EXCEPTION, IMPORTANT, SUBTREE};
 use super::reasons::{NewReason, NewTails, OFFSET_BYTES, TailCounts, put_reason};
 use super::sets::{NewSets, SetEntry};
 use super::table::{self, NAMES_A_BUCKET, NewSlot, SLOTS};
+use super::tops::Tops;
 use model::{Category, CategorySet};
 use std::collections::VecDeque;
 
@@ -45,6 +46,7 @@ pub(super) struct Filled {
     pub(super) names_of_list: Vec<u64>,
     pub(super) categories: Vec<Category>,
     pub(super) tails: NewTails,
+    pub(super) tops: Tops,
     pub(super) sets: NewSets,
     pub(super) hot: Vec<u8>,
     pub(super) index: Vec<u8>,
@@ -84,6 +86,7 @@ pub(super) fn fill(names: Arena, rows: Vec<Row>, lists: usize) -> Filled {
             names_of_list: arranged.names_of_list,
             categories,
             tails: common_tails(names, &rows),
+            tops: Tops::default(),
             sets: NewSets::default(),
             hot: Vec::with_capacity(capacity(arranged.homes, table::BUCKET_BYTES)),
             index: Vec::with_capacity(capacity(arranged.homes, OFFSET_BYTES)),
@@ -478,6 +481,10 @@ impl<'a> Filler<'a> {
         let set = if looks_alike { table::NO_SET } else { self.filled.sets.number(&self.entries) };
         let (hash, name) =
             name.first().map_or((0, [].as_slice()), |row| (row.hash, self.source.get(row.place)));
+        // An address begins with a bracket.
+        if !name.contains(&b'.') && !name.starts_with(b"[") {
+            self.filled.tops.note(hash);
+        }
         let reason = NewReason { name, set, entries: &self.entries };
         put_reason(&mut self.filled.reasons, &self.filled.tails, &self.filled.categories, &reason);
         NewSlot { hash, set }

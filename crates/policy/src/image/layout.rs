@@ -1,6 +1,7 @@
 //! The bytes of an image: head and table. What they mean is said in the parent module.
 
 use super::sets::Sets;
+use super::tops::Tops;
 use super::{ImageError, ImageList};
 use model::{Category, ListId, Timestamp};
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) const MAGIC: &[u8; 8] = b"SGIMAGE\n";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 pub(super) const HEAD_BYTES: usize = 120;
 /// The part of the head that its own check covers, before the times.
 pub(super) const CHECKED_HEAD_BYTES: usize = 112;
@@ -59,6 +60,7 @@ pub(super) struct Table {
     pub(super) lists: Vec<ImageList>,
     pub(super) categories: Vec<Category>,
     pub(super) tails: Vec<Box<str>>,
+    pub(super) tops: Tops,
     pub(super) sets: Sets,
 }
 
@@ -165,8 +167,9 @@ impl Table {
         for _ in 0..cursor.varint()? {
             tails.push(cursor.text()?.into());
         }
+        let tops = Tops::read(cursor)?;
         let sets = Sets::read(cursor, &categories, lists.len())?;
-        Some(Self { lists, categories, tails, sets })
+        Some(Self { lists, categories, tails, tops, sets })
     }
 }
 

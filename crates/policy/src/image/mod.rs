@@ -15,7 +15,7 @@
 //! | --- | --- |
 //! | head | magic `SGIMAGE\n`; `u32` version; `u32` lists; `u64` lengths of table, names, index, reasons and rules; `u64` names; `u64` buckets that names are given; `u64` seed of the names' hash; SHA-256 of the five parts; the first 8 bytes of the SHA-256 of all of this and the times |
 //! | times | for each list, when it was read: `i64` milliseconds since 1970 |
-//! | table | varint categories, each a text; varint lists, each: id text, name text, varint names, varint reasons, each a text and a varint of lines dropped for it; varint tails, each a text; varint sets, each: varint entries, each: a byte of flags (1 subtree, 2 exception, 4 important), varint category, varint list; zeros up to a multiple of 64 in the file. A text is a varint length and UTF-8 |
+//! | table | varint categories, each a text; varint lists, each: id text, name text, varint names, varint reasons, each a text and a varint of lines dropped for it; varint tails, each a text; 16 `u64` that say which names of one label there may be, as `tops` says; varint sets, each: varint entries, each: a byte of flags (1 subtree, 2 exception, 4 important), varint category, varint list; zeros up to a multiple of 64 in the file. A text is a varint length and UTF-8 |
 //! | names | buckets of 64 bytes, as `table` says: a fingerprint and the number of a set for each name |
 //! | index | for each bucket, where its reasons begin: five bytes |
 //! | reasons | for each name its text and its lines, as `reasons` says |
@@ -46,6 +46,7 @@ mod rule;
 pub mod rules;
 mod sets;
 mod table;
+mod tops;
 mod write;
 
 pub(crate) use hash::Walk;
@@ -62,6 +63,7 @@ use sets::Sets;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use tops::Tops;
 
 /// The hash of an address, in the way names are hashed.
 pub(crate) fn address_hash(address: std::net::IpAddr) -> u64 {
@@ -94,6 +96,7 @@ struct Content {
     index: Section,
     reasons: Section,
     tails: Vec<Box<str>>,
+    tops: Tops,
     sets: Sets,
     rules: Rules,
 }
@@ -180,9 +183,9 @@ impl Image {
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Result<Self, ImageError> {
         let Layout { revision, names, homes, seed, table, hot, index, reasons, rules } =
             layout::open(Arc::new(bytes))?;
-        let layout::Table { lists, categories, tails, sets } = table;
+        let layout::Table { lists, categories, tails, tops, sets } = table;
         let rules = Rules::open(rules.as_ref())?;
-        let content = Some(Content { hot, homes, seed, index, reasons, tails, sets, rules });
+        let content = Some(Content { hot, homes, seed, index, reasons, tails, tops, sets, rules });
         Ok(Self(Arc::new(Inner { revision, names, lists, categories, content })))
     }
 
@@ -283,12 +286,16 @@ impl Content {
         table::Table::new(self.hot.as_ref(), self.homes)
     }
 
-    /// Offers the hash of the host and of each name above it, and where in the host's text it begins.
+    /// Offers the hash of the host and of each name above it that may be listed, and where in the host's text it begins.
     #[inline]
     fn each_hash(&self, host: &Host, mut offer: impl FnMut(u64, usize)) {
         match host {
             Host::Name(name) => {
-                hash::Walk::new(name, self.seed).for_each(|suffix| offer(suffix.hash, suffix.start));
+                let mut walk = hash::Walk::new(name, self.seed);
+                if let Some(top) = walk.next().filter(|top| self.tops.may_have(top.hash)) {
+                    offer(top.hash, top.start);
+                }
+                walk.for_each(|suffix| offer(suffix.hash, suffix.start));
             }
             Host::Address(address) => {
                 offer(hash::of_address(layout::AddressKey::new(*address).as_bytes(), self.seed), 0);

@@ -175,6 +175,7 @@ fn table(lists: &[NewList], filled: &Filled) -> Vec<u8> {
     for tail in &filled.tails.texts {
         put_text(&mut table, tail);
     }
+    filled.tops.put(&mut table);
     filled.sets.put(&mut table, &filled.categories);
     table
 }
