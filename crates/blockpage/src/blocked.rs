@@ -171,6 +171,7 @@ fn child_reason(view: &BlockView) -> String {
         (Layer::Category, Some(words)) => format!("it may be about {words}"),
         (Layer::FileType, _) => "files of this kind are not opened here".to_owned(),
         (Layer::Upload, _) => "things are not sent there from here".to_owned(),
+        (Layer::Malware, _) => "the file could harm this computer".to_owned(),
         (Layer::Default, _) => "it is not one of the pages that are open for you".to_owned(),
         _ => "the school has decided so".to_owned(),
     }

@@ -76,7 +76,8 @@ fn code(layer: Layer) -> u16 {
         | Layer::OpenWindow
         | Layer::Default
         | Layer::FileType
-        | Layer::Upload => Explained::BLOCKED,
+        | Layer::Upload
+        | Layer::Malware => Explained::BLOCKED,
     }
 }
 
@@ -96,7 +97,8 @@ fn words(reason: &Reason, text: &mut String) {
         | Layer::OpenWindow
         | Layer::Default
         | Layer::FileType
-        | Layer::Upload => ("not among what may be reached", ""),
+        | Layer::Upload
+        | Layer::Malware => ("not among what may be reached", ""),
     };
     text.push_str(rule);
     text.push_str(named);

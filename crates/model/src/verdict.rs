@@ -92,6 +92,10 @@ impl Reason {
             Layer::AllowedCategory => format!("Allowed for {whose}: the category {category}"),
             Layer::FileType => format!("Blocked for {whose}: a kind of file ({entry})"),
             Layer::Upload => format!("Blocked for {whose}: an upload ({entry})"),
+            Layer::Malware if outcome == Outcome::Allow => {
+                format!("Allowed for {whose}, and not scanned for malware ({entry})")
+            }
+            Layer::Malware => format!("Blocked for {whose}: the scan for malware ({entry})"),
             Layer::Default => format!("{verb} for {whose}: no rule names it, so the default counts"),
         };
         if let Some(ListLine { list, line }) = &self.list
@@ -106,7 +110,7 @@ impl Reason {
     }
 }
 
-/// The layers of the policy, first to last. See `policy::precedence` for what each is for; the last two are no question
+/// The layers of the policy, first to last. See `policy::precedence` for what each is for; the last three are no question
 /// of where something leads, and the proxy asks them of what it carries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Layer {
@@ -136,11 +140,13 @@ pub enum Layer {
     FileType,
     /// Something the group may not send; seen once the request is read.
     Upload,
+    /// What the malware scanner says of a file, or does not say; asked once the file is there.
+    Malware,
 }
 
 impl Layer {
     /// Every layer, first to last.
-    pub const ALL: [Layer; 13] = [
+    pub const ALL: [Layer; 14] = [
         Self::Illegal,
         Self::OwnPages,
         Self::TrustDeny,
@@ -154,6 +160,7 @@ impl Layer {
         Self::Default,
         Self::FileType,
         Self::Upload,
+        Self::Malware,
     ];
 
     /// The name in history.
@@ -171,6 +178,7 @@ impl Layer {
             Self::AllowedCategory => "allowed-category",
             Self::FileType => "file-type",
             Self::Upload => "upload",
+            Self::Malware => "malware",
             Self::Default => "default",
         }
     }
@@ -190,6 +198,7 @@ impl Layer {
             Self::AllowedCategory => "Allowed categories",
             Self::FileType => "Blocked kinds of files",
             Self::Upload => "Blocked uploads",
+            Self::Malware => "Malware",
             Self::Default => "The group's default",
         }
     }

@@ -14,6 +14,7 @@ mod path;
 mod precedence;
 pub mod rules;
 mod safe_search;
+mod scanning;
 pub mod show;
 mod snapshot;
 mod traffic;

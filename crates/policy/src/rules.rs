@@ -1,5 +1,7 @@
 //! A policy document after every check: what it says, as values. `crate::Snapshot` is compiled from this.
 
+pub use crate::scanning::{ScanRules, Unscanned};
+
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{
@@ -252,6 +254,8 @@ pub struct TrafficRules {
     pub files: FileRules,
     /// What may be sent.
     pub uploads: UploadRules,
+    /// What a malware scanner looks at.
+    pub scan: ScanRules,
 }
 
 impl Default for TrafficRules {
@@ -262,6 +266,7 @@ impl Default for TrafficRules {
             tenants: Vec::new(),
             files: FileRules::default(),
             uploads: UploadRules::default(),
+            scan: ScanRules::default(),
         }
     }
 }
@@ -340,6 +345,8 @@ pub struct UploadRules {
     pub block: CategorySet,
     /// Hosts to which nothing may be uploaded, each with everything below it.
     pub deny: Vec<Host>,
+    /// Kinds of files that may not be uploaded anywhere.
+    pub block_files: BTreeSet<FileKind>,
     /// The most bytes of one upload, anywhere.
     pub most_bytes: Option<u64>,
 }

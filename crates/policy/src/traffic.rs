@@ -37,8 +37,10 @@ fn both(a: &TrafficRules, b: &TrafficRules) -> TrafficRules {
         uploads: UploadRules {
             block: a.uploads.block.union(b.uploads.block),
             deny: a.uploads.deny.iter().chain(&b.uploads.deny).cloned().collect(),
+            block_files: &a.uploads.block_files | &b.uploads.block_files,
             most_bytes: [a.uploads.most_bytes, b.uploads.most_bytes].into_iter().flatten().min(),
         },
+        scan: a.scan.strictest(b.scan),
     }
 }
 
@@ -76,6 +78,7 @@ mod tests {
             tenants: Vec::new(),
             files: FileRules { block: files.iter().copied().collect(), except: categories(except) },
             uploads: UploadRules::default(),
+            scan: Default::default(),
         }
     }
 

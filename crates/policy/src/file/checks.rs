@@ -6,7 +6,7 @@ use super::choices::{DefaultChoice, InspectionChoice, PostPlace, YouTubeChoice};
 use super::edition::{EditionFile, EntryFile, GroupFile, RulesPart, SchoolFile, TightenFile, WindowFile};
 use super::problem::{Findings, Miss, Problem, Severity, quoted};
 use super::values::{At, CategoryName, DateText, clock};
-use super::{list_checks, networks, traffic};
+use super::{list_checks, networks, scan, traffic};
 use crate::snapshot::WAYS_ROUND;
 use jiff::civil::Date;
 use model::{Host, Role};
@@ -167,6 +167,7 @@ fn check_groups(rules: &RulesPart, findings: &mut Findings<'_>) {
         check_entries(&group.deny, findings);
         check_paths(group, findings);
         traffic::check(group, &rules.bypass, findings);
+        scan::check(group, findings);
         for window in &group.window {
             check_window(window, WindowPlace::Group, findings);
             check_opening(window, group, findings);

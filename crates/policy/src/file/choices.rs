@@ -187,6 +187,28 @@ choice! {
 }
 
 choice! {
+    /// Whether files are scanned for malware.
+    ScanChoice {
+        /// They are.
+        On = "on", "on";
+        /// They are not.
+        Off = "off", "off";
+    }
+}
+
+choice! {
+    /// What becomes of a file that could not be scanned.
+    UnscannedChoice {
+        /// It is let through.
+        Allow = "allow", "let through";
+        /// It is refused where its kind can do harm by being opened.
+        RefuseRisky = "refuse-risky", "refused where it can do harm by being opened";
+        /// It is refused.
+        Refuse = "refuse", "refused";
+    }
+}
+
+choice! {
     /// A service that can be told which accounts to let in.
     TenantChoice {
         /// Google Workspace.

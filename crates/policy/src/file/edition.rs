@@ -7,6 +7,7 @@ use super::facts::{
     Access, Ai, Alerts, Backups, Bounds, Devices, Disposal, Edition, Filtering, Lockout, Media, Monitoring,
     Passwords, Post, RelatedDocument, Retention, Review, Settings, Training,
 };
+use super::scan::ScanFile;
 use super::traffic::{FilesFile, TenantFile, UploadsFile, WaysRoundFile};
 use super::values::{
     AddressText, At, CategoryName, EquipmentName, FileKindName, GroupRef, HashText, HostText,
@@ -293,6 +294,9 @@ pub(crate) struct GroupFile {
     /// What it may not send.
     #[serde(default)]
     pub(crate) uploads: UploadsFile,
+    /// What of its files a malware scanner looks at, where the gate has one.
+    #[serde(default)]
+    pub(crate) scan: ScanFile,
     /// Ways that a settings revision closed; an edition writes them in `ways_round`.
     #[serde(skip)]
     #[schemars(skip)]

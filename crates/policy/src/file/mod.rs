@@ -18,6 +18,7 @@ mod facts;
 mod list_checks;
 mod networks;
 mod problem;
+mod scan;
 mod settings_checks;
 mod traffic;
 mod values;
@@ -25,7 +26,7 @@ mod walk;
 
 pub use choices::{
     Counting, DayChoice, DefaultChoice, FormatChoice, Generator, InspectionChoice, MediaRule, Phase,
-    PostPlace, SignInChoice, TenantChoice, WayChoice, YouTubeChoice,
+    PostPlace, ScanChoice, SignInChoice, TenantChoice, UnscannedChoice, WayChoice, YouTubeChoice,
 };
 pub use facts::{
     Access, AdultPasswords, Ai, Alerts, Backups, Bounds, Change, Devices, Disposal, Edition, Facts,

@@ -1,7 +1,9 @@
 //! Documents as a whole: the shipped ones read, and every kind of mistake is told at its place.
 
 use super::*;
-use crate::rules::{InspectionSetting, Origin, SWITCHED, TenantService, WindowEffect, YouTube};
+use crate::rules::{
+    InspectionSetting, Origin, SWITCHED, ScanRules, TenantService, Unscanned, WindowEffect, YouTube,
+};
 use model::{Category, FileKind, Host, Outcome, WayRound};
 use proptest::prelude::*;
 
@@ -476,6 +478,29 @@ fn what_connections_carry_is_read_and_is_closed_where_nothing_is_said() {
     assert_eq!(upper.uploads.most_bytes, Some(200 * 1024 * 1024));
     assert_eq!(upper.tenants[0].service, TenantService::Microsoft);
     assert_eq!(upper.tenants[1].allowed, []);
+}
+
+#[test]
+fn scanning_is_read_and_is_usual_where_nothing_is_said() {
+    let scan = |text: &str| {
+        let policy = edition(text).map_err(|problems| lines(&problems)).unwrap().policy;
+        policy.groups.iter().find(|group| group.id.as_str() == "upper-ks2").unwrap().traffic.clone()
+    };
+    assert_eq!(scan(FIRST_SCHOOL).scan, ScanRules::default());
+    let written = "files = { block = [\"programs\", \"installers\", \"scripts\", \"disk-images\", \"macro-documents\", \"torrents\"], except";
+    let more = "scan = { uploads = \"off\", most_mib = 20, larger = \"refuse\", unanswered = \"refuse\" }\n";
+    let asked = scan(&FIRST_SCHOOL.replace(written, &format!("{more}{written}")));
+    let expected = ScanRules {
+        uploads: false,
+        most_bytes: 20 << 20,
+        larger: Unscanned::Refuse,
+        unanswered: Unscanned::Refuse,
+        ..ScanRules::default()
+    };
+    assert_eq!(asked.scan, expected);
+    let sends =
+        scan(&FIRST_SCHOOL.replace("most_mib = 200 }", "block_files = [\"programs\"], most_mib = 200 }"));
+    assert_eq!(sends.uploads.block_files, [FileKind::Programs].into());
 }
 
 #[test]

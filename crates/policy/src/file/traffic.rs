@@ -94,6 +94,9 @@ pub(crate) struct UploadsFile {
     #[serde(default)]
     #[schemars(length(max = 1_000))]
     pub(crate) deny: Vec<At<HostText>>,
+    /// Kinds of files that may not be uploaded anywhere, told by what is in them.
+    #[serde(default)]
+    pub(crate) block_files: Vec<At<FileKindName>>,
     /// The most MiB of one upload, anywhere.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(crate) most_mib: Option<u32>,
@@ -116,8 +119,10 @@ pub(crate) fn rules(group: &GroupFile) -> TrafficRules {
         uploads: UploadRules {
             block: group.uploads.block.iter().map(|category| category.0).collect(),
             deny: group.uploads.deny.iter().map(|host| host.0.clone()).collect(),
+            block_files: kinds(&group.uploads.block_files),
             most_bytes: group.uploads.most_mib.map(|mib| u64::from(mib) * MIB),
         },
+        scan: group.scan.rules(),
     }
 }
 
@@ -154,6 +159,8 @@ pub(crate) fn check(group: &GroupFile, bypass: &[BypassFile], findings: &mut Fin
     let uploads = &group.uploads;
     let first = uploads.block.first().map(|category| (category.span(), category.0.slug().to_owned()));
     let first = first.or_else(|| uploads.deny.first().map(|host| (host.span(), host.0.to_string())));
+    let first =
+        first.or_else(|| uploads.block_files.first().map(|kind| (kind.span(), kind.0.slug().to_owned())));
     if let Some((span, found)) = first.filter(|_| unread) {
         let expected = "a group whose connections are opened; here only uploads over plain HTTP are seen";
         findings.warning(&span, Miss::new(expected, quoted(&found)));

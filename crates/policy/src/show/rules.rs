@@ -5,8 +5,8 @@ use crate::clauses::joined;
 use crate::file::{DayChoice, Document, clock};
 use crate::rules::{
     AddressUse, Entry, FileRules, GroupRules, InspectionSetting, ListFormat, Members, Network, Policy,
-    SWITCHED, School, SignInWay, Subscription, Tightening, TrafficRules, UploadRules, Window, WindowEffect,
-    YouTube,
+    SWITCHED, ScanRules, School, SignInWay, Subscription, Tightening, TrafficRules, Unscanned, UploadRules,
+    Window, WindowEffect, YouTube,
 };
 use model::{CategorySet, DeviceKind, FileKind, Outcome, WayRound};
 use std::collections::BTreeSet;
@@ -227,7 +227,7 @@ fn traffic(rules: &TrafficRules) -> Vec<String> {
         };
         points.push(format!("Files that are not fetched: {}{except}.", kinds(block)));
     }
-    let UploadRules { block, deny, most_bytes } = &rules.uploads;
+    let UploadRules { block, deny, block_files, most_bytes } = &rules.uploads;
     if !block.is_empty() {
         points.push(format!("Nothing is uploaded to: {}.", categories(*block)));
     }
@@ -235,8 +235,36 @@ fn traffic(rules: &TrafficRules) -> Vec<String> {
         let hosts: Vec<String> = deny.iter().map(ToString::to_string).collect();
         points.push(format!("Nothing is uploaded to these hosts: {}.", joined(&hosts)));
     }
+    if !block_files.is_empty() {
+        points.push(format!("Files that are not uploaded: {}.", kinds(block_files)));
+    }
     points.extend(most_bytes.map(|bytes| format!("An upload has at most {} MiB.", bytes / (1024 * 1024))));
+    points.extend(scan(&rules.scan));
     points
+}
+
+/// What is scanned for malware, where that is not what the program does by itself.
+fn scan(rules: &ScanRules) -> Option<String> {
+    if *rules == ScanRules::default() {
+        return None;
+    }
+    let what = match (rules.downloads, rules.uploads) {
+        (false, false) => return Some("Nothing is scanned for malware.".to_owned()),
+        (true, false) => "downloads are",
+        (false, true) => "uploads are",
+        (true, true) => "downloads and uploads are",
+    };
+    let unscanned = |choice| match choice {
+        Unscanned::Allow => "let through",
+        Unscanned::RefuseRisky => "refused where it can do harm by being opened",
+        Unscanned::Refuse => "refused",
+    };
+    Some(format!(
+        "Where the gate has a malware scanner, {what} scanned up to {} MiB. What is larger is {}; what the scanner does not answer for is {}.",
+        rules.most_bytes / (1024 * 1024),
+        unscanned(rules.larger),
+        unscanned(rules.unanswered)
+    ))
 }
 
 fn ways(ways: &BTreeSet<WayRound>) -> String {

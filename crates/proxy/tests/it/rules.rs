@@ -138,6 +138,7 @@ async fn uploads_are_refused_by_host_by_category_and_by_size_and_talk_is_not() {
                 block: category("gambling"),
                 deny: vec![host("other.test")],
                 most_bytes: Some(10),
+                ..UploadRules::default()
             };
         })
     };
