@@ -1,0 +1,200 @@
+//! What words mean, by the rules.
+//!
+//! A find counts where a word that must stand near it does, nothing rules it out, and no name or saying overlaps it. Words of
+//! a lesson, and a search for help, change what it counts. Of each theme the worst find is kept.
+
+use crate::Rules;
+use crate::rules::{Instead, Rule, Use};
+use model::{Severity, Theme};
+use smallvec::SmallVec;
+use text::phrases::Find;
+
+/// What one text means for one theme.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// The theme.
+    pub theme: Theme,
+    /// How bad it may be.
+    pub severity: Severity,
+    /// The rule's place among the rules about words.
+    pub(crate) rule: u16,
+}
+
+/// The findings of one text, one for each theme, worst first.
+pub(crate) type Findings = SmallVec<[Finding; 2]>;
+
+impl Rules {
+    /// What a text means: a finding for each theme, worst first; nothing for almost every text.
+    pub fn judge(&self, words: &str) -> SmallVec<[Finding; 2]> {
+        let finds = self.phrases.find(words).finds;
+        if finds.is_empty() {
+            return Findings::new();
+        }
+        let read = Read::of(self, &finds);
+        let mut findings = read.findings(self);
+        findings.sort_unstable_by_key(|finding| finding.severity);
+        findings
+    }
+
+    /// The id of the rule behind a finding.
+    pub fn rule_id(&self, finding: &Finding) -> &str {
+        self.words.get(usize::from(finding.rule)).map_or("", |rule| &rule.says.id)
+    }
+
+    fn word_rule(&self, place: u16) -> Option<&Rule> {
+        self.words.get(usize::from(place))
+    }
+}
+
+/// The finds of a text by what they are for.
+#[derive(Default)]
+struct Read {
+    any: SmallVec<[(u16, Find); 8]>,
+    near: SmallVec<[(u16, Find); 8]>,
+    unless: SmallVec<[u16; 8]>,
+    innocent: SmallVec<[Find; 4]>,
+    is_lesson: bool,
+}
+
+impl Read {
+    fn of(rules: &Rules, finds: &[Find]) -> Self {
+        let mut read = Self::default();
+        for find in finds {
+            for what_for in rules.uses.get(find.phrase).into_iter().flatten() {
+                match what_for {
+                    Use::Any(rule) => read.any.push((*rule, *find)),
+                    Use::Near(rule) => read.near.push((*rule, *find)),
+                    Use::Unless(rule) => read.unless.push(*rule),
+                    Use::Lesson => read.is_lesson = true,
+                    Use::Innocent => read.innocent.push(*find),
+                }
+            }
+        }
+        read
+    }
+
+    fn findings(&self, rules: &Rules) -> Findings {
+        let mut counted: SmallVec<[(u16, &Rule); 4]> = SmallVec::new();
+        for (place, find) in &self.any {
+            let Some(rule) = rules.word_rule(*place) else { continue };
+            if counted.iter().all(|(other, _)| other != place) && self.counts(*place, rule, find) {
+                counted.push((*place, rule));
+            }
+        }
+        let seeks_help = counted.iter().any(|(_, rule)| rule.theme == Theme::LookingForHelp);
+        let mut findings = Findings::new();
+        for (place, rule) in counted {
+            let Some(severity) = self.severity(rule, seeks_help) else { continue };
+            let finding = Finding { theme: rule.theme, severity, rule: place };
+            match findings.iter_mut().find(|other| other.theme == rule.theme) {
+                Some(other) if severity < other.severity => *other = finding,
+                Some(_) => {}
+                None => findings.push(finding),
+            }
+        }
+        findings
+    }
+
+    fn counts(&self, place: u16, rule: &Rule, find: &Find) -> bool {
+        !self.unless.contains(&place)
+            && !self.innocent.iter().any(|innocent| overlap(innocent, find))
+            && (!rule.needs_near
+                || self
+                    .near
+                    .iter()
+                    .any(|(other, near)| *other == place && distance(near, find) <= rule.within))
+    }
+
+    fn severity(&self, rule: &Rule, seeks_help: bool) -> Option<Severity> {
+        let mut severity = rule.severity;
+        let is_beside_help = seeks_help && rule.theme != Theme::LookingForHelp;
+        let contexts = [(self.is_lesson, rule.in_lesson), (is_beside_help, rule.in_search_of_help)];
+        for (_, instead) in contexts.into_iter().filter(|(is_here, _)| *is_here) {
+            match instead {
+                Instead::Same => {}
+                Instead::Drop => return None,
+                Instead::Counts(less) => severity = severity.max(less),
+            }
+        }
+        Some(severity)
+    }
+}
+
+fn overlap(one: &Find, other: &Find) -> bool {
+    one.from < other.to && other.from < one.to
+}
+
+/// How many words lie between two finds.
+fn distance(one: &Find, other: &Find) -> usize {
+    if overlap(one, other) {
+        return 0;
+    }
+    one.from.saturating_sub(other.to).max(other.from.saturating_sub(one.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rule_file::{self, ThemeFile};
+    use crate::rules::{FILES, Rules, Settings};
+    use model::{Severity, Theme};
+    use std::fmt::Write as _;
+
+    /// Every language in any rule.
+    fn every_rule() -> Rules {
+        let languages = files()
+            .iter()
+            .flat_map(|file| file.rule.iter().flat_map(|rule| rule.languages.clone()))
+            .collect();
+        Rules::shipped(Settings { languages, ..Settings::usual() }).unwrap()
+    }
+
+    fn files() -> Vec<ThemeFile> {
+        FILES.iter().map(|(name, text)| rule_file::read(name, text).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_example_of_every_rule_is_judged_as_it_says() {
+        let rules = every_rule();
+        let mut wrong = String::new();
+        for file in files() {
+            let theme = Theme::parse(&file.theme).unwrap();
+            for rule in &file.rule {
+                let id = format!("{}.{}", file.theme, rule.id);
+                let severity = Severity::parse(&rule.severity).unwrap();
+                for example in &rule.must {
+                    let findings = rules.judge(example);
+                    let found = findings.iter().find(|finding| finding.theme == theme);
+                    if found.is_none_or(|found| found.severity > severity) {
+                        writeln!(wrong, "{id} must find: {example}").unwrap();
+                    }
+                }
+                for example in &rule.must_not {
+                    let findings = rules.judge(example);
+                    let found = findings.iter().find(|finding| rules.rule_id(finding) == id);
+                    if found.is_some_and(|found| found.severity < Severity::NoConcern) {
+                        writeln!(wrong, "{id} must not find: {example}").unwrap();
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn every_rule_has_its_why_its_source_and_examples_of_both_kinds() {
+        for file in files() {
+            for rule in &file.rule {
+                let whole = rule.why.ends_with('.') && !rule.source.is_empty() && !rule.any.is_empty();
+                assert!(
+                    whole && !rule.must.is_empty() && !rule.must_not.is_empty(),
+                    "{}.{}",
+                    file.theme,
+                    rule.id
+                );
+            }
+            for rule in &file.blocked {
+                assert!(rule.why.ends_with('.') && !rule.source.is_empty(), "{}.{}", file.theme, rule.id);
+            }
+        }
+    }
+}

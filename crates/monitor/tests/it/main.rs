@@ -1,0 +1,5 @@
+//! The rules over batches of events, as the program runs them.
+
+mod accuracy;
+mod over_time;
+mod school;
