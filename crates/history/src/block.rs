@@ -1,23 +1,28 @@
 //! One block: a header of 64 bytes and compressed rows.
 //!
-//! Header, little-endian: mark `SGB2` (`SGB1` where the rows are of the first form, which is read and no longer written); payload bytes, u32; uncompressed bytes, u32; events, u32; first sequence, u64;
+//! Header, little-endian: mark `SGB3` (`SGB2` where the payload is not sealed, `SGB1` where the rows are of the first form
+//! as well; both are read and no longer written); payload bytes, u32; uncompressed bytes, u32; events, u32; first sequence, u64;
 //! earliest and latest time in ms, i64 each; events by outcome (allowed, blocked, refused-origin, failed), u32 each;
 //! CRC-32 of the payload; CRC-32 of the 60 bytes before. The header has a checksum of its own, so that a day can be
-//! walked by its headers alone and a damaged block can be stepped over. Both lengths are bounded.
+//! walked by its headers alone and a damaged block can be stepped over. Both lengths are bounded. The payload is sealed with
+//! the day's key, about the day and the first sequence.
 
 use crate::HistoryError;
+use crate::key::{Key, Refused};
 use crate::row::{Row, RowForm};
-use model::{AccessEvent, EventOutcome, Timestamp};
+use model::{AccessEvent, Day, EventOutcome, Timestamp};
 
 /// The bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 64;
 /// What every block begins with that is written today.
-pub(crate) const MARK: [u8; 4] = *b"SGB2";
+pub(crate) const MARK: [u8; 4] = *b"SGB3";
+/// What a block began with whose payload is not sealed.
+pub(crate) const UNSEALED_MARK: [u8; 4] = *b"SGB2";
 /// What a block of the first form began with.
 pub(crate) const FIRST_MARK: [u8; 4] = *b"SGB1";
 
 /// A block is full at this many events...
-const FULL_EVENTS: usize = 4096;
+pub(crate) const FULL_EVENTS: usize = 4096;
 /// ...or at this many uncompressed bytes, give or take one row.
 const FULL_RAW_BYTES: usize = 1 << 20;
 /// The most a block may say that it holds.
@@ -29,6 +34,7 @@ const COMPRESSION_LEVEL: i32 = 3;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
     pub form: RowForm,
+    pub is_sealed: bool,
     pub payload_bytes: u32,
     pub raw_bytes: u32,
     pub events: u32,
@@ -53,9 +59,10 @@ impl Header {
     fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         let mut fields = Fields(&mut bytes);
-        fields.put(match self.form {
-            RowForm::First => &FIRST_MARK,
-            RowForm::WithAdded => &MARK,
+        fields.put(match (self.form, self.is_sealed) {
+            (RowForm::First, _) => &FIRST_MARK,
+            (RowForm::WithAdded, false) => &UNSEALED_MARK,
+            (RowForm::WithAdded, true) => &MARK,
         });
         fields.put(&self.payload_bytes.to_le_bytes());
         fields.put(&self.raw_bytes.to_le_bytes());
@@ -77,13 +84,15 @@ impl Header {
     /// Reads a header; `None` when the bytes are not a whole, undamaged one within the bounds.
     pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
         let mut rest: &[u8] = bytes;
-        let form = match take(&mut rest)? {
-            FIRST_MARK => RowForm::First,
-            MARK => RowForm::WithAdded,
+        let (form, is_sealed) = match take(&mut rest)? {
+            FIRST_MARK => (RowForm::First, false),
+            UNSEALED_MARK => (RowForm::WithAdded, false),
+            MARK => (RowForm::WithAdded, true),
             _ => return None,
         };
         let header = Self {
             form,
+            is_sealed,
             payload_bytes: u32::from_le_bytes(take(&mut rest)?),
             raw_bytes: u32::from_le_bytes(take(&mut rest)?),
             events: u32::from_le_bytes(take(&mut rest)?),
@@ -104,14 +113,32 @@ impl Header {
         (whole && bounded && header.events > 0).then_some(header)
     }
 
-    /// The uncompressed rows; `None` when the payload is damaged.
-    pub fn open(&self, payload: &[u8]) -> Option<Vec<u8>> {
-        if crc32fast::hash(payload) != self.payload_crc {
+    /// Whether the payload is what was written.
+    pub fn is_whole(&self, payload: &[u8]) -> bool {
+        crc32fast::hash(payload) == self.payload_crc
+    }
+
+    /// The uncompressed rows; `None` when the payload is damaged, or sealed with another key.
+    pub fn open(&self, payload: Vec<u8>, day: Day, key: Option<&Key>) -> Option<Vec<u8>> {
+        if !self.is_whole(&payload) {
             return None;
         }
-        let capacity = usize::try_from(self.raw_bytes).ok()?;
-        zstd::bulk::decompress(payload, capacity).ok()
+        let packed = match self.is_sealed {
+            true => key?.open(&about(day, self.first_sequence), payload)?,
+            false => payload,
+        };
+        zstd::bulk::decompress(&packed, usize::try_from(self.raw_bytes).ok()?).ok()
     }
+}
+
+/// What a block is sealed about.
+fn about(day: Day, first_sequence: u64) -> [u8; 20] {
+    let mut about = [0; 20];
+    let mut fields = Fields(&mut about);
+    fields.put(b"block\0\0\0");
+    fields.put(&day.0.to_le_bytes());
+    fields.put(&first_sequence.to_le_bytes());
+    about
 }
 
 /// The place of an outcome in a header's counts.
@@ -131,13 +158,17 @@ pub(crate) struct Sealed {
     pub bytes: Vec<u8>,
 }
 
-/// Turns events into blocks, in the order given, counting on from `first_sequence`.
-pub(crate) fn seal_all(events: &[&AccessEvent], first_sequence: u64) -> Result<Vec<Sealed>, HistoryError> {
+/// Turns events of a day into blocks, in the order given, counting on from `first_sequence`.
+pub(crate) fn seal_all(
+    events: &[&AccessEvent],
+    first_sequence: u64,
+    (day, key): (Day, &Key),
+) -> Result<Vec<Sealed>, HistoryError> {
     let mut blocks: Vec<Sealed> = Vec::new();
     let mut sequence = first_sequence;
     let mut rest = events;
     while !rest.is_empty() {
-        let (sealed, after) = seal_first(rest, sequence)?;
+        let (sealed, after) = seal_first(rest, sequence, (day, key))?;
         sequence = sealed.header.next_sequence();
         blocks.push(sealed);
         rest = after;
@@ -148,6 +179,7 @@ pub(crate) fn seal_all(events: &[&AccessEvent], first_sequence: u64) -> Result<V
 fn seal_first<'e>(
     events: &'e [&'e AccessEvent],
     first_sequence: u64,
+    (day, key): (Day, &Key),
 ) -> Result<(Sealed, &'e [&'e AccessEvent]), HistoryError> {
     let mut raw = Vec::new();
     let mut taken = 0;
@@ -159,8 +191,11 @@ fn seal_first<'e>(
         }
     }
     let (block, rest) = events.split_at(taken);
-    let payload =
+    let mut payload =
         zstd::bulk::compress(&raw, COMPRESSION_LEVEL).map_err(|error| encode_error(taken, &error))?;
+    let refused =
+        |Refused| HistoryError::Encode { events: taken, why: "the system refused to encrypt".into() };
+    key.seal(&about(day, first_sequence), &mut payload).map_err(refused)?;
     let mut outcomes = [0u32; 4];
     for event in block {
         if let Some(count) = outcomes.get_mut(outcome_place(event.outcome)) {
@@ -170,6 +205,7 @@ fn seal_first<'e>(
     let times = || block.iter().map(|event| event.at);
     let header = Header {
         form: RowForm::WithAdded,
+        is_sealed: true,
         payload_bytes: u32::try_from(payload.len()).map_err(|error| encode_error(taken, &error))?,
         raw_bytes: u32::try_from(raw.len()).map_err(|error| encode_error(taken, &error))?,
         events: u32::try_from(taken).map_err(|error| encode_error(taken, &error))?,
@@ -179,8 +215,7 @@ fn seal_first<'e>(
         outcomes,
         payload_crc: crc32fast::hash(&payload),
     };
-    let mut bytes = header.encode().to_vec();
-    bytes.extend_from_slice(&payload);
+    let bytes = [header.encode().as_slice(), &payload].concat();
     Ok((Sealed { header, bytes }, rest))
 }
 
@@ -221,14 +256,18 @@ mod tests {
     #[test]
     fn events_come_back_from_their_blocks_in_order() {
         let events: Vec<_> = (0..5000).map(|ms| event(ms, "www.example.com")).collect();
-        let blocks = seal_all(&events.iter().collect::<Vec<_>>(), 7).unwrap();
+        let key = Key::of_tests();
+        let blocks = seal_all(&events.iter().collect::<Vec<_>>(), 7, (Day(0), &key)).unwrap();
         assert_eq!(blocks.len(), 2);
         let mut back = Vec::new();
         for block in &blocks {
             let header = Header::decode(block.bytes.first_chunk().unwrap()).unwrap();
             assert_eq!(header, block.header);
             assert_eq!(header.first_sequence, 7 + back.len() as u64);
-            let raw = header.open(&block.bytes[HEADER_BYTES..]).unwrap();
+            let payload = block.bytes[HEADER_BYTES..].to_vec();
+            assert!(header.open(payload.clone(), Day(1), Some(&key)).is_none());
+            assert!(header.open(payload.clone(), Day(0), None).is_none());
+            let raw = header.open(payload, Day(0), Some(&key)).unwrap();
             back.extend(
                 row::decode(&raw, header.events, header.form).iter().map(|row| row.to_event().unwrap()),
             );
@@ -239,7 +278,7 @@ mod tests {
     #[test]
     fn a_header_with_any_bit_turned_is_refused() {
         let one = event(1, "example.com");
-        let block = seal_all(&[&one], 0).unwrap().remove(0);
+        let block = seal_all(&[&one], 0, (Day(0), &Key::of_tests())).unwrap().remove(0);
         for bit in 0..HEADER_BYTES * 8 {
             let mut bytes: [u8; HEADER_BYTES] = *block.bytes.first_chunk().unwrap();
             bytes[bit / 8] ^= 1 << (bit % 8);

@@ -1,5 +1,6 @@
 //! What can go wrong with the history.
 
+use model::Day;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,38 @@ pub enum HistoryError {
         expected: u8,
         /// The format in the file.
         found: u8,
+    },
+    /// There are days that were sealed, and the key of their school is not where it was.
+    #[error(
+        "expected the history's key in {}, found none; put the one back that the days were sealed with, or set the \
+         history's folder aside to begin a new one",
+        file.display()
+    )]
+    SchoolKeyMissing {
+        /// Where it should lie.
+        file: PathBuf,
+    },
+    /// A day was sealed, and its key is gone.
+    #[error("expected a key for {day}, found none: the day cannot be read without it")]
+    DayKeyMissing {
+        /// The day.
+        day: Day,
+    },
+    /// A day's key was wrapped with another school's key, or was changed since.
+    #[error("expected the key of {day} in {} to open with the history's key, and it did not", file.display())]
+    WrongKey {
+        /// The day.
+        day: Day,
+        /// The wrapped key.
+        file: PathBuf,
+    },
+    /// A closed day's columns are not what was written.
+    #[error("expected whole columns of {day} in {}, found them damaged", file.display())]
+    DamagedDay {
+        /// The day.
+        day: Day,
+        /// The day's columns.
+        file: PathBuf,
     },
     /// The disk, or the system, refused.
     #[error("could not {doing} {}", file.display())]

@@ -3,11 +3,11 @@
 //! Nobody is named here: a host and a number is all that comes out. It can be counted from a folder that a running gate
 //! has open: such a reading takes no lock, changes nothing, and may miss what is being written at that moment.
 
+use crate::filter::Filter;
 use crate::shelf::Shelf;
-use crate::{History, HistoryError, Query, scan};
-use model::GateId;
+use crate::sums::{self, Of};
+use crate::{History, HistoryError, Query};
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Hosts, and how often each was asked for.
@@ -36,18 +36,18 @@ pub fn hosts_used(folder: &Path, query: &Query, most: usize) -> Result<HostsUsed
 }
 
 fn count(shelf: &Shelf, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
-    let mut used = HostsUsed::default();
-    let searched = scan::each_row(shelf, GateId(0), query, &mut |_, row| {
-        let room = used.hosts.len() < most;
-        match used.hosts.get_mut(&*row.host) {
-            Some(times) => *times += 1,
+    let (mut hosts, mut left_out) = (HashMap::new(), false);
+    let filter = Filter::new(query);
+    let more = sums::each_sum(shelf, &filter, Of::Hosts, &mut |_, cell| {
+        let Some(host) = cell.what else { return };
+        let room = hosts.len() < most;
+        match hosts.get_mut(host) {
+            Some(times) => *times += cell.events,
             None if room => {
-                used.hosts.insert(row.host.clone().into_owned(), 1);
+                hosts.insert(host.to_owned(), cell.events);
             }
-            None => used.more = true,
+            None => left_out = true,
         }
-        ControlFlow::Continue(())
     })?;
-    used.more |= searched.stopped_at.is_some();
-    Ok(used)
+    Ok(HostsUsed { hosts, more: more || left_out })
 }

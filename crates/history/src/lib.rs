@@ -3,19 +3,24 @@
 //! **The promise.** When [`History::append`] returns, its events are on the disk: neither `kill -9` nor a power cut loses
 //! any of them. Callers append at least once a second, so at most the last second is ever lost.
 //!
-//! **The form.** One file a UTC day, of framed and compressed blocks that are only appended to; see `docs/history.md`. A
-//! closed day changes only through late events, so a later columnar form can take over day by day behind the same verbs.
+//! **The form.** A day is a log of framed and compressed blocks that are only appended to. [`History::compact`] rewrites
+//! days that are over, and of today what fills a slice, into columns; see `docs/history.md`. Both are sealed with a key per
+//! day, which the school's key wraps.
 //!
-//! **Left out:** columnar segments, encryption at rest, held cases, roll-ups, and any rule about who may read what: `app`
-//! permits and scopes every query.
+//! **Left out:** held cases, and any rule about who may read what: `app` permits and scopes every query.
 //!
 //! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
-//! order of recording; within one append it is the order of time. One block is in memory at a time. A damaged block is
-//! left out and counted, never guessed at. One process writes to a folder. Folder and files are its user's alone.
+//! order of recording; within one append it is the order of time. One block, or one slice, is in memory at a time. What is
+//! damaged is left out and counted, never guessed at. One process writes to a folder. Folder and files are its user's alone.
 
 mod block;
+mod columns;
+mod compact;
 mod error;
+mod filter;
 mod hosts;
+mod key;
+mod parts;
 mod query;
 mod row;
 #[cfg(test)]
@@ -23,17 +28,18 @@ mod samples;
 mod scan;
 mod segment;
 mod shelf;
+mod sums;
 
+pub use compact::Compacted;
 pub use error::HistoryError;
 pub use hosts::{HostsUsed, hosts_used};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
+pub use sums::{Every, HostSums, Sums, TopHosts};
 
-use crate::block::outcome_place;
-use crate::query::Filter;
 use crate::scan::Searched;
 use crate::segment::{Segment, Staged};
 use crate::shelf::{Shelf, shelf_day};
-use model::{AccessEvent, Day, EventId, EventOutcome, GateId, Timestamp};
+use model::{AccessEvent, Day, EventId, GateId, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -50,6 +56,8 @@ pub struct History(Arc<Inner>);
 struct Inner {
     gate: GateId,
     shelf: Shelf,
+    /// Held while logs become columns, and while days are removed. Taken before `writing`.
+    compacting: Mutex<()>,
     /// Held while days are written or removed.
     writing: Mutex<()>,
 }
@@ -88,12 +96,15 @@ impl History {
         let days = shelf.days();
         let mut recovery = Recovery { days: days.len(), ..Recovery::default() };
         for day in days.into_iter().rev().take(DAYS_CHECKED_AT_START) {
-            let (segment, repair) = shelf.segment_or_new(day)?;
-            recovery.recent_events += segment.events();
+            let Some((files, repair)) = shelf.files(day)? else { continue };
+            recovery.recent_events += files.events();
             recovery.torn_bytes += repair.torn_bytes;
             recovery.damaged += repair.damaged;
         }
-        Ok((Self(Arc::new(Inner { gate, shelf, writing: Mutex::new(()) })), recovery))
+        Ok((
+            Self(Arc::new(Inner { gate, shelf, compacting: Mutex::new(()), writing: Mutex::new(()) })),
+            recovery,
+        ))
     }
 
     /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
@@ -152,45 +163,8 @@ impl History {
 
     /// How many events match, counting `most` at most.
     pub fn count(&self, query: &Query, most: u64) -> Result<Count, HistoryError> {
-        let mut events = 0;
-        let searched = self.each_row(query, &mut |_, _| {
-            if events >= most {
-                return ControlFlow::Break(());
-            }
-            events += 1;
-            ControlFlow::Continue(())
-        })?;
-        Ok(Count { events, more: searched.stopped_at.is_some() })
-    }
-
-    /// How many events had which outcome. With no condition but time this reads little more than the index, so it suits
-    /// a figure on a screen; with others it looks at `query.read_at_most` events at most.
-    pub fn counts_by_outcome(&self, query: &Query) -> Result<OutcomeCounts, HistoryError> {
-        let mut totals = OutcomeCounts::default();
-        let filter = Filter::new(query);
-        if !filter.is_time_alone() {
-            let searched = self.each_row(query, &mut |_, row| {
-                let outcome = EventOutcome::parse(row.outcome).map(outcome_place);
-                if let Some(total) = outcome.and_then(|place| totals.counts.get_mut(place)) {
-                    *total += 1;
-                }
-                ControlFlow::Continue(())
-            })?;
-            totals.more = searched.stopped_at.is_some();
-            return Ok(totals);
-        }
-        scan::each_block(&self.0.shelf, &filter, &mut |stop| {
-            let header = stop.block.header;
-            let whole = header.earliest >= filter.from
-                && header.latest < filter.until
-                && header.next_sequence() <= stop.before;
-            let counts = if whole { header.outcomes.map(u64::from) } else { count_rows(&stop, &filter)? };
-            for (total, count) in totals.counts.iter_mut().zip(counts) {
-                *total += count;
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(totals)
+        let (events, more) = scan::count(&self.0.shelf, self.0.gate, query, most)?;
+        Ok(Count { events, more })
     }
 
     /// Hands over every matching event, newest first, until `out` breaks; `limit` and `read_at_most` do not count.
@@ -218,10 +192,11 @@ impl History {
 
     /// Removes every day before `before` for good. Each leaves a line in `expired.log`: day, events, bytes, when.
     pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
+        let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut expired = Expired::default();
         for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
-            if let Some(removed) = self.0.shelf.remove(day, now)? {
+            if let Some(removed) = self.0.shelf.remove(day, now, "retention")? {
                 expired.days += 1;
                 expired.events += removed.events;
                 expired.bytes += removed.bytes;
@@ -233,7 +208,7 @@ impl History {
     /// The time of the newest event; `None` when there is none.
     pub fn newest(&self) -> Result<Option<Timestamp>, HistoryError> {
         for day in self.0.shelf.days().into_iter().rev() {
-            let latest = self.0.shelf.segment(day)?.and_then(|segment| segment.latest());
+            let latest = self.0.shelf.files(day)?.and_then(|(files, _)| files.latest());
             if latest.is_some() {
                 return Ok(latest);
             }
@@ -264,7 +239,7 @@ impl History {
         batch: &[(usize, &AccessEvent)],
         written: &mut Vec<(Arc<Segment>, Option<Staged>)>,
     ) -> Result<u64, HistoryError> {
-        let (segment, _) = self.0.shelf.segment_or_new(day)?;
+        let segment = self.0.shelf.log_or_new(day)?;
         let events: Vec<&AccessEvent> = batch.iter().map(|(_, event)| *event).collect();
         match segment.write(&events) {
             Ok(staged) => {
@@ -299,23 +274,4 @@ fn undo(written: &[(Arc<Segment>, Option<Staged>)]) {
     for (segment, _) in written {
         segment.undo();
     }
-}
-
-/// The outcomes of those rows of a block that a query of time alone takes.
-fn count_rows(stop: &scan::Stop<'_>, filter: &Filter<'_>) -> Result<[u64; 4], HistoryError> {
-    let mut counts = [0; 4];
-    let header = stop.block.header;
-    let Some(raw) = stop.segment.read(&stop.block)? else {
-        scan::warn_damaged(stop.segment.day, &stop.block);
-        return Ok(counts);
-    };
-    for (sequence, row) in (header.first_sequence..).zip(row::decode(&raw, header.events, header.form)) {
-        if sequence < stop.before && filter.matches(&row) {
-            let place = EventOutcome::parse(row.outcome).map(outcome_place);
-            if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
-                *count += 1;
-            }
-        }
-    }
-    Ok(counts)
 }

@@ -1,12 +1,12 @@
 //! What to look for in the history, and what comes back.
 
-use crate::row::Row;
 use model::{
-    AccessEvent, Category, Channel, Day, DeviceId, EventId, EventOutcome, PersonId, SchoolId, Timestamp,
+    AccessEvent, Category, Channel, Day, DeviceId, EventId, EventOutcome, GroupId, Layer, ListId, PersonId,
+    SchoolId, Timestamp,
 };
 use std::net::IpAddr;
 
-/// What to look for. Every condition that is set must hold; an empty list of schools, people, devices or channels
+/// What to look for. Every condition that is set must hold; an empty list of schools, people, groups, devices or channels
 /// matches nothing, so that a scope of no schools shows no events.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Query {
@@ -18,30 +18,52 @@ pub struct Query {
     pub schools: Option<Vec<SchoolId>>,
     /// By one of these people.
     pub people: Option<Vec<PersonId>>,
+    /// Whose rules were those of one of these groups.
+    pub groups: Option<Vec<GroupId>>,
     /// From one of these devices.
     pub devices: Option<Vec<DeviceId>>,
     /// From this address.
     pub address: Option<IpAddr>,
     /// Whose host has this in it, in any case.
     pub host_contains: Option<String>,
+    /// Whose URL (host, path and query) has this in it, in any case. A scheme before it is left out.
+    pub url_contains: Option<String>,
+    /// Whose path or query has all of these words in it, in any case, however they were encoded: what was searched for.
+    pub words: Option<String>,
     /// With this outcome.
     pub outcome: Option<EventOutcome>,
     /// That came in one of these ways.
     pub channels: Option<Vec<Channel>>,
     /// That this category decided.
     pub category: Option<Category>,
+    /// That this layer of the policy decided.
+    pub layer: Option<Layer>,
+    /// That this list decided.
+    pub list: Option<ListId>,
+    /// That this entry of the policy decided.
+    pub entry: Option<String>,
     /// Older than this event: the `next` of the page before.
     pub before: Option<EventId>,
     /// Events a page holds; [`Query::MOST_PER_PAGE`] at most.
     pub limit: usize,
-    /// Stored events looked at before a search stops and says where to go on. It stops between blocks, so it may look
-    /// at up to 4,096 more.
+    /// Stored events looked at before a search stops and says where to go on. It stops between blocks of today and slices
+    /// of closed days, so it may look at some hundred thousand more. What an index rules out is not looked at.
     pub read_at_most: u64,
 }
 
 impl Query {
     /// The most events on a page.
     pub const MOST_PER_PAGE: usize = 1000;
+
+    /// What else happened within `ms` of an event: by the same person, or where none is known from the same device, or else
+    /// from the same address.
+    pub fn around(event: &AccessEvent, ms: i64) -> Self {
+        let people = event.person.map(|person| vec![person]);
+        let devices = event.device.filter(|_| people.is_none()).map(|device| vec![device]);
+        let address = Some(event.address).filter(|_| people.is_none() && devices.is_none());
+        let (from, until) = (event.at.plus_ms(-ms), event.at.plus_ms(ms).plus_ms(1));
+        Self { from: Some(from), until: Some(until), people, devices, address, ..Self::default() }
+    }
 }
 
 impl Default for Query {
@@ -52,12 +74,18 @@ impl Default for Query {
             until: None,
             schools: None,
             people: None,
+            groups: None,
             devices: None,
             address: None,
             host_contains: None,
+            url_contains: None,
+            words: None,
             outcome: None,
             channels: None,
             category: None,
+            layer: None,
+            list: None,
+            entry: None,
             before: None,
             limit: 100,
             read_at_most: 2_000_000,
@@ -132,67 +160,4 @@ pub struct DaySummary {
     pub events: u64,
     /// Bytes on disk.
     pub bytes: u64,
-}
-
-/// A query, prepared for looking at many rows.
-pub(crate) struct Filter<'q> {
-    pub query: &'q Query,
-    pub from: Timestamp,
-    pub until: Timestamp,
-    people: Option<Vec<[u8; 16]>>,
-    devices: Option<Vec<[u8; 16]>>,
-    host: Option<String>,
-}
-
-impl<'q> Filter<'q> {
-    pub fn new(query: &'q Query) -> Self {
-        let people = query.people.as_ref();
-        let devices = query.devices.as_ref();
-        Self {
-            query,
-            from: query.from.unwrap_or(Timestamp(i64::MIN)),
-            until: query.until.unwrap_or(Timestamp(i64::MAX)),
-            people: people.map(|ids| ids.iter().map(|id| *id.0.as_bytes()).collect()),
-            devices: devices.map(|ids| ids.iter().map(|id| *id.0.as_bytes()).collect()),
-            host: query.host_contains.as_ref().map(|part| part.to_ascii_lowercase()),
-        }
-    }
-
-    /// True when nothing but the time and the cursor decides, so that headers can be counted instead of rows.
-    pub fn is_time_alone(&self) -> bool {
-        let Query { schools, people, devices, address, host_contains, outcome, channels, category, .. } =
-            self.query;
-        schools.is_none()
-            && people.is_none()
-            && devices.is_none()
-            && address.is_none()
-            && host_contains.is_none()
-            && outcome.is_none()
-            && channels.is_none()
-            && category.is_none()
-    }
-
-    pub fn matches(&self, row: &Row<'_>) -> bool {
-        let query = self.query;
-        let at = Timestamp(row.at);
-        at >= self.from
-            && at < self.until
-            && is_among(self.people.as_deref(), row.person.as_ref())
-            && is_among(self.devices.as_deref(), row.device.as_ref())
-            && query.outcome.is_none_or(|outcome| outcome.slug() == row.outcome)
-            && query.address.is_none_or(|address| address.to_canonical() == row.address)
-            && query.category.is_none_or(|category| Some(category.slug()) == row.category)
-            && query
-                .channels
-                .as_ref()
-                .is_none_or(|channels| channels.iter().any(|channel| channel.slug() == row.channel))
-            && query.schools.as_ref().is_none_or(|schools| {
-                row.school.is_some_and(|name| schools.iter().any(|school| school.as_str() == name))
-            })
-            && self.host.as_ref().is_none_or(|part| row.host.contains(part.as_str()))
-    }
-}
-
-fn is_among(wanted: Option<&[[u8; 16]]>, found: Option<&[u8; 16]>) -> bool {
-    wanted.is_none_or(|wanted| found.is_some_and(|found| wanted.contains(found)))
 }

@@ -1,12 +1,13 @@
-//! One UTC day's file: eight bytes of mark and format, then blocks, only ever appended to.
+//! One UTC day's log: eight bytes of mark and format, then blocks, only ever appended to.
 //!
 //! Opening walks the headers, steps over what is damaged, and cuts off a torn tail, which it keeps beside the file as
 //! `.torn`. Invariants: `blocks` holds exactly what is durable, in order of sequence; bytes past `tail.end` count for
-//! nothing. Many may read while one writes; the writer is whoever holds the history's write lock.
+//! nothing. Blocks below `floor` lie in the day's columns already and count for nothing either. Many may read while one writes; the writer is whoever holds the history's write lock.
 
 use crate::HistoryError;
-use crate::block::{self, FIRST_MARK, HEADER_BYTES, Header, MARK, Sealed};
+use crate::block::{self, FIRST_MARK, HEADER_BYTES, Header, MARK, Sealed, UNSEALED_MARK};
 use crate::error::disk;
+use crate::key::Key;
 use crate::shelf::FILE_MODE;
 use model::{AccessEvent, Day, Timestamp};
 use std::fs::{File, OpenOptions};
@@ -16,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 /// The format this program writes. It is the last byte of [`OPENING`].
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 /// What every day's file begins with.
-const OPENING: [u8; 8] = *b"SGEVENT\x02";
-/// What it began with when every block was of the first form. Such a file takes today's blocks too, under today's opening.
-const FIRST_OPENING: [u8; 8] = *b"SGEVENT\x01";
+const OPENING: [u8; 8] = *b"SGEVENT\x03";
+/// What it began with in earlier formats. Such a file takes today's blocks too, under today's opening.
+const EARLIER_OPENINGS: [[u8; 8]; 2] = [*b"SGEVENT\x01", *b"SGEVENT\x02"];
 const SEARCH_BYTES: usize = 64 << 10;
 
 /// A day's file, open.
@@ -28,6 +29,8 @@ pub(crate) struct Segment {
     pub day: Day,
     path: PathBuf,
     file: File,
+    /// `None`: nobody has sealed anything of the day yet, and this one only reads.
+    key: Option<Key>,
     blocks: RwLock<Vec<Block>>,
     tail: Mutex<Tail>,
 }
@@ -64,8 +67,8 @@ pub(crate) struct Staged {
 }
 
 impl Segment {
-    /// Opens a day's file, making it where there is none.
-    pub fn open(path: PathBuf, day: Day) -> Result<(Self, Repair), HistoryError> {
+    /// Opens a day's log, making it where there is none. What it is given to keep begins at sequence `floor` at the lowest.
+    pub fn open(path: PathBuf, day: Day, key: Key, floor: u64) -> Result<(Self, Repair), HistoryError> {
         let mut options = OpenOptions::new();
         let file = options
             .read(true)
@@ -85,7 +88,7 @@ impl Segment {
             file.set_len(walk.end).map_err(disk("cut the torn end of", &path))?;
             file.sync_all().map_err(disk("sync", &path))?;
         }
-        if end == 0 || walk.is_first {
+        if end == 0 || walk.is_earlier {
             file.write_all_at(&OPENING, 0).map_err(disk("write", &path))?;
             file.sync_all().map_err(disk("sync", &path))?;
         }
@@ -93,27 +96,30 @@ impl Segment {
             end = OPENING.len() as u64;
             repair.damaged = 0;
         }
-        let next_sequence = walk.blocks.last().map_or(0, |block| block.header.next_sequence());
+        let next_sequence = walk.next_sequence().max(floor);
         let tail = Mutex::new(Tail { end, next_sequence, untidy: false });
-        Ok((Self { day, path, file, blocks: RwLock::new(walk.blocks), tail }, repair))
+        let blocks = RwLock::new(above(floor, walk.blocks));
+        Ok((Self { day, path, file, key: Some(key), blocks, tail }, repair))
     }
 
     /// Opens a day's file that another process may be writing to: nothing is put right, and what does not read ends it.
-    pub fn open_to_read(path: PathBuf, day: Day) -> Result<Self, HistoryError> {
+    pub fn open_to_read(path: PathBuf, day: Day, key: Option<Key>, floor: u64) -> Result<Self, HistoryError> {
         let file = File::open(&path).map_err(disk("open", &path))?;
         let len = file.metadata().map_err(disk("measure", &path))?.len();
         refuse_later_format(&file, &path)?;
         let walk = walk(&file, len).map_err(disk("read", &path))?;
-        let next_sequence = walk.blocks.last().map_or(0, |block| block.header.next_sequence());
+        let next_sequence = walk.next_sequence().max(floor);
         let tail = Mutex::new(Tail { end: walk.end, next_sequence, untidy: false });
-        Ok(Self { day, path, file, blocks: RwLock::new(walk.blocks), tail })
+        let blocks = RwLock::new(above(floor, walk.blocks));
+        Ok(Self { day, path, file, key, blocks, tail })
     }
 
     /// Writes events after the last promised ones. They are neither durable nor seen yet.
     pub fn write(&self, events: &[&AccessEvent]) -> Result<Staged, HistoryError> {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let first_sequence = tail.next_sequence;
-        let sealed = block::seal_all(events, first_sequence)?;
+        let key = self.key.as_ref().ok_or(HistoryError::DayKeyMissing { day: self.day })?;
+        let sealed = block::seal_all(events, first_sequence, (self.day, key))?;
         if tail.untidy {
             self.file.set_len(tail.end).map_err(disk("cut", &self.path))?;
         }
@@ -160,17 +166,32 @@ impl Segment {
 
     /// The uncompressed rows of a block; `None` when it is damaged.
     pub fn read(&self, block: &Block) -> Result<Option<Vec<u8>>, HistoryError> {
+        if block.header.is_sealed && self.key.is_none() {
+            return Err(HistoryError::DayKeyMissing { day: self.day });
+        }
         let payload = read_payload(&self.file, block).map_err(disk("read", &self.path))?;
-        Ok(payload.and_then(|payload| block.header.open(&payload)))
+        Ok(payload.and_then(|payload| block.header.open(payload, self.day, self.key.as_ref())))
     }
 
-    /// Events in the day.
+    /// Every block, oldest first.
+    pub fn all_blocks(&self) -> Vec<Block> {
+        self.blocks.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A block as it lies in the file.
+    pub fn read_whole(&self, block: &Block) -> Result<Vec<u8>, HistoryError> {
+        let mut bytes = vec![0; usize::try_from(block.header.block_bytes()).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, block.offset).map_err(disk("read", &self.path))?;
+        Ok(bytes)
+    }
+
+    /// Events in the log.
     pub fn events(&self) -> u64 {
         let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
         blocks.iter().map(|block| u64::from(block.header.events)).sum()
     }
 
-    /// The latest time in the day.
+    /// The latest time in the log.
     pub fn latest(&self) -> Option<Timestamp> {
         let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
         blocks.iter().map(|block| block.header.latest).max()
@@ -201,8 +222,47 @@ struct Walk {
     /// Where the last good block ends; 0 when not even the opening is there.
     end: u64,
     damaged: u64,
-    /// The file's opening is that of the first form.
-    is_first: bool,
+    /// The file's opening is that of an earlier format.
+    is_earlier: bool,
+}
+
+impl Walk {
+    fn next_sequence(&self) -> u64 {
+        self.blocks.last().map_or(0, |block| block.header.next_sequence())
+    }
+}
+
+/// The blocks that are not in the day's columns.
+fn above(floor: u64, mut blocks: Vec<Block>) -> Vec<Block> {
+    blocks.retain(|block| block.header.next_sequence() > floor);
+    blocks
+}
+
+/// Whether a day's log may have something sealed in it; a log that is not there has not.
+pub(crate) fn may_be_sealed(path: &Path) -> io::Result<bool> {
+    let mut opening = [0; OPENING.len()];
+    match File::open(path).and_then(|file| file.read_exact_at(&mut opening, 0)) {
+        Ok(()) => Ok(opening == OPENING),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a log that holds these blocks of another one, and waits until it is on the disk.
+pub(crate) fn write_log(path: &Path, from: &Segment, blocks: &[Block]) -> Result<(), HistoryError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(FILE_MODE);
+    let file = options.open(path).map_err(disk("make", path))?;
+    file.write_all_at(&OPENING, 0).map_err(disk("write", path))?;
+    let mut end = OPENING.len() as u64;
+    for block in blocks {
+        let bytes = from.read_whole(block)?;
+        file.write_all_at(&bytes, end).map_err(disk("write", path))?;
+        end += bytes.len() as u64;
+    }
+    file.sync_all().map_err(disk("sync", path))
 }
 
 fn walk(file: &File, len: u64) -> io::Result<Walk> {
@@ -210,9 +270,9 @@ fn walk(file: &File, len: u64) -> io::Result<Walk> {
     if len >= OPENING.len() as u64 {
         file.read_exact_at(&mut opening, 0)?;
     }
-    let is_first = opening == FIRST_OPENING;
-    let start = if is_first || opening == OPENING { OPENING.len() as u64 } else { 0 };
-    let mut found = Walk { blocks: Vec::new(), end: start, damaged: 0, is_first };
+    let is_earlier = EARLIER_OPENINGS.contains(&opening);
+    let start = if is_earlier || opening == OPENING { OPENING.len() as u64 } else { 0 };
+    let mut found = Walk { blocks: Vec::new(), end: start, damaged: 0, is_earlier };
     let mut offset = start;
     let mut next_sequence = 0;
     loop {
@@ -232,7 +292,7 @@ fn walk(file: &File, len: u64) -> io::Result<Walk> {
     }
     // A crash may leave the last blocks at their full length with unwritten bytes in them.
     while let Some(last) = found.blocks.last() {
-        if read_payload(file, last)?.is_some_and(|payload| last.header.open(&payload).is_some()) {
+        if read_payload(file, last)?.is_some_and(|payload| last.header.is_whole(&payload)) {
             break;
         }
         found.blocks.pop();
@@ -263,7 +323,7 @@ fn search(file: &File, mut offset: u64, len: u64, next_sequence: u64) -> io::Res
         let filled = file.read_at(&mut chunk, offset)?;
         let bytes = chunk.get(..filled).unwrap_or_default();
         for (place, window) in bytes.windows(MARK.len()).enumerate() {
-            if (window == MARK || window == FIRST_MARK)
+            if (window == MARK || window == UNSEALED_MARK || window == FIRST_MARK)
                 && let Some(block) = block_at(file, offset + place as u64, len, next_sequence)?
             {
                 return Ok(Some(block));
@@ -318,8 +378,12 @@ mod tests {
         segment.publish(staged);
     }
 
+    fn open(path: &Path) -> Result<(Segment, Repair), HistoryError> {
+        Segment::open(path.to_owned(), Day(0), Key::of_tests(), 0)
+    }
+
     fn three_blocks(path: &Path) -> Vec<u64> {
-        let (segment, _) = Segment::open(path.to_owned(), Day(0)).unwrap();
+        let (segment, _) = open(path).unwrap();
         (0..3).map(|at_ms| (append(&segment, at_ms), segment.bytes()).1).collect()
     }
 
@@ -327,7 +391,7 @@ mod tests {
     fn a_failed_write_is_taken_back_and_the_next_one_works() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("day.events");
-        let (segment, _) = Segment::open(path.clone(), Day(0)).unwrap();
+        let (segment, _) = open(&path).unwrap();
         append(&segment, 1);
         let before = segment.bytes();
         let _never_published = segment.write(&[&event(2, "example.org")]).unwrap();
@@ -338,7 +402,7 @@ mod tests {
         segment.tail.lock().unwrap().untidy = true;
         append(&segment, 3);
         drop(segment);
-        let (again, repair) = Segment::open(path, Day(0)).unwrap();
+        let (again, repair) = open(&path).unwrap();
         assert_eq!((again.events(), repair.torn_bytes), (2, 0));
     }
 
@@ -350,12 +414,12 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         for length in 0..=whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let (segment, _) = Segment::open(path.clone(), Day(0)).unwrap();
+            let (segment, _) = open(&path).unwrap();
             let kept = ends.iter().filter(|end| **end <= length as u64).count() as u64;
             assert_eq!(segment.events(), kept, "cut at {length}");
             append(&segment, 9);
             drop(segment);
-            let (again, repair) = Segment::open(path.clone(), Day(0)).unwrap();
+            let (again, repair) = open(&path).unwrap();
             assert_eq!((again.events(), repair.torn_bytes), (kept + 1, 0), "cut at {length}");
         }
     }
@@ -368,7 +432,7 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[usize::try_from(ends[0]).unwrap() + 5] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let (segment, repair) = Segment::open(path, Day(0)).unwrap();
+        let (segment, repair) = open(&path).unwrap();
         assert_eq!((segment.events(), repair.damaged, repair.torn_bytes), (2, 1, 0));
         let newest = segment.block_before(u64::MAX, ALWAYS.0, ALWAYS.1).unwrap();
         assert_eq!(newest.header.first_sequence, 2);
@@ -378,23 +442,40 @@ mod tests {
     fn a_file_of_a_later_format_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("day.events");
-        std::fs::write(&path, b"SGEVENT\x03and more").unwrap();
-        let opened = Segment::open(path.clone(), Day(0)).err().unwrap();
-        assert!(matches!(opened, HistoryError::LaterFormat { found: 3, .. }), "{opened}");
-        assert_eq!(std::fs::read(&path).unwrap(), b"SGEVENT\x03and more");
+        std::fs::write(&path, b"SGEVENT\x09and more").unwrap();
+        let opened = open(&path).err().unwrap();
+        assert!(matches!(opened, HistoryError::LaterFormat { found: 9, .. }), "{opened}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"SGEVENT\x09and more");
     }
 
     #[test]
     fn a_day_that_began_in_the_first_form_goes_on_in_todays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("day.events");
-        std::fs::write(&path, FIRST_OPENING).unwrap();
-        let (segment, repair) = Segment::open(path.clone(), Day(0)).unwrap();
+        std::fs::write(&path, EARLIER_OPENINGS[0]).unwrap();
+        let (segment, repair) = open(&path).unwrap();
         assert_eq!(repair.torn_bytes, 0);
         append(&segment, 4);
         drop(segment);
         assert!(std::fs::read(&path).unwrap().starts_with(&OPENING));
-        assert_eq!(Segment::open(path, Day(0)).unwrap().0.events(), 1);
+        assert_eq!(open(&path).unwrap().0.events(), 1);
+    }
+
+    fn a_block() -> Vec<u8> {
+        let one = event(1, "example.com");
+        block::seal_all(&[&one], 3, (Day(0), &Key::of_tests())).unwrap().remove(0).bytes
+    }
+
+    #[test]
+    fn blocks_that_lie_in_the_columns_count_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("day.events");
+        three_blocks(&path);
+        for (floor, events, next) in [(0, 3, 3), (2, 1, 3), (3, 0, 3), (9, 0, 9)] {
+            let (segment, _) = Segment::open(path.clone(), Day(0), Key::of_tests(), floor).unwrap();
+            assert_eq!(segment.events(), events, "floor {floor}");
+            assert_eq!(segment.tail.lock().unwrap().next_sequence, next, "floor {floor}");
+        }
     }
 
     proptest! {
@@ -404,7 +485,7 @@ mod tests {
             parts in prop::collection::vec(prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
                 Just(MARK.to_vec()),
-                Just(block::seal_all(&[&event(1, "example.com")], 3).unwrap().remove(0).bytes),
+                Just(a_block()),
             ], 0..6),
         ) {
             let folder = tempfile::tempdir().unwrap();
@@ -412,7 +493,7 @@ mod tests {
             let mut bytes = if opened { OPENING.to_vec() } else { Vec::new() };
             bytes.extend(parts.concat());
             std::fs::write(&path, bytes).unwrap();
-            if let Ok((segment, _)) = Segment::open(path, Day(0)) {
+            if let Ok((segment, _)) = open(&path) {
                 let before = segment.events();
                 append(&segment, 2);
                 prop_assert_eq!(segment.events(), before + 1);

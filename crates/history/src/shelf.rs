@@ -1,46 +1,67 @@
 //! The folder of days: which there are, which are open, and which are gone for good.
 //!
-//! At most [`MOST_OPEN`] days are open while nobody uses them, so that a year of history costs neither its file handles nor
-//! its indexes. A day that somebody still reads or writes is never closed, so a file has one [`Segment`] at a time.
+//! A day is a log, or columns, or columns and a log of what came after them. At most [`MOST_OPEN`] days are open while nobody
+//! uses them, so that a year of history costs neither its file handles nor its indexes. A day that somebody still reads or
+//! writes is never closed, so a log that is written to has one [`Segment`] at a time.
 //!
 //! One process writes at a time: the file `lock` is held for as long as its shelf lives. A shelf that only reads takes no
 //! lock, and puts nothing right.
 
 use crate::HistoryError;
+use crate::columns::{Columns, columns_file};
 use crate::error::disk;
-use crate::segment::{Repair, Segment};
+use crate::key::{Key, Keys, day_key_file};
+use crate::segment::{Block, Repair, Segment, may_be_sealed, write_log};
 use model::{Day, Timestamp};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const MOST_OPEN: usize = 16;
+/// A month and some days.
+const MOST_OPEN: usize = 40;
 /// What is inside is personal: it is for the user the program runs as, and for nobody else on the machine.
 const FOLDER_MODE: u32 = 0o700;
 /// The same for each file.
 pub(crate) const FILE_MODE: u32 = 0o600;
 /// 9999-12-30, the last whole day whose name has four digits of year.
 const LAST_DAY: i32 = 2_932_895;
+/// What a file is called while it is written that will take another's place.
+const UNFINISHED: &str = "new";
 
 /// The days, and the lock that keeps others out.
 pub(crate) struct Shelf {
     folder: PathBuf,
-    /// `None`: it only reads.
-    lock: Option<File>,
+    access: Access,
     days: Mutex<BTreeMap<Day, Place>>,
+}
+
+/// What may be done with the folder.
+enum Access {
+    /// The lock is held for as long as this lives.
+    Write { _lock: File, keys: Keys },
+    /// No keys: nothing was ever sealed.
+    Read(Option<Keys>),
 }
 
 /// A day that is there.
 #[derive(Default)]
 struct Place {
-    segment: Option<Arc<Segment>>,
+    files: Option<Arc<DayFiles>>,
     last_used: u64,
     /// What it held when it was last closed.
     closed: Option<(u64, u64)>,
+}
+
+/// An open day. What it has does not change: a log that begins, or columns that take rows over, make another.
+pub(crate) struct DayFiles {
+    pub day: Day,
+    pub columns: Option<Arc<Columns>>,
+    /// What came after the columns.
+    pub log: Option<Arc<Segment>>,
 }
 
 /// One day that is gone.
@@ -49,24 +70,50 @@ pub(crate) struct Removed {
     pub bytes: u64,
 }
 
+impl DayFiles {
+    pub fn events(&self) -> u64 {
+        self.columns.as_ref().map_or(0, |columns| columns.events())
+            + self.log.as_ref().map_or(0, |log| log.events())
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.columns.as_ref().map_or(0, |columns| columns.bytes())
+            + self.log.as_ref().map_or(0, |log| log.bytes())
+    }
+
+    pub fn latest(&self) -> Option<Timestamp> {
+        let columns = self.columns.as_ref().map(|columns| columns.latest());
+        columns.max(self.log.as_ref().and_then(|log| log.latest()))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.log.as_ref().is_none_or(|log| Arc::strong_count(log) == 1)
+    }
+}
+
 impl Shelf {
     /// Opens the folder, making it where there is none.
     pub fn open(folder: &Path) -> Result<Self, HistoryError> {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(disk("make", folder))?;
         restrict(folder, FOLDER_MODE)?;
-        let lock = Some(lock(folder)?);
+        let lock = lock(folder)?;
         let mut days = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(disk("list", folder))? {
             let entry = entry.map_err(disk("list", folder))?;
-            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                restrict(&entry.path(), FILE_MODE)?;
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.extension().is_some_and(|end| end == UNFINISHED) {
+                fs::remove_file(&path).map_err(disk("remove", &path))?;
+                continue;
             }
-            let name = entry.file_name();
+            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                restrict(&path, FILE_MODE)?;
+            }
             if let Some(day) = name.to_str().and_then(day_of_file) {
                 days.insert(day, Place::default());
             }
         }
-        Ok(Self { folder: folder.to_owned(), lock, days: Mutex::new(days) })
+        let access = Access::Write { _lock: lock, keys: Keys::open(folder)? };
+        Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days) })
     }
 
     /// Opens a folder that is there, which another process may be writing to.
@@ -74,7 +121,12 @@ impl Shelf {
         let entries = fs::read_dir(folder).map_err(disk("list", folder))?;
         let days = entries.flatten().filter_map(|entry| day_of_file(entry.file_name().to_str()?));
         let days = days.map(|day| (day, Place::default())).collect();
-        Ok(Self { folder: folder.to_owned(), lock: None, days: Mutex::new(days) })
+        let access = Access::Read(Keys::open_to_read(folder)?);
+        Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days) })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Every day there is, oldest first.
@@ -87,24 +139,51 @@ impl Shelf {
         self.locked().range(range).rev().map(|(day, _)| *day).collect()
     }
 
-    /// A day that is there, opened if need be; `None` when there is no such day.
-    pub fn segment(&self, day: Day) -> Result<Option<Arc<Segment>>, HistoryError> {
+    /// A day that is there, opened if need be, and what had to be put right in it; `None` when there is no such day.
+    pub fn files(&self, day: Day) -> Result<Option<(Arc<DayFiles>, Repair)>, HistoryError> {
         let mut days = self.locked();
         if !days.contains_key(&day) {
             return Ok(None);
         }
-        self.take_down(&mut days, day).map(|(segment, _)| Some(segment))
+        self.take_down(&mut days, day).map(Some)
     }
 
-    /// A day, made if need be, and what had to be put right in it.
-    pub fn segment_or_new(&self, day: Day) -> Result<(Arc<Segment>, Repair), HistoryError> {
+    /// A day's log, made if need be.
+    pub fn log_or_new(&self, day: Day) -> Result<Arc<Segment>, HistoryError> {
         let mut days = self.locked();
         let is_new = !days.contains_key(&day);
-        let taken = self.take_down(&mut days, day)?;
-        if is_new {
-            sync_folder(&self.folder)?;
+        let columns = match is_new {
+            true => None,
+            false => {
+                let (files, _) = self.take_down(&mut days, day)?;
+                if let Some(log) = &files.log {
+                    return Ok(Arc::clone(log));
+                }
+                files.columns.clone()
+            }
+        };
+        let floor = columns.as_ref().map_or(0, |columns| columns.next_sequence());
+        let (log, _) = Segment::open(log_file(&self.folder, day), day, self.key_or_new(day)?, floor)?;
+        let log = Arc::new(log);
+        let files = DayFiles { day, columns, log: Some(Arc::clone(&log)) };
+        put(&mut days, Arc::new(files));
+        sync_folder(&self.folder)?;
+        Ok(log)
+    }
+
+    /// A day's key for sealing, made if need be.
+    pub fn key_or_new(&self, day: Day) -> Result<Key, HistoryError> {
+        let log = log_file(&self.folder, day);
+        match &self.access {
+            Access::Write { keys, .. } => match keys.of_day(day)? {
+                Some(key) => Ok(key),
+                None if may_be_sealed(&log).map_err(disk("read", &log))? => {
+                    Err(HistoryError::DayKeyMissing { day })
+                }
+                None => keys.of_day_or_new(day),
+            },
+            Access::Read(_) => Err(HistoryError::DayKeyMissing { day }),
         }
-        Ok(taken)
     }
 
     /// Events and bytes of a day.
@@ -112,55 +191,125 @@ impl Shelf {
         if let Some(closed) = self.locked().get(&day).and_then(|place| place.closed) {
             return Ok(Some(closed));
         }
-        Ok(self.segment(day)?.map(|segment| (segment.events(), segment.bytes())))
+        Ok(self.files(day)?.map(|(files, _)| (files.events(), files.bytes())))
     }
 
-    /// Removes a day for good, after a line about it is safely in `expired.log`. Whoever is reading it reads on to its end.
-    pub fn remove(&self, day: Day, now: Timestamp) -> Result<Option<Removed>, HistoryError> {
-        let Some((events, bytes)) = self.size(day)? else { return Ok(None) };
+    /// Puts new columns in the place of those there were, and of the log all but the blocks that follow. To be called while
+    /// nobody appends. `keep_log_as`: what the log is kept as, where not all of it could be taken over.
+    pub fn take_over(
+        &self,
+        before: &DayFiles,
+        columns: &Path,
+        rest: &[Block],
+        keep_log_as: Option<&str>,
+    ) -> Result<(), HistoryError> {
+        let day = before.day;
+        let mut days = self.locked();
+        let (place, log) = (columns_file(&self.folder, day), log_file(&self.folder, day));
+        fs::rename(columns, &place).map_err(disk("rename", columns))?;
+        sync_folder(&self.folder)?;
+        // From here on the log's blocks count for nothing that the columns hold, whatever becomes of the log.
+        if let Some(end) = keep_log_as {
+            let kept = log.with_extension(end);
+            match fs::hard_link(&log, &kept) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(disk("keep", &kept)(error));
+                }
+                _ => {}
+            }
+        }
+        match (&before.log, rest) {
+            (Some(segment), [_, ..]) => {
+                let fresh = log.with_extension("events.new");
+                write_log(&fresh, segment, rest)?;
+                fs::rename(&fresh, &log).map_err(disk("rename", &fresh))?;
+            }
+            (Some(_), []) => fs::remove_file(&log).map_err(disk("remove", &log))?,
+            (None, _) => {}
+        }
+        sync_folder(&self.folder)?;
+        days.insert(day, Place::default());
+        Ok(())
+    }
+
+    /// Removes a day for good, after a line about it is safely in `expired.log`: day, events, bytes, when, why and how many
+    /// of its events are held elsewhere. Whoever is reading it reads on to its end.
+    pub fn remove(&self, day: Day, now: Timestamp, why: &str) -> Result<Option<Removed>, HistoryError> {
+        let files = [log_file(&self.folder, day), columns_file(&self.folder, day)];
+        if !self.locked().contains_key(&day) {
+            return Ok(None);
+        }
+        // What cannot be read any more must go all the same.
+        let (events, bytes) = match self.size(day) {
+            Ok(Some(size)) => size,
+            _ => (0, files.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()),
+        };
+        self.note_expired(&format!("{day}\t{events}\t{bytes}\t{now}\t{why}\n"))?;
+        let mut days = self.locked();
+        let log = log_file(&self.folder, day);
+        let asides = ["torn", "damaged"].map(|end| log.with_extension(end));
+        // The key last: a day whose key alone is left is no day.
+        for path in files.into_iter().chain(asides).chain([day_key_file(&self.folder, day)]) {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(disk("remove", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        days.remove(&day);
+        sync_folder(&self.folder)?;
+        Ok(Some(Removed { events, bytes }))
+    }
+
+    /// Adds a line to `expired.log`, and waits until it is on the disk.
+    pub fn note_expired(&self, line: &str) -> Result<(), HistoryError> {
         let stone = self.folder.join("expired.log");
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(FILE_MODE);
         let mut stones = options.open(&stone).map_err(disk("open", &stone))?;
-        let line = format!("{day}\t{events}\t{bytes}\t{now}\n");
         stones.write_all(line.as_bytes()).map_err(disk("write", &stone))?;
-        stones.sync_all().map_err(disk("sync", &stone))?;
-        let mut days = self.locked();
-        let path = file_of_day(&self.folder, day);
-        let torn = path.with_extension("torn");
-        if torn.exists() {
-            fs::remove_file(&torn).map_err(disk("remove", &torn))?;
-        }
-        fs::remove_file(&path).map_err(disk("remove", &path))?;
-        days.remove(&day);
-        sync_folder(&self.folder)?;
-        Ok(Some(Removed { events, bytes }))
+        stones.sync_all().map_err(disk("sync", &stone))
     }
 
     fn take_down(
         &self,
         days: &mut BTreeMap<Day, Place>,
         day: Day,
-    ) -> Result<(Arc<Segment>, Repair), HistoryError> {
-        let now = days.values().map(|place| place.last_used).max().unwrap_or(0) + 1;
+    ) -> Result<(Arc<DayFiles>, Repair), HistoryError> {
         let mut repair = Repair::default();
-        let segment = match days.get(&day).and_then(|place| place.segment.clone()) {
-            Some(segment) => segment,
+        let files = match days.get(&day).and_then(|place| place.files.clone()) {
+            Some(files) => files,
             None => {
-                let path = file_of_day(&self.folder, day);
-                let (segment, repaired) = match self.lock {
-                    Some(_) => Segment::open(path, day)?,
-                    None => (Segment::open_to_read(path, day)?, Repair::default()),
-                };
+                let (files, repaired) = self.open_day(day)?;
                 report(day, repaired);
                 repair = repaired;
-                Arc::new(segment)
+                Arc::new(files)
             }
         };
-        let place = Place { segment: Some(Arc::clone(&segment)), last_used: now, closed: None };
-        days.insert(day, place);
-        close_idle(days);
-        Ok((segment, repair))
+        put(days, Arc::clone(&files));
+        Ok((files, repair))
+    }
+
+    fn open_day(&self, day: Day) -> Result<(DayFiles, Repair), HistoryError> {
+        let key = || match &self.access {
+            Access::Write { keys, .. } => keys.of_day(day),
+            Access::Read(keys) => keys.as_ref().map_or(Ok(None), |keys| keys.of_day(day)),
+        };
+        let columns = Columns::open(columns_file(&self.folder, day), day, key)?;
+        let floor = columns.as_ref().map_or(0, Columns::next_sequence);
+        let path = log_file(&self.folder, day);
+        let mut repair = Repair::default();
+        let log = match (&self.access, path.exists()) {
+            (_, false) if columns.is_some() => None,
+            (Access::Write { .. }, _) => {
+                let (log, repaired) = Segment::open(path, day, self.key_or_new(day)?, floor)?;
+                repair = repaired;
+                Some(log)
+            }
+            (Access::Read(_), _) => Some(Segment::open_to_read(path, day, key()?, floor)?),
+        };
+        Ok((DayFiles { day, columns: columns.map(Arc::new), log: log.map(Arc::new) }, repair))
     }
 
     fn locked(&self) -> MutexGuard<'_, BTreeMap<Day, Place>> {
@@ -173,14 +322,21 @@ pub(crate) fn shelf_day(at: Timestamp) -> Day {
     at.day().clamp(Day(0), Day(LAST_DAY))
 }
 
+/// Notes that a day is open and was used just now.
+fn put(days: &mut BTreeMap<Day, Place>, files: Arc<DayFiles>) {
+    let now = days.values().map(|place| place.last_used).max().unwrap_or(0) + 1;
+    days.insert(files.day, Place { files: Some(files), last_used: now, closed: None });
+    close_idle(days);
+}
+
 /// Closes the days that were used longest ago, past the most that stay open; never one that is in use.
 fn close_idle(days: &mut BTreeMap<Day, Place>) {
-    while days.values().filter(|place| place.segment.is_some()).count() > MOST_OPEN {
+    while days.values().filter(|place| place.files.is_some()).count() > MOST_OPEN {
         let idle = |place: &&mut Place| {
-            place.segment.as_ref().is_some_and(|segment| Arc::strong_count(segment) == 1)
+            place.files.as_ref().is_some_and(|files| Arc::strong_count(files) == 1 && files.is_idle())
         };
         let Some(place) = days.values_mut().filter(idle).min_by_key(|place| place.last_used) else { return };
-        place.closed = place.segment.take().map(|segment| (segment.events(), segment.bytes()));
+        place.closed = place.files.take().map(|files| (files.events(), files.bytes()));
     }
 }
 
@@ -201,12 +357,12 @@ fn restrict(path: &Path, mode: u32) -> Result<(), HistoryError> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(disk("restrict", path))
 }
 
-fn file_of_day(folder: &Path, day: Day) -> PathBuf {
+fn log_file(folder: &Path, day: Day) -> PathBuf {
     folder.join(format!("{day}.events"))
 }
 
 fn day_of_file(name: &str) -> Option<Day> {
-    let text = name.strip_suffix(".events")?;
+    let text = name.strip_suffix(".events").or_else(|| name.strip_suffix(".columns"))?;
     let day = Timestamp::parse(&format!("{text}T00:00:00Z"))?.day();
     (day.to_string() == text).then_some(day)
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 const TAKE_UP: Duration = Duration::from_secs(1);
 /// How often the lists' timetable is looked at: a file for each list, and nothing outside.
 const TIMETABLE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// What the clockwork keeps fresh.
@@ -43,6 +44,15 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
         async move {
             if let Err(error) = app.expire_history().await {
                 tracing::error!(%error, "old history could not be taken away");
+            }
+        }
+    }));
+    let compact = app.clone();
+    tasks.spawn(every(HOUR, stop.clone(), move || {
+        let app = compact.clone();
+        async move {
+            if let Err(error) = app.compact_history().await {
+                tracing::error!(%error, "the history could not be rewritten into columns; it stays as it is");
             }
         }
     }));

@@ -87,7 +87,7 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
         leaks: Arc::default(),
         suggestions: Arc::default(),
         store,
-        history: History::open(folder, GateId(1)).unwrap().0,
+        history: History::open(&folder.join("history"), GateId(1)).unwrap().0,
         snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(
             document.policy.clone(),
             Image::empty(),

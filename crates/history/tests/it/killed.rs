@@ -1,6 +1,6 @@
 //! The promise: what `append` returned for is there after `kill -9`.
 
-use crate::{event, open};
+use crate::{event, folder, open};
 use history::Query;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,7 +12,7 @@ const EVENTS_PER_APPEND: u64 = 50;
 
 #[test]
 fn nothing_that_was_promised_is_lost_when_the_process_is_killed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for kill_after in [1, 7, 20] {
         let before = events_in(folder.path());
         let mut child = Command::new(std::env::current_exe().unwrap())

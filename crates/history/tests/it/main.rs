@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod columns;
 mod killed;
 #[path = "../../src/samples.rs"]
 mod samples;
@@ -10,9 +11,28 @@ mod verbs;
 use history::{History, Query};
 use model::GateId;
 use samples::event;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const DAY_MS: i64 = 86_400_000;
+
+/// A new history's folder. The school's key lies beside it, and both go at the end.
+struct Folder {
+    _home: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn folder() -> Folder {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("history");
+    std::fs::create_dir(&path).unwrap();
+    Folder { _home: home, path }
+}
 
 fn open(folder: &Path) -> History {
     History::open(folder, GateId(1)).unwrap().0

@@ -1,6 +1,6 @@
 //! `append`, `scan`, `count`, `expire` and `export`.
 
-use crate::{DAY_MS, all_times, event, open};
+use crate::{DAY_MS, all_times, event, folder, open};
 use history::{DaySummary, History, HistoryError, Query, Stored};
 use model::{
     AccessEvent, Category, Channel, Day, DeviceId, EventOutcome, GateId, GroupId, Host, KnownBy, Layer,
@@ -41,7 +41,7 @@ fn full_event() -> AccessEvent {
 
 #[test]
 fn an_event_comes_back_as_it_was_even_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let ids = open(folder.path()).append(&[full_event()]).unwrap();
     let page = open(folder.path()).scan(&Query::default()).unwrap();
     assert_eq!(page.events, [Stored { id: ids[0], event: full_event() }]);
@@ -50,7 +50,7 @@ fn an_event_comes_back_as_it_was_even_after_a_restart() {
 
 #[test]
 fn each_condition_takes_what_it_names_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     history.append(&[event(1, "www.example.com"), full_event()]).unwrap();
     let any = Query::default;
@@ -80,7 +80,7 @@ fn each_condition_takes_what_it_names_and_nothing_else() {
 
 #[test]
 fn counts_by_outcome_are_exact_at_the_edges_of_the_time_asked_for() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     for start in [0, 100, 200] {
         let batch: Vec<_> = (start..start + 100)
@@ -99,7 +99,7 @@ fn counts_by_outcome_are_exact_at_the_edges_of_the_time_asked_for() {
 
 #[test]
 fn a_count_stops_at_the_most_it_was_asked_for() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     history.append(&[event(1, "a.example"), event(2, "b.example")]).unwrap();
     for (most, expected) in [(1, (1, true)), (2, (2, false)), (3, (2, false))] {
@@ -110,7 +110,7 @@ fn a_count_stops_at_the_most_it_was_asked_for() {
 
 #[test]
 fn a_search_that_has_read_enough_says_where_to_go_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     for ms in 0..10 {
         history.append(&[event(ms, if ms == 0 { "rare.example" } else { "example.com" })]).unwrap();
@@ -124,7 +124,7 @@ fn a_search_that_has_read_enough_says_where_to_go_on() {
 
 #[test]
 fn an_event_of_an_earlier_day_goes_to_its_own_day() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     let ids = history.append(&[event(DAY_MS * 3, "a.example"), event(DAY_MS + 1, "b.example")]).unwrap();
     assert_eq!((ids[0].day, ids[1].day), (Day(3), Day(1)));
@@ -139,7 +139,7 @@ fn an_event_of_an_earlier_day_goes_to_its_own_day() {
 
 #[test]
 fn expiry_removes_whole_days_and_leaves_a_line_for_each() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     for day in 0..20 {
         history.append(&[event(DAY_MS * day, "example.com")]).unwrap();
@@ -151,14 +151,14 @@ fn expiry_removes_whole_days_and_leaves_a_line_for_each() {
     let stones = std::fs::read_to_string(folder.path().join("expired.log")).unwrap();
     assert_eq!(stones.lines().count(), 18);
     assert!(stones.starts_with("1970-01-01\t1\t"), "{stones}");
-    assert!(stones.lines().all(|line| line.ends_with("\t1970-01-21T00:00:00Z")));
+    assert!(stones.lines().all(|line| line.ends_with("\t1970-01-21T00:00:00Z\tretention")));
     history.append(&[event(1, "late.example")]).unwrap();
     assert_eq!(all_times(&history, &Query::default()), [DAY_MS * 19, DAY_MS * 18, 1]);
 }
 
 #[test]
 fn an_export_hands_over_everything_until_it_is_told_to_stop() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     history.append(&(0..10).map(|ms| event(ms, "example.com")).collect::<Vec<_>>()).unwrap();
     let query = Query { limit: 1, read_at_most: 1, ..Query::default() };
@@ -173,7 +173,7 @@ fn an_export_hands_over_everything_until_it_is_told_to_stop() {
 
 #[test]
 fn only_one_may_have_it_open() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let _first = open(folder.path());
     let second = History::open(folder.path(), GateId(1)).err().unwrap();
     assert!(matches!(second, HistoryError::InUse { .. }), "{second}");
@@ -181,7 +181,7 @@ fn only_one_may_have_it_open() {
 
 #[test]
 fn hosts_are_counted_from_a_folder_that_another_has_open_and_is_writing_to() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     let events = ["one.example", "two.example", "one.example"].map(|host| event(3, host));
     history.append(&events).unwrap();
@@ -203,7 +203,7 @@ fn hosts_are_counted_from_a_folder_that_another_has_open_and_is_writing_to() {
 
 #[test]
 fn a_full_disk_is_reported_and_keeps_nothing_of_the_batch() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     // The second day of the batch lies on a device that is always full.
     let second_day = folder.path().join("1970-01-02.events");
@@ -219,7 +219,7 @@ fn a_full_disk_is_reported_and_keeps_nothing_of_the_batch() {
 
 #[test]
 fn a_damaged_block_is_counted_and_the_rest_is_shown() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     for ms in 0..3 {
         history.append(&[event(ms, "example.com")]).unwrap();
@@ -235,7 +235,7 @@ fn a_damaged_block_is_counted_and_the_rest_is_shown() {
 
 #[test]
 fn readers_see_whole_appends_while_one_writes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let history = open(folder.path());
     let batch: Vec<_> = (0..10).map(|ms| event(ms, "example.com")).collect();
     let written = AtomicBool::new(false);
@@ -265,7 +265,7 @@ proptest! {
         batches in prop::collection::vec(prop::collection::vec(0..DAY_MS * 3, 1..30), 1..12),
         limit in 1usize..40,
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let history = open(folder.path());
         let mut ids = HashSet::new();
         for batch in &batches {
@@ -286,21 +286,21 @@ proptest! {
 #[test]
 fn folder_and_files_are_for_their_user_alone_also_those_that_were_open_to_others() {
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("history");
-    let history = open(&folder);
+    let folder = folder();
+    let folder = folder.path();
+    let history = open(folder);
     history.append(&[event(0, "example.com"), event(2 * DAY_MS, "example.com")]).unwrap();
     history.expire(Timestamp(DAY_MS).day(), Timestamp(2 * DAY_MS)).unwrap();
     drop(history);
-    let files = || std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    assert_eq!(files().count(), 3, "a day, the log of expiry, the lock");
-    for path in files().chain([folder.clone()]) {
+    let files = || std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    assert_eq!(files().count(), 4, "a day and its key, the log of expiry, the lock");
+    for path in files().chain([folder.to_owned()]) {
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode(&path), expected, "{path:?}");
         std::fs::set_permissions(&path, Permissions::from_mode(expected | 0o044)).unwrap();
     }
-    let _history = open(&folder);
-    for path in files().chain([folder.clone()]) {
+    let _history = open(folder);
+    for path in files().chain([folder.to_owned()]) {
         assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{path:?}");
     }
 }
