@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// What a list covers, whatever the order and the lines.
 fn set(format: ListFormat, lines: impl IntoIterator<Item = String>) -> BTreeSet<String> {
@@ -26,7 +27,76 @@ fn mixed(name: &str, way: usize) -> String {
     }
 }
 
+/// Addresses that are some place on the internet.
+fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
+    let four = (11u8..100, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| IpAddr::from([a, b, c, d]));
+    let six = any::<[u16; 7]>().prop_map(|[a, b, c, d, e, f, g]| IpAddr::from([0x2a00, a, b, c, d, e, f, g]));
+    prop::collection::vec(prop_oneof![four, six], 1..20)
+}
+
+/// What a list's rules hold, as texts.
+fn rules(format: ListFormat, lines: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    let list = read(format, lines.into_iter().collect::<Vec<_>>().join("\n").as_bytes());
+    assert_eq!((list.dropped.total(), list.entries().count()), (0, 0), "{format:?}");
+    list.rules().iter().map(|rule| format!("{:?}", rule.pattern)).collect()
+}
+
+/// What a tree's folder covers.
+fn tree_set(files: &[(&str, &str)]) -> BTreeSet<String> {
+    let (mut list, bytes) = (new_list(), super::trees::tree_archive(&[], files));
+    let opened = crate::archive::open(&bytes, files_read(ListFormat::Ut1)).unwrap();
+    read_opened(&super::trees::ut1(&[("games", "games")]), &opened, &mut list).unwrap();
+    assert_eq!(list.dropped.total(), 0);
+    list.entries().map(|entry| name(&entry.host, entry.reach)).collect()
+}
+
 proptest! {
+    #[test]
+    fn addresses_are_the_same_set_in_every_syntax(addresses in addresses()) {
+        let each = |line: fn(&IpAddr) -> String| addresses.iter().map(line).collect::<Vec<_>>();
+        let bracketed = |address: &IpAddr| Host::Address(*address).to_string();
+        let expected: BTreeSet<String> = addresses.iter().map(bracketed).collect();
+        let whole = |address: &IpAddr| format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 });
+        for (format, lines) in [
+            (ListFormat::Addresses, each(IpAddr::to_string)),
+            (ListFormat::Addresses, each(|address| format!("{address} ; c"))),
+            (ListFormat::Addresses, each(|address| format!("{address}-{address}"))),
+            (ListFormat::Addresses, addresses.iter().map(whole).collect()),
+            (ListFormat::Domains, each(IpAddr::to_string)),
+            (ListFormat::Urls, each(|address| format!("http://{}/", Host::Address(*address)))),
+            (ListFormat::Csv, [vec!["host".to_owned()], each(IpAddr::to_string)].concat()),
+        ] {
+            prop_assert_eq!(&set(format, lines), &expected, "{:?}", format);
+        }
+    }
+
+    #[test]
+    fn hashes_are_the_same_set_however_they_are_written(hashes in prop::collection::vec(any::<[u8; 20]>(), 1..20)) {
+        let hex = |hash: &[u8; 20]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let plain: Vec<String> = hashes.iter().map(hex).collect();
+        let expected: BTreeSet<String> =
+            hashes.iter().map(|hash| format!("{:?}", Pattern::Digest(Digest::Sha1(*hash)))).collect();
+        for ways in [
+            plain.clone(),
+            plain.iter().map(|hash| hash.to_ascii_uppercase()).collect(),
+            plain.iter().map(|hash| format!("SHA1:{hash} # c")).collect(),
+            plain.iter().map(|hash| format!("sha-1: {hash}")).collect(),
+        ] {
+            prop_assert_eq!(&rules(ListFormat::Hashes, ways), &expected);
+        }
+    }
+
+    #[test]
+    fn a_tree_covers_what_its_files_would_as_lists(names in names(), addresses in addresses()) {
+        let names = names.join("\n");
+        let both = format!("{names}\n{}", addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join("\n"));
+        let expected = set(ListFormat::Domains, [both.clone()]);
+        prop_assert_eq!(&tree_set(&[("bl/games/domains", &both)]), &expected);
+        // Addresses of IPv6 stand in brackets there, as in every URL.
+        let hosts = expected.iter().map(|host| format!("{}\n", host.trim_start_matches("*."))).collect::<String>();
+        prop_assert_eq!(&tree_set(&[("bl/games/urls", &hosts)]), &expected);
+    }
+
     #[test]
     fn names_alone_are_the_same_set_in_every_syntax(names in names(), way in 0usize..3) {
         let each = |line: fn(&str) -> String| {

@@ -5,7 +5,7 @@ use crate::archive::open;
 use std::sync::Arc;
 use tar::{Builder, Header};
 
-fn tree_archive(links: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn tree_archive(links: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<u8> {
     let mut archive = Builder::new(Vec::new());
     for (path, target) in links {
         let mut header = Header::new_gnu();
@@ -29,7 +29,7 @@ fn tree_archive(links: &[(&str, &str)], files: &[(&str, &str)]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
-fn ut1(folders: &[(&str, &str)]) -> ListSource {
+pub(super) fn ut1(folders: &[(&str, &str)]) -> ListSource {
     let folders = folders.iter().map(|(name, slug)| (Arc::from(*name), category(slug))).collect();
     ListSource {
         id: ListId::new("ut1"),
