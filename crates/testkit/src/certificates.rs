@@ -2,8 +2,8 @@
 
 use crate::TestError;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -53,6 +53,24 @@ impl TestAuthority {
         fault: Fault,
         protocols: &[&str],
     ) -> Result<Arc<ServerConfig>, TestError> {
+        let (certificate, key) = self.certificate(name, fault)?;
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(TestError::new)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
+    /// The certificate and the key of a server of this name, as PEM, for programs that read files.
+    pub fn server_pem(&self, name: &str, fault: Fault) -> Result<(String, String), TestError> {
+        let (certificate, key) = self.certificate(name, fault)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    fn certificate(&self, name: &str, fault: Fault) -> Result<(Certificate, KeyPair), TestError> {
         let named = if fault == Fault::WrongName { "somebody-else.test" } else { name };
         let mut parameters = CertificateParams::new(vec![named.to_owned()])?;
         parameters.distinguished_name.push(DnType::CommonName, named);
@@ -66,14 +84,7 @@ impl TestAuthority {
             Fault::Untrusted => parameters.signed_by(&key, &self.stranger)?,
             Fault::None | Fault::Expired | Fault::WrongName => parameters.signed_by(&key, &self.issuer)?,
         };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(TestError::new)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        Ok(Arc::new(config))
+        Ok((certificate, key))
     }
 }
 
