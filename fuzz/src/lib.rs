@@ -5,6 +5,7 @@
 pub mod archives;
 pub mod https;
 pub mod images;
+pub mod logs;
 pub mod readers;
 pub mod transfers;
 pub mod wires;

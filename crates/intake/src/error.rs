@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-/// Why accounting cannot be taken.
+/// Why accounting or logs cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// The port cannot be listened on.
@@ -25,4 +26,32 @@ pub enum IntakeError {
     /// No sender is listed.
     #[error("expected at least one sender of RADIUS accounting, found none")]
     NobodyListed,
+    /// A port cannot be listened on for logs.
+    #[error("cannot listen on {address} for logs: {source}")]
+    ListenForLogs {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No sender of logs is listed.
+    #[error("expected at least one sender of logs, found none")]
+    NoLogSender,
+    /// Logs should be taken by TLS, and there is no certificate.
+    #[error("expected a certificate to take logs by TLS with, found none")]
+    NoLogCertificate,
+    /// The certificate, its key, or an authority of senders is of no use.
+    #[error("the certificate for logs by TLS cannot be used: {why}")]
+    LogCertificate {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Lines cannot be kept.
+    #[error("lines of other systems cannot be kept in {}: {source}", folder.display())]
+    Shelf {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }

@@ -1,6 +1,8 @@
-//! RADIUS accounting as a real client sends it: `radclient` of FreeRADIUS.
+//! RADIUS accounting as a real client sends it: `radclient` of FreeRADIUS; and logs as real senders send them.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where what it takes for granted does not hold")]
+
+mod logs;
 
 use intake::{AccountingClient, AccountingConfig, AccountingPorts, AccountingServer, Secret};
 use model::{Clock, CurrentRoster, IdentityMap, KnownBy, Person, PersonId, Roster, Timestamp};
