@@ -7,7 +7,7 @@ use crate::Rules;
 use crate::rules::{Instead, Rule, Use};
 use model::{Severity, Theme};
 use smallvec::SmallVec;
-use text::phrases::Find;
+use text::patterns::Find;
 
 /// What one text means for one theme.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +26,7 @@ pub(crate) type Findings = SmallVec<[Finding; 2]>;
 impl Rules {
     /// What a text means: a finding for each theme, worst first; nothing for almost every text.
     pub fn judge(&self, words: &str) -> SmallVec<[Finding; 2]> {
-        let finds = self.phrases.find(words).finds;
+        let finds = self.patterns.find(words);
         if finds.is_empty() {
             return Findings::new();
         }
@@ -60,14 +60,13 @@ impl Read {
     fn of(rules: &Rules, finds: &[Find]) -> Self {
         let mut read = Self::default();
         for find in finds {
-            for what_for in rules.uses.get(find.phrase).into_iter().flatten() {
-                match what_for {
-                    Use::Any(rule) => read.any.push((*rule, *find)),
-                    Use::Near(rule) => read.near.push((*rule, *find)),
-                    Use::Unless(rule) => read.unless.push(*rule),
-                    Use::Lesson => read.is_lesson = true,
-                    Use::Innocent => read.innocent.push(*find),
-                }
+            match rules.uses.get(find.pattern) {
+                Some(Use::Any(rule)) => read.any.push((*rule, *find)),
+                Some(Use::Near(rule)) => read.near.push((*rule, *find)),
+                Some(Use::Unless(rule)) => read.unless.push(*rule),
+                Some(Use::Lesson) => read.is_lesson = true,
+                Some(Use::Innocent) => read.innocent.push(*find),
+                None => {}
             }
         }
         read
@@ -133,14 +132,14 @@ fn distance(one: &Find, other: &Find) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::rule_file::{self, ThemeFile};
     use crate::rules::{FILES, Rules, Settings};
     use model::{Severity, Theme};
     use std::fmt::Write as _;
 
     /// Every language in any rule.
-    fn every_rule() -> Rules {
+    pub(crate) fn every_rule() -> Rules {
         let languages = files()
             .iter()
             .flat_map(|file| file.rule.iter().flat_map(|rule| rule.languages.clone()))

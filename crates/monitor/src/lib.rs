@@ -15,6 +15,8 @@ mod bytes;
 mod error;
 mod judge;
 mod open;
+#[cfg(test)]
+mod ordinary;
 mod rule_file;
 mod rules;
 mod saved;

@@ -4,11 +4,10 @@
 
 use crate::rule_file::{self, BlockedRule, Contexts, DaysRule, OverTimeFile, ThemeFile, WordRule};
 use crate::{MonitorError, Timetable};
-use foldhash::HashMap;
 use model::{Category, CategorySet, Severity, Theme};
 use std::sync::Arc;
-use text::pattern::{Sets, phrases_of};
-use text::phrases::Phrases;
+use text::pattern::{Pattern, Sets};
+use text::patterns::Patterns;
 
 /// The files of rules, one for each theme.
 pub(crate) const FILES: [(&str, &str); 16] = [
@@ -56,9 +55,9 @@ impl Settings {
 #[derive(Debug)]
 pub struct Rules {
     pub(crate) words: Vec<Rule>,
-    pub(crate) phrases: Phrases,
-    /// What each phrase is for.
-    pub(crate) uses: Vec<Vec<Use>>,
+    pub(crate) patterns: Patterns,
+    /// What each pattern is for.
+    pub(crate) uses: Vec<Use>,
     pub(crate) blocked: Vec<Blocked>,
     /// The categories that any rule of `blocked` looks at.
     pub(crate) watched: CategorySet,
@@ -96,7 +95,7 @@ pub(crate) enum Instead {
     Counts(Severity),
 }
 
-/// What a phrase is for.
+/// What a pattern is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Use {
     /// A find of the rule at this place.
@@ -151,14 +150,11 @@ impl Rules {
             made.theme(rule_file::read(name, text)?, &contexts.sets)?;
         }
         let over_time = over_time(rule_file::read("over_time.toml", OVER_TIME)?)?;
-        let Making { words, blocked, phrases, uses, .. } = made;
-        let mut texts: Vec<(&str, usize)> =
-            phrases.iter().map(|(phrase, place)| (phrase.as_str(), *place)).collect();
-        texts.sort_unstable_by_key(|(_, place)| *place);
+        let Making { words, blocked, patterns, uses, .. } = made;
         let ordinary = ORDINARY.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
-        let phrases = Phrases::new(texts.iter().map(|(phrase, _)| *phrase), ordinary.map(str::to_owned));
+        let patterns = Patterns::new(&patterns, ordinary.map(str::to_owned));
         let watched = blocked.iter().fold(CategorySet::EMPTY, |all, rule| all.union(rule.categories));
-        Ok(Self { words, phrases, uses, blocked, watched, over_time, settings })
+        Ok(Self { words, patterns, uses, blocked, watched, over_time, settings })
     }
 
     /// How many rules there are, of words, of blocked attempts and over time.
@@ -180,19 +176,13 @@ struct Making<'s> {
     settings: &'s Settings,
     words: Vec<Rule>,
     blocked: Vec<Blocked>,
-    phrases: HashMap<String, usize>,
-    uses: Vec<Vec<Use>>,
+    patterns: Vec<Pattern>,
+    uses: Vec<Use>,
 }
 
 impl<'s> Making<'s> {
     fn of(settings: &'s Settings) -> Self {
-        Self {
-            settings,
-            words: Vec::new(),
-            blocked: Vec::new(),
-            phrases: HashMap::default(),
-            uses: Vec::new(),
-        }
+        Self { settings, words: Vec::new(), blocked: Vec::new(), patterns: Vec::new(), uses: Vec::new() }
     }
 
     fn contexts(&mut self, contexts: &Contexts) -> Result<(), MonitorError> {
@@ -244,20 +234,10 @@ impl<'s> Making<'s> {
         what_for: Use,
     ) -> Result<(), MonitorError> {
         for pattern in patterns {
-            let phrases = phrases_of(pattern, sets)
+            let pattern = Pattern::read(pattern, sets)
                 .map_err(|error| MonitorError::Pattern { rule: id.to_owned(), error })?;
-            for phrase in phrases {
-                let next = self.phrases.len();
-                let place = *self.phrases.entry(phrase).or_insert(next);
-                if place == next {
-                    self.uses.push(Vec::new());
-                }
-                if let Some(uses) = self.uses.get_mut(place)
-                    && !uses.contains(&what_for)
-                {
-                    uses.push(what_for);
-                }
-            }
+            self.patterns.push(pattern);
+            self.uses.push(what_for);
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 //! - [`decode`]: percent and plus signs of addresses, and the words of a page without its markup;
 //! - [`fold`]: one form for letters that differ only in case, width, accents or dress;
 //! - [`words`]: text cut into words;
-//! - [`pattern`]: what a rule's author writes, `(cut|cutting) my (arm|arms)`, as plain phrases;
-//! - [`phrases`]: many phrases sought at once, through disguise and misspelling.
+//! - [`pattern`]: what a rule's author writes, `(cut|cutting) my (arm|arms)`;
+//! - [`patterns`]: many patterns sought at once, through disguise and misspelling.
 //!
-//! Left out on purpose: I/O, what a phrase means, and telling which language a text is in (the caller chooses the phrases
-//! of the languages its school sets). Matching is by whole words in a tree of words, not by bytes in an automaton: one
+//! Left out on purpose: I/O, what a pattern means, and telling which language a text is in (the caller chooses the patterns
+//! of the languages its school sets). Matching is by whole words in a graph of words, not by bytes in an automaton: one
 //! place of a text may then be read in several ways at once (`h4rm` as itself and as `harm`), and no word is ever found
 //! inside another one.
 //!
@@ -18,6 +18,6 @@ pub mod decode;
 mod disguise;
 pub mod fold;
 pub mod pattern;
-pub mod phrases;
+pub mod patterns;
 mod vocabulary;
 pub mod words;

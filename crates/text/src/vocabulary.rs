@@ -1,4 +1,4 @@
-//! The words of all phrases, and which of them a written word may mean.
+//! The words of all patterns, and which of them a written word may mean.
 //!
 //! Invariants: a word that is in the vocabulary means itself alone; an ordinary word means nothing else, however near it
 //! lies; a slip is only forgiven in words of [`SHORTEST_WITH_SLIP`] letters and more.
@@ -12,10 +12,17 @@ pub(crate) type WordId = u32;
 /// The words that a written one may mean.
 pub(crate) type Meant = SmallVec<[WordId; 2]>;
 
+/// Words run together.
+pub(crate) type Together = SmallVec<[WordId; 8]>;
+
 /// The shortest word, in letters, in which a slip is forgiven.
 const SHORTEST_WITH_SLIP: usize = 6;
 /// The longest word, in bytes, that is looked at for disguise.
 const LONGEST_DISGUISED: usize = 48;
+/// The shortest word, in bytes, that is read as several run together.
+const SHORTEST_TOGETHER: usize = 5;
+/// The most words that are run together.
+const MOST_TOGETHER: usize = 8;
 /// The most words that one written word may mean.
 const MOST_MEANT: usize = 4;
 
@@ -104,8 +111,49 @@ impl Vocabulary {
         meant
     }
 
+    /// The words that are run together in one, in their order: as few as it can be; nothing where it cannot be.
+    pub(crate) fn together(&self, word: &str) -> Together {
+        let letters: SmallVec<[usize; 64]> =
+            word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
+        if !(SHORTEST_TOGETHER..=LONGEST_DISGUISED).contains(&word.len()) {
+            return Together::new();
+        }
+        // Of each place the fewest words that lead to it, the place the last of them begins, and the word.
+        let mut best: SmallVec<[Option<(usize, usize, WordId)>; 64]> = SmallVec::new();
+        for (place, end) in letters.iter().enumerate() {
+            let mut fewest = None;
+            for (start_place, start) in letters.iter().take(place).enumerate() {
+                let before = match best.get(start_place) {
+                    _ if start_place == 0 => 0,
+                    Some(Some((words, _, _))) => *words,
+                    _ => continue,
+                };
+                let Some(part) = word.get(*start..*end).filter(|part| part.len() > 1 || is_whole(part))
+                else {
+                    continue;
+                };
+                let is_fewer = fewest.is_none_or(|(words, _, _)| before + 1 < words);
+                if let Some(id) = self.id(part).filter(|_| is_fewer) {
+                    fewest = Some((before + 1, start_place, id));
+                }
+            }
+            best.push(fewest);
+        }
+        let mut together = Together::new();
+        let mut place = letters.len().saturating_sub(1);
+        while let Some(Some((_, start, id))) = best.get(place).filter(|_| place > 0) {
+            together.push(*id);
+            place = *start;
+        }
+        together.reverse();
+        if place == 0 && (2..=MOST_TOGETHER).contains(&together.len()) { together } else { Together::new() }
+    }
+
     fn undisguised(&self, candidate: &str, meant: &mut Meant) {
-        self.push(self.id(candidate), meant);
+        if let Some(id) = self.id(candidate) {
+            self.push(Some(id), meant);
+            return;
+        }
         for shorter in disguise::without_repeats(candidate) {
             self.push(self.id(&shorter), meant);
         }
@@ -143,6 +191,11 @@ impl Vocabulary {
             meant.push(id);
         }
     }
+}
+
+/// A single letter that is a word.
+fn is_whole(letter: &str) -> bool {
+    matches!(letter, "i" | "a" | "u")
 }
 
 /// Every form of the word that lacks one letter other than the first.

@@ -2,7 +2,7 @@
 //!
 //! A word here is a run of letters and digits, with the signs that people write for letters inside (`$`, `@`, `!`, `*`). An
 //! apostrophe joins (`don't` is `dont`), and `'s` falls away. Scripts that part no words (Han, kana, Thai and their
-//! neighbours) give a word for each character, so that a phrase in them is a sequence as in any other.
+//! neighbours) give a word for each character, so that a pattern in them is a sequence as in any other.
 
 use crate::fold::folded;
 
