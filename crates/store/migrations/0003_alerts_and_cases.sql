@@ -34,6 +34,8 @@ create table alert (
 create index alert_by_state on alert (state, severity, last_seen);
 create index alert_by_rule on alert (rule, state);
 create index alert_by_kind on alert (kind, taken_up);
+create index alert_by_beginning on alert (first_seen);
+create index alert_of_case on alert (case_file);
 
 create table alert_entry (
     alert text not null references alert (id),

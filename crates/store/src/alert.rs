@@ -38,11 +38,12 @@ pub struct NewAlert {
 pub enum AlertChange {
     /// Takes up a new one.
     TakeUp(Box<NewAlert>),
-    /// Adds repeats to one that is not closed: its events, its count, its newest time, and the worse severity.
+    /// It came again: its count from now on, its newest time, its events, and the worse severity. One that was closed
+    /// stays so.
     Repeat {
         /// The one that is there already.
         id: AlertId,
-        /// What came again.
+        /// What it is with its repeats.
         again: Box<Alert>,
         /// The events it points to from now on, oldest first.
         events: Vec<EventId>,
@@ -149,19 +150,19 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
         AlertChange::TakeUp(new) => return take_up(connection, new).await,
         AlertChange::Write(id, entry) => return write(connection, *id, entry).await,
         AlertChange::Repeat { id, again, events } => sqlx::query(
-            "update alert set times = times + $2, events = $3, \
+            "update alert set times = $2, events = $3, \
              last_seen = case when last_seen < $4 then $4 else last_seen end, \
-             severity = case when severity < $5 then $5 else severity end where id = $1 and state <> 'closed'",
+             severity = case when severity < $5 then $5 else severity end where id = $1",
         )
         .bind(id.to_string())
         .bind(i64::from(again.count))
         .bind(events_as_text(events))
         .bind(again.last.0)
         .bind(i64::from(again.severity.number())),
-        AlertChange::Acknowledge(id) => sqlx::query(
-            "update alert set state = 'acknowledged', due = null where id = $1 and state = 'new'",
-        )
-        .bind(id.to_string()),
+        AlertChange::Acknowledge(id) => {
+            sqlx::query("update alert set state = 'acknowledged', due = null where id = $1 and state = 'new'")
+                .bind(id.to_string())
+        }
         AlertChange::Triage { id, triage, state } => sqlx::query(
             "update alert set triage = $2, state = $3, due = null where id = $1 and state <> 'closed'",
         )
@@ -277,6 +278,11 @@ impl Store {
     /// Alerts that are not closed, of this rule, newest first: where repeats may be added.
     pub async fn open_alerts_of_rule(&self, rule: &str) -> Result<Vec<AlertRecord>, StoreError> {
         self.alerts_where("rule = $1 and state <> 'closed'", "last_seen desc, id", rule.to_owned()).await
+    }
+
+    /// Alerts, closed ones too, that began at this very moment: where what came again belongs.
+    pub async fn alerts_that_began(&self, first: Timestamp) -> Result<Vec<AlertRecord>, StoreError> {
+        self.alerts_by_time("first_seen = $1", first).await
     }
 
     async fn alerts_where(
