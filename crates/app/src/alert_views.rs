@@ -10,6 +10,7 @@ use history::{Query, Stored};
 use identity::scopes_for;
 use model::{Action, Actor, AlertId, AlertKind, AlertState, EventId, PersonId, Scope, Severity, Timestamp};
 use store::{AlertRecord, Change, NotificationState};
+use tokio::sync::watch;
 
 /// Rows of the queue.
 const MOST_ROWS: usize = 200;
@@ -31,6 +32,12 @@ impl App {
         })
     }
 
+    /// What tells this person's page that there is news: see [`App::alerts_changed`].
+    pub async fn alerts_news(&self, actor: &Actor) -> Result<watch::Receiver<u64>, AppError> {
+        self.reach(actor, Action::WorkAlerts).await?;
+        Ok(self.alerts_changed())
+    }
+
     /// How many alerts wait for this person's acknowledgement, and the worst of them.
     pub(crate) async fn alerts_waiting(&self, actor: &Actor) -> Result<(usize, Option<Severity>), AppError> {
         if scopes_for(actor, Action::WorkAlerts).is_empty() {
@@ -41,6 +48,11 @@ impl App {
             new.iter().filter(|alert| calls_for_work(alert.alert.severity) && may_read_alert(actor, alert));
         let worst = mine.next().map(|alert| alert.alert.severity);
         Ok((mine.count() + usize::from(worst.is_some()), worst))
+    }
+
+    /// True when this person may say who watches outside school hours.
+    pub fn may_set_alert_cover(&self, actor: &Actor) -> bool {
+        !scopes_for(actor, Action::SignWeekly).is_empty()
     }
 
     /// Says who watches outside school hours.

@@ -5,13 +5,13 @@ use crate::{App, AppError};
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use model::{
-    About, Actor, Alert, AlertId, AlertKind, AlertSubject, Ladder, MOST_EVENTS_OF_ALERT, ReportId, Scope,
-    Severity, Timestamp,
+    About, Actor, Alert, AlertId, AlertKind, AlertState, AlertSubject, Ladder, MOST_EVENTS_OF_ALERT,
+    ReportId, Scope, Severity, Timestamp,
 };
 use store::{AlertChange, AlertEntry, AlertRecord, Change, Fact, NewAlert};
 use tokio::sync::watch;
 
-/// For how long after its newest event an alert that is not closed takes up repeats.
+/// For how long after its newest event an alert that is not closed takes up repeats of its rule.
 const REPEATS_MS: i64 = 24 * 3_600_000;
 /// How long after the last one the next test alert comes.
 const TEST_EVERY_MS: i64 = 7 * 24 * 3_600_000;
@@ -32,7 +32,7 @@ impl App {
         for alert in alerts {
             let there = self.like(&alert).await?;
             match there {
-                Some(there) => self.repeat(&there, alert).await?,
+                Some((there, count)) => self.repeat((&there, count), alert).await?,
                 None => {
                     self.take_up_alert(alert, None, Vec::new()).await?;
                     new += 1;
@@ -128,18 +128,32 @@ impl App {
         self.0.alerts_revision.send_modify(|revision| *revision = revision.wrapping_add(1));
     }
 
-    /// The alert that this one repeats.
-    async fn like(&self, alert: &Alert) -> Result<Option<AlertRecord>, AppError> {
-        let open = self.0.parts.store.open_alerts_of_rule(&alert.rule).await?;
-        let is_like = |there: &AlertRecord| {
-            there.alert.kind == alert.kind
-                && there.alert.subject == alert.subject
-                && there.alert.last.plus_ms(REPEATS_MS) >= alert.first
-        };
-        Ok(open.into_iter().find(is_like))
+    /// The alert that this one is, or repeats, with its whole count.
+    ///
+    /// A monitoring rule gives an alert again, with the same beginning and its whole count; that one may be closed by now,
+    /// and only what is worse than it asks for attention anew. Other alerts repeat what is open and of the same rule.
+    async fn like(&self, alert: &Alert) -> Result<Option<(AlertRecord, u32)>, AppError> {
+        let store = &self.0.parts.store;
+        let is_like =
+            |there: &AlertRecord| there.alert.kind == alert.kind && there.alert.subject == alert.subject;
+        if matches!(alert.kind, AlertKind::Safeguarding(_)) {
+            let began = store.alerts_that_began(alert.first).await?;
+            let same = began.into_iter().find(|there| {
+                is_like(there)
+                    && (there.state != AlertState::Closed || there.alert.severity <= alert.severity)
+            });
+            return Ok(same.map(|there| (there, alert.count)));
+        }
+        let open = store.open_alerts_of_rule(&alert.rule).await?;
+        let of_late =
+            |there: &AlertRecord| is_like(there) && there.alert.last.plus_ms(REPEATS_MS) >= alert.first;
+        Ok(open.into_iter().find(of_late).map(|there| {
+            let count = there.alert.count.saturating_add(alert.count);
+            (there, count)
+        }))
     }
 
-    async fn repeat(&self, there: &AlertRecord, again: Alert) -> Result<(), AppError> {
+    async fn repeat(&self, (there, count): (&AlertRecord, u32), again: Alert) -> Result<(), AppError> {
         let id = there.id;
         let is_worse = again.severity < there.alert.severity;
         let mut events = there.alert.events.clone();
@@ -151,14 +165,17 @@ impl App {
         let fact = Fact::new(&Actor::Program, there.scope.clone(), self.now(), "repeat-alert")
             .about(format!("alert:{id}"))
             .with("severity", again.severity.slug())
-            .with("count", again.count.to_string());
+            .with("count", count.to_string());
         let mut changes = Vec::new();
         if is_worse {
             let [first, ..] = &there.ladder.0;
-            changes.extend(self.calls(first, &there.scope, (&format!("alert:{id}"), again.severity))?);
+            if is_called(again.severity) {
+                changes.extend(self.calls(first, &there.scope, (&format!("alert:{id}"), again.severity))?);
+            }
             changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
         }
-        changes.push(Change::Alert(AlertChange::Repeat { id, again: Box::new(again), events }));
+        let again = Box::new(Alert { count, ..again });
+        changes.push(Change::Alert(AlertChange::Repeat { id, again, events }));
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();
         Ok(())
@@ -209,7 +226,7 @@ impl App {
         from: Timestamp,
     ) -> Option<Timestamp> {
         let has_next = ladder.0.iter().skip(rung + 1).any(|called| !called.is_empty());
-        let minutes = severity.rung_minutes().filter(|_| has_next)?;
+        let minutes = self.rung_minutes(severity).filter(|_| has_next)?;
         let due = from.plus_ms(minutes.saturating_mul(MINUTE_MS));
         Some(if severity == Severity::Medium {
             past_weekend(&self.snapshot().policy().time_zone, due)

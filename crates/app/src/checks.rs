@@ -53,6 +53,7 @@ impl App {
         let (accounts, hashed) = self.0.parts.store.count_hashes(&StoredHash::current_prefix()).await?;
         let holders = self.0.parts.store.post_holders(now).await?;
         let folder = self.lists_folder().await?;
+        let seen_watched = seen.watched;
         Ok(Facts {
             now,
             policy: self.policy_seen(&in_force, &snapshot, &seen).await?,
@@ -78,6 +79,7 @@ impl App {
             passwords: Some(PasswordsSeen { accounts, hashed }),
             listeners: seen.listeners.into_values().collect(),
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
+            alerts: Some(self.alerts_seen(seen_watched).await?),
         })
     }
 

@@ -56,7 +56,6 @@ impl App {
         let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
         let names = Names::new(&roster, snapshot.policy());
         write(&names, &events)
-            .map_err(|error| AppError::failed(format!("expected to write rows, found: {error}")))
     }
 
     async fn export_events(&self, query: Query) -> Result<Vec<Stored>, AppError> {
@@ -73,13 +72,22 @@ impl App {
     }
 }
 
-fn write(names: &Names<'_>, events: &[Stored]) -> Result<Vec<u8>, csv::Error> {
+fn write(names: &Names<'_>, events: &[Stored]) -> Result<Vec<u8>, AppError> {
+    as_csv(&COLUMNS, events.iter().map(|stored| cells(names, stored)))
+}
+
+/// Rows as comma-separated values (RFC 4180), in which no cell is a formula.
+pub(crate) fn as_csv<const N: usize>(
+    columns: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<Vec<u8>, AppError> {
+    let failed = |error: csv::Error| AppError::failed(format!("expected to write rows, found: {error}"));
     let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    file.write_record(COLUMNS)?;
-    for stored in events {
-        file.write_record(cells(names, stored).iter().map(|cell| harmless(cell)))?;
+    file.write_record(columns).map_err(failed)?;
+    for row in rows {
+        file.write_record(row.iter().map(|cell| harmless(cell))).map_err(failed)?;
     }
-    file.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    file.into_inner().map_err(|error| failed(csv::Error::from(error.into_error())))
 }
 
 fn cells(names: &Names<'_>, stored: &Stored) -> [String; 20] {

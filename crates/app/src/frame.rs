@@ -7,8 +7,11 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 5] = [
+const SCREENS: [(Action, &str, &str); 8] = [
     (Action::SeeHome, "/", "Home"),
+    (Action::WorkAlerts, "/alerts", "Alerts"),
+    (Action::WorkCases, "/cases", "Cases"),
+    (Action::ReadWeekly, "/weekly", "Weekly report"),
     (Action::ReadPolicy, "/policy", "The policy"),
     (Action::SearchHistory, "/history", "History"),
     (Action::ReadPolicy, "/lists", "Lists"),

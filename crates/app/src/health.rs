@@ -43,6 +43,8 @@ pub(crate) struct Seen {
     pub expired: Option<(Timestamp, u32)>,
     /// When anything last waited for anybody.
     pub last_needed: Option<Timestamp>,
+    /// When the monitoring rules last looked.
+    pub watched: Option<Timestamp>,
 }
 
 impl Seen {
@@ -75,6 +77,7 @@ impl Health {
             lists_failed: None,
             expired: None,
             last_needed: None,
+            watched: None,
         }))
     }
 
@@ -128,6 +131,11 @@ impl Health {
 
     pub(crate) fn expired(&self, now: Timestamp, days: u32) {
         self.lock().expired = Some((now, days));
+    }
+
+    /// The monitoring rules looked at what was asked for up to now. To be told again at least every five minutes.
+    pub fn watched(&self, now: Timestamp) {
+        self.lock().watched = Some(now);
     }
 
     pub(crate) fn needed(&self, now: Timestamp) {

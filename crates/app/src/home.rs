@@ -8,7 +8,8 @@ use crate::{App, AppError, leaks, words};
 use history::{OutcomeCounts, Query};
 use identity::scopes_for;
 use model::{
-    Action, Actor, ClauseState, EventOutcome, Scope, Suggestion, SuggestionKind, Suggestions, Timestamp,
+    Action, Actor, ClauseState, EventOutcome, Scope, Severity, Suggestion, SuggestionKind, Suggestions,
+    Timestamp,
 };
 use registers::{Facts, ListenerState};
 
@@ -34,6 +35,10 @@ impl App {
         if may(Action::ApprovePolicy) {
             needs.extend(proposals(self.0.parts.store.policies_waiting(&Scope::Trust).await?));
         }
+        let (waiting, worst) = self.alerts_waiting(actor).await?;
+        // Before everything else: somebody may be in danger.
+        needs.splice(0..0, alerts_need(waiting, worst));
+        needs.extend(weeks_need(self.weeks_waiting(actor).await?));
         let quiet_since = seen.last_needed.unwrap_or(seen.started);
         if !needs.is_empty() {
             self.0.parts.health.needed(now);
@@ -112,6 +117,39 @@ fn proposals(waiting: u64) -> Option<NeedView> {
         },
         detail: "Until it is approved, the policy in force stays as it is.".to_owned(),
         link: "/policy".to_owned(),
+        urgency: "soon".to_owned(),
+    })
+}
+
+fn alerts_need(waiting: usize, worst: Option<Severity>) -> Option<NeedView> {
+    let worst = worst?;
+    let title = match waiting {
+        1 => "1 alert waits to be acknowledged".to_owned(),
+        more => format!("{more} alerts wait to be acknowledged"),
+    };
+    Some(NeedView {
+        title,
+        detail: format!(
+            "The worst is {}. Whoever is next is called where nobody acknowledges it.",
+            worst.title()
+        ),
+        link: "/alerts".to_owned(),
+        urgency: if worst <= Severity::High { "urgent" } else { "soon" }.to_owned(),
+    })
+}
+
+fn weeks_need((unread, unsigned): (usize, usize)) -> Option<NeedView> {
+    let title = match (unread, unsigned) {
+        (0, 0) => return None,
+        (0, 1) => "A weekly monitoring report waits to be signed".to_owned(),
+        (0, more) => format!("{more} weekly monitoring reports wait to be signed"),
+        (1, _) => "A weekly monitoring report was read by nobody".to_owned(),
+        (more, _) => format!("{more} weekly monitoring reports were read by nobody"),
+    };
+    Some(NeedView {
+        title,
+        detail: "Reading and signing it shows that monitoring is looked at each week.".to_owned(),
+        link: "/weekly".to_owned(),
         urgency: "soon".to_owned(),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::Health;
 use history::History;
-use model::{AccessEvent, EventReceiver};
+use model::{AccessEvent, EventId, EventReceiver};
 use std::time::Duration;
 
 /// How long a first event is waited for; what came in meanwhile is written at the latest then.
@@ -17,13 +17,24 @@ const MOST_HELD: usize = 65_536;
 ///
 /// Where the history cannot be written (a full disk), events are held, at most 65,536, and tried again with each batch.
 pub fn record_events(events: &EventReceiver, history: &History, health: &Health) {
+    record_and_watch(events, history, health, &mut |_, _| {});
+}
+
+/// The same, and shows whoever watches what was written, with its ids: each batch once it is durable, and nothing at all
+/// at least twice a second.
+pub fn record_and_watch(
+    events: &EventReceiver,
+    history: &History,
+    health: &Health,
+    watcher: &mut dyn FnMut(&[EventId], &[AccessEvent]),
+) {
     let mut held = Held::default();
     while let Some(batch) = events.batch(WAIT, MOST_IN_BATCH) {
         held.take(batch);
-        held.write(history, health);
+        held.write(history, health, watcher);
         health.lost(events.lost().saturating_add(held.lost));
     }
-    held.write(history, health);
+    held.write(history, health, watcher);
     let unwritten = u64::try_from(held.events.len()).unwrap_or(u64::MAX);
     health.lost(events.lost().saturating_add(held.lost).saturating_add(unwritten));
     if unwritten > 0 {
@@ -47,12 +58,18 @@ impl Held {
         self.lost = self.lost.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));
     }
 
-    fn write(&mut self, history: &History, health: &Health) {
+    fn write(
+        &mut self,
+        history: &History,
+        health: &Health,
+        watcher: &mut dyn FnMut(&[EventId], &[AccessEvent]),
+    ) {
         if self.events.is_empty() {
-            return;
+            return watcher(&[], &[]);
         }
         match history.append(&self.events) {
-            Ok(_) => {
+            Ok(ids) => {
+                watcher(&ids, &self.events);
                 if let Some(newest) = self.events.iter().map(|event| event.at).max() {
                     health.recorded(newest);
                 }

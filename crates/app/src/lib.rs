@@ -10,8 +10,11 @@
 mod alert_views;
 mod alert_work;
 mod alerts;
+mod alerts_seen;
 mod approved;
 mod authority;
+mod case_views;
+mod cases;
 mod checks;
 mod circle;
 mod demo;
@@ -35,6 +38,7 @@ mod policies;
 mod policy_view;
 mod pseudonyms;
 mod reports;
+mod reports_weekly;
 mod retention;
 mod search_history;
 mod sign_in;
@@ -47,12 +51,13 @@ pub use alert_views::Named;
 pub use alert_work::AlertDeed;
 pub use approved::{InForce, approved_policy};
 pub use authority::{AuthorityChange, record_authority_change};
+pub use cases::CaseDeed;
 pub use demo::Demo;
 pub use error::AppError;
 pub use explain::target_of;
 pub use facade::{App, Parts};
 pub use health::{DnsUpstream, Health};
-pub use intake::record_events;
+pub use intake::{record_and_watch, record_events};
 pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,

@@ -1,12 +1,14 @@
 //! What the use cases give back for a screen: flat, complete, already in words. A template needs nothing else.
 
 mod alerts;
+mod cases;
 mod lists;
 mod reports;
 
 pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
+pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
 pub use reports::{ReportStatusView, WeekRow, WeekView};
 

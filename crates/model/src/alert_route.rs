@@ -122,7 +122,7 @@ impl Ladder {
 
 impl Severity {
     /// How long each rung has before the next is called, in minutes; `None`: nobody else is ever called, the weekly
-    /// report has it. (Working days are minded by whoever counts.)
+    /// report has it. (A policy may say another time for what is critical; working days are minded by whoever counts.)
     pub fn rung_minutes(self) -> Option<i64> {
         match self {
             Self::Critical => Some(15),

@@ -383,20 +383,20 @@ pub(crate) fn roles_held(facts: &Facts) -> ClauseState {
     pass(facts, format!("Each of {} required posts is held by a named person", seen.required))
 }
 
-fn pass(facts: &Facts, evidence: impl Into<String>) -> ClauseState {
+pub(crate) fn pass(facts: &Facts, evidence: impl Into<String>) -> ClauseState {
     ClauseState::Pass { checked: facts.now, evidence: evidence.into() }
 }
 
-fn fail(facts: &Facts, evidence: impl Into<String>) -> ClauseState {
+pub(crate) fn fail(facts: &Facts, evidence: impl Into<String>) -> ClauseState {
     ClauseState::Fail { checked: facts.now, evidence: evidence.into() }
 }
 
-fn unknown(why: impl Into<String>) -> ClauseState {
+pub(crate) fn unknown(why: impl Into<String>) -> ClauseState {
     ClauseState::Unknown { why: why.into() }
 }
 
 /// `22 November 2026`.
-fn date(at: Timestamp) -> String {
+pub(crate) fn date(at: Timestamp) -> String {
     at.to_jiff().strftime("%-d %B %Y").to_string()
 }
 

@@ -29,6 +29,8 @@ pub struct Facts {
     pub listeners: Vec<Listener>,
     /// Required posts.
     pub posts: Option<PostsSeen>,
+    /// Alerts, reports and the weekly report.
+    pub alerts: Option<AlertsSeen>,
 }
 
 impl Facts {
@@ -47,8 +49,30 @@ impl Facts {
             passwords: None,
             listeners: Vec::new(),
             posts: None,
+            alerts: None,
         }
     }
+}
+
+/// What is seen of alerts, of the messages that leave, of reports and of the weekly report.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AlertsSeen {
+    /// When the monitoring rules last looked at what was asked for.
+    pub watched: Option<Timestamp>,
+    /// True where an address is set up that alerts are sent to.
+    pub is_told: bool,
+    /// Alerts that nobody acknowledged in their time.
+    pub late: u64,
+    /// Messages that have waited for longer than an hour, and messages that were given up in the last day.
+    pub messages_stuck: u64,
+    /// When a test alert was last acknowledged.
+    pub tested: Option<Timestamp>,
+    /// When anybody last reported anything.
+    pub reported: Option<Timestamp>,
+    /// Reports that nobody acknowledged in their time.
+    pub reports_late: u64,
+    /// When a weekly report was last signed.
+    pub signed: Option<Timestamp>,
 }
 
 /// The policy that was approved and the one that decides.

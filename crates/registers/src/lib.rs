@@ -6,13 +6,14 @@
 //! Invariants: pure; what was not seen is `Unknown`, never `Pass`; every state says what it rests on, in words that a
 //! governor can read, and when that was seen.
 
+mod alert_checks;
 mod checks;
 mod facts;
 
 pub use facts::{
-    Approver, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
-    SelfTest, TakenUp, TriedAsLearners,
+    AlertsSeen, Approver, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
+    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
+    RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 
 use model::ClauseState;
@@ -42,11 +43,17 @@ pub enum Check {
     DnsAndProxy,
     /// Every required post is held.
     RolesHeld,
+    /// Monitoring looks, alerts leave, and they are acknowledged in their time.
+    AlertsRaised,
+    /// Alerts are acknowledged, and somebody signs the weekly report.
+    IncidentsDealtWith,
+    /// Reports are made and are looked at in their time.
+    ReportsOpen,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Check; 11] = [
+    pub const ALL: [Check; 14] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
         Self::HarmfulContent,
@@ -58,6 +65,9 @@ impl Check {
         Self::PasswordHash,
         Self::DnsAndProxy,
         Self::RolesHeld,
+        Self::AlertsRaised,
+        Self::IncidentsDealtWith,
+        Self::ReportsOpen,
     ];
 
     /// The name in the clause catalogue.
@@ -74,6 +84,9 @@ impl Check {
             Self::PasswordHash => "password-hash",
             Self::DnsAndProxy => "dns-and-proxy",
             Self::RolesHeld => "roles-held",
+            Self::AlertsRaised => "alerts-raised",
+            Self::IncidentsDealtWith => "incidents-dealt-with",
+            Self::ReportsOpen => "reports-open",
         }
     }
 
@@ -96,6 +109,9 @@ impl Check {
             Self::PasswordHash => checks::password_hash(facts),
             Self::DnsAndProxy => checks::dns_and_proxy(facts),
             Self::RolesHeld => checks::roles_held(facts),
+            Self::AlertsRaised => alert_checks::alerts_raised(facts),
+            Self::IncidentsDealtWith => alert_checks::incidents_dealt_with(facts),
+            Self::ReportsOpen => alert_checks::reports_open(facts),
         }
     }
 }

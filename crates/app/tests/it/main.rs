@@ -9,12 +9,15 @@
     reason = "a test's helpers fail the test by panicking"
 )]
 
+mod alerts;
+mod cases;
 mod demo;
 mod explaining;
 mod history;
 mod lists;
 mod policies;
 mod recording;
+mod reports;
 mod screens;
 mod sign_in;
 mod world;

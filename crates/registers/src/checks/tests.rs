@@ -1,8 +1,8 @@
 use super::DAY_MS;
 use crate::{
-    Approver, Check, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState,
-    ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen,
-    SelfTest, TakenUp, TriedAsLearners,
+    AlertsSeen, Approver, Check, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
+    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
+    RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -66,6 +66,16 @@ fn all_well() -> Facts {
         passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
         listeners: vec![ok("DNS filter"), ok("Web proxy")],
         posts: Some(PostsSeen { required: 5, vacant: Vec::new() }),
+        alerts: Some(AlertsSeen {
+            watched: Some(NOW),
+            is_told: true,
+            late: 0,
+            messages_stuck: 0,
+            tested: Some(NOW.plus_ms(-DAY_MS)),
+            reported: Some(NOW.plus_ms(-DAY_MS)),
+            reports_late: 0,
+            signed: Some(NOW.plus_ms(-DAY_MS)),
+        }),
     }
 }
 
@@ -211,6 +221,22 @@ const CASES: &[Case] = &[
         "Fail",
         "Headteacher (Ash)",
     ),
+    (Check::AlertsRaised, |f| alerts(f).late = 1, "Fail", "1 alert was not acknowledged"),
+    (Check::AlertsRaised, |f| alerts(f).messages_stuck = 2, "Fail", "2 messages were not taken"),
+    (Check::AlertsRaised, |f| alerts(f).watched = None, "Unknown", "since the program started"),
+    (Check::AlertsRaised, |f| alerts(f).watched = Some(NOW.plus_ms(-DAY_MS)), "Fail", "stopped looking"),
+    (Check::AlertsRaised, |f| alerts(f).is_told = false, "Unknown", "no address"),
+    (Check::AlertsRaised, |f| alerts(f).tested = None, "Unknown", "no test alert"),
+    (Check::IncidentsDealtWith, |f| alerts(f).late = 2, "Fail", "2 alerts were"),
+    (Check::IncidentsDealtWith, |f| alerts(f).signed = None, "Unknown", "no weekly report"),
+    (
+        Check::IncidentsDealtWith,
+        |f| alerts(f).signed = Some(NOW.plus_ms(-20 * DAY_MS)),
+        "Fail",
+        "was signed on",
+    ),
+    (Check::ReportsOpen, |f| alerts(f).reports_late = 1, "Fail", "1 report was not"),
+    (Check::ReportsOpen, |f| alerts(f).reported = None, "Unknown", "nobody has reported"),
 ];
 
 #[test]
@@ -270,4 +296,7 @@ fn listener(facts: &mut Facts) -> &mut Listener {
 }
 fn posts(facts: &mut Facts) -> &mut PostsSeen {
     facts.posts.as_mut().unwrap()
+}
+fn alerts(facts: &mut Facts) -> &mut AlertsSeen {
+    facts.alerts.as_mut().unwrap()
 }

@@ -1,0 +1,322 @@
+//! The weekly monitoring report: drafted each Monday from alerts, cases, reports and looks at history, then read and
+//! signed. It names staff who looked, and no pupil.
+//!
+//! Invariant: it counts only what the safeguarding lead may read, so that nothing about staff or the lead shows in a
+//! number.
+
+use crate::alert_views::{acknowledged_after_ms, title_of};
+use crate::alert_work::checked_words;
+use crate::views::{WeekRow, WeekView};
+use crate::{App, AppError};
+use identity::{permit, scopes_for};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use model::{Action, Actor, Role, Scope, Severity, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use store::{AlertRecord, Change, Fact, ReportChange, WeeklyReport};
+
+/// The most facts of one action that a week is counted from.
+const MOST_FACTS: usize = 20_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// What is looked at in a person's records, and what the report calls it.
+const LOOKS: [(&str, &str); 4] = [
+    ("search-history", "Searches of the history"),
+    ("export-history", "History taken away as a file"),
+    ("look-at-alert", "Alerts opened"),
+    ("show-name", "Names shown"),
+];
+
+/// A week of the school's calendar, Monday to Sunday.
+struct Week {
+    name: String,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Week {
+    /// The last whole week before a moment; `None` where calendars end.
+    fn before(zone: &TimeZone, now: Timestamp) -> Option<Self> {
+        let today = zone.to_datetime(now.to_jiff()).date();
+        let monday = today.checked_sub(i32::from(today.weekday().to_monday_zero_offset()).days()).ok()?;
+        let from = monday.checked_sub(1.week()).ok()?;
+        let start = |date: Date| {
+            date.to_zoned(zone.clone()).ok().map(|at| Timestamp(at.timestamp().as_millisecond()))
+        };
+        Some(Self { name: from.to_string(), from: start(from)?, until: start(monday)? })
+    }
+
+    fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+impl App {
+    /// Drafts last week's report of each school, where there is none yet. To be called now and then.
+    pub async fn draft_weekly_reports(&self) -> Result<(), AppError> {
+        let Some(week) = Week::before(&self.snapshot().policy().time_zone, self.now()) else { return Ok(()) };
+        let there = self.0.parts.store.weekly_reports().await?;
+        for scope in self.reporting_places() {
+            if there.iter().any(|report| report.scope == scope && report.week == week.name) {
+                continue;
+            }
+            let body = self.weekly_body(&scope, &week).await?;
+            let (at, name) = (self.now(), week.name.clone());
+            let fact = Fact::new(&Actor::Program, scope.clone(), at, "draft-weekly-report");
+            let draft = ReportChange::DraftWeek { scope, week: name.clone(), at, body };
+            self.commit(&fact.about(format!("weekly:{name}")), &[Change::Report(draft)]).await?;
+        }
+        Ok(())
+    }
+
+    /// The weekly reports this person may read, newest first.
+    pub async fn weeks_view(&self, actor: &Actor) -> Result<Vec<WeekRow>, AppError> {
+        Ok(self.weeks_for(actor).await?.iter().map(|report| self.week_row(report)).collect())
+    }
+
+    /// One weekly report; that it was read is recorded. `None` where this person may read no such report.
+    pub async fn week_view(
+        &self,
+        actor: &Actor,
+        week: &str,
+        place: &str,
+    ) -> Result<Option<WeekView>, AppError> {
+        let Some(mut report) = self.week_for(actor, week, place).await? else { return Ok(None) };
+        if report.read.is_none() {
+            let (scope, week, at) = (report.scope.clone(), report.week.clone(), self.now());
+            let fact = Fact::new(actor, scope.clone(), at, "read-weekly-report");
+            let by = actor.to_string();
+            let read = ReportChange::ReadWeek { scope, week: week.clone(), at, by: by.clone() };
+            match self.commit(&fact.about(format!("weekly:{week}")), &[Change::Report(read)]).await {
+                // Somebody else read it first, between the look and this.
+                Ok(()) | Err(AppError::Refused { .. }) => report.read = Some((at, by)),
+                Err(error) => return Err(error),
+            }
+        }
+        let may_sign = report.signed.is_none() && permit(actor, Action::SignWeekly, &report.scope).is_ok();
+        Ok(Some(WeekView {
+            row: self.week_row(&report),
+            lines: report
+                .body
+                .lines()
+                .map(|line| {
+                    let (label, value) = line.split_once('\t').unwrap_or((line, ""));
+                    (label.to_owned(), value.to_owned())
+                })
+                .collect(),
+            words: report.words.unwrap_or_default(),
+            may_sign,
+        }))
+    }
+
+    /// Signs a weekly report; false where this person may read no such report.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where somebody signed it before.
+    pub async fn sign_week(
+        &self,
+        actor: &Actor,
+        (week, place): (&str, &str),
+        words: &str,
+    ) -> Result<bool, AppError> {
+        self.reach(actor, Action::SignWeekly).await?;
+        let Some(report) = self.week_for(actor, week, place).await? else { return Ok(false) };
+        if permit(actor, Action::SignWeekly, &report.scope).is_err() {
+            return Ok(false);
+        }
+        let words = checked_words(words, false)?;
+        let (scope, at) = (report.scope.clone(), self.now());
+        let fact = Fact::new(actor, scope.clone(), at, "sign-weekly-report")
+            .about(format!("weekly:{week}"))
+            .with("words", words.clone());
+        let sign = ReportChange::SignWeek { scope, week: report.week, at, by: actor.to_string(), words };
+        self.commit(&fact, &[Change::Report(sign)]).await?;
+        Ok(true)
+    }
+
+    /// The weekly reports that nobody has read or signed, as far as this person is to: unread, unsigned.
+    pub(crate) async fn weeks_waiting(&self, actor: &Actor) -> Result<(usize, usize), AppError> {
+        if scopes_for(actor, Action::SignWeekly).is_empty() {
+            return Ok((0, 0));
+        }
+        let weeks = self.weeks_for(actor).await?;
+        let unread = weeks.iter().filter(|report| report.read.is_none()).count();
+        Ok((unread, weeks.iter().filter(|report| report.signed.is_none()).count()))
+    }
+
+    async fn weeks_for(&self, actor: &Actor) -> Result<Vec<WeeklyReport>, AppError> {
+        self.reach(actor, Action::ReadWeekly).await?;
+        let all = self.0.parts.store.weekly_reports().await?;
+        let may = |report: &WeeklyReport| permit(actor, Action::ReadWeekly, &report.scope).is_ok();
+        Ok(all.into_iter().filter(may).collect())
+    }
+
+    async fn week_for(
+        &self,
+        actor: &Actor,
+        week: &str,
+        place: &str,
+    ) -> Result<Option<WeeklyReport>, AppError> {
+        let weeks = self.weeks_for(actor).await?;
+        let is_it = |report: &WeeklyReport| {
+            report.week == week && (place.is_empty() || report.scope.to_string() == place)
+        };
+        Ok(weeks.into_iter().find(is_it))
+    }
+
+    fn week_row(&self, report: &WeeklyReport) -> WeekRow {
+        let named = |(at, by): &(Timestamp, String)| (*at, self.name_in_audit(by));
+        WeekRow {
+            week: report.week.clone(),
+            place: report.scope.to_string(),
+            school: self.place_of(&report.scope),
+            drafted_at: report.drafted_at,
+            read: report.read.as_ref().map(named),
+            signed: report.signed.as_ref().map(named),
+        }
+    }
+
+    fn reporting_places(&self) -> Vec<Scope> {
+        let snapshot = self.snapshot();
+        let schools = &snapshot.policy().schools;
+        if schools.is_empty() {
+            return vec![Scope::Trust];
+        }
+        schools.iter().map(|school| Scope::School(school.id.clone())).collect()
+    }
+
+    async fn weekly_body(&self, scope: &Scope, week: &Week) -> Result<String, AppError> {
+        let store = &self.0.parts.store;
+        let alerts: Vec<AlertRecord> = store
+            .alerts_since(week.from)
+            .await?
+            .into_iter()
+            .filter(|alert| alert.scope == *scope && week.holds(alert.taken_up))
+            .filter(|alert| alert.readers.contains(&Role::SafeguardingLead))
+            .collect();
+        let mut body = String::new();
+        alert_lines(&mut body, &alerts);
+        self.report_lines(&mut body, scope, week).await?;
+        self.case_lines(&mut body, scope, week).await?;
+        self.look_lines(&mut body, scope, week).await?;
+        Ok(body)
+    }
+
+    async fn report_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
+        let reports = self.0.parts.store.reports_since(week.from).await?;
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        for report in reports.iter().filter(|report| report.scope == *scope && week.holds(report.at)) {
+            if report.kind.ladder().readers().contains(&Role::SafeguardingLead) {
+                *kinds.entry(report.kind.title()).or_default() += 1;
+            }
+        }
+        heading(body, "Reports");
+        line(body, "Reports made", kinds.values().sum());
+        for (title, count) in kinds {
+            line(body, title, count);
+        }
+        Ok(())
+    }
+
+    async fn case_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
+        let cases = self.0.parts.store.cases().await?;
+        let counted: Vec<_> = cases
+            .iter()
+            .filter(|case| case.scope == *scope && case.circle.is_empty())
+            .filter(|case| case.readers.contains(&Role::SafeguardingLead))
+            .collect();
+        heading(body, "Cases");
+        line(body, "Opened", counted.iter().filter(|case| week.holds(case.opened.0)).count());
+        let closed = counted.iter().filter(|case| case.closed_at.is_some_and(|at| week.holds(at)));
+        line(body, "Closed with an outcome", closed.count());
+        line(
+            body,
+            "Open when this was drafted",
+            counted.iter().filter(|case| case.outcome.is_none()).count(),
+        );
+        Ok(())
+    }
+
+    /// Who looked at people's records, and how often.
+    async fn look_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
+        heading(body, "Looks at people\u{2019}s records");
+        for (action, title) in LOOKS {
+            let facts = self.0.parts.store.facts_of(scope, action, MOST_FACTS).await?;
+            let mut people: BTreeMap<String, usize> = BTreeMap::new();
+            for fact in facts.iter().filter(|fact| week.holds(fact.at)) {
+                *people.entry(self.name_in_audit(&fact.actor)).or_default() += 1;
+            }
+            line(body, title, people.values().sum());
+            for (name, count) in people {
+                line(body, &format!("{title}: {name}"), count);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {
+    heading(body, "Alerts");
+    line(body, "Alerts taken up", alerts.len());
+    for severity in Severity::ALL {
+        let of = alerts.iter().filter(|alert| alert.alert.severity == severity);
+        line(body, severity.title(), of.count());
+    }
+    let mut themes: BTreeMap<&str, usize> = BTreeMap::new();
+    for alert in alerts {
+        *themes.entry(title_of(alert.alert.kind)).or_default() += 1;
+    }
+    heading(body, "What they were about");
+    for (title, count) in themes {
+        line(body, title, count);
+    }
+    heading(body, "What became of them");
+    let judged = |triage| alerts.iter().filter(|alert| alert.triage == Some(triage)).count();
+    for triage in model::Triage::ALL {
+        line(body, triage.title(), judged(triage));
+    }
+    line(body, "Called further because nobody acknowledged", alerts.iter().filter(|a| a.rung > 0).count());
+    let waiting = alerts.iter().filter(|alert| alert.acknowledged.is_none() && alert.triage.is_none());
+    line(body, "Not acknowledged when this was drafted", waiting.count());
+    let slowest = alerts
+        .iter()
+        .filter(|alert| alert.alert.severity <= Severity::High)
+        .filter_map(acknowledged_after_ms)
+        .max();
+    if let Some(slowest) = slowest {
+        let minutes = slowest.div_euclid(MINUTE_MS);
+        let _ = writeln!(body, "Longest wait for an acknowledgement, critical or high\t{minutes} minutes");
+    }
+}
+
+fn heading(body: &mut String, words: &str) {
+    let _ = writeln!(body, "{words}");
+}
+
+fn line(body: &mut String, label: &str, count: usize) {
+    // A tab or a new line in a name would make two lines of one.
+    let label: String = label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let _ = writeln!(body, "{label}\t{count}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_week_before_any_day_is_monday_to_sunday_by_the_schools_clock() {
+        let zone = TimeZone::get("Europe/London").unwrap();
+        for (now, name) in [
+            ("2026-11-23T00:00:00Z", "2026-11-16"),
+            ("2026-11-22T23:59:59Z", "2026-11-09"),
+            ("2026-06-28T22:59:59Z", "2026-06-15"),
+            ("2026-06-28T23:00:00Z", "2026-06-22"),
+        ] {
+            let week = Week::before(&zone, Timestamp::parse(now).unwrap()).unwrap();
+            assert_eq!(week.name, name, "{now}");
+            assert!(week.holds(week.from) && !week.holds(week.until));
+        }
+    }
+}

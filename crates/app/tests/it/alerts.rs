@@ -1,0 +1,215 @@
+//! Alerts from their taking up to their end: who is called when, who reads what, and what is written down.
+
+use crate::world::{NOW, World, school};
+use app::views::AlertFilter;
+use app::{AlertDeed, AppError, Named, Recipient};
+use model::{
+    Action, Actor, Addressee, Alert, AlertId, AlertKind, AlertState, AlertSubject, PersonId, Role, SchoolId,
+    Severity, Theme, Timestamp, Triage,
+};
+use store::{NotificationChannel, NotificationState};
+
+const MINUTE_MS: i64 = 60_000;
+
+pub fn alert_about(person: Option<PersonId>, severity: Severity) -> Alert {
+    Alert {
+        kind: AlertKind::Safeguarding(Theme::SelfHarm),
+        severity,
+        subject: AlertSubject { school: Some(SchoolId::new("larkfield")), person, device: None },
+        rule: "self-harm.method".into(),
+        why: "Asks how somebody may harm themselves".into(),
+        first: NOW,
+        last: NOW,
+        count: 1,
+        events: Vec::new(),
+    }
+}
+
+/// The id of the newest alert.
+pub async fn newest(world: &World) -> AlertId {
+    let mut all = world.store.alerts_since(Timestamp(0)).await.unwrap();
+    all.sort_by_key(|alert| alert.id);
+    all.last().unwrap().id
+}
+
+fn mails_to(address: &str, addressee: Addressee) -> Recipient {
+    Recipient {
+        channel: NotificationChannel::Mail,
+        address: address.to_owned(),
+        addressees: vec![addressee],
+        school: None,
+    }
+}
+
+async fn addresses_called(world: &World, id: AlertId) -> Vec<String> {
+    let messages = world.store.notifications_about(&format!("alert:{id}")).await.unwrap();
+    messages.into_iter().map(|message| message.address).collect()
+}
+
+#[tokio::test]
+async fn an_urgent_alert_calls_the_lead_then_the_deputy_then_the_head_until_somebody_acknowledges() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let pupil = world.add_pupil("amara", "4", school("larkfield")).await;
+    let to = [("lead", Addressee::Lead), ("deputy", Addressee::Deputy), ("head", Addressee::Head)];
+    world.app.set_recipients(to.map(|(address, addressee)| mails_to(address, addressee)).into());
+    let mut news = world.app.alerts_changed();
+    assert_eq!(
+        world.app.take_up_alerts(vec![alert_about(Some(pupil), Severity::Critical)]).await.unwrap(),
+        1
+    );
+    assert!(news.has_changed().unwrap(), "an open page hears of it");
+    news.mark_unchanged();
+    let id = newest(&world).await;
+    assert_eq!(addresses_called(&world, id).await, ["lead"]);
+    world.app.escalate_alerts().await.unwrap();
+    assert_eq!(addresses_called(&world, id).await, ["lead"], "not before its time");
+    for expected in [&["lead", "deputy"][..], &["lead", "deputy", "head"], &["lead", "deputy", "head"]] {
+        // The shipped policy gives what is urgent half an hour.
+        world.clock.advance_ms(30 * MINUTE_MS);
+        world.app.escalate_alerts().await.unwrap();
+        let mut called = addresses_called(&world, id).await;
+        let mut expected: Vec<String> = expected.iter().map(|&address| address.to_owned()).collect();
+        called.sort();
+        expected.sort();
+        assert_eq!(called, expected);
+    }
+    assert!(world.app.work_on_alert(&lead, id, AlertDeed::Acknowledge).await.unwrap());
+    let again = world.app.work_on_alert(&lead, id, AlertDeed::Acknowledge).await;
+    assert!(matches!(again, Err(AppError::Refused { .. })), "once");
+    let view = world.app.alert_view(&lead, id, Named::No).await.unwrap().unwrap();
+    let done: Vec<&str> = view.lines.iter().map(|line| line.what.as_str()).collect();
+    let called = "Nobody acknowledged in time; called";
+    assert_eq!(done, [called, called, "Acknowledged"]);
+    assert_eq!(view.row.due, None);
+}
+
+#[tokio::test]
+async fn an_acknowledged_alert_calls_nobody_else_and_a_low_one_nobody_at_all() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let to = [("lead", Addressee::Lead), ("deputy", Addressee::Deputy)];
+    world.app.set_recipients(to.map(|(address, addressee)| mails_to(address, addressee)).into());
+    let low = Alert { first: NOW.plus_ms(1), ..alert_about(None, Severity::Low) };
+    world.app.take_up_alerts(vec![low, alert_about(None, Severity::High)]).await.unwrap();
+    for alert in world.store.alerts_since(Timestamp(0)).await.unwrap() {
+        let called = addresses_called(&world, alert.id).await;
+        match alert.alert.severity {
+            Severity::Low => assert!(called.is_empty()),
+            _ => {
+                assert_eq!(called, ["lead"]);
+                world.app.work_on_alert(&lead, alert.id, AlertDeed::Acknowledge).await.unwrap();
+            }
+        }
+    }
+    world.clock.advance_ms(7 * 24 * 60 * MINUTE_MS);
+    world.app.escalate_alerts().await.unwrap();
+    let all = world.store.notifications_due(world.clock.now(), 10).await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].state, NotificationState::Waiting);
+}
+
+#[tokio::test]
+async fn what_comes_again_joins_its_alert_and_is_told_anew_only_where_it_is_worse() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    world.app.set_recipients(vec![mails_to("lead", Addressee::Lead)]);
+    let first = alert_about(None, Severity::High);
+    world.app.take_up_alerts(vec![first.clone()]).await.unwrap();
+    let id = newest(&world).await;
+    let again = Alert { count: 4, last: NOW.plus_ms(5), ..first.clone() };
+    assert_eq!(world.app.take_up_alerts(vec![again.clone()]).await.unwrap(), 0);
+    let there = world.store.alert(id).await.unwrap().unwrap();
+    assert_eq!((there.alert.count, there.alert.last), (4, NOW.plus_ms(5)), "the count is the whole one");
+    assert_eq!(addresses_called(&world, id).await.len(), 1);
+    let worse = Alert { severity: Severity::Critical, ..again };
+    world.app.take_up_alerts(vec![worse.clone()]).await.unwrap();
+    assert_eq!(addresses_called(&world, id).await.len(), 2);
+
+    let judged = AlertDeed::Judge { triage: Triage::False, words: "A lesson".to_owned() };
+    world.app.work_on_alert(&lead, id, judged).await.unwrap();
+    let more = Alert { count: 9, ..worse };
+    assert_eq!(world.app.take_up_alerts(vec![more]).await.unwrap(), 0, "it was judged already");
+    let there = world.store.alert(id).await.unwrap().unwrap();
+    assert_eq!((there.alert.count, there.state), (9, AlertState::Closed));
+}
+
+#[tokio::test]
+async fn each_post_reads_what_is_for_it_and_nobody_what_is_about_themselves() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let lead = world.add("lead", Role::SafeguardingLead, place.clone()).await;
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let governor = world.add("governor", Role::Governor, place.clone()).await;
+    let technician = world.add("technician", Role::Technician, place.clone()).await;
+    let officer = world.add("officer", Role::DataProtectionOfficer, place.clone()).await;
+    let pupil = world.add_pupil("amara", "4", place).await;
+    let id_of = |actor: &Actor| match actor {
+        Actor::Person { id, .. } => *id,
+        _ => unreachable!("a person"),
+    };
+    let security = Alert { kind: AlertKind::Security, ..alert_about(None, Severity::High) };
+    for (alert, readers) in [
+        (alert_about(Some(pupil), Severity::High), vec!["lead", "head"]),
+        (alert_about(Some(id_of(&lead)), Severity::High), vec!["head"]),
+        (alert_about(Some(id_of(&technician)), Severity::High), vec!["head"]),
+        (alert_about(Some(id_of(&head)), Severity::High), vec!["governor"]),
+        (security, vec!["head", "technician", "officer"]),
+    ] {
+        world.clock.advance_ms(1);
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        let id = newest(&world).await;
+        for (name, actor) in [
+            ("lead", &lead),
+            ("head", &head),
+            ("governor", &governor),
+            ("technician", &technician),
+            ("officer", &officer),
+        ] {
+            let may = readers.contains(&name);
+            let queue = world.app.alerts_view(actor, AlertFilter::default()).await.unwrap();
+            let in_queue = queue.rows.iter().any(|row| row.id == id.to_string());
+            let page = world.app.alert_view(actor, id, Named::No).await.unwrap();
+            let worked = world.app.work_on_alert(actor, id, AlertDeed::Assign(id_of(&head))).await;
+            assert_eq!((in_queue, page.is_some()), (may, may), "{name}: {readers:?}");
+            assert_eq!(matches!(worked, Ok(false)), !may, "{name}: {worked:?}");
+        }
+    }
+    let teacher = world.add("teacher", Role::ClassTeacher, school("larkfield")).await;
+    world
+        .assert_denied(Action::WorkAlerts, world.app.alerts_view(&teacher, AlertFilter::default()).await)
+        .await;
+}
+
+#[tokio::test]
+async fn a_name_is_shown_only_with_a_reason_and_both_are_recorded() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let pupil = world.add_pupil("amara", "4", school("larkfield")).await;
+    world.app.take_up_alerts(vec![alert_about(Some(pupil), Severity::High)]).await.unwrap();
+    let id = newest(&world).await;
+    let view = world.app.alert_view(&lead, id, Named::No).await.unwrap().unwrap();
+    assert!(view.row.who.starts_with("Pupil ") && view.name.is_empty(), "{}", view.row.who);
+    assert!(!format!("{view:?}").contains("Thistlewick, "), "no pupil's name in it");
+    let silent = world.app.show_name_of_alert(&lead, id, " ").await;
+    assert!(matches!(silent, Err(AppError::Refused { .. })));
+    assert!(world.app.show_name_of_alert(&lead, id, "to speak to the class teacher").await.unwrap());
+    let view = world.app.alert_view(&lead, id, Named::Yes).await.unwrap().unwrap();
+    assert_eq!(view.name, "Amara Thistlewick");
+    let facts = world.facts().await;
+    let shown = facts.iter().find(|fact| fact.action == "show-name").unwrap();
+    assert!(shown.details.contains("class teacher") && shown.details.contains(&pupil.to_string()));
+    assert!(world.count_facts("look-at-alert").await >= 2);
+}
+
+#[tokio::test]
+async fn the_test_alert_comes_once_a_week() {
+    let world = World::new("first-school.toml").await;
+    for (advance_days, expected) in [(0, 1), (6, 1), (1, 2)] {
+        world.clock.advance_ms(advance_days * 24 * 60 * MINUTE_MS);
+        world.app.test_alert_if_due().await.unwrap();
+        world.app.test_alert_if_due().await.unwrap();
+        let all = world.store.alerts_since(Timestamp(0)).await.unwrap();
+        assert_eq!(all.iter().filter(|alert| alert.alert.kind == AlertKind::Test).count(), expected);
+    }
+}

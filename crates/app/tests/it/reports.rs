@@ -1,0 +1,92 @@
+//! Reports from anybody, and the weekly monitoring report.
+
+use crate::alerts::alert_about;
+use crate::world::{World, school};
+use app::views::AlertFilter;
+use app::{AlertDeed, AppError, NewReport};
+use model::{Action, ReportKind, Role, Severity, Triage};
+use std::net::IpAddr;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+fn report(kind: ReportKind, words: &str) -> NewReport {
+    NewReport {
+        kind,
+        words: words.to_owned(),
+        place: "the library".to_owned(),
+        reporter: None,
+        address: IpAddr::from([10, 0, 0, 7]),
+    }
+}
+
+#[tokio::test]
+async fn a_report_reaches_those_it_is_for_and_its_reference_says_that_it_was_dealt_with() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let officer = world.add("officer", Role::DataProtectionOfficer, school("larkfield")).await;
+    let lost = world.app.report(report(ReportKind::LostDevice, "A tablet, on the bus")).await.unwrap();
+    let seen = world.app.report(report(ReportKind::UnsuitableMaterial, "On a phone")).await.unwrap();
+    let theirs = world.app.alerts_view(&officer, AlertFilter::default()).await.unwrap();
+    assert_eq!((theirs.rows.len(), theirs.rows[0].severity), (1, Severity::High));
+    assert_eq!(world.app.alerts_view(&lead, AlertFilter::default()).await.unwrap().rows.len(), 1);
+
+    let status = world.app.report_status(&lost.to_lowercase()).await.unwrap().unwrap();
+    assert_eq!((status.reference.as_str(), status.is_done), (lost.as_str(), false));
+    assert!(!format!("{status:?}").contains("tablet"), "the reference tells nothing of what was said");
+    let id = model::AlertId::parse(&theirs.rows[0].id).unwrap();
+    let judged = AlertDeed::Judge { triage: Triage::Known, words: "Found again".to_owned() };
+    assert!(world.app.work_on_alert(&officer, id, judged).await.unwrap());
+    assert!(world.app.report_status(&lost).await.unwrap().unwrap().is_done);
+    assert!(!world.app.report_status(&seen).await.unwrap().unwrap().is_done);
+    assert_eq!(world.app.report_status("SG-AAAA-AAAA").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_empty_report_and_one_too_many_from_an_address_are_turned_away_in_plain_words() {
+    let world = World::new("first-school.toml").await;
+    let empty = world.app.report(report(ReportKind::OddLesson, "  ")).await;
+    assert!(matches!(empty, Err(AppError::Refused { .. })));
+    for _ in 0..10 {
+        world.app.report(report(ReportKind::OddLesson, "Vikings, next week")).await.unwrap();
+    }
+    let one_more = world.app.report(report(ReportKind::OddLesson, "Vikings, next week")).await;
+    assert!(one_more.unwrap_err().theirs().contains("in person"));
+}
+
+#[tokio::test]
+async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let governor = world.add("governor", Role::Governor, school("larkfield")).await;
+    let helper = world.add("helper", Role::Staff, school("larkfield")).await;
+    let model::Actor::Person { id: helper_id, .. } = helper else { unreachable!("a person") };
+    let about_staff = alert_about(Some(helper_id), Severity::High);
+    world.app.take_up_alerts(vec![alert_about(None, Severity::High), about_staff]).await.unwrap();
+    world.app.report(report(ReportKind::GotThrough, "A game")).await.unwrap();
+    world.app.draft_weekly_reports().await.unwrap();
+    world.clock.advance_ms(7 * DAY_MS);
+    for _ in 0..2 {
+        world.app.draft_weekly_reports().await.unwrap();
+    }
+    let weeks = world.app.weeks_view(&lead).await.unwrap();
+    assert_eq!(weeks.len(), 2, "one a week");
+    assert!(weeks[0].read.is_none());
+    let home = world.app.home(&lead).await.unwrap();
+    assert!(home.needs.iter().any(|need| need.link == "/weekly"), "unread is visible");
+    assert!(home.needs[0].link == "/alerts", "alerts come before everything else");
+
+    let week = weeks[0].week.clone();
+    let view = world.app.week_view(&governor, &week, "").await.unwrap().unwrap();
+    let line = |label: &str| view.lines.iter().find(|(l, _)| l == label).map(|(_, value)| value.as_str());
+    assert_eq!(line("Alerts taken up"), Some("2"), "the one about staff is not counted: {:?}", view.lines);
+    assert_eq!(line("Reports made"), Some("1"));
+    assert!(!view.may_sign);
+    world.assert_denied(Action::SignWeekly, world.app.sign_week(&governor, (&week, ""), "").await).await;
+    assert!(world.app.sign_week(&head, (&week, ""), "Seen").await.unwrap());
+    let twice = world.app.sign_week(&lead, (&week, ""), "").await;
+    assert!(matches!(twice, Err(AppError::Refused { .. })), "{twice:?}");
+    let signed = world.app.week_view(&lead, &week, "").await.unwrap().unwrap();
+    assert!(signed.row.signed.unwrap().1.contains("Headteacher"));
+    assert!(signed.row.read.unwrap().1.contains("Governor"), "the first reader counts");
+}
