@@ -13,9 +13,12 @@ use std::time::Duration;
 /// The longest a request may take, a large file of history included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
+/// Where pages wait for news.
+pub(crate) const WAITING: &str = "/alerts/live";
+
 /// Nothing from elsewhere, nothing inline, nobody's frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-     img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+     img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Every request, in this order:
 /// 1. a form from another site is turned away before anything is looked up for it;
@@ -46,6 +49,8 @@ pub(crate) async fn front_door(State(desk): State<Shared>, mut request: Request,
 async fn visit(desk: &Shared, path: String, address: Option<IpAddr>, token: Option<String>) -> Visit {
     let token = token.filter(|_| !path.starts_with("/assets/"));
     let signed_in = match &token {
+        // A page that waits for news asks by itself: it shows nobody at the screen.
+        Some(token) if path == WAITING => desk.app.waiting_actor(token).await,
         Some(token) => desk.app.actor(token).await,
         None => None,
     };

@@ -1,10 +1,10 @@
-//! The web console: sign-in, the screens, and the page on which anybody signs in to use the web.
+//! The web console: sign-in, the screens, the public report form, and the page on which anybody signs in to use the web.
 //!
 //! A request is one call into `app` and one flat page; no rule, no SQL and no second trip lives here. [`ROUTES`] is the
 //! whole of it: method, path, action, handler.
 //!
-//! Left out on purpose, as yet: the approval of policies, alerts, people, devices and every other screen that has no use
-//! case; public report forms; a second factor.
+//! Left out on purpose, as yet: the approval of policies, people, devices and every other screen that has no use case; a
+//! second factor.
 //!
 //! Invariants: no page is open that [`ROUTES`] does not say is for anybody; no form is taken from another site; nothing
 //! that was typed becomes markup; every page works without its script.
@@ -20,6 +20,8 @@ mod problem;
 mod routes;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod samples_work;
 mod server;
 mod templates;
 mod words;

@@ -3,8 +3,8 @@
 
 use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
-use crate::front_door::front_door;
-use crate::pages::{explain, history, home, lists, policy, sign_in, web};
+use crate::front_door::{WAITING, front_door};
+use crate::pages::{alerts, cases, explain, history, home, lists, policy, report, sign_in, web, weekly};
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -63,6 +63,31 @@ use Access::{Anybody, May};
 /// Every page.
 pub const ROUTES: &[Route] = &[
     read("/", May(Action::SeeHome), "What needs you", || get(home::show)),
+    read(
+        "/alerts",
+        May(Action::WorkAlerts),
+        "The alerts that are for one\u{2019}s post, worst first",
+        || get(alerts::queue),
+    ),
+    write("/alerts", May(Action::SignWeekly), "Say who watches outside school hours", || {
+        post(alerts::set_cover)
+    }),
+    read(WAITING, May(Action::WorkAlerts), "News of alerts, as server-sent events", || get(alerts::live)),
+    read("/alerts/{alert}", May(Action::WorkAlerts), "One alert", || get(alerts::one)),
+    write("/alerts/{alert}", May(Action::WorkAlerts), "Work on an alert", || post(alerts::work)),
+    read("/cases", May(Action::WorkCases), "The cases that one may read", || get(cases::all)),
+    read("/cases/{case}", May(Action::WorkCases), "One case", || get(cases::one)),
+    write("/cases/{case}", May(Action::WorkCases), "Work on a case", || post(cases::work)),
+    read("/cases/{case}/file", May(Action::WorkCases), "A case\u{2019}s timeline as a file", || {
+        get(cases::file)
+    }),
+    read("/weekly", May(Action::ReadWeekly), "The weekly monitoring reports", || get(weekly::all)),
+    read("/weekly/{week}", May(Action::ReadWeekly), "One weekly report", || get(weekly::one)),
+    write("/weekly/{week}", May(Action::SignWeekly), "Sign a weekly report", || post(weekly::sign)),
+    read("/report", Anybody, "Report something: choose what", || get(report::kinds)),
+    read("/report/status", Anybody, "What became of a report", || get(report::status)),
+    read("/report/{kind}", Anybody, "Report something: say what happened", || get(report::form)),
+    write("/report/{kind}", Anybody, "Report something: check and send", || post(report::send)),
     read("/policy", May(Action::ReadPolicy), "The policy and the state of every clause", || {
         get(policy::list)
     }),
@@ -138,12 +163,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_signing_in_and_assets_are_for_anybody() {
+    fn only_reporting_signing_in_and_assets_are_for_anybody() {
         let open: Vec<_> =
             ROUTES.iter().filter(|route| route.access == Anybody).map(|route| route.path).collect();
         assert_eq!(
             open,
             [
+                "/report",
+                "/report/status",
+                "/report/{kind}",
+                "/report/{kind}",
                 "/sign-in",
                 "/sign-in",
                 "/sign-out",

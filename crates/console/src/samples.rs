@@ -10,6 +10,7 @@ use crate::pages::policy::{Clause, Narrowing, PolicyPage};
 use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
+use crate::samples_work;
 use crate::templates::Templates;
 use app::views::{
     AreaView, ClauseView, ExplainAnswer, ExplainQuestion, ExplainView, FigureView, FrameView, HealthView,
@@ -21,7 +22,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A text that would be markup if anything let it through.
-const HOSTILE: &str = "\"><script>alert('x')</script><b a='";
+pub(crate) const HOSTILE: &str = "\"><script>alert('x')</script><b a='";
 
 fn now() -> Timestamp {
     Timestamp::parse("2026-11-22T10:15:00Z").unwrap()
@@ -313,6 +314,7 @@ fn gallery() -> Gallery {
     explanations().iter().for_each(|page| all.hang("why.html", "Alex Sample", "/why", page));
     sign_ins().iter().for_each(|page| all.hang("sign_in.html", "", "/sign-in", page));
     web_sign_ins().iter().for_each(|page| all.hang("web_sign_in.html", "", "/web/sign-in", page));
+    hang_work(&mut all);
     for problem in
         [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
     {
@@ -320,6 +322,28 @@ fn gallery() -> Gallery {
         all.hang("problem.html", "Alex Sample", "/nowhere", &problem.page());
     }
     all
+}
+
+/// The pages about alerts, cases and reports.
+fn hang_work(all: &mut Gallery) {
+    let now = now();
+    samples_work::queues(now).iter().for_each(|page| all.hang("alerts.html", "Alex Sample", "/alerts", page));
+    samples_work::alerts(now)
+        .iter()
+        .for_each(|page| all.hang("alert.html", "Alex Sample", "/alerts/1", page));
+    samples_work::case_lists(now)
+        .iter()
+        .for_each(|page| all.hang("cases.html", "Alex Sample", "/cases", page));
+    samples_work::cases(now).iter().for_each(|page| all.hang("case.html", "Alex Sample", "/cases/1", page));
+    all.hang("report_kinds.html", "", "/report", &samples_work::kinds());
+    samples_work::reports().iter().for_each(|page| all.hang("report.html", "", "/report/got-through", page));
+    samples_work::statuses(now)
+        .iter()
+        .for_each(|page| all.hang("report_status.html", "", "/report/status", page));
+    samples_work::week_lists(now)
+        .iter()
+        .for_each(|page| all.hang("weeks.html", "Alex Sample", "/weekly", page));
+    samples_work::weeks(now).iter().for_each(|page| all.hang("week.html", "Alex Sample", "/weekly/x", page));
 }
 
 #[test]

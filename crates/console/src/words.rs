@@ -23,6 +23,12 @@ pub(crate) fn iso_day(at: Timestamp) -> String {
     local(at).strftime("%Y-%m-%d").to_string()
 }
 
+/// `16 November 2026` of `2026-11-16`; the same text where it is no date.
+pub(crate) fn iso_in_words(text: &str) -> String {
+    let date: Result<jiff::civil::Date, _> = text.parse();
+    date.map_or_else(|_| text.to_owned(), |date| date.strftime("%-d %B %Y").to_string())
+}
+
 /// How long before `now` something was: `3 hours ago`. What lies ahead, as a clock may have been set back, is `just now`.
 pub(crate) fn age(now: Timestamp, then: Timestamp) -> String {
     let passed = now.0.saturating_sub(then.0);
@@ -60,6 +66,7 @@ mod tests {
         let winter = Timestamp::parse("2026-11-22T10:05:00Z").unwrap();
         assert_eq!(day_and_time(winter), "22 November 2026, 10:05");
         assert_eq!(iso_day(winter), "2026-11-22");
+        assert_eq!(iso_in_words("2026-11-16"), "16 November 2026");
     }
 
     #[test]

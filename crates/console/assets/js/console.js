@@ -3,3 +3,22 @@ import { initAll } from "./govuk-frontend.min.js";
 
 document.body.classList.add("js-enabled", "govuk-frontend-supported");
 initAll();
+
+// A list that waits for news: server-sent events say only that there is some, and the list is then read anew. What
+// somebody has the focus in is left alone until they are done.
+const live = document.querySelector("[data-live]");
+if (live && "EventSource" in window) {
+  const source = new EventSource(live.dataset.live);
+  source.addEventListener("news", async () => {
+    const answer = await fetch(window.location.href, { credentials: "same-origin" });
+    if (!answer.ok || answer.redirected) {
+      source.close();
+      return;
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const news = page.querySelector("[data-live]");
+    if (news && !live.contains(document.activeElement)) {
+      live.replaceChildren(...news.childNodes);
+    }
+  });
+}

@@ -2,6 +2,8 @@
 //!
 //! A page is made of a view of `app` and nothing else, with every date, state and number already in words.
 
+pub(crate) mod alerts;
+pub(crate) mod cases;
 pub(crate) mod explain;
 pub(crate) mod fields;
 mod frame;
@@ -9,7 +11,9 @@ pub(crate) mod history;
 pub(crate) mod home;
 pub(crate) mod lists;
 pub(crate) mod policy;
+pub(crate) mod report;
 pub(crate) mod sign_in;
 pub(crate) mod web;
+pub(crate) mod weekly;
 
 pub(crate) use frame::Frame;
