@@ -1,7 +1,7 @@
-//! What is spoken on a connection, by what its client says first.
+//! What is spoken on a connection, by what is said first on it, whoever says it, and by the port it leads to.
 //!
-//! Left out: protocols whose first bytes are made to look like chance (obfs4, Shadowsocks, Tor inside TLS): nothing honest
-//! can be said of those, and they are [`Spoken::Unknown`]. A protocol in which the server speaks first cannot be told here.
+//! Left out: protocols whose first bytes are made to look like chance (obfs4, Shadowsocks): nothing honest can be said of
+//! those, and they are [`Spoken::Unknown`].
 //!
 //! Invariant: any bytes are answered, and at most the first kibibyte is looked at.
 
@@ -37,7 +37,7 @@ pub struct Protocol {
     pub way: WayRound,
 }
 
-/// What a client speaks that begins so.
+/// What is spoken where somebody begins so: the client, or a server that speaks first.
 pub fn of_first_bytes(first: &[u8]) -> Spoken {
     let first = first.get(..MOST_BYTES).unwrap_or(first);
     if first.starts_with(TLS) {
@@ -47,6 +47,28 @@ pub fn of_first_bytes(first: &[u8]) -> Spoken {
         return Spoken::Named(protocol);
     }
     if is_http(first) { Spoken::Http } else { Spoken::Unknown }
+}
+
+/// What a port is for where that is a way round the filter.
+pub fn at_port(port: u16) -> Option<Protocol> {
+    PORTS.iter().find(|row| row.port == port)?.protocol
+}
+
+/// True for a port at which a school's programs are not usually served.
+pub fn is_odd_port(port: u16) -> bool {
+    PORTS.iter().all(|row| row.port != port)
+}
+
+/// True for a name as Tor's programs show it in TLS, where there is none: `www.`, letters and digits in base32 as chance
+/// has them, `.com` or `.net` (its specification, `tor-spec`, section "Negotiating TLS"). Others may look so too.
+pub fn may_be_tors(name: &str) -> bool {
+    let chance = name.strip_prefix("www.").and_then(|rest| {
+        rest.strip_suffix(".com").or_else(|| rest.strip_suffix(".net")).filter(|label| !label.contains('.'))
+    });
+    chance.is_some_and(|label| {
+        (4..=25).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte))
+    })
 }
 
 /// True for a name of the Tor network, or of a site that leads into it.
@@ -78,6 +100,12 @@ fn by_lengths(first: &[u8]) -> Option<Protocol> {
         // WireGuard's handshake initiation, 148 bytes, bare or after its length.
         [1, 0, 0, 0, ref rest @ ..] if rest.len() == 144 => Some(vpn("wireguard", "a tunnel (WireGuard)")),
         [0, 148, 1, 0, 0, 0, ..] => Some(vpn("wireguard", "a tunnel (WireGuard)")),
+        // DNS over TCP (RFC 1035, section 4.2.2; RFC 7766): length, id, a question and nothing of an answer.
+        [high, low, _, _, flags, _, 0, 1, 0, 0, 0, 0, 0, 0 | 1, ref rest @ ..]
+            if flags & 0xf8 == 0 && is_length(high, low, rest.len() + 12, 17) =>
+        {
+            Some(Protocol { name: "dns", words: "a question of DNS", way: WayRound::EncryptedDns })
+        }
         _ => None,
     }
 }
@@ -105,14 +133,25 @@ static TOR_NAMES: LazyLock<Vec<&str>> =
     LazyLock::new(|| rows::<1>(include_str!("../data/tor_names.txt")).map(|[name]| name).collect());
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    let rows = rows::<4>(include_str!("../data/protocols.txt"));
-    rows.filter_map(|[name, offset, hex, words]| {
-        let way = if matches!(name, "pptp" | "ike") { WayRound::Vpn } else { WayRound::UnknownProtocol };
-        Some(Row {
-            offset: offset.parse().ok()?,
-            bytes: bytes(hex)?,
-            protocol: Protocol { name, words, way },
-        })
+    let rows = rows::<5>(include_str!("../data/protocols.txt"));
+    rows.filter_map(|[name, way, offset, hex, words]| {
+        let protocol = Protocol { name, words, way: WayRound::parse(way)? };
+        Some(Row { offset: offset.parse().ok()?, bytes: bytes(hex)?, protocol })
+    })
+    .collect()
+});
+
+struct PortRow {
+    port: u16,
+    protocol: Option<Protocol>,
+}
+
+static PORTS: LazyLock<Vec<PortRow>> = LazyLock::new(|| {
+    let rows = rows::<3>(include_str!("../data/ports.txt"));
+    rows.filter_map(|[port, way, words]| {
+        let protocol = WayRound::parse(way).map(|way| Protocol { name: "port", words, way });
+        (protocol.is_some() || way == "-").then_some(())?;
+        Some(PortRow { port: port.parse().ok()?, protocol })
     })
     .collect()
 });
@@ -134,6 +173,7 @@ mod tests {
     #[test]
     fn every_row_of_the_table_is_read() {
         assert_eq!(ROWS.len(), rows::<1>(include_str!("../data/protocols.txt")).count());
+        assert_eq!(PORTS.len(), rows::<1>(include_str!("../data/ports.txt")).count());
     }
 
     #[test]
@@ -141,12 +181,20 @@ mod tests {
         let openvpn = [&[0, 14, 0x38], [7; 13].as_slice()].concat();
         let wireguard = [&[1, 0, 0, 0], [7; 144].as_slice()].concat();
         let framed = [&[0, 148, 1, 0, 0, 0], [7; 20].as_slice()].concat();
+        let dns = [&[0, 29, 1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7], &b"example\x03com\0"[..], &[0, 1, 0, 1]]
+            .concat();
+        assert_eq!(dns.len(), 31);
         let rdp = b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0\x01\0\x08\0\x03\0\0\0";
         let cookie = b"\x03\0\0\x2c\x27\xe0\0\0\0\0\0Cookie: mstshash=a\r\n";
         for (first, expected) in [
             (b"\x16\x03\x01\x02\0".as_slice(), "tls"),
             (b"GET / HTTP/1.1\r\n", "http"),
-            (b"SSTP_DUPLEX_POST /sra", "unknown"),
+            (b"SSTP_DUPLEX_POST /sra", "sstp"),
+            (b"CONNECT elsewhere.test:443 HTTP/1.1\r\n", "proxy"),
+            (b"220 mail.test ESMTP\r\n", "greeting"),
+            (b"* OK ready\r\n", "imap"),
+            (&dns, "dns"),
+            (&dns[..28], "unknown"),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http2"),
             (b"SSH-2.0-OpenSSH_9.2\r\n", "ssh"),
             (&openvpn, "openvpn"),
@@ -179,6 +227,37 @@ mod tests {
         assert_eq!(way(b"\x05\x01\x00"), WayRound::Vpn);
         assert_eq!(way(b"IKETCP"), WayRound::Vpn);
         assert_eq!(way(b"SSH-2.0-x"), WayRound::UnknownProtocol);
+    }
+
+    #[test]
+    fn ports_are_those_of_a_way_round_or_usual_or_odd() {
+        let way = |port| at_port(port).map(|protocol| protocol.way);
+        for (port, expected, odd) in [
+            (443, None, false),
+            (993, None, false),
+            (1194, Some(WayRound::Vpn), false),
+            (853, Some(WayRound::EncryptedDns), false),
+            (9001, Some(WayRound::Tor), false),
+            (444, None, true),
+            (0, None, true),
+        ] {
+            assert_eq!((way(port), is_odd_port(port)), (expected, odd), "{port}");
+        }
+    }
+
+    #[test]
+    fn a_name_as_tor_makes_it_up_is_told_by_its_form() {
+        for (name, expected) in [
+            ("www.6z3kqomd2vlgw4.com", true),
+            ("www.xlfaqe2.net", true),
+            ("www.bbc.co.uk", false),
+            ("www.abc.com", false),
+            ("www.a-school.com", false),
+            ("6z3kqomd2vlgw4.com", false),
+            ("www.abcdefghijklmnopqrstuvwxyz.com", false),
+        ] {
+            assert_eq!(may_be_tors(name), expected, "{name}");
+        }
     }
 
     #[test]

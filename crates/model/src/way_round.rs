@@ -6,7 +6,7 @@
 
 use crate::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -18,7 +18,7 @@ pub enum WayRound {
     EncryptedHello,
     /// The web over UDP (QUIC, HTTP/3).
     Quic,
-    /// DNS inside the web (RFC 8484), past the school's DNS.
+    /// DNS past the school's: inside the web (RFC 8484), inside TLS (RFC 7858), or plain inside a tunnel.
     EncryptedDns,
     /// A tunnel into another network.
     Vpn,
@@ -76,7 +76,7 @@ impl WayRound {
         match self {
             Self::EncryptedHello => "Encrypted names in TLS (ECH)",
             Self::Quic => "QUIC and HTTP/3",
-            Self::EncryptedDns => "DNS inside HTTPS",
+            Self::EncryptedDns => "DNS past the school's",
             Self::Vpn => "VPNs and proxies inside connections",
             Self::Tor => "Tor",
             Self::Fronting => "Domain fronting",
@@ -98,7 +98,7 @@ impl WayRound {
     }
 }
 
-/// How often each way round was tried at this gate: since it started, and today (UTC).
+/// How often each way round was tried at this gate, and how often it was let through: since it started, and today (UTC).
 #[derive(Debug, Default)]
 pub struct Leaks {
     since_start: [AtomicU64; WayRound::ALL.len()],
@@ -109,12 +109,25 @@ pub struct Leaks {
 #[derive(Clone, Copy, Default, Debug)]
 struct OneDay {
     day: i64,
-    counts: [u64; WayRound::ALL.len()],
+    tries: [u64; WayRound::ALL.len()],
+    let_through: [u64; WayRound::ALL.len()],
 }
 
 impl Leaks {
-    /// Counts one try.
-    pub fn count(&self, way: WayRound, now: Timestamp) {
+    /// Counts one try that was refused.
+    pub fn refused(&self, way: WayRound, now: Timestamp) {
+        drop(self.count(way, now));
+    }
+
+    /// Counts one try that was let through.
+    pub fn let_through(&self, way: WayRound, now: Timestamp) {
+        let mut today = self.count(way, now);
+        if let Some(count) = today.let_through.get_mut(way.place()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn count(&self, way: WayRound, now: Timestamp) -> MutexGuard<'_, OneDay> {
         if let Some(count) = self.since_start.get(way.place()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -123,24 +136,30 @@ impl Leaks {
         if today.day != day {
             *today = OneDay { day, ..OneDay::default() };
         }
-        if let Some(count) = today.counts.get_mut(way.place()) {
+        if let Some(count) = today.tries.get_mut(way.place()) {
             *count = count.saturating_add(1);
         }
+        today
     }
 
-    /// How often since the gate started.
+    /// How many tries since the gate started, refused or not.
     pub fn since_start(&self, way: WayRound) -> u64 {
         self.since_start.get(way.place()).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    /// How often on this day (UTC), since the gate started.
+    /// How many tries on this day (UTC), since the gate started, refused or not.
     pub fn today(&self, way: WayRound, now: Timestamp) -> u64 {
+        self.on_day(now).tries.get(way.place()).copied().unwrap_or(0)
+    }
+
+    /// How many of them were let through.
+    pub fn let_through_today(&self, way: WayRound, now: Timestamp) -> u64 {
+        self.on_day(now).let_through.get(way.place()).copied().unwrap_or(0)
+    }
+
+    fn on_day(&self, now: Timestamp) -> OneDay {
         let today = *self.today.lock().unwrap_or_else(PoisonError::into_inner);
-        if today.day == now.0.div_euclid(DAY_MS) {
-            today.counts.get(way.place()).copied().unwrap_or(0)
-        } else {
-            0
-        }
+        if today.day == now.0.div_euclid(DAY_MS) { today } else { OneDay::default() }
     }
 }
 
@@ -152,14 +171,17 @@ mod tests {
     fn each_way_is_counted_for_itself_and_day_by_day() {
         let leaks = Leaks::default();
         for at in [0, 1, DAY_MS] {
-            leaks.count(WayRound::Fronting, Timestamp(at));
+            leaks.refused(WayRound::Fronting, Timestamp(at));
         }
-        leaks.count(WayRound::Vpn, Timestamp(DAY_MS));
-        let seen = |way, day: i64| (leaks.since_start(way), leaks.today(way, Timestamp(day * DAY_MS)));
-        assert_eq!(seen(WayRound::Fronting, 1), (3, 1));
-        assert_eq!(seen(WayRound::Vpn, 1), (1, 1));
-        assert_eq!(seen(WayRound::Tor, 1), (0, 0));
-        assert_eq!(seen(WayRound::Fronting, 2), (3, 0));
+        leaks.let_through(WayRound::Vpn, Timestamp(DAY_MS));
+        let seen = |way, day: i64| {
+            let at = Timestamp(day * DAY_MS);
+            (leaks.since_start(way), leaks.today(way, at), leaks.let_through_today(way, at))
+        };
+        assert_eq!(seen(WayRound::Fronting, 1), (3, 1, 0));
+        assert_eq!(seen(WayRound::Vpn, 1), (1, 1, 1));
+        assert_eq!(seen(WayRound::Tor, 1), (0, 0, 0));
+        assert_eq!(seen(WayRound::Fronting, 2), (3, 0, 0));
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl LastOrigin {
             }
             _ => {
                 let link = Arc::new(Link::new(gate, origin, Offer::Http1));
-                let inner = Arc::new(Inner { gate: Arc::clone(gate), caller: caller.clone(), link });
+                let (gate, caller) = (Arc::clone(gate), caller.clone());
+                let inner = Arc::new(Inner { gate, caller, link, names: Arc::default() });
                 *last = Some(Arc::clone(&inner));
                 inner
             }

@@ -117,10 +117,16 @@ impl Gate {
         Judged { ask, verdict, viewpoint, snapshot }
     }
 
-    /// Counts a way round the filter that was tried.
+    /// Counts a way round the filter that was tried and let through.
     pub(crate) fn leaked(&self, way: WayRound) {
-        self.ports.leaks.count(way, self.ports.clock.now());
-        tracing::debug!(way = way.slug(), "a way round the filter was tried");
+        self.ports.leaks.let_through(way, self.ports.clock.now());
+        tracing::debug!(way = way.slug(), "a way round the filter was let through");
+    }
+
+    /// Counts a way round the filter that was tried and refused.
+    pub(crate) fn held(&self, way: WayRound) {
+        self.ports.leaks.refused(way, self.ports.clock.now());
+        tracing::debug!(way = way.slug(), "a way round the filter was refused");
     }
 
     /// Begins a visit.

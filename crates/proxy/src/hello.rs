@@ -1,11 +1,14 @@
 //! What a client says first inside a tunnel: TLS, plain HTTP, something else, or nothing.
 
-use crate::hello_extensions::Ech;
 use crate::streams::Replay;
 use bytes::{Bytes, BytesMut};
+use inspect::client_hello::may_hide_its_name;
+use inspect::protocol::{self, Spoken};
 use model::Host;
 use rustls::server::{Accepted, Acceptor};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 
 /// The most that is read before it is decided what it is. A TLS handshake message ends before it.
 const MOST_BYTES: usize = 64 * 1024;
@@ -13,6 +16,9 @@ const MOST_BYTES: usize = 64 * 1024;
 const TLS_HANDSHAKE: u8 = 22;
 /// No request method in use is longer, with the space after it.
 const LONGEST_METHOD: usize = 24;
+/// What no protocol is known to begin with is heard so far, and so long, in case it was cut into pieces.
+const MOST_UNKNOWN_BYTES: usize = 256;
+const MOST_UNKNOWN_WAIT: Duration = Duration::from_millis(300);
 
 /// What a client said first.
 pub(crate) enum Hello<S> {
@@ -20,8 +26,8 @@ pub(crate) enum Hello<S> {
     Tls(Box<TlsHello<S>>),
     /// The beginning of an HTTP/1 request; the stream gives it back.
     Http(Replay<S>),
-    /// Something else; the stream gives it back.
-    Other(Replay<S>),
+    /// Something else, and what; the stream gives it back.
+    Other(Spoken, Replay<S>),
     /// TLS that cannot be understood.
     Broken,
     /// The client went away without a word.
@@ -36,8 +42,8 @@ pub(crate) struct TlsHello<S> {
     pub(crate) name: Option<Host>,
     /// The protocols it offers (ALPN), in its order.
     pub(crate) protocols: Vec<Vec<u8>>,
-    /// That it may hide the name it is really for (ECH), and so names another in the open.
-    pub(crate) ech: Option<Ech>,
+    /// That it may hide the name it is really for (ECH), and so names another in the open. Browsers say so to everybody.
+    pub(crate) may_hide: bool,
     /// Everything that was read.
     pub(crate) raw: Bytes,
     /// The stream after what `accepted` holds.
@@ -65,10 +71,13 @@ pub(crate) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> 
             Ok(_) => {}
         }
         if raw.first() != Some(&TLS_HANDSHAKE) {
-            match looks_like_http(&raw) {
-                Some(true) => return Hello::Http(Replay::new(raw.freeze(), stream)),
-                Some(false) => return Hello::Other(Replay::new(raw.freeze(), stream)),
-                None => continue,
+            match (looks_like_http(&raw), protocol::of_first_bytes(&raw)) {
+                (_, spoken @ Spoken::Named(_)) => {
+                    return Hello::Other(spoken, Replay::new(raw.freeze(), stream));
+                }
+                (Some(true), _) => return Hello::Http(Replay::new(raw.freeze(), stream)),
+                (Some(false), _) => return other(raw, stream).await,
+                (None, _) => continue,
             }
         }
         match feed(&mut acceptor, &raw, &mut fed) {
@@ -82,6 +91,17 @@ pub(crate) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> 
             }
         }
     }
+}
+
+/// Hears a little more of what nothing is known to begin with.
+async fn other<S: AsyncRead + Unpin>(mut raw: BytesMut, mut stream: S) -> Hello<S> {
+    let until = Instant::now() + MOST_UNKNOWN_WAIT;
+    let mut spoken = protocol::of_first_bytes(&raw);
+    while !matches!(spoken, Spoken::Named(_)) && raw.len() < MOST_UNKNOWN_BYTES {
+        let Ok(Ok(1..)) = timeout_at(until, stream.read_buf(&mut raw)).await else { break };
+        spoken = protocol::of_first_bytes(&raw);
+    }
+    Hello::Other(spoken, Replay::new(raw.freeze(), stream))
 }
 
 /// A ClientHello that cannot be read, and what TLS says to that.
@@ -108,14 +128,14 @@ fn tls_hello<S>(accepted: Accepted, raw: Bytes, fed: usize, stream: S) -> Hello<
     let hello = accepted.client_hello();
     let name = hello.server_name().and_then(|name| Host::parse(name).ok());
     let protocols = hello.alpn().map(|offered| offered.map(<[u8]>::to_vec).collect()).unwrap_or_default();
-    let ech = Ech::of(&raw);
+    let may_hide = may_hide_its_name(&raw);
     let after = raw.slice(fed..);
     let untouched = after.len();
     Hello::Tls(Box::new(TlsHello {
         accepted,
         name,
         protocols,
-        ech,
+        may_hide,
         raw,
         rest: Replay::new(after, stream),
         untouched,
@@ -194,10 +214,33 @@ mod tests {
             let Hello::Tls(read) = listen(server).await else { panic!("{records} {window}: no TLS") };
             assert_eq!(read.name, Host::parse("www.example.com").ok());
             assert_eq!(read.protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-            assert_eq!(read.ech, None);
+            assert!(!read.may_hide);
             let mut back = vec![0; sent.len() + after.len()];
             read.replay().read_exact(&mut back).await.unwrap();
             assert_eq!(back, [&sent[..], after].concat());
+            drop(writing.await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_protocol_that_is_known_is_told_however_it_is_cut() {
+        let openvpn = [&[0, 14, 0x38], [7; 13].as_slice()].concat();
+        for (first, piece, expected) in [
+            (openvpn.as_slice(), 16, Some("openvpn")),
+            (&openvpn, 3, Some("openvpn")),
+            (b"EHLO a.test\r\n", 16, Some("smtp")),
+            (b"CONNECT a.test:443 HTTP/1.1\r\n\r\n", 64, Some("proxy")),
+            (b"\0\x01custom", 16, None),
+        ] {
+            let (mut client, server) = tokio::io::duplex(piece);
+            let sent = first.to_vec();
+            let writing = tokio::spawn(async move { client.write_all(&sent).await.map(|()| client) });
+            let Hello::Other(spoken, mut stream) = listen(server).await else { panic!("{first:?}") };
+            let name = if let Spoken::Named(protocol) = spoken { Some(protocol.name) } else { None };
+            assert_eq!(name, expected, "{first:?} {piece}");
+            let mut back = vec![0; first.len()];
+            stream.read_exact(&mut back).await.unwrap();
+            assert_eq!(back, first);
             drop(writing.await.unwrap());
         }
     }
@@ -221,7 +264,7 @@ mod tests {
             if tls {
                 bytes.splice(0..0, [TLS_HANDSHAKE, 3, 1]);
             }
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let stream = tokio::io::join(bytes.as_slice(), tokio::io::sink());
             let _ = runtime.block_on(listen(stream));
         }

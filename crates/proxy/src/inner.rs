@@ -44,10 +44,21 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
     pub(crate) caller: Caller,
     pub(crate) link: Arc<Link>,
+    /// The names of the certificate that the client was shown, for all of which it may ask here (RFC 9113, section 9.1.1).
+    pub(crate) names: Arc<[Box<str>]>,
+}
+
+/// How a client's connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// As it should, or early.
+    Usual,
+    /// With something that is no HTTP.
+    NotHttp,
 }
 
 /// Serves a client's requests for one origin until the connection ends or the proxy stops.
-pub(crate) async fn serve<S>(inner: Arc<Inner>, stream: S, protocol: Protocol)
+pub(crate) async fn serve<S>(inner: Arc<Inner>, stream: S, protocol: Protocol) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -61,7 +72,7 @@ where
 }
 
 /// Serves a client's HTTP/1.1 connection, with the limits of every listener, until it ends or the proxy stops.
-pub(crate) async fn serve_http1<I, S>(gate: &Gate, stream: I, service: S)
+pub(crate) async fn serve_http1<I, S>(gate: &Gate, stream: I, service: S) -> Ended
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
@@ -74,10 +85,10 @@ where
         .max_header_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    until_stopped(gate, Box::pin(connection), http1::UpgradeableConnection::graceful_shutdown).await;
+    until_stopped(gate, Box::pin(connection), http1::UpgradeableConnection::graceful_shutdown).await
 }
 
-async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S)
+async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S) -> Ended
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,
@@ -93,11 +104,15 @@ where
         .enable_connect_protocol()
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(stream), service);
-    until_stopped(gate, Box::pin(connection), http2::Connection::graceful_shutdown).await;
+    until_stopped(gate, Box::pin(connection), http2::Connection::graceful_shutdown).await
 }
 
 /// Waits for a connection's end; when the proxy stops, it is told to end with `farewell` and has what it began to end.
-async fn until_stopped<C>(gate: &Gate, mut connection: Pin<Box<C>>, farewell: impl FnOnce(Pin<&mut C>))
+async fn until_stopped<C>(
+    gate: &Gate,
+    mut connection: Pin<Box<C>>,
+    farewell: impl FnOnce(Pin<&mut C>),
+) -> Ended
 where
     C: Future<Output = hyper::Result<()>>,
 {
@@ -108,9 +123,9 @@ where
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
-    }
+    let Err(error) = ended else { return Ended::Usual };
+    tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
+    if error.is_parse() && !error.is_parse_too_large() { Ended::NotHttp } else { Ended::Usual }
 }
 
 /// One request, from its head to the head of its answer.
@@ -152,11 +167,18 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     }
     let mut visit = inner.gate.visit(&judged.ask, verdict, request.method());
     if is_other {
-        inner.gate.leaked(WayRound::Fronting);
+        let page = blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape);
+        if port == origin.port && is_among(&inner.names, &host) {
+            // No visit yet: the client asks again over a connection for that host.
+            visit.forget();
+            return page_answer(page);
+        }
+        inner.gate.held(WayRound::Fronting);
         visit.became(EventOutcome::Blocked);
-        return visit.page(blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape));
+        return visit.page(page);
     }
     if verdict.outcome == Outcome::Block {
+        inner.gate.held_by_list(verdict);
         let view = BlockView::of(verdict, &host);
         return visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape));
     }
@@ -236,6 +258,16 @@ fn refused(inner: &Inner, mut visit: Visit, refusal: &Verdict, shape: Shape) -> 
     visit.judged_anew(refusal);
     let view = BlockView::of(refusal, &inner.link.origin.host);
     visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape))
+}
+
+/// True for a host that a certificate with these names is for; a star stands for one label (RFC 9525, section 6.3).
+fn is_among(names: &[Box<str>], host: &Host) -> bool {
+    let Some(host) = host.name() else { return false };
+    let above = host.split_once('.').map(|(_, above)| above);
+    names.iter().any(|name| match name.strip_prefix("*.") {
+        Some(parent) => above == Some(parent),
+        None => **name == *host,
+    })
 }
 
 /// True for a request that can be passed on as it is meant: in no coding that we cannot undo, and with no wish to turn

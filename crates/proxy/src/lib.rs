@@ -29,7 +29,6 @@ mod forward;
 mod gate;
 mod headers;
 mod hello;
-mod hello_extensions;
 mod inner;
 mod intermediates;
 mod leaf;
@@ -59,6 +58,7 @@ mod transparent_rules;
 mod tunnel;
 mod verify;
 mod visit;
+mod ways_round;
 mod websocket;
 
 pub use ca::CertificateAuthority;

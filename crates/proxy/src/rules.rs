@@ -1,10 +1,10 @@
 //! What a group's connections may carry: the policy's traffic rules, applied in the phases.
 //!
-//! Phase `request`: names of Tor, DNS inside HTTPS, tunnels, pages inside copies, uploads; then the fields and parameters
+//! Phase `request`: addresses instead of names, names of Tor, DNS inside HTTPS, tunnels, pages inside copies, uploads; then the fields and parameters
 //! that services obey. Phase `response`: DNS inside HTTPS and kinds of files.
 //!
 //! Left out: whether a host or a path may be reached, which was decided before; what a connection shows before its first
-//! request, which is the tunnel's; parts of files that begin elsewhere than the file does, and what lies inside archives.
+//! request, which is [`crate::ways_round`]'s; parts of files that begin elsewhere than the file does, and what lies inside archives.
 //!
 //! Invariants: whatever is refused is refused by a verdict that says why; whatever is a way round the filter is counted,
 //! refused or not; a client's own fields never stand in for the school's.
@@ -42,13 +42,17 @@ impl Judged {
 
     /// Counts a way round the filter, and refuses it where it is shut.
     fn tried(&self, gate: &Gate, way: WayRound, why: &str) -> Result<(), Box<Verdict>> {
-        gate.leaked(way);
-        if self.shuts(way) { Err(Box::new(refusal(&self.verdict, Refused::way(way, why)))) } else { Ok(()) }
+        if !self.shuts(way) {
+            gate.leaked(way);
+            return Ok(());
+        }
+        gate.held(way);
+        Err(Box::new(refusal(&self.verdict, Refused::way(way, why))))
     }
 }
 
 /// Why something is refused that the policy lets be reached.
-struct Refused<'a> {
+pub(crate) struct Refused<'a> {
     layer: Layer,
     /// The rule, as a policy names it.
     entry: &'a str,
@@ -56,13 +60,14 @@ struct Refused<'a> {
 }
 
 impl<'a> Refused<'a> {
-    fn way(way: WayRound, why: &'a str) -> Self {
+    /// As a way round the filter, in words after "it".
+    pub(crate) fn way(way: WayRound, why: &'a str) -> Self {
         Self { layer: Layer::Circumvention, entry: way.slug(), why }
     }
 }
 
 /// The verdict of somebody whose request is refused by a traffic rule: for the same group, from the same policy.
-fn refusal(verdict: &Verdict, refused: Refused<'_>) -> Verdict {
+pub(crate) fn refusal(verdict: &Verdict, refused: Refused<'_>) -> Verdict {
     let Refused { layer, entry, why } = refused;
     let (entry, why) = (Some(Arc::from(entry)), Some(Arc::from(why)));
     Verdict {

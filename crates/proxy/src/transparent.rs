@@ -4,7 +4,7 @@
 //! It is decided, and its own addresses are dialled, as our resolver gives them: who names one site and calls at another's
 //! address gets the one he named. Without a name the address itself is decided and dialled.
 //!
-//! Left out: server-first protocols, and ports that carry no web; the rules lead only the web here. A client that speaks
+//! Left out: ports that carry no web; the rules lead only the web here. A client that speaks
 //! HTTP/1.0 without `Host` is refused.
 
 use crate::caller::Caller;

@@ -88,11 +88,16 @@ pub fn nftables(interfaces: &[String], listeners: &[Transparent]) -> Result<Stri
 const ELSEWHERE: &str = "    iifname != @clients return\n    fib daddr type local return\n    \
     ip daddr @within_v4 return\n    ip6 daddr @within_v6 return\n";
 
-/// QUIC, DNS over TLS and QUIC, plain DNS elsewhere, and the web that was not led to the gate.
+/// QUIC, DNS over TLS and QUIC, plain DNS elsewhere, the web that was not led to the gate, and tunnels by their usual ports
+/// and protocols.
 const CLOSED: &str = "    udp dport { 80, 443 } counter reject with icmpx port-unreachable\n    \
     udp dport { 53, 853 } counter reject with icmpx port-unreachable\n    \
     tcp dport { 53, 853 } counter reject with tcp reset\n    \
-    tcp dport { 80, 443 } counter reject with tcp reset\n";
+    tcp dport { 80, 443 } counter reject with tcp reset\n    \
+    # Tunnels: IPsec, OpenVPN, L2TP, WireGuard, PPTP, SOCKS, Tor. Calls over Wi-Fi need UDP 500 and 4500; take those out for them.\n    \
+    udp dport { 500, 1194, 1701, 4500, 51820 } counter reject with icmpx port-unreachable\n    \
+    tcp dport { 1080, 1194, 1723, 9001 } counter reject with tcp reset\n    \
+    meta l4proto { gre, esp, ah } counter reject with icmpx admin-prohibited\n";
 
 fn lead(led: &Transparent) -> String {
     let (family, short) = match led.listen {
@@ -151,6 +156,8 @@ mod tests {
             "# run: ip -6 route add local default dev lo table 92",
             "udp dport { 80, 443 } counter reject",
             "tcp dport { 53, 853 } counter reject",
+            "udp dport { 500, 1194, 1701, 4500, 51820 } counter reject",
+            "meta l4proto { gre, esp, ah } counter reject",
         ] {
             assert!(rules.contains(expected), "{expected}\n{rules}");
         }

@@ -1,30 +1,35 @@
 //! CONNECT: phases `connect` and `hello`, and the choice of what happens to the tunnel.
 //!
 //! Where the name in the TLS hello differs from the host of the CONNECT, both must be allowed, and the gate dials the
-//! name of the hello itself: whoever names one site and calls at another's address gets nowhere.
+//! name of the hello itself: whoever names one site and calls at another's address gets nowhere. What a tunnel shows of
+//! ways round the filter is told by [`ways_round`] and acted on here.
 
 use crate::caller::Caller;
 use crate::client_tls::client_refusal;
 use crate::error::DialError;
 use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
-use crate::inner::{Inner, fault_notice, serve, shape_of};
+use crate::inner::{Ended, Inner, fault_notice, serve, shape_of};
 use crate::link::{Link, Offer, Origin, Protocol, Scheme};
 use crate::pump::pump;
 use crate::socket::ClientSocket;
-use crate::streams::{IdleStream, ReadAhead, Replay};
+use crate::streams::{IdleStream, MaybeTcp, ReadAhead, Replay};
 use crate::transparent;
 use crate::visit::{AnswerBody, Visit, page_answer};
+use crate::ways_round::{self, Shown};
 use blockpage::{BlockView, Refusal};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use model::{Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict, WayRound};
+use inspect::client_hello::is_public_name;
+use inspect::protocol::{self, Spoken};
+use model::{Ask, Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict, WayRound};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::AsyncReadExt;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::StartHandshake;
@@ -33,6 +38,11 @@ use tokio_rustls::StartHandshake;
 type ClientStream = Replay<IdleStream<ClientSocket>>;
 /// The same, once something was read to see who speaks first.
 type HeardStream = Replay<ClientStream>;
+
+/// How long a client may be silent before its origin is given the chance to speak first, where whatever is spoken may pass.
+const SILENCE: Duration = Duration::from_secs(1);
+/// So much of an origin's first words is looked at.
+const FIRST_WORDS: usize = 64;
 
 /// How a tunnel was asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,10 +60,22 @@ pub(crate) struct Tunnel {
     asked: Asked,
     host: Host,
     port: u16,
+    ask: Ask,
     verdict: Verdict,
     visit: Visit,
-    /// The origin, where the tunnel is passed on unread.
+    /// The origin, where it was dialled ahead of the client's first words.
     origin: Option<TcpStream>,
+}
+
+/// Who said something first.
+enum First {
+    Client,
+    /// The origin, and the beginning of what it said.
+    Origin(Box<[u8; FIRST_WORDS]>, usize),
+    /// Nobody, for as long as was waited.
+    Nobody,
+    /// The client left, the origin did, or the proxy stops.
+    Gone,
 }
 
 /// Phase `connect`.
@@ -75,9 +97,15 @@ pub(crate) async fn connect(
     let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
     let (ask, verdict) = gate.decide(caller, what, Channel::Tunnel);
     let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
+    let shown = ways_round::of_port(gate, port, &verdict);
+    if let Some(refusal) = shown.and_then(|shown| gate.tried(&ask, &verdict, &shown)) {
+        visit.judged_anew(&refusal);
+        return visit.page(blockpage::blocked(&BlockView::of(&refusal, &host), &gate.links).page(shape));
+    }
     let origin = match (verdict.outcome, verdict.inspection) {
         (_, Inspection::Inspect) => None,
         (Outcome::Block, _) => {
+            gate.held_by_list(&verdict);
             let view = BlockView::of(&verdict, &host);
             return visit.page(blockpage::blocked(&view, &gate.links).page(shape));
         }
@@ -92,7 +120,7 @@ pub(crate) async fn connect(
         },
     };
     let (gate_of_tunnel, caller, asked) = (Arc::clone(gate), caller.clone(), Asked::ByName);
-    let tunnel = Tunnel { gate: gate_of_tunnel, caller, asked, host, port, verdict, visit, origin };
+    let tunnel = Tunnel { gate: gate_of_tunnel, caller, asked, host, port, ask, verdict, visit, origin };
     let upgrade = hyper::upgrade::on(&mut request);
     gate.spawn(async move {
         match upgrade.await {
@@ -121,7 +149,8 @@ impl Tunnel {
         let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
         let (ask, verdict) = gate.decide(&caller, what, Channel::Tunnel);
         let visit = gate.visit(&ask, &verdict, &Method::CONNECT);
-        Self { gate, caller, asked: Asked::ByAddress(wanted), host, port, verdict, visit, origin: None }
+        let asked = Asked::ByAddress(wanted);
+        Self { gate, caller, asked, host, port, ask, verdict, visit, origin: None }
     }
 
     async fn run(self, upgraded: Upgraded) {
@@ -138,32 +167,60 @@ impl Tunnel {
     }
 
     /// Phase `hello`.
-    async fn listen(self, mut stream: ClientStream) {
+    async fn listen(mut self, mut stream: ClientStream) {
         let mut first = BytesMut::with_capacity(4096);
-        let limit = self.gate.dialer.limits.hello_timeout;
-        tokio::select! {
-            () = self.gate.stopping.cancelled() => return self.visit.forget(),
-            // An error shows again when the tunnel is used.
-            _ = origin_speaks(self.origin.as_ref(), self.verdict.inspection) => return self.pass_on_silent(stream).await,
-            heard = timeout(limit, stream.read_buf(&mut first)) => match heard {
-                Ok(Ok(1..)) => {}
-                _ => return self.visit.forget(),
-            },
+        match self.first_words(&mut stream, &mut first).await {
+            First::Client => {}
+            First::Origin(words, length) => {
+                let words = words.get(..length).unwrap_or_default();
+                return self.other(protocol::of_first_bytes(words), stream).await;
+            }
+            First::Nobody | First::Gone => return self.visit.forget(),
         }
         let stream = Replay::new(first.freeze(), stream);
+        let limit = self.gate.dialer.limits.hello_timeout;
         match timeout(limit, hello::listen(stream)).await.unwrap_or(Hello::Broken) {
             Hello::Tls(hello) => self.tls(*hello).await,
             Hello::Http(stream) => self.plain(stream).await,
-            Hello::Other(stream) => self.other(stream).await,
+            Hello::Other(spoken, stream) => self.other(spoken, stream).await,
             Hello::Broken => self.end(EventOutcome::Failed),
             Hello::Silent => self.visit.forget(),
         }
     }
 
-    /// The origin spoke first, as mail servers do; only a tunnel on the bypass list comes here.
-    async fn pass_on_silent(self, client: ClientStream) {
-        if let Some(origin) = self.origin {
-            pump(&self.gate, client, origin, self.visit).await;
+    /// Who speaks first. Servers of mail and of remote logins do: such an origin is dialled ahead where it may pass.
+    async fn first_words(&mut self, stream: &mut ClientStream, first: &mut BytesMut) -> First {
+        let limit = self.gate.dialer.limits.hello_timeout;
+        let dials_late = self.origin.is_none()
+            && self.verdict.outcome == Outcome::Allow
+            && (self.verdict.inspection == Inspection::Bypass
+                || !self.gate.shuts(&self.ask, WayRound::UnknownProtocol));
+        if !dials_late {
+            return self.whoever_speaks(stream, first, limit).await;
+        }
+        match self.whoever_speaks(stream, first, SILENCE.min(limit)).await {
+            First::Nobody => {}
+            spoken => return spoken,
+        }
+        let Ok(origin) = self.origin().await else { return First::Gone };
+        self.origin = Some(origin);
+        self.whoever_speaks(stream, first, limit).await
+    }
+
+    async fn whoever_speaks(
+        &self,
+        stream: &mut ClientStream,
+        first: &mut BytesMut,
+        limit: Duration,
+    ) -> First {
+        tokio::select! {
+            () = self.gate.stopping.cancelled() => First::Gone,
+            spoken = origin_speaks(self.origin.as_ref()) => spoken,
+            heard = timeout(limit, stream.read_buf(first)) => match heard {
+                Ok(Ok(1..)) => First::Client,
+                Ok(_) => First::Gone,
+                Err(_) => First::Nobody,
+            },
         }
     }
 
@@ -171,9 +228,34 @@ impl Tunnel {
         self.visit.became(outcome);
     }
 
-    /// Neither TLS nor HTTP: passed on where the policy says the host is not to be opened, else closed.
-    async fn other(mut self, client: Replay<HeardStream>) {
-        if self.verdict.inspection != Inspection::Bypass || self.verdict.outcome == Outcome::Block {
+    /// Counts what a tunnel shows; true where it is refused for that, and the visit told so.
+    fn refuses(&mut self, shown: Option<Shown>) -> bool {
+        let refusal = shown.and_then(|shown| self.gate.tried(&self.ask, &self.verdict, &shown));
+        let Some(refusal) = refusal else { return false };
+        self.visit.judged_anew(&refusal);
+        self.verdict = refusal;
+        true
+    }
+
+    /// The same for what shows where a tunnel is to pass unread.
+    fn refuses_unread(&mut self) -> bool {
+        let refused = self.refuses(ways_round::of_unread(&self.gate, &self.ask, &self.verdict));
+        if refused && self.origin.is_none() {
+            self.gate.dialer.note_visit(&self.host);
+        }
+        refused
+    }
+
+    /// Neither TLS nor HTTP: passed on where the group has such open, or where the policy says that the host is not to be
+    /// opened and the words are no tunnel's; else closed.
+    async fn other<C>(mut self, spoken: Spoken, client: C)
+    where
+        C: AsyncRead + AsyncWrite + MaybeTcp + Unpin,
+    {
+        if self.verdict.outcome == Outcome::Block
+            || self.refuses(ways_round::of_words(spoken, &self.verdict))
+            || self.refuses_unread()
+        {
             return self.end(EventOutcome::Blocked);
         }
         match self.origin().await {
@@ -191,28 +273,70 @@ impl Tunnel {
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
         let link = Arc::new(Link::new(&self.gate, origin, Offer::Http1));
         let gate = Arc::clone(&self.gate);
-        let inner = Inner { gate: self.gate, caller: self.caller, link };
-        gate.spawn(serve(Arc::new(inner), Box::new(stream), Protocol::Http1));
+        let inner = Inner { gate: self.gate, caller: self.caller, link, names: Arc::default() };
+        gate.spawn(async move {
+            serve(Arc::new(inner), Box::new(stream), Protocol::Http1).await;
+        });
     }
 
     async fn tls(mut self, hello: TlsHello<HeardStream>) {
-        if let Some(name) = hello.name.clone().filter(|name| *name != self.host) {
-            match self.asked {
-                Asked::ByAddress(wanted) => transparent::compare(&self.gate, &name, wanted),
-                Asked::ByName if self.verdict.outcome == Outcome::Block => {
-                    return self.end(EventOutcome::Blocked);
-                }
-                // The hello names another host in the open than the one it hides, which the tunnel was asked for.
-                Asked::ByName if hello.ech.is_some() => self.gate.leaked(WayRound::EncryptedHello),
-                Asked::ByName => self.gate.leaked(WayRound::Fronting),
-            }
-            self.moves_to(name);
+        if self.host.name().is_none() && ways_round::is_tors(&self.gate, &hello, self.port).await {
+            return self.tor(hello).await;
+        }
+        if self.takes_name(&hello) || self.refuses(ways_round::of_hello(&hello)) {
+            return self.end(EventOutcome::Blocked);
         }
         match (self.verdict.outcome, self.verdict.inspection) {
             (_, Inspection::Inspect) => self.inspect(hello).await,
             (Outcome::Allow, _) => self.pass_on(hello).await,
-            (Outcome::Block, _) => self.end(EventOutcome::Blocked),
+            (Outcome::Block, _) => {
+                self.gate.held_by_list(&self.verdict);
+                self.end(EventOutcome::Blocked);
+            }
         }
+    }
+
+    /// A relay of Tor's, at an address: it would not be what it is if it were opened.
+    async fn tor(mut self, hello: TlsHello<HeardStream>) {
+        let shown = Shown::new(WayRound::Tor, "its hello is that of Tor");
+        if self.verdict.outcome == Outcome::Block || self.refuses(Some(shown)) {
+            return self.end(EventOutcome::Blocked);
+        }
+        match self.origin().await {
+            Ok(origin) => pump(&self.gate, hello.replay(), origin, self.visit).await,
+            Err(_) => self.end(EventOutcome::Failed),
+        }
+    }
+
+    /// The name in the hello takes the place of what the tunnel was asked for, if both are allowed. True where it may not.
+    fn takes_name(&mut self, hello: &TlsHello<HeardStream>) -> bool {
+        let Some(name) = hello.name.clone() else { return false };
+        let mut differs = false;
+        if name != self.host {
+            match (self.asked, &self.host) {
+                (Asked::ByAddress(wanted), _) => transparent::compare(&self.gate, &name, wanted),
+                _ if self.verdict.outcome == Outcome::Block => return true,
+                (Asked::ByName, Host::Address(wanted)) => {
+                    transparent::compare(&self.gate, &name, SocketAddr::new(*wanted, self.port));
+                }
+                (Asked::ByName, Host::Name(_)) => differs = true,
+            }
+            self.moves_to(name);
+        }
+        let hides = hello.may_hide && (differs || is_public_name(&self.host));
+        let shown = match (hides, differs) {
+            (true, _) => Shown::new(WayRound::EncryptedHello, "its hello hides the name it is for"),
+            (false, true) => Shown::new(WayRound::Fronting, "its hello names another host"),
+            (false, false) => return false,
+        };
+        // Where a connection is opened, a hidden name does no harm: who has no key for it proves the other, and the client
+        // asks again in the open (RFC 9849, section 6.1.6). What is blocked for its name has its page.
+        let is_opened = hides && self.verdict.inspection == Inspection::Inspect;
+        if is_opened || self.verdict.outcome == Outcome::Block {
+            self.gate.held(shown.way);
+            return false;
+        }
+        self.refuses(Some(shown))
     }
 
     /// The name in the hello is where the tunnel leads from now on, if it is allowed as well.
@@ -221,11 +345,14 @@ impl Tunnel {
         let (ask, verdict) = self.gate.decide(&self.caller, what, Channel::Tunnel);
         let visit = self.gate.visit(&ask, &verdict, &Method::CONNECT);
         std::mem::replace(&mut self.visit, visit).forget();
-        (self.host, self.verdict, self.origin) = (name, verdict, None);
+        (self.host, self.ask, self.verdict, self.origin) = (name, ask, verdict, None);
     }
 
     /// Unread to the origin. A bypass leaves every byte as it is: the client sees the origin's own certificate.
     async fn pass_on(mut self, hello: TlsHello<HeardStream>) {
+        if self.refuses_unread() {
+            return self.end(EventOutcome::Blocked);
+        }
         match self.origin().await {
             Ok(origin) => pump(&self.gate, hello.replay(), origin, self.visit).await,
             Err(_) => self.end(EventOutcome::Failed),
@@ -284,17 +411,25 @@ impl Tunnel {
         };
         self.gate.ports.suggestions.accepted(self.caller.address, self.gate.ports.clock.now());
         self.visit.forget();
-        let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link) };
+        let names = likeness.map(|likeness| likeness.names).unwrap_or_default();
+        let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link), names };
         let gate = Arc::clone(&inner.gate);
         // In a task of its own: this one has room for a handshake, which an idle connection need not hold.
-        gate.spawn(serve(Arc::new(inner), Box::new(stream), protocol));
+        gate.spawn(async move {
+            let inner = Arc::new(inner);
+            if serve(Arc::clone(&inner), Box::new(stream), protocol).await == Ended::NotHttp {
+                inner.gate.is_no_web(&inner.caller, &inner.link.origin);
+            }
+        });
     }
 }
 
-/// Ends when an origin on the bypass list says something before the client did; never for any other.
-async fn origin_speaks(origin: Option<&TcpStream>, inspection: Inspection) -> std::io::Result<()> {
-    match origin {
-        Some(origin) if inspection == Inspection::Bypass => origin.readable().await,
-        _ => std::future::pending().await,
+/// Ends when an origin that was dialled ahead says something, or leaves.
+async fn origin_speaks(origin: Option<&TcpStream>) -> First {
+    let Some(origin) = origin else { return std::future::pending().await };
+    let mut words = Box::new([0; FIRST_WORDS]);
+    match origin.peek(words.as_mut()).await {
+        Ok(length @ 1..) => First::Origin(words, length),
+        Ok(0) | Err(_) => First::Gone,
     }
 }

@@ -318,7 +318,7 @@ pub(crate) fn circumvention(facts: &Facts) -> ClauseState {
     }
     unknown(format!(
         "VPNs, proxies and encrypted DNS that the lists know are blocked for {} groups of learners, and the policy has no way \
-         round open for them. Not seen: ways that only a tunnel shows, which the program does not act on yet",
+         round open for them. Not seen: HTTP/3, which the network must refuse, and tunnels that look like any TLS",
         seen.groups
     ))
 }

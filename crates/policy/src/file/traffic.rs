@@ -23,11 +23,11 @@ pub(crate) struct WaysRoundFile {
     pub(crate) ech: Option<At<WayChoice>>,
     /// HTTP/3 over UDP; closed, answers lose their invitations to it.
     pub(crate) quic: Option<At<WayChoice>>,
-    /// DNS inside HTTPS.
+    /// DNS past the school's: inside HTTPS, inside TLS, or plain inside a tunnel.
     pub(crate) doh: Option<At<WayChoice>>,
     /// VPNs and proxies inside connections.
     pub(crate) vpn: Option<At<WayChoice>>,
-    /// Tor, as far as names tell it.
+    /// Tor, as far as names, ports and hellos tell it.
     pub(crate) tor: Option<At<WayChoice>>,
     /// One name outside a connection and another inside.
     pub(crate) fronting: Option<At<WayChoice>>,

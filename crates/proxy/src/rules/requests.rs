@@ -3,6 +3,7 @@
 use super::{Judged, Refused, refusal, tenants, uploads};
 use crate::caller::Caller;
 use crate::gate::Gate;
+use crate::ways_round;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -32,6 +33,12 @@ pub(crate) fn before_request(
     judged: &Judged,
     head: &mut Parts,
 ) -> Result<(), Box<Verdict>> {
+    if ways_round::is_literal(gate, &judged.ask, &judged.verdict) {
+        judged.tried(gate, WayRound::AddressLiteral, ways_round::ADDRESS_ALONE).inspect_err(|_| {
+            // What is let through is noted where it is dialled.
+            gate.dialer.note_visit(&judged.ask.what.host);
+        })?;
+    }
     if judged.ask.what.host.name().is_some_and(leads_into_tor) {
         judged.tried(gate, WayRound::Tor, "the name leads into the Tor network")?;
     }
@@ -93,11 +100,14 @@ fn copies(gate: &Gate, caller: &Caller, judged: &Judged) -> Result<(), Box<Verdi
             }
             Some(Copy::Of(inside)) => inside,
         };
-        if depth == 0 {
-            gate.leaked(way);
-        }
-        if !judged.shuts(way) {
-            return Ok(());
+        match (judged.shuts(way), depth) {
+            (false, _) => {
+                gate.leaked(way);
+                return Ok(());
+            }
+            // What is judged as if it had been asked for itself leads round nothing.
+            (true, 0) => gate.held(way),
+            (true, _) => {}
         }
         let verdict = gate
             .judge(caller, Target { port: judged.ask.what.port, ..inside.clone() }, judged.ask.how)

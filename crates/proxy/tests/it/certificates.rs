@@ -39,9 +39,15 @@ impl Root {
     }
 
     pub fn server(&self, name: &str, flaw: Flaw, protocols: &[&str]) -> Arc<ServerConfig> {
-        let named = if flaw == Flaw::WrongName { "somebody-else.test" } else { name };
+        self.server_of(&[name], flaw, protocols)
+    }
+
+    /// The same, for several names.
+    pub fn server_of(&self, names: &[&str], flaw: Flaw, protocols: &[&str]) -> Arc<ServerConfig> {
+        let named = if flaw == Flaw::WrongName { &["somebody-else.test"] } else { names };
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![named.to_owned()]).unwrap();
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(named).unwrap();
         let (from, until) = match flaw {
             Flaw::Expired => ((2026, 1, 1), (2026, 11, 21)),
             Flaw::NotYetValid => ((2026, 11, 24), (2027, 1, 1)),

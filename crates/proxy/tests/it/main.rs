@@ -26,5 +26,7 @@ mod sign_in;
 mod streaming;
 mod transparent;
 mod tunnels;
+mod ways_round;
+mod ways_round_tools;
 mod websockets;
 mod world;

@@ -85,11 +85,18 @@ impl Namespace {
         run(Command::new("ip").args(["netns", "exec", &self.name, "sh", "-ec", script]));
     }
 
+    /// A command to be run here.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name, program]).stdin(Stdio::null());
+        command
+    }
+
     /// What curl says of these arguments here: the body, then the status on a line of its own.
     pub fn curl(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name, "curl", "-s", "-k", "-m", "20", "-w", "\n%{http_code}"]);
-        let output = command.args(arguments).stdin(Stdio::null()).output().unwrap();
+        let mut command = self.command("curl");
+        command.args(["-s", "-k", "-m", "20", "-w", "\n%{http_code}"]);
+        let output = command.args(arguments).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

@@ -6,6 +6,7 @@ use crate::origin::{Origin, full};
 use crate::world::{Setting, World};
 use http::{Request, StatusCode};
 use model::{Channel, EventOutcome};
+use policy::rules::TrafficRules;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
@@ -37,7 +38,8 @@ async fn a_plain_page_is_fetched_and_a_denied_path_of_it_is_blocked() {
 #[tokio::test]
 async fn a_connection_to_an_address_that_dns_never_gave_out_is_counted() {
     let reachable = vec!["127.0.0.0/8".parse().unwrap()];
-    let world = World::with(Setting { reachable, ..Setting::default() }).await;
+    let traffic = TrafficRules { shut: [].into(), ..TrafficRules::default() };
+    let world = World::with(Setting { reachable, traffic, ..Setting::default() }).await;
     let origin = Origin::start(None).await;
     world.handed_out.note(&["127.0.0.2".parse().unwrap()], 60, now());
     for (host, counted) in [("good.test", 0), ("127.0.0.2", 0), ("127.0.0.1", 1)] {

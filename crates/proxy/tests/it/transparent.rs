@@ -15,9 +15,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The gate and the world's site, running.
-struct Running {
-    network: Network,
-    leaks: Arc<Leaks>,
+pub struct Running {
+    pub network: Network,
+    pub leaks: Arc<Leaks>,
     stop: oneshot::Sender<()>,
     gate: JoinHandle<Vec<AccessEvent>>,
     _world: JoinHandle<()>,
@@ -25,7 +25,7 @@ struct Running {
 
 impl Running {
     /// `good.test`, `other.test` and `denied.test` are one site of the world, which answers at every address of the world.
-    fn start(mode: TransparentMode) -> Self {
+    pub fn start(mode: TransparentMode) -> Self {
         let network = Network::new();
         let led = |listen: &str| Transparent { listen: listen.parse().unwrap(), mode };
         let transparent = vec![led("0.0.0.0:3129"), led("[::]:3129")];
@@ -65,7 +65,7 @@ impl Running {
         self.network.client.curl(&["--resolve", &format!("{name}:{port}:{at}"), &url])
     }
 
-    fn finish(self) -> Vec<AccessEvent> {
+    pub fn finish(self) -> Vec<AccessEvent> {
         self.stop.send(()).unwrap();
         self.gate.join().unwrap()
     }
@@ -123,10 +123,10 @@ fn datagram(to: &str, port: u16) -> std::io::Result<usize> {
 }
 
 #[test]
-fn quic_encrypted_dns_and_dns_elsewhere_are_refused_at_once_and_nothing_else_is() {
+fn quic_dns_elsewhere_and_tunnels_are_refused_at_once_and_nothing_else_is() {
     let network = Network::new();
     let (listening, is_listening) = mpsc::channel();
-    let ports = [443, 853, 53, 4443];
+    let ports = [443, 853, 53, 1194, 4443];
     let _world = network.world.spawn(move || async move {
         // At the very address, so that the echo comes from there too.
         for at in SITE.iter().flat_map(|site| ports.map(|port| (*site, port))) {

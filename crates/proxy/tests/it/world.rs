@@ -285,7 +285,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
     Snapshot::compile(policy, image(), Vec::new())
 }
 
-/// One list: `casino.test` is gambling.
+/// One list: `casino.test` is gambling, `resolver.test` a service of encrypted DNS.
 fn image() -> Image {
     let mut writer = ImageWriter::default();
     let new =
@@ -300,6 +300,17 @@ fn image() -> Image {
             weight: Weight::Usual,
             category: Category::parse("gambling").unwrap(),
             line: 7,
+        },
+    );
+    writer.push(
+        list,
+        NewEntry {
+            host: &host("resolver.test"),
+            reach: Reach::Subtree,
+            effect: Effect::Block,
+            weight: Weight::Usual,
+            category: Category::parse("encrypted-dns").unwrap(),
+            line: 8,
         },
     );
     Image::from_bytes(writer.finish().unwrap()).unwrap()
