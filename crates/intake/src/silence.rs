@@ -148,11 +148,7 @@ impl Silences {
         let since = if line.last.is_some() { "for" } else { "since the start, for" };
         silence_alert(
             (&format!("{rule}.{}", line.name), severity),
-            format!(
-                "{words}: {}. Nothing was heard {since} {}.",
-                line.name,
-                length(line.within_minutes)
-            ),
+            format!("{words}: {}. Nothing was heard {since} {}.", line.name, length(line.within_minutes)),
             (first, now),
         )
     }

@@ -6,12 +6,14 @@
 
 mod privileges;
 mod scans;
+mod sensors;
 
 pub use privileges::Privileges;
 pub use scans::Scans;
 
 use crate::OutsideEvent;
 use model::{Alert, AlertKind, AlertSubject, Severity, Timestamp};
+use sensors::Sensors;
 use std::net::IpAddr;
 
 /// One sign of an attack or of misuse.
@@ -55,22 +57,43 @@ impl Finding {
 pub struct Detectors {
     scans: Scans,
     privileges: Privileges,
+    sensors: Sensors,
 }
 
 impl Detectors {
     /// With these detectors.
     pub fn new(scans: Scans, privileges: Privileges) -> Self {
-        Self { scans, privileges }
+        Self { scans, privileges, sensors: Sensors::default() }
     }
 
-    /// Takes events in the order in which they came in.
+    /// Takes events in the order in which they came in. Of one rule and one address a batch has one finding at most.
     pub fn step(&mut self, batch: &[OutsideEvent]) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = Vec::new();
         for event in batch {
-            findings.extend(self.scans.step(event));
-            findings.extend(self.privileges.step(event));
+            let found = self.scans.step(event).into_iter();
+            let found = found.chain(self.privileges.step(event)).chain(self.sensors.step(event));
+            for finding in found {
+                match findings.iter_mut().find(|there| there.is_like(&finding)) {
+                    Some(there) => there.take_in(&finding),
+                    None => findings.push(finding),
+                }
+            }
         }
         findings
+    }
+}
+
+impl Finding {
+    fn is_like(&self, other: &Self) -> bool {
+        self.rule == other.rule && self.from == other.from
+    }
+
+    fn take_in(&mut self, other: &Self) {
+        self.severity = self.severity.min(other.severity);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        // A count of several is one that ran on, and has those before in it.
+        self.count = if other.count > 1 { self.count.max(other.count) } else { self.count.saturating_add(1) };
     }
 }
 
@@ -94,5 +117,13 @@ pub(crate) mod tests {
             line: Box::default(),
             hash: [0; 32],
         }
+    }
+
+    #[test]
+    fn what_repeats_within_a_batch_is_one_finding() {
+        let cleared: Vec<OutsideEvent> = (0..9).map(|at_ms| event(Deed::LogCleared, at_ms)).collect();
+        let findings = Detectors::default().step(&cleared);
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].count, findings[0].last), (9, Timestamp(8)));
     }
 }

@@ -15,10 +15,7 @@ pub(crate) fn read<'a>(program: &str, message: &'a str) -> Option<Said<'a>> {
     match program.rsplit('/').next().unwrap_or(program) {
         "sshd" | "sshd-session" | "dropbear" => ssh(message),
         "usermod" | "gpasswd" | "useradd" | "adduser" => member(message),
-        "su" | "sudo" | "login" | "gdm-password]" | "systemd-logind" => refused(message),
-        "journald" | "systemd-journald" if message.starts_with("Vacuuming done") => {
-            Some(Said { deed: Deed::LogCleared, account: None, group: None, from: None })
-        }
+        "su" | "sudo" | "login" => refused(message),
         _ => None,
     }
 }
