@@ -1,10 +1,14 @@
 //! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
 
 mod dns;
+mod logs;
+mod notify;
 mod proxy;
 mod radius;
 
 pub(crate) use dns::DnsConfig;
+pub(crate) use logs::{LogsConfig, SilenceConfig};
+pub(crate) use notify::{MailConfig, NotifyConfig, Told};
 pub(crate) use proxy::ProxyConfig;
 pub(crate) use radius::{RadiusClient, RadiusConfig};
 
@@ -26,6 +30,12 @@ pub(crate) struct Config {
     pub(crate) proxy: ProxyConfig,
     #[serde(default)]
     pub(crate) radius: RadiusConfig,
+    #[serde(default)]
+    pub(crate) logs: LogsConfig,
+    #[serde(default)]
+    pub(crate) silence: SilenceConfig,
+    #[serde(default)]
+    pub(crate) notify: NotifyConfig,
     #[serde(default)]
     pub(crate) console: ConsoleConfig,
     #[serde(default)]
@@ -126,8 +136,14 @@ impl Config {
     /// Every file and folder that it names.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let encrypted = &self.dns.encrypted;
-        let one_each = [&encrypted.certificate, &encrypted.key];
-        let several = [&self.dns.upstream_roots, &self.proxy.trusted_roots, &self.gate.readable];
+        let one_each = [&encrypted.certificate, &encrypted.key, &self.logs.certificate, &self.logs.key];
+        let several = [
+            &self.dns.upstream_roots,
+            &self.proxy.trusted_roots,
+            &self.logs.sender_authorities,
+            &self.notify.trusted_roots,
+            &self.gate.readable,
+        ];
         let all = one_each.into_iter().chain(several.into_iter().flatten());
         all.filter(|file| !file.as_os_str().is_empty()).cloned().collect()
     }
@@ -160,6 +176,12 @@ impl Config {
 /// A host that a key names.
 pub(crate) fn host(key: &str, text: &str) -> Result<Host, ProgramError> {
     Host::parse(text).map_err(|error| ProgramError::Question(format!("{key}: {error}, found {text}")))
+}
+
+/// True for a name that files and records can bear: lower-case letters, digits, hyphens, at most 64.
+pub(crate) fn is_plain_name(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 fn yes() -> bool {

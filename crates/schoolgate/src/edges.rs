@@ -1,7 +1,12 @@
 //! The parts that listen: DNS, proxy, console. Bound first, all of them, and only then run.
 
 mod dns;
+mod logs;
+mod notify;
 mod radius;
+
+pub(crate) use logs::LogEvents;
+pub(crate) use notify::ways_out;
 
 use crate::authority::signer;
 use crate::config::Config;
@@ -12,7 +17,7 @@ use crate::narrow::Narrowed;
 use ::dns::{DnsServer, UpstreamHealth, UpstreamState};
 use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
-use intake::AccountingServer;
+use intake::{AccountingServer, LogAddresses, LogServer};
 use model::{Clock, Host};
 use proxy::{LeafSigner, Proxy, Resolver};
 use rustls::pki_types::CertificateDer;
@@ -42,6 +47,8 @@ pub(crate) struct Listening {
     pub(crate) https: Vec<SocketAddr>,
     /// RADIUS accounting; `None` where it is not taken.
     pub(crate) radius: Option<SocketAddr>,
+    /// Logs of other systems; empty where none are taken.
+    pub(crate) logs: LogAddresses,
     pub(crate) proxy: proxy::Addresses,
     pub(crate) console: String,
     pub(crate) authority: PathBuf,
@@ -56,6 +63,9 @@ impl Listening {
             "dns_over_tls": self.tls.first().map(ToString::to_string),
             "dns_over_https": self.https.first().map(ToString::to_string),
             "radius_accounting": self.radius.map(|address| address.to_string()),
+            "logs_udp": self.logs.udp.first().map(ToString::to_string),
+            "logs_tcp": self.logs.tcp.first().map(ToString::to_string),
+            "logs_tls": self.logs.tls.first().map(ToString::to_string),
             "proxy": self.proxy_url(),
             "proxy_over_tls": self.proxy.explicit_tls.first().map(|address| format!("https://{address}")),
             "transparent": self.proxy.transparent.first().map(ToString::to_string),
@@ -93,6 +103,8 @@ pub(crate) struct Edges {
     proxy: Proxy,
     console: Console,
     radius: Option<AccountingServer>,
+    logs: Option<LogServer>,
+    log_events: Option<LogEvents>,
     listening: Listening,
     clock: Clock,
 }
@@ -110,6 +122,7 @@ impl Edges {
         let dns = DnsServer::bind(dns::config(folder, config, &shared, &signer)?, dns::ports(&shared))
             .await
             .map_err(ProgramError::part("DNS"))?;
+        let (logs, log_events) = logs::bind(folder, config, &shared, &signer).await?.unzip();
         // The console first: the block page leads to it.
         let sign_in = app.proxy_sign_in();
         let console = Console::bind(console_config(config, &signer, &clock)?, app)
@@ -127,21 +140,27 @@ impl Edges {
             tls: dns.tls_addrs(),
             https: dns.https_addrs(),
             radius: radius.as_ref().map(AccountingServer::local_addr),
+            logs: logs.as_ref().map(LogServer::local_addrs).unwrap_or_default(),
             proxy: proxy.addresses().clone(),
             console: console_address,
             authority,
             narrowed: Narrowed::default(),
         };
-        Ok(Self { dns, proxy, console, radius, listening, clock })
+        Ok(Self { dns, proxy, console, radius, logs, log_events, listening, clock })
     }
 
     pub(crate) fn listening(&self) -> Listening {
         self.listening.clone()
     }
 
+    /// What the listeners for logs hear, where there are some; once.
+    pub(crate) fn take_log_events(&mut self) -> Option<LogEvents> {
+        self.log_events.take()
+    }
+
     /// Starts answering. A part that ends before it was told to ends the whole gate.
     pub(crate) fn run(self, tasks: &TaskTracker, stop: &CancellationToken, health: &Arc<Health>) {
-        let Self { dns, proxy, console, radius, clock, .. } = self;
+        let Self { dns, proxy, console, radius, logs, clock, .. } = self;
         let part = |name: &'static str| Part {
             name,
             stop: stop.clone(),
@@ -154,6 +173,9 @@ impl Edges {
         tasks.spawn(part("Web proxy").watch(proxy.run(until())));
         if let Some(radius) = radius {
             tasks.spawn(part("RADIUS accounting").watch(radius.run(stop.clone())));
+        }
+        if let Some(logs) = logs {
+            tasks.spawn(part("Logs of other systems").watch(logs.run(stop.clone())));
         }
         tasks.spawn(part("Console").watch(console.run(until())));
     }

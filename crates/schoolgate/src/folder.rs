@@ -56,6 +56,11 @@ impl Folder {
         self.0.join("history")
     }
 
+    /// Lines of other systems, files of a day.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
     pub(crate) fn lists(&self) -> PathBuf {
         self.0.join("lists")
     }

@@ -11,7 +11,7 @@ use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret};
 use crate::gate_lists::Lists;
 use crate::narrow::Narrowed;
-use crate::tasks;
+use crate::tasks::{self, Ground, Outside};
 use app::{App, Health, InForce, Parts};
 use history::History;
 use identity::Pepper;
@@ -81,6 +81,8 @@ impl Gate {
             .map_err(ProgramError::part("history"))?;
         tracing::info!(days = recovery.days, torn_bytes = recovery.torn_bytes, "the history is open");
 
+        let zone = in_force.document.policy.time_zone.clone();
+        let outside = Outside::read(&folder, &config, zone)?;
         let health = Arc::new(Health::new(clock.now()));
         let (events, receiver) = event_channel(MOST_WAITING_EVENTS);
         let recorder = start_recorder(receiver, history.clone(), Arc::clone(&health))?;
@@ -90,7 +92,7 @@ impl Gate {
             snapshot: Arc::clone(&snapshot),
             roster: Arc::new(CurrentRoster::default()),
             identities: Arc::new(IdentityMap::default()),
-            clock: clock.clone(),
+            clock,
             pepper: pepper(&folder, &store).await?,
             health: Arc::clone(&health),
             own_hosts: own_hosts(&config)?,
@@ -100,22 +102,16 @@ impl Gate {
             suggestions: Arc::default(),
         };
         let deciding = Arc::clone(&snapshot);
-        let shared = Shared {
-            snapshot,
-            roster: Arc::clone(&parts.roster),
-            identities: Arc::clone(&parts.identities),
-            handed_out: Arc::clone(&parts.handed_out),
-            leaks: Arc::clone(&parts.leaks),
-            suggestions: Arc::clone(&parts.suggestions),
-            events,
-            clock,
-        };
+        let shared = Shared::of(&parts, events);
+        let ground = Ground::of(&parts);
         let app = App::start(parts, in_force).await.map_err(ProgramError::asked)?;
         app.expire_history().await.map_err(ProgramError::asked)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
+        let mut edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
         let listening = Listening { narrowed, ..edges.listening() };
+        let logs = edges.take_log_events();
         edges.run(&tasks, &stop, &health);
+        outside.start((app.clone(), ground), (config, listening.console.clone(), logs), (&tasks, &stop));
         let kept = tasks::Kept { lists, snapshot: deciding, store: store.clone(), health };
         tasks::start(&tasks, &stop, app.clone(), kept);
         tasks.close();
@@ -185,6 +181,21 @@ pub(crate) struct Shared {
     pub(crate) suggestions: Arc<Suggestions>,
     pub(crate) events: EventSender,
     pub(crate) clock: Clock,
+}
+
+impl Shared {
+    fn of(parts: &Parts, events: EventSender) -> Self {
+        Self {
+            snapshot: Arc::clone(&parts.snapshot),
+            roster: Arc::clone(&parts.roster),
+            identities: Arc::clone(&parts.identities),
+            handed_out: Arc::clone(&parts.handed_out),
+            leaks: Arc::clone(&parts.leaks),
+            suggestions: Arc::clone(&parts.suggestions),
+            events,
+            clock: parts.clock.clone(),
+        }
+    }
 }
 
 async fn first_snapshot(

@@ -2,6 +2,7 @@
 
 mod authority;
 mod cli;
+mod clock_kept;
 mod commands;
 mod config;
 mod demo;

@@ -1,8 +1,16 @@
 //! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go.
 
+mod logs;
+mod messages;
+mod outside;
+mod silence;
+
+pub(crate) use outside::{Ground, Outside};
+
 use crate::gate_lists::{Lists, Unmade};
 use app::{App, Health};
 use lists::ListError;
+use model::Alert;
 use policy::CurrentSnapshot;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,6 +158,19 @@ fn for_screens(error: &ListError) -> String {
             lists.join(", ")
         ),
         _ => "They could not be put together; those from before still count, and the technician's log says why.".into(),
+    }
+}
+
+/// Takes up alerts; those that could not be are held, and taken up with the next.
+async fn take_up(app: &App, held: &mut Vec<Alert>) {
+    if held.is_empty() {
+        return;
+    }
+    match app.take_up_alerts(held.clone()).await {
+        Ok(_) => held.clear(),
+        Err(error) => {
+            tracing::error!(%error, alerts = held.len(), "alerts could not be taken up; they are held")
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod dns_clients_hostile;
 mod gate;
 mod illegal_pages;
 mod lists;
+mod outside;
 mod resolver;
 mod restart;
 mod roaming;
