@@ -189,7 +189,7 @@ mod tests {
         ("AI", 1),
     ];
 
-    const CHECKED: [(&str, &str); 11] = [
+    const CHECKED: [(&str, &str); 15] = [
         ("GOV-1", "roles-held"),
         ("GOV-5", "policy-in-force"),
         ("PWD-13", "password-hash"),
@@ -198,9 +198,13 @@ mod tests {
         ("FLT-3", "harmful-content"),
         ("FLT-4", "group-rules"),
         ("FLT-6", "circumvention"),
+        ("FLT-7", "alerts-raised"),
         ("FLT-8", "lists-fresh"),
         ("FLT-9", "requests-recorded"),
+        ("FLT-11", "reports-open"),
         ("FLT-13", "retention"),
+        ("MON-1", "incidents-dealt-with"),
+        ("MON-5", "reports-open"),
     ];
 
     fn shipped() -> Vec<Document> {
