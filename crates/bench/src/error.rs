@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
     /// The command line.
-    #[error("expected `lists`, `dns` or `proxy`, then `--json` or `--quick` or neither, found `{found}`")]
+    #[error("expected `lists`, `dns`, `proxy` or `history`, then `--json` or `--quick` or neither, found `{found}`")]
     Arguments { found: String },
     /// A file.
     #[error("{path}")]
@@ -48,6 +48,9 @@ pub(crate) enum BenchError {
     /// The DNS server.
     #[error("the DNS server")]
     Dns(#[from] dns::DnsError),
+    /// The history.
+    #[error("the history")]
+    History(#[from] history::HistoryError),
     /// The rows could not be written as JSON.
     #[error("the rows as JSON")]
     Json(#[from] serde_json::Error),

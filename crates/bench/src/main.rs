@@ -1,4 +1,4 @@
-//! The benches: `bench lists`, `bench dns`, `bench proxy`, each side by side with its peer in one run.
+//! The benches: `bench lists`, `bench dns`, `bench proxy`, `bench history`, each side by side with its peer in one run.
 //!
 //! Run by `cargo xtask bench`. Nothing of the product imports this crate. What the figures mean, and what they do not
 //! say, is in `docs/performance.md`.
@@ -13,6 +13,7 @@ mod child;
 mod dns_bench;
 mod echo;
 mod error;
+mod history_bench;
 mod hold;
 mod lists_bench;
 mod lists_files;
@@ -64,6 +65,8 @@ fn main() -> ExitCode {
             proxy_bench::by_hand::load(address, Path::new(signer), work, seconds)
         }
         ["proxy", options @ ..] => bench(proxy_bench::rows, options),
+        ["history", options @ ..] => history_bench::bench(options),
+        ["keep-history", folder, events] => history_bench::keep(folder, events),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };
     match outcome {

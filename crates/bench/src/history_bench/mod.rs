@@ -1,0 +1,216 @@
+//! `bench history`: the event store beside SQLite and ClickHouse, with the same rows of a made-up school year.
+//!
+//! Each keeps the rows with what it needs to answer the same three questions: one person's last seven days, a part of a URL
+//! over a month, the top hosts of a month by the hour. Each must give the same answers, or it gets no figure. SQLite is
+//! Debian's `sqlite3`; ClickHouse is its engine in a process (the Python module `chdb`), and is left out with a remark where
+//! the machine has none.
+//!
+//! One store is filled at a time, and its files are gone before the next. Left out: peers' times to take up rows, since none
+//! of them is asked to have each batch on the disk.
+
+mod clickhouse;
+mod keep;
+mod sqlite;
+mod year;
+
+pub(crate) use keep::keep;
+
+use crate::child::Program;
+use crate::error::BenchError;
+use crate::machine::{Disturbance, Reading, all_cores};
+use crate::row::{self, Row, Target};
+use crate::say;
+use model::{AccessEvent, Timestamp};
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::time::Duration;
+use year::Year;
+
+const SEED: u64 = 7;
+const EVENTS: u64 = 10_000_000;
+const QUICK_EVENTS: u64 = 1_000_000;
+/// The year's day (from 1 September) up to which the questions look back: an ordinary week of the summer term.
+const ASKED_DAY: i32 = 20_332 + 264;
+const DAY_MS: i64 = 86_400_000;
+/// Whom the questions are about.
+const PERSON: u32 = 77;
+/// A part of a URL that some pages have.
+const PART: &str = "volcano-goblin";
+const TOP: usize = 20;
+/// Rows for a peer go through a file of this size.
+const FILE_BYTES: usize = 400 << 20;
+const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
+
+/// What a store said, and how long it took.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Answers {
+    /// How many events of the person, of the part of a URL, and of the host that is asked for most often.
+    counts: [u64; 3],
+    ms: [f64; 3],
+    bytes: f64,
+}
+
+/// Runs the bench with its options.
+pub(crate) fn bench(options: &[&str]) -> Result<(), BenchError> {
+    let (mut events, mut as_json) = (EVENTS, false);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let wrong = |found: &str| BenchError::Arguments { found: found.to_owned() };
+        match *option {
+            "--quick" => events = QUICK_EVENTS,
+            "--json" => as_json = true,
+            "--events" => {
+                let number = options.next().ok_or_else(|| wrong("--events"))?;
+                events = number.parse().map_err(|_| wrong(number))?;
+            }
+            other => return Err(wrong(other)),
+        }
+    }
+    say::remark(&crate::machine::described());
+    let rows = rows(events)?;
+    say::result(&if as_json { row::as_json(&rows)? } else { row::as_table(&rows) });
+    Ok(())
+}
+
+fn rows(events: u64) -> Result<Vec<Row>, BenchError> {
+    say::remark(&format!("history: {events} events asked for, over a school year"));
+    let ours = ours(events)?;
+    let sqlite = in_folder(|folder| sqlite::ask(folder, &Year::new(SEED, events)))?;
+    check("SQLite", &ours.answers, &sqlite)?;
+    let clickhouse = match clickhouse::is_here() {
+        true => Some(in_folder(|folder| clickhouse::ask(folder, &Year::new(SEED, events)))?),
+        false => None,
+    };
+    match &clickhouse {
+        Some(clickhouse) => check("ClickHouse", &ours.answers, clickhouse)?,
+        None => say::remark("ClickHouse is left out: this machine's python3 has no module chdb"),
+    }
+    Ok(in_rows(&ours, &sqlite, clickhouse.as_ref()))
+}
+
+fn in_rows(ours: &Ours, sqlite: &Answers, clickhouse: Option<&Answers>) -> Vec<Row> {
+    let per_event = |bytes: f64| bytes / ours.events;
+    let machine = ours.disturbance.verdict();
+    let append =
+        Row::new("append, durable", "events/s", ours.append_rate, Target::AtLeast(200_000.0)).on(machine);
+    let third = per_event(sqlite.bytes) / 3.0;
+    let mut rows = vec![
+        append,
+        Row::new(
+            "an event on disk, a third of SQLite's",
+            "bytes",
+            per_event(ours.answers.bytes),
+            Target::AtMost(third),
+        )
+        .beside("SQLite", per_event(sqlite.bytes)),
+    ];
+    if let Some(clickhouse) = clickhouse {
+        let most = per_event(clickhouse.bytes);
+        let row = Row::new("an event on disk", "bytes", per_event(ours.answers.bytes), Target::AtMost(most));
+        rows.push(row.beside("ClickHouse", most));
+    }
+    let questions = [
+        ("one person, 7 days", 100.0),
+        ("part of a URL, a month", 1_000.0),
+        ("top hosts by hour, a month", 1_000.0),
+    ];
+    for (place, (what, most)) in questions.into_iter().enumerate() {
+        let time = |answers: &Answers| answers.ms.get(place).copied().unwrap_or(f64::NAN);
+        let row = |most| Row::new(what, "ms", time(&ours.answers), Target::AtMost(most));
+        rows.push(row(most).beside("SQLite", time(sqlite)).on(machine));
+        if let Some(clickhouse) = clickhouse {
+            let most = if place == 0 { time(clickhouse).min(most) } else { most };
+            rows.push(row(most).beside("ClickHouse", time(clickhouse)).on(machine));
+        }
+    }
+    rows.push(Row::new("resident memory, all of it", "MB", ours.resident_mb, Target::AtMost(256.0)));
+    rows
+}
+
+/// What ours came to.
+struct Ours {
+    events: f64,
+    append_rate: f64,
+    resident_mb: f64,
+    answers: Answers,
+    disturbance: Disturbance,
+}
+
+/// Fills and asks ours in a program of its own, so that its memory can be told.
+fn ours(events: u64) -> Result<Ours, BenchError> {
+    let home = tempfile::tempdir().map_err(BenchError::file("a folder for the history"))?;
+    let folder = home.path().join("history");
+    let cores = format!("0-{}", all_cores().saturating_sub(1));
+    let before = Reading::now(&[std::process::id()]);
+    let child = Program::own(&cores, &["keep-history", &folder.to_string_lossy(), &events.to_string()])?;
+    let hear = |word| child.hear_number(word, PATIENCE);
+    let (events, append_rate) = (hear("events")?, hear("append")?);
+    let bytes = hear("bytes")?;
+    let mut answers = Answers { bytes, ..Answers::default() };
+    for (count, ms) in answers.counts.iter_mut().zip(&mut answers.ms) {
+        *count = whole(hear("count")?);
+        *ms = hear("ms")?;
+    }
+    let resident_mb = hear("resident")?;
+    let disturbance = Reading::now(&[std::process::id(), child.process()]).since(before);
+    say::remark(&format!("ours: {answers:?}; {}", disturbance.words()));
+    Ok(Ours { events, append_rate, resident_mb, answers, disturbance })
+}
+
+fn in_folder(ask: impl FnOnce(&Path) -> Result<Answers, BenchError>) -> Result<Answers, BenchError> {
+    let home = tempfile::tempdir().map_err(BenchError::file("a folder for a peer"))?;
+    ask(home.path())
+}
+
+fn check(peer: &'static str, ours: &Answers, theirs: &Answers) -> Result<(), BenchError> {
+    say::remark(&format!("{peer}: {theirs:?}"));
+    if ours.counts == theirs.counts {
+        return Ok(());
+    }
+    let found = format!("{peer} {:?}, ours {:?}", theirs.counts, ours.counts);
+    Err(BenchError::Answer { expected: "the same answers of every store", found })
+}
+
+/// The time up to which questions look back, and the beginnings of the week and of the month before it.
+fn asked_times() -> (Timestamp, Timestamp, Timestamp) {
+    let until = model::Day(ASKED_DAY).start();
+    (until, until.plus_ms(-7 * DAY_MS), until.plus_ms(-30 * DAY_MS))
+}
+
+/// Writes the year's rows for a peer, a file at a time, and hands each file over to be loaded.
+fn each_file(
+    path: &Path,
+    year: &Year,
+    line: &mut dyn FnMut(&mut Vec<u8>, u64, &AccessEvent),
+    load: &mut dyn FnMut(&Path) -> Result<(), BenchError>,
+) -> Result<(), BenchError> {
+    let mut text = Vec::new();
+    let mut write = |text: &mut Vec<u8>| {
+        if text.is_empty() {
+            return Ok(());
+        }
+        let file = File::create(path).map_err(BenchError::file(path))?;
+        let mut file = BufWriter::new(file);
+        file.write_all(text).and_then(|()| file.flush()).map_err(BenchError::file(path))?;
+        text.clear();
+        load(path)?;
+        std::fs::remove_file(path).map_err(BenchError::file(path))
+    };
+    for day in year.days() {
+        let mut sequence = 0;
+        year.each_batch(day, 4_096, &mut |batch| {
+            for event in batch {
+                line(&mut text, sequence, event);
+                sequence += 1;
+            }
+            if text.len() >= FILE_BYTES { write(&mut text) } else { Ok(()) }
+        })?;
+    }
+    write(&mut text)
+}
+
+/// What a child counted, which it writes as a number.
+fn whole(number: f64) -> u64 {
+    format!("{number:.0}").parse().unwrap_or(0)
+}
