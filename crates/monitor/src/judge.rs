@@ -30,7 +30,7 @@ impl Rules {
         if finds.is_empty() {
             return Findings::new();
         }
-        let read = Read::of(self, &finds);
+        let read = Read::of(self, &finds, text::words::words(words).len());
         let mut findings = read.findings(self);
         findings.sort_unstable_by_key(|finding| finding.severity);
         findings
@@ -49,6 +49,8 @@ impl Rules {
 /// The finds of a text by what they are for.
 #[derive(Default)]
 struct Read {
+    /// The words of the text.
+    words: usize,
     any: SmallVec<[(u16, Find); 8]>,
     near: SmallVec<[(u16, Find); 8]>,
     unless: SmallVec<[u16; 8]>,
@@ -57,8 +59,8 @@ struct Read {
 }
 
 impl Read {
-    fn of(rules: &Rules, finds: &[Find]) -> Self {
-        let mut read = Self::default();
+    fn of(rules: &Rules, finds: &[Find], words: usize) -> Self {
+        let mut read = Self { words, ..Self::default() };
         for find in finds {
             match rules.uses.get(find.pattern) {
                 Some(Use::Any(rule)) => read.any.push((*rule, *find)),
@@ -95,7 +97,8 @@ impl Read {
     }
 
     fn counts(&self, place: u16, rule: &Rule, find: &Find) -> bool {
-        !self.unless.contains(&place)
+        self.words.saturating_sub(find.to.saturating_sub(find.from)) <= rule.most_beside
+            && !self.unless.contains(&place)
             && !self.innocent.iter().any(|innocent| overlap(innocent, find))
             && (!rule.needs_near
                 || self

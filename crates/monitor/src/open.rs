@@ -1,7 +1,7 @@
 //! Alerts in their quiet time: repeats join them.
 //!
-//! Invariants: a person has one open alert a theme; every form of it that leaves has the same subject, kind and `first`,
-//! which is how its reader knows it again; a worse one leaves at once, others at most each [`TOLD_EVERY_MS`].
+//! Invariants: a person has one open alert a theme; what leaves of it has the same subject, kind and `first` each time, and
+//! holds only what was not told before; a worse find leaves at once, others at most each [`TOLD_EVERY_MS`].
 
 use crate::rules::Sentence;
 use crate::trail::Moment;
@@ -20,7 +20,9 @@ pub(crate) struct Open {
     pub(crate) why: std::sync::Arc<str>,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
+    /// How many were not told yet.
     pub(crate) count: u32,
+    /// Their events, oldest first.
     pub(crate) events: Vec<EventId>,
     /// When it was last told, by the time of the events.
     pub(crate) told: Timestamp,
@@ -48,11 +50,12 @@ pub(crate) enum Counts {
 }
 
 impl Open {
-    pub(crate) fn of(found: &Found<'_>, subject: AlertSubject, moment: &Moment) -> Self {
-        Self {
+    /// A new one, and the alert that tells of it.
+    pub(crate) fn of(found: &Found<'_>, moment: &Moment) -> (Self, Alert) {
+        let mut open = Self {
             theme: found.theme,
             severity: found.severity,
-            subject,
+            subject: moment.subject.clone(),
             rule: found.says.id.clone(),
             why: found.says.why.clone(),
             first: moment.at,
@@ -61,21 +64,9 @@ impl Open {
             events: vec![moment.id],
             told: moment.at,
             has_news: false,
-        }
-    }
-
-    pub(crate) fn alert(&self) -> Alert {
-        Alert {
-            kind: AlertKind::Safeguarding(self.theme),
-            severity: self.severity,
-            subject: self.subject.clone(),
-            rule: self.rule.clone(),
-            why: self.why.clone(),
-            first: self.first,
-            last: self.last,
-            count: self.count,
-            events: self.events.clone(),
-        }
+        };
+        let alert = open.tell(moment.at);
+        (open, alert)
     }
 
     /// Takes a repeat in; the alert where it is to be told at once.
@@ -110,6 +101,16 @@ impl Open {
     fn tell(&mut self, at: Timestamp) -> Alert {
         self.told = at;
         self.has_news = false;
-        self.alert()
+        Alert {
+            kind: AlertKind::Safeguarding(self.theme),
+            severity: self.severity,
+            subject: self.subject.clone(),
+            rule: self.rule.clone(),
+            why: self.why.clone(),
+            first: self.first,
+            last: self.last,
+            count: std::mem::take(&mut self.count).max(1),
+            events: std::mem::take(&mut self.events),
+        }
     }
 }

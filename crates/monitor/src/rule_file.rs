@@ -42,6 +42,8 @@ pub(crate) struct WordRule {
     /// Any of these anywhere, and the rule does not count.
     #[serde(default)]
     pub(crate) unless: Vec<String>,
+    /// Where given, the most other words of the text: the bare word says something, a sentence explains itself.
+    pub(crate) most_beside: Option<usize>,
     /// What becomes of it among words of a lesson: a severity, `same` or `drop`.
     #[serde(default = "drop")]
     pub(crate) lesson: String,

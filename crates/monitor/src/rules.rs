@@ -80,6 +80,7 @@ pub(crate) struct Rule {
     pub(crate) severity: Severity,
     pub(crate) needs_near: bool,
     pub(crate) within: usize,
+    pub(crate) most_beside: usize,
     pub(crate) in_lesson: Instead,
     pub(crate) in_search_of_help: Instead,
 }
@@ -219,6 +220,7 @@ impl<'s> Making<'s> {
             severity: severity(&id, &rule.severity)?,
             needs_near: !rule.near.is_empty(),
             within: rule.within,
+            most_beside: rule.most_beside.unwrap_or(usize::MAX),
             in_lesson: instead(&id, &rule.lesson)?,
             in_search_of_help: instead(&id, &rule.help)?,
             says: sentence(id, &rule.why, &rule.source),

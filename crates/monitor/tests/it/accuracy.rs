@@ -124,8 +124,8 @@ fn accuracy_on_frozen_examples_stays_above_its_floors() {
         all.wrong_severity += score.wrong_severity;
     }
     println!("{:<18} {}\nordinary examples: {ordinary}", "all", row(&all));
-    assert!(all.recall() >= 0.70, "recall {:.2}", all.recall());
-    assert!(all.precision() >= 0.90, "precision {:.2}", all.precision());
+    assert!(all.recall() >= 0.75, "recall {:.2}", all.recall());
+    assert!(all.precision() >= 0.92, "precision {:.2}", all.precision());
 }
 
 fn row(score: &Score) -> String {
