@@ -1,7 +1,8 @@
 //! Alerts in their quiet time: repeats join them.
 //!
-//! Invariants: a person has one open alert a theme; what leaves of it has the same subject, kind and `first` each time, and
-//! holds only what was not told before; a worse find leaves at once, others at most each [`TOLD_EVERY_MS`].
+//! Invariants: a person has one open alert a theme; every form of it that leaves has the same subject, kind and `first`,
+//! which is how its reader knows it again, and its whole count; a worse one leaves at once, others at most each
+//! [`TOLD_EVERY_MS`].
 
 use crate::rules::Sentence;
 use crate::trail::Moment;
@@ -20,9 +21,7 @@ pub(crate) struct Open {
     pub(crate) why: std::sync::Arc<str>,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
-    /// How many were not told yet.
     pub(crate) count: u32,
-    /// Their events, oldest first.
     pub(crate) events: Vec<EventId>,
     /// When it was last told, by the time of the events.
     pub(crate) told: Timestamp,
@@ -109,8 +108,8 @@ impl Open {
             why: self.why.clone(),
             first: self.first,
             last: self.last,
-            count: std::mem::take(&mut self.count).max(1),
-            events: std::mem::take(&mut self.events),
+            count: self.count,
+            events: self.events.clone(),
         }
     }
 }

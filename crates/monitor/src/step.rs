@@ -27,9 +27,9 @@ pub struct Observed<'e> {
 /// Call it with every batch, and with an empty one at least twice a second: words that may still be typed are judged when
 /// `now` has gone on by 0.7 seconds, and repeats are told after a minute.
 ///
-/// Repeats of one theme by one person within the quiet time join one alert. What came since leaves again as an alert with
-/// the same subject, kind and `first`, whose count and events are those that were not told before: whoever keeps alerts adds
-/// them to the one that is there. Its rule is that of the worst find so far; a worse one leaves at once.
+/// Repeats of one theme by one person within the quiet time join one alert. It leaves again with the same subject, kind and
+/// `first`, and its whole count and events: whoever keeps alerts replaces those of the one that is there. Its rule is that of
+/// the worst find so far; a worse one leaves at once, others at most each minute.
 pub fn step(state: &mut State, rules: &Rules, now: Timestamp, batch: &[Observed<'_>]) -> Vec<Alert> {
     let mut alerts = Vec::new();
     for observed in batch {
