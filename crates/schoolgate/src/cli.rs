@@ -2,10 +2,12 @@
 
 mod authority;
 mod lists;
+mod notify;
 mod proxy;
 
 pub(crate) use authority::AuthorityCommand;
 pub(crate) use lists::{ListsCommand, OutputArguments};
+pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;
 
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Say what the network around the gate needs to know.
     #[command(subcommand)]
     Proxy(ProxyCommand),
+    /// Try the ways by which messages leave.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.

@@ -6,7 +6,7 @@ mod notify;
 mod radius;
 
 pub(crate) use logs::LogEvents;
-pub(crate) use notify::ways_out;
+pub(crate) use notify::{way_of, ways_out};
 
 use crate::authority::signer;
 use crate::config::Config;

@@ -66,6 +66,7 @@ async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {
         }
         Command::Explain(question) => commands::explain::explain(&question).await,
         Command::Authority(command) => commands::authority::run(&command).await,
+        Command::Notify(command) => commands::notify::run(&command).await,
         Command::Proxy(command) => commands::proxy::run(&command),
         Command::Lists(command) => commands::lists::run(&command).await,
         Command::People(command) => commands::people::change(&command).await,

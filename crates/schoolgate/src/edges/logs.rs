@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use model::Host;
 use proxy::LeafSigner;
 use rustls::ServerConfig;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -39,7 +39,7 @@ pub(super) async fn bind(
     let seen = Arc::new(LogsSeen::new(senders.iter().map(|sender| Arc::clone(&sender.name))));
     let (out, events) = mpsc::channel(MOST_WAITING);
     let zone: TimeZone = shared.snapshot.get().policy().time_zone.clone();
-    let tls_settings = if logs.tls.is_empty() { None } else { Some(tls_settings((folder, config), signer)?) };
+    let tls_settings = if logs.tls.is_empty() { None } else { Some(tls_settings(config, signer)?) };
     let settings = LogConfig {
         udp: logs.udp.clone(),
         tcp: logs.tcp.clone(),
@@ -53,15 +53,12 @@ pub(super) async fn bind(
     Ok(Some((server, LogEvents { events, seen, shelf })))
 }
 
-fn tls_settings(
-    (folder, config): (&Folder, &Config),
-    signer: &LeafSigner,
-) -> Result<Arc<ServerConfig>, ProgramError> {
+fn tls_settings(config: &Config, signer: &LeafSigner) -> Result<Arc<ServerConfig>, ProgramError> {
     let logs = &config.logs;
     let (chain, key) = certificate(logs, config.gate.host()?, signer)?;
     let mut authorities = Vec::new();
     for file in &logs.sender_authorities {
-        authorities.extend(read(&beside(folder, file))?);
+        authorities.extend(read(file)?);
         authorities.push(b'\n');
     }
     log_tls(&chain, &key, &authorities).map_err(ProgramError::part("logs"))
@@ -80,11 +77,6 @@ fn certificate(
     let names: Vec<Host> = [gate].into_iter().chain(addresses).collect();
     let given = signer.server_certificate(&names).map_err(ProgramError::part("logs"))?;
     Ok((given.chain_pem.into_bytes(), given.key_pem.into_bytes()))
-}
-
-/// A relative path lies in the gate's folder.
-fn beside(folder: &Folder, file: &Path) -> PathBuf {
-    folder.path().join(file)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, ProgramError> {

@@ -6,7 +6,7 @@ use crate::error::ProgramError;
 use crate::folder::Folder;
 use app::Recipient;
 use model::SchoolId;
-use notify::{Mail, MailLogin, Notifier, NotifyError, Receiver, SigningSecret};
+use notify::{Mail, MailLogin, Notifier, NotifyError, Receiver, SigningSecret, Way};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use store::NotificationChannel;
@@ -51,6 +51,15 @@ pub(crate) fn ways_out(folder: &Folder, config: &Config) -> Result<(Notifier, Ve
         });
     }
     Ok((notifier, recipients))
+}
+
+/// The way by which a message of the records leaves.
+pub(crate) fn way_of(channel: NotificationChannel) -> Way {
+    match channel {
+        NotificationChannel::Mail => Way::Mail,
+        NotificationChannel::Webhook => Way::Webhook,
+        NotificationChannel::Teams => Way::Teams,
+    }
 }
 
 fn mail(folder: &Folder, config: &MailConfig, hello: &str) -> Result<Option<Mail>, ProgramError> {

@@ -3,13 +3,14 @@
 //! The records are the queue. Here are only the attempts under way, 16 at most, so that a relay that hangs holds nobody
 //! else up for long; a restart begins again with what the records hold.
 
+use crate::edges::way_of;
 use app::{App, Delivery, Recipient};
 use model::{AlertId, Clock, NotificationId, Scope};
-use notify::{Call, Delivered, Job, Message, MessageKind, Notifier, Place, Way};
+use notify::{Call, Delivered, Job, Message, MessageKind, Notifier, Place};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AlertRecord, NotificationChannel, NotificationRecord, Store};
+use store::{AlertRecord, NotificationRecord, Store};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -126,12 +127,7 @@ impl Messages {
             call: alert.as_ref().map_or(Call::First, |alert| self.call(record, alert)),
             alert: alert.map(|alert| alert.id.0),
         };
-        let way = match record.channel {
-            NotificationChannel::Mail => Way::Mail,
-            NotificationChannel::Webhook => Way::Webhook,
-            NotificationChannel::Teams => Way::Teams,
-        };
-        let to = notify::Recipient { way, name: record.address.clone() };
+        let to = notify::Recipient { way: way_of(record.channel), name: record.address.clone() };
         Some(Job { id: record.id.0, to, message, attempt: record.tries.saturating_add(1) })
     }
 
