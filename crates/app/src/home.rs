@@ -36,9 +36,10 @@ impl App {
             needs.extend(proposals(self.0.parts.store.policies_waiting(&Scope::Trust).await?));
         }
         let (waiting, worst) = self.alerts_waiting(actor).await?;
-        // Before everything else: somebody may be in danger.
+        // Before everything else that is as urgent: somebody may be in danger.
         needs.splice(0..0, alerts_need(waiting, worst));
         needs.extend(weeks_need(self.weeks_waiting(actor).await?));
+        needs.sort_by_key(|need| need.urgency != "urgent");
         let quiet_since = seen.last_needed.unwrap_or(seen.started);
         if !needs.is_empty() {
             self.0.parts.health.needed(now);

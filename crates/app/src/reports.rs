@@ -13,7 +13,7 @@ use model::{
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::PoisonError;
-use store::{Change, ReportChange, ReportRecord};
+use store::{AlertRecord, Change, ReportChange, ReportRecord};
 
 /// The longest report, in bytes.
 const MOST_WORDS_BYTES: usize = 4_000;
@@ -23,6 +23,8 @@ const MOST_PLACE_BYTES: usize = 200;
 const MOST_FROM_ADDRESS: usize = 10;
 /// Reports from everybody in an hour.
 const MOST_IN_ALL: usize = 200;
+/// How many times an alert that was merged is followed.
+const MOST_MERGES: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 /// What references are made of: the 32 letters and digits that are hard to mistake for each other.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
@@ -119,7 +121,7 @@ impl App {
         let Some(report) = self.0.parts.store.report_by_reference(&reference).await? else {
             return Ok(None);
         };
-        let Some(alert) = self.0.parts.store.alert(report.alert).await? else { return Ok(None) };
+        let Some(alert) = self.at_the_end_of(report.alert).await? else { return Ok(None) };
         let case = match alert.case {
             Some(case) => self.0.parts.store.case(case).await?,
             None => None,
@@ -136,6 +138,18 @@ impl App {
             state: state.to_owned(),
             is_done,
         }))
+    }
+
+    /// The alert that an alert was merged into, and that one into another, a few times at most.
+    async fn at_the_end_of(&self, first: AlertId) -> Result<Option<AlertRecord>, AppError> {
+        let mut id = first;
+        for _ in 0..MOST_MERGES {
+            match self.0.parts.store.alert(id).await? {
+                Some(AlertRecord { merged_into: Some(into), .. }) => id = into,
+                found => return Ok(found),
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -57,6 +57,11 @@ impl App {
     /// Drafts last week's report of each school, where there is none yet. To be called now and then.
     pub async fn draft_weekly_reports(&self) -> Result<(), AppError> {
         let Some(week) = Week::before(&self.snapshot().policy().time_zone, self.now()) else { return Ok(()) };
+        // Of a week before the first record there is nothing to say.
+        let first = self.0.parts.store.audit(&Scope::Trust, 0, 1).await?;
+        if first.first().is_none_or(|fact| fact.at >= week.until) {
+            return Ok(());
+        }
         let there = self.0.parts.store.weekly_reports().await?;
         for scope in self.reporting_places() {
             if there.iter().any(|report| report.scope == scope && report.week == week.name) {

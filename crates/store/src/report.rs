@@ -233,8 +233,8 @@ fn read(row: &AnyRow) -> Result<ReportRecord, StoreError> {
 }
 
 fn read_week(row: &AnyRow) -> Result<WeeklyReport, StoreError> {
-    let (read, signed): ((Option<i64>, Option<String>), (Option<i64>, Option<String>)) =
-        ((row.try_get(4)?, row.try_get(5)?), (row.try_get(6)?, row.try_get(7)?));
+    let read: (Option<i64>, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
+    let signed: (Option<i64>, Option<String>) = (row.try_get(6)?, row.try_get(7)?);
     Ok(WeeklyReport {
         scope: checked(row, 0, ("weekly_report", "scope", "a scope"), Scope::parse)?,
         week: row.try_get(1)?,
