@@ -93,6 +93,11 @@ impl Folder {
         self.0.join("demo-accounts.txt")
     }
 
+    /// What the monitoring rules remember between two starts.
+    pub(crate) fn monitoring(&self) -> PathBuf {
+        self.0.join("monitoring.state")
+    }
+
     pub(crate) fn pepper(&self) -> PathBuf {
         self.0.join("pepper")
     }

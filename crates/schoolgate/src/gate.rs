@@ -12,12 +12,13 @@ use crate::folder::{Folder, read_or_make_secret};
 use crate::gate_lists::Lists;
 use crate::narrow::Narrowed;
 use crate::tasks::{self, Ground, Outside};
+use crate::watch::{self, Recorder};
 use app::{App, Health, InForce, Parts};
 use history::History;
 use identity::Pepper;
 use model::{
-    Clock, CurrentRoster, EventReceiver, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks,
-    Suggestions, event_channel,
+    Clock, CurrentRoster, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks, Suggestions,
+    event_channel,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
@@ -85,7 +86,14 @@ impl Gate {
         let outside = Outside::read(&folder, &config, zone)?;
         let health = Arc::new(Health::new(clock.now()));
         let (events, receiver) = event_channel(MOST_WAITING_EVENTS);
-        let recorder = start_recorder(receiver, history.clone(), Arc::clone(&health))?;
+        let recorder = Recorder {
+            receiver,
+            history: history.clone(),
+            health: Arc::clone(&health),
+            clock: clock.clone(),
+            remembered: folder.monitoring(),
+        };
+        let (recorder, alerts) = recorder.start()?;
         let parts = Parts {
             store: store.clone(),
             history,
@@ -114,6 +122,7 @@ impl Gate {
         outside.start((app.clone(), ground), (config, listening.console.clone(), logs), (&tasks, &stop));
         let kept = tasks::Kept { lists, snapshot: deciding, store: store.clone(), health };
         tasks::start(&tasks, &stop, app.clone(), kept);
+        watch::take_up(&tasks, &stop, app.clone(), alerts);
         tasks.close();
         Ok(Self { app, listening, stop, tasks, recorder, store })
     }
@@ -207,17 +216,6 @@ async fn first_snapshot(
     let policy = in_force.document.policy.clone();
     let image = lists.first(store, &policy.lists).await?;
     Ok(CurrentSnapshot::new(Snapshot::compile(policy, image, own_hosts(config)?)))
-}
-
-fn start_recorder(
-    receiver: EventReceiver,
-    history: History,
-    health: Arc<Health>,
-) -> Result<JoinHandle<()>, ProgramError> {
-    std::thread::Builder::new()
-        .name("recorder".into())
-        .spawn(move || app::record_events(&receiver, &history, &health))
-        .map_err(|error| ProgramError::Part { part: "history", words: error.to_string() })
 }
 
 fn own_hosts(config: &Config) -> Result<Vec<Host>, ProgramError> {

@@ -14,6 +14,7 @@ mod gate_lists;
 mod narrow;
 mod progress;
 mod tasks;
+mod watch;
 
 use clap::Parser as _;
 use cli::{Command, CommandLine, PolicyCommand};

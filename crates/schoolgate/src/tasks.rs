@@ -1,4 +1,5 @@
-//! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go.
+//! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go,
+//! call the next post about an alert, draft the weekly report.
 
 mod logs;
 mod messages;
@@ -25,6 +26,10 @@ const TAKE_UP: Duration = Duration::from_secs(1);
 const TIMETABLE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How often it is seen whether an alert was acknowledged in time.
+const ESCALATE: Duration = Duration::from_secs(30);
+/// How often it is seen whether a test alert or a weekly report is due.
+const WEEKLY: Duration = Duration::from_secs(3_600);
 
 /// What the clockwork keeps fresh.
 pub(crate) struct Kept {
@@ -64,8 +69,34 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
             }
         }
     }));
+    mind_alerts(tasks, stop, &app);
     let stop = stop.clone();
     tasks.spawn(async move { keep_fresh(&stop, &app, &kept).await });
+}
+
+/// Calls the next post in time, and sees to the test alert and the report of each week.
+fn mind_alerts(tasks: &TaskTracker, stop: &CancellationToken, app: &App) {
+    let escalate = app.clone();
+    tasks.spawn(every(ESCALATE, stop.clone(), move || {
+        let app = escalate.clone();
+        async move {
+            if let Err(error) = app.escalate_alerts().await {
+                tracing::error!(%error, "alerts that nobody acknowledged could not be called further");
+            }
+        }
+    }));
+    let weekly = app.clone();
+    tasks.spawn(every(WEEKLY, stop.clone(), move || {
+        let app = weekly.clone();
+        async move {
+            if let Err(error) = app.test_alert_if_due().await {
+                tracing::error!(%error, "the weekly test alert could not be taken up");
+            }
+            if let Err(error) = app.draft_weekly_reports().await {
+                tracing::error!(%error, "the weekly monitoring report could not be drafted");
+            }
+        }
+    }));
 }
 
 async fn take_up_lists(app: App) {

@@ -6,8 +6,13 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 16] = [
     "/",
+    "/alerts",
+    "/alerts?show=closed&severity=low",
+    "/cases",
+    "/weekly",
+    "/report",
     "/policy",
     "/policy/FLT-2",
     "/history",
@@ -20,7 +25,7 @@ const PAGES: [&str; 11] = [
     "/why?who=ks1&url=games.schoolgate.test",
 ];
 
-fn axe() -> String {
+pub fn axe() -> String {
     let file = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap())
         .join("../console/assets/built/test/axe.min.js");
     std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{}: run `cargo xtask assets`", file.display()))
@@ -29,7 +34,7 @@ fn axe() -> String {
 /// Where pictures of every page that was checked are put, for people to look at: a folder, in this variable.
 const PICTURES: &str = "SCHOOLGATE_SCREENSHOTS";
 
-async fn must_be_accessible(browser: &mut Browser, place: &str, axe: &str) {
+pub async fn must_be_accessible(browser: &mut Browser, place: &str, axe: &str) {
     let problems = browser.accessibility_problems(axe).await.unwrap();
     assert!(problems.is_empty(), "{place}: {problems:#?}");
     assert!(!browser.scrolls_sideways().await.unwrap(), "{place} is wider than the window");

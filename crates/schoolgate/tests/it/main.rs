@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod alerts;
 mod browsing;
 mod certificates;
 mod command_line;

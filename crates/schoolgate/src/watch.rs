@@ -1,0 +1,135 @@
+//! Monitoring: what was recorded is looked at by the rules, in the recorder's own thread, and what they find goes to the use
+//! cases in a task.
+//!
+//! Invariants: an event is in the history before an alert points to it; a full queue or failing records delay alerts and
+//! lose none below a bound that is logged; nothing that anybody typed is written to the file of what is remembered.
+
+use crate::error::ProgramError;
+use app::{App, Health};
+use history::History;
+use inspect::search_words::said;
+use model::{AccessEvent, Alert, Channel, Clock, EventId, EventReceiver};
+use monitor::{Observed, Rules, Settings, State};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Alerts that wait to be taken up.
+const MOST_WAITING: usize = 1_024;
+/// Alerts that are kept back while those wait; past that the newest are lost, and logged.
+const MOST_KEPT_BACK: usize = 16_384;
+/// Alerts that are taken up at a time.
+const MOST_AT_ONCE: usize = 64;
+/// How soon what could not be taken up is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long a stopping gate waits for the last alerts.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// What the recorder's thread works with.
+pub(crate) struct Recorder {
+    pub(crate) receiver: EventReceiver,
+    pub(crate) history: History,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clock: Clock,
+    /// Where what the rules remember is kept across a restart.
+    pub(crate) remembered: PathBuf,
+}
+
+impl Recorder {
+    /// Starts the thread; the alerts come out of the receiver until the thread ends.
+    pub(crate) fn start(self) -> Result<(JoinHandle<()>, mpsc::Receiver<Alert>), ProgramError> {
+        let failed = |words: String| ProgramError::Part { part: "monitoring", words };
+        let rules = Rules::shipped(Settings::usual()).map_err(|error| failed(error.to_string()))?;
+        let state = restored(&self.remembered, &rules);
+        let (sender, alerts) = mpsc::channel(MOST_WAITING);
+        let mut watch = Watch { rules, state, sender, kept_back: VecDeque::new() };
+        let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
+            let Self { receiver, history, health, clock, remembered } = self;
+            app::record_and_watch(&receiver, &history, &health, &mut |ids, events| {
+                watch.look(ids, events, &clock);
+                health.watched(clock.now());
+            });
+            if let Err(error) = crate::folder::replace_secret(&remembered, &watch.state.save()) {
+                tracing::warn!(%error, "what monitoring remembers could not be kept; it begins anew");
+            }
+        });
+        Ok((thread.map_err(|error| failed(error.to_string()))?, alerts))
+    }
+}
+
+/// What the rules remembered when the gate stopped; nothing where that cannot be read.
+fn restored(file: &PathBuf, rules: &Rules) -> State {
+    let Ok(bytes) = std::fs::read(file) else { return State::default() };
+    State::restore(&bytes, rules).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what monitoring remembered cannot be read; it begins anew");
+        State::default()
+    })
+}
+
+struct Watch {
+    rules: Rules,
+    state: State,
+    sender: mpsc::Sender<Alert>,
+    kept_back: VecDeque<Alert>,
+}
+
+impl Watch {
+    fn look(&mut self, ids: &[EventId], events: &[AccessEvent], clock: &Clock) {
+        let observed: Vec<Observed<'_>> = ids
+            .iter()
+            .zip(events)
+            .map(|(id, event)| {
+                let is_read = matches!(event.channel, Channel::Http | Channel::Https);
+                let said = is_read.then(|| said(&event.host, &event.path)).flatten();
+                Observed { id: *id, event, said }
+            })
+            .collect();
+        self.kept_back.extend(monitor::step(&mut self.state, &self.rules, clock.now(), &observed));
+        while let Some(alert) = self.kept_back.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(alert)) = self.sender.try_send(alert) {
+                self.kept_back.push_front(alert);
+                break;
+            }
+        }
+        let excess = self.kept_back.len().saturating_sub(MOST_KEPT_BACK);
+        if excess > 0 {
+            self.kept_back.truncate(MOST_KEPT_BACK);
+            tracing::error!(alerts = excess, "alerts were lost: the records could not keep up");
+        }
+    }
+}
+
+/// Takes up alerts until the recorder has ended, or a stopping gate has waited long enough.
+pub(crate) fn take_up(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    app: App,
+    mut alerts: mpsc::Receiver<Alert>,
+) {
+    let stop = stop.clone();
+    tasks.spawn(async move {
+        let work = async {
+            let mut batch = Vec::new();
+            while alerts.recv_many(&mut batch, MOST_AT_ONCE).await > 0 {
+                while let Err(error) = app.take_up_alerts(batch.clone()).await {
+                    tracing::error!(%error, "alerts could not be taken up; it is tried again");
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+                batch.clear();
+            }
+        };
+        let patience = async {
+            stop.cancelled().await;
+            tokio::time::sleep(FAREWELL).await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = patience => {}
+        }
+    });
+}
