@@ -38,6 +38,7 @@ pub fn build() -> Result<(), Failure> {
     )?;
     assets.copy("js/console.js", "built/static/console.js")?;
     assets.copy("node_modules/axe-core/axe.min.js", "built/test/axe.min.js")?;
+    assets.copy("node_modules/cuss/index.js", "built/test/cuss.js")?;
     fs::write(&stamp_file, stamp).map_err(at("write", &stamp_file))
 }
 

@@ -4,4 +4,5 @@
 
 mod accuracy;
 mod over_time;
+mod public_list;
 mod school;
