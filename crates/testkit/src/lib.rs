@@ -1,10 +1,14 @@
-//! A school in a test: a real browser, origins with certificates of every kind, a PostgreSQL cluster, a running gate.
+//! A school in a test: real browsers, origins with certificates of every kind, a PostgreSQL cluster, a running gate.
 //!
 //! Tests only; no product crate depends on this one.
 
 pub mod bad_certificates;
 pub mod browser;
+pub mod busy_origin;
 pub mod certificates;
+pub mod faulty_origin;
+pub mod firefox;
+pub mod network;
 pub mod origin;
 pub mod postgres;
 pub mod relay;

@@ -58,7 +58,16 @@ impl Origin {
         tls: Option<Arc<ServerConfig>>,
         pages: HashMap<String, TestPage>,
     ) -> Result<Self, TestError> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::at("127.0.0.1:0", tls, pages).await
+    }
+
+    /// The same at an address of its own, such as `[::]:443`.
+    pub async fn at(
+        listen: &str,
+        tls: Option<Arc<ServerConfig>>,
+        pages: HashMap<String, TestPage>,
+    ) -> Result<Self, TestError> {
+        let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let task =
@@ -139,7 +148,8 @@ fn answer(mut request: Request<Incoming>, pages: &Pages, seen: &Record) -> Respo
     }
 }
 
-fn echo(request: &mut Request<Incoming>) -> Response<Full<Bytes>> {
+/// Answers a handshake of a WebSocket that sends back what it is sent.
+pub(crate) fn echo(request: &mut Request<Incoming>) -> Response<Full<Bytes>> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return status(StatusCode::BAD_REQUEST);
     };

@@ -14,7 +14,6 @@ mod events;
 mod guard;
 mod hostile;
 mod inspection;
-mod network;
 mod origin;
 mod own_pages;
 mod placement;

@@ -1,7 +1,6 @@
 //! A host in a network of its own that knows of no proxy: its web is led to the gate, over both families.
 
 use crate::certificates::Flaw;
-use crate::network::{ELSEWHERE, GATE_V4, Network, SITE};
 use crate::origin::Origin;
 use crate::world::{Setting, World};
 use model::{AccessEvent, Channel, EventOutcome, Leaks, WayRound};
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use testkit::network::{ELSEWHERE, GATE_V4, Network, SITE};
 use tokio::sync::oneshot;
 
 /// The gate and the world's site, running.
@@ -26,7 +26,7 @@ pub struct Running {
 impl Running {
     /// `good.test`, `other.test` and `denied.test` are one site of the world, which answers at every address of the world.
     pub fn start(mode: TransparentMode) -> Self {
-        let network = Network::new();
+        let network = Network::new().unwrap();
         let led = |listen: &str| Transparent { listen: listen.parse().unwrap(), mode };
         let transparent = vec![led("0.0.0.0:3129"), led("[::]:3129")];
         let rules = nftables(&["lan0".to_owned()], &transparent).unwrap();
@@ -53,7 +53,7 @@ impl Running {
             std::future::pending::<()>().await;
         });
         is_listening.recv_timeout(Duration::from_secs(60)).unwrap();
-        network.load(&rules);
+        network.load(&rules).unwrap();
         Self { network, leaks, stop, gate, _world: world }
     }
 
@@ -62,7 +62,7 @@ impl Running {
         let port = if scheme == "https" { 443 } else { 80 };
         let at = if at.contains(':') { format!("[{at}]") } else { at.to_owned() };
         let url = format!("{scheme}://{name}/lesson");
-        self.network.client.curl(&["--resolve", &format!("{name}:{port}:{at}"), &url])
+        self.network.client.curl(&["--resolve", &format!("{name}:{port}:{at}"), &url]).unwrap()
     }
 
     pub fn finish(self) -> Vec<AccessEvent> {
@@ -101,9 +101,9 @@ fn filtered(mode: TransparentMode) {
     }
     assert_eq!(running.leaks.since_start(WayRound::OtherAddress), 4);
     // Without a name the address counts, and this one the proxy does not serve; nor is its own port a way to itself.
-    let literal = running.network.client.curl(&[&format!("https://{}/", SITE[0])]);
+    let literal = running.network.client.curl(&[&format!("https://{}/", SITE[0])]).unwrap();
     assert!(literal.ends_with("\n403"), "{mode:?}: {literal}");
-    let itself = running.network.client.curl(&[&format!("http://{GATE_V4}:3129/")]);
+    let itself = running.network.client.curl(&[&format!("http://{GATE_V4}:3129/")]).unwrap();
     assert!(itself.ends_with("\n000"), "{mode:?}: {itself}");
     let events = running.finish();
     let read =
@@ -124,7 +124,7 @@ fn datagram(to: &str, port: u16) -> std::io::Result<usize> {
 
 #[test]
 fn quic_dns_elsewhere_and_tunnels_are_refused_at_once_and_nothing_else_is() {
-    let network = Network::new();
+    let network = Network::new().unwrap();
     let (listening, is_listening) = mpsc::channel();
     let ports = [443, 853, 53, 1194, 4443];
     let _world = network.world.spawn(move || async move {
@@ -159,7 +159,7 @@ fn quic_dns_elsewhere_and_tunnels_are_refused_at_once_and_nothing_else_is() {
     assert!(before.iter().all(|(_, udp, tcp)| udp.is_ok() && tcp.is_ok()), "open at first: {before:?}");
     // Nothing listens there: that the web is led there is shown elsewhere.
     let listener = Transparent { listen: "0.0.0.0:3129".parse().unwrap(), mode: TransparentMode::Redirect };
-    network.load(&nftables(&["lan0".to_owned()], &[listener]).unwrap());
+    network.load(&nftables(&["lan0".to_owned()], &[listener]).unwrap()).unwrap();
     for (port, udp, tcp) in try_all() {
         let expected = if port == 4443 { Ok(()) } else { Err(ErrorKind::ConnectionRefused) };
         assert_eq!((udp, tcp), (expected, expected), "{port}");

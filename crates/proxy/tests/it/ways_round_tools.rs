@@ -1,7 +1,6 @@
 //! A host that tries each way round with the tools that people use for it, behind a gate that it knows nothing of; and a real
 //! browser, which tries none.
 
-use crate::network::SITE;
 use crate::transparent::Running;
 use crate::ways_round::{Ech, hello};
 use inspect::client_hello::may_hide_its_name;
@@ -12,6 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+use testkit::network::SITE;
 
 /// What is counted of each way, refused or let through.
 fn counts(leaks: &Leaks) -> Vec<(WayRound, u64)> {

@@ -35,6 +35,8 @@ pub struct Gate {
     _upstream: Upstream,
     pub folder: tempfile::TempDir,
     pub authority: TestAuthority,
+    /// What stands before the program's own words when it starts, such as `ip netns exec NAME`; mostly nothing.
+    pub within: Vec<String>,
 }
 
 impl Gate {
@@ -45,14 +47,20 @@ impl Gate {
 
     /// The same, with more in its configuration.
     pub async fn start_with(more: &str) -> Self {
+        Self::start_changed(&[], |text| text + more).await
+    }
+
+    /// The same within something, such as `ip netns exec NAME`, and with its configuration changed.
+    pub async fn start_changed(within: &[&str], change: impl FnOnce(String) -> String) -> Self {
+        let within: Vec<String> = within.iter().map(|word| (*word).to_owned()).collect();
         let folder = tempfile::tempdir().unwrap();
         let authority = TestAuthority::new().unwrap();
         std::fs::write(folder.path().join("origins.pem"), authority.pem()).unwrap();
         let upstream = Upstream::start(zone()).await;
-        let configuration = configuration(folder.path(), upstream.address) + more;
+        let configuration = change(configuration(folder.path(), upstream.address));
         std::fs::write(folder.path().join("schoolgate.toml"), configuration).unwrap();
-        let (process, addresses) = spawn(folder.path()).await;
-        Self { process, addresses, _upstream: upstream, folder, authority }
+        let (process, addresses) = spawn(folder.path(), &within).await;
+        Self { process, addresses, _upstream: upstream, folder, authority, within }
     }
 
     /// Asks the program to stop, as Ctrl-C does, and waits for it; its exit must be a clean one.
@@ -70,9 +78,18 @@ impl Gate {
 
     /// Starts it again on the same folder.
     pub async fn start_again(&mut self) {
-        let (process, addresses) = spawn(self.folder.path()).await;
+        let (process, addresses) = spawn(self.folder.path(), &self.within).await;
         self.process = process;
         self.addresses = addresses;
+    }
+
+    /// Changes the gate's configuration while it rests.
+    pub async fn reconfigure(&mut self, change: impl FnOnce(String) -> String) {
+        self.stop().await;
+        let file = self.folder.path().join("schoolgate.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(text)).unwrap();
+        self.start_again().await;
     }
 
     /// How far the program says that its files and its system calls are narrowed.
@@ -91,6 +108,16 @@ impl Gate {
         let status = self.status();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         resident.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// How many files, sockets and the like the program has open (proc(5)).
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id().unwrap())).unwrap().count()
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.process.id().unwrap())).unwrap().count()
     }
 
     /// One of the addresses the program printed: `dns`, `proxy`, `console`, `authority`.
@@ -222,8 +249,11 @@ fn configuration(folder: &Path, upstream: SocketAddr) -> String {
     )
 }
 
-async fn spawn(folder: &Path) -> (Child, Value) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_schoolgate"))
+async fn spawn(folder: &Path, within: &[String]) -> (Child, Value) {
+    let program = [env!("CARGO_BIN_EXE_schoolgate").to_owned()];
+    let mut words = within.iter().chain(&program);
+    let mut process = Command::new(words.next().unwrap())
+        .args(words)
         .args(["demo", "--json", "--folder"])
         .arg(folder)
         .stdin(Stdio::null())

@@ -10,15 +10,6 @@ use tokio::process::Command;
 
 const SECRET: &str = "a secret of some length";
 
-/// Changes the gate's configuration while it rests.
-async fn reconfigure(gate: &mut Gate, change: impl FnOnce(String) -> String) {
-    gate.stop().await;
-    let file = gate.folder.path().join("schoolgate.toml");
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, change(text)).unwrap();
-    gate.start_again().await;
-}
-
 #[tokio::test]
 async fn whoever_a_controller_reports_is_named_by_why_with_how_and_until_when() {
     let mut gate = Gate::start().await;
@@ -27,7 +18,7 @@ async fn whoever_a_controller_reports_is_named_by_why_with_how_and_until_when() 
     let file = secrets.join("wifi");
     std::fs::write(&file, SECRET).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    reconfigure(&mut gate, |text| {
+    gate.reconfigure(|text| {
         text + "\n[radius]\nlisten = \"127.0.0.1:0\"\n[[radius.client]]\naddress = \"127.0.0.1\"\nsecret = \"wifi\"\n"
     })
     .await;
@@ -64,7 +55,7 @@ async fn a_pupil_and_a_teacher_behind_one_address_each_get_their_own_rules_and_t
     let hash = said.split_whitespace().find(|word| word.len() == 64).expect("it prints the hash");
     let approved = gate.command(&["policy", "approve", hash, "--reason", "shared machines"]).await;
     assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
-    reconfigure(&mut gate, |text| text.replacen("[proxy]\n", "[proxy]\nplain_passwords = true\n", 1)).await;
+    gate.reconfigure(|text| text.replacen("[proxy]\n", "[proxy]\nplain_passwords = true\n", 1)).await;
 
     let (pupil, teacher) = (gate.password("elsie"), gate.password("class-teacher"));
     let (pupil, teacher, wrong) = tokio::join!(
