@@ -33,6 +33,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 /// Seconds' worth of lines that a sender may send at once, after a rest.
 const BURST_S: i64 = 10;
+/// How often it is told what was not taken.
+const TELL: Duration = Duration::from_secs(60);
 /// What is read of a connection at once.
 const READ_BYTES: usize = 16_384;
 
@@ -167,7 +169,11 @@ impl LogServer {
             let accepting = accept(listener, tls, (Arc::clone(&self.desk), tasks.clone(), stop.clone()));
             tasks.spawn(stop.clone().run_until_cancelled_owned(accepting));
         }
-        stop.cancelled().await;
+        let mut told = (0, 0, 0);
+        let mut tells = tokio::time::interval(TELL);
+        while stop.run_until_cancelled(tells.tick()).await.is_some() {
+            told = self.desk.tell(told);
+        }
         tasks.close();
         tasks.wait().await;
     }
@@ -259,10 +265,28 @@ async fn lines<S: AsyncRead + Unpin>(mut stream: S, desk: &Desk, sender: &Sender
 impl Desk {
     fn listed(&self, address: IpAddr) -> Option<&Sender> {
         let sender = self.senders.get(&address.to_canonical());
-        if sender.is_none() && self.ports.seen.unlisted.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!("logs come from a sender that is not listed; they are not taken");
+        if sender.is_none() {
+            self.ports.seen.unlisted.fetch_add(1, Ordering::Relaxed);
         }
         sender
+    }
+
+    /// Tells what was not taken since it was last told: lines that were lost, lines that were cut, and what came of senders
+    /// that are not listed. Once a minute, so that nobody can fill the log.
+    fn tell(&self, before: (u64, u64, u64)) -> (u64, u64, u64) {
+        let senders = self.ports.seen.senders();
+        let lost: u64 = senders.iter().map(|sender| sender.lost).sum();
+        let cut: u64 = senders.iter().map(|sender| sender.cut).sum();
+        let unlisted = self.ports.seen.unlisted();
+        if (lost, cut, unlisted) != before {
+            tracing::warn!(
+                lost = lost.saturating_sub(before.0),
+                cut = cut.saturating_sub(before.1),
+                unlisted = unlisted.saturating_sub(before.2),
+                "not all lines of other systems were taken as they came"
+            );
+        }
+        (lost, cut, unlisted)
     }
 
     fn tally(&self, sender: &Sender) -> Option<&Tally> {

@@ -17,8 +17,7 @@ const KEEP_AT: usize = 4_096;
 const MOST_HELD: usize = 65_536;
 /// The most alerts that are held while they cannot be taken up; the newest are lost past that.
 const MOST_ALERTS_HELD: usize = 256;
-/// How long lines are kept.
-const KEPT_MS: i64 = 365 * 24 * 3_600_000;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What events are taken to.
 pub(super) struct Desk {
@@ -40,7 +39,7 @@ pub(super) async fn detect(mut events: mpsc::Receiver<OutsideEvent>, desk: Desk)
         let is_tick = tokio::select! {
             taken = events.recv_many(&mut batch, MOST_IN_BATCH) => {
                 if taken == 0 {
-                    kept.keep(clock.now()).await;
+                    kept.keep(&app, clock.now()).await;
                     return;
                 }
                 false
@@ -53,7 +52,7 @@ pub(super) async fn detect(mut events: mpsc::Receiver<OutsideEvent>, desk: Desk)
         super::take_up(&app, &mut alerts).await;
         kept.waiting.append(&mut batch);
         if is_tick || kept.waiting.len() >= KEEP_AT {
-            kept.keep(clock.now()).await;
+            kept.keep(&app, clock.now()).await;
         }
     }
 }
@@ -69,12 +68,15 @@ struct Kept {
 }
 
 impl Kept {
-    async fn keep(&mut self, now: Timestamp) {
+    /// Writes what waits, and once a day takes away what is older than the policy keeps such lines.
+    async fn keep(&mut self, app: &App, now: Timestamp) {
         let expire = self.expired.replace(now.day()) != Some(now.day());
         if self.waiting.is_empty() && !expire {
             return;
         }
         let Some(mut shelf) = self.shelf.take() else { return };
+        let days = app.in_force().document.facts.retention.system_log_days;
+        let before = now.plus_ms(-i64::from(days) * DAY_MS).day();
         let mut waiting = std::mem::take(&mut self.waiting);
         let work = tokio::task::spawn_blocking(move || {
             let mut done = shelf.append(&waiting);
@@ -82,7 +84,7 @@ impl Kept {
                 waiting.clear();
             }
             if expire && done.is_ok() {
-                done = shelf.expire(now.plus_ms(-KEPT_MS).day(), now).map(drop);
+                done = shelf.expire(before, now).map(drop);
             }
             (shelf, waiting, done)
         });

@@ -64,6 +64,10 @@ async fn passwords_tried_on_an_administrators_account_reach_it_by_mail_without_a
     assert!(mail.contains("Subject: Security alert (medium) at Larkfield First School"), "{mail}");
     assert!(mail.contains("X-To: it@larkfield.test") && mail.contains("/alerts/"), "{mail}");
     assert!(!mail.contains("root") && !mail.contains("10.99.0.7"), "{mail}");
+    let tried = gate.command(&["notify", "test"]).await;
+    assert!(tried.status.success() && tried.stdout == b"it (mail): taken\n", "{tried:?}");
+    let test = wait_for(&mails.path().join("2.eml")).await;
+    assert!(test.contains("Subject: Test alert at Larkfield First School"), "{test}");
     // What is waiting is kept before the gate ends.
     gate.stop().await;
     let kept: Vec<_> = std::fs::read_dir(gate.folder.path().join("logs")).unwrap().flatten().collect();
