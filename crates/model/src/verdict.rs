@@ -1,6 +1,6 @@
 //! The answer of the policy, with its whole reason: "why?" about the past never depends on old lists.
 
-use crate::{Category, GroupId, Host, ListId, NetworkId, PolicyHash, Role, Stage, YearGroup};
+use crate::{Category, GroupId, Host, ListId, NetworkId, PolicyHash, Role, Stage, WayRound, YearGroup};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -82,7 +82,8 @@ impl Reason {
             }
             Layer::Deny => format!("Blocked for {whose}: deny entry \u{201c}{entry}\u{201d}"),
             Layer::Circumvention => {
-                let way = self.category.map(Category::title).or(self.entry.as_deref()).unwrap_or("this");
+                let by_entry = || self.entry.as_deref().and_then(WayRound::parse).map(WayRound::title);
+                let way = self.category.map(Category::title).or_else(by_entry).unwrap_or(entry);
                 format!("Blocked for {whose}: a way round the filter ({way})")
             }
             Layer::ClosedWindow => format!("Blocked for {whose} at this time: \u{201c}{entry}\u{201d}"),

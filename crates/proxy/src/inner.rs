@@ -11,6 +11,7 @@ use crate::pump::pump_streams;
 use crate::rules::{self, Judged};
 use crate::sign_in_portal;
 use crate::visit::{AnswerBody, AskBody, Visit, page_answer, without_page};
+use crate::ways_round;
 use crate::websocket::{self, Switch};
 use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
 use http::header::{ACCEPT, HOST, HeaderName};
@@ -146,6 +147,9 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
         return refuse(Refusal::TooMany);
     }
     let Some(authority) = authority_of(&request).filter(|_| is_understood(&request)) else {
+        if *request.method() == Method::CONNECT {
+            inner.gate.held_inside(&inner.caller, &inner.link.origin, &ways_round::proxy_inside());
+        }
         return refuse(Refusal::NotUnderstood);
     };
     let Ok(host) = Host::parse(authority.host()) else { return refuse(Refusal::NotUnderstood) };

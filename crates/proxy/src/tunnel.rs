@@ -12,6 +12,7 @@ use crate::hello::{self, Hello, TlsHello};
 use crate::inner::{Ended, Inner, fault_notice, serve, shape_of};
 use crate::link::{Link, Offer, Origin, Protocol, Scheme};
 use crate::pump::pump;
+use crate::rules::Judged;
 use crate::socket::ClientSocket;
 use crate::streams::{IdleStream, MaybeTcp, ReadAhead, Replay};
 use crate::transparent;
@@ -62,6 +63,8 @@ pub(crate) struct Tunnel {
     port: u16,
     ask: Ask,
     verdict: Verdict,
+    /// Whether what is neither TLS nor HTTP may pass, as far as was seen when the tunnel was asked for.
+    whatever_passes: bool,
     visit: Visit,
     /// The origin, where it was dialled ahead of the client's first words.
     origin: Option<TcpStream>,
@@ -95,7 +98,9 @@ pub(crate) async fn connect(
         return page_answer(blockpage::not_possible(Refusal::NotUnderstood, &gate.links).page(shape));
     };
     let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
-    let (ask, verdict) = gate.decide(caller, what, Channel::Tunnel);
+    let judged = gate.judge(caller, what, Channel::Tunnel);
+    let whatever_passes = judged.lets_whatever_pass();
+    let Judged { ask, verdict, .. } = judged;
     let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
     let shown = ways_round::of_port(gate, port, &verdict);
     if let Some(refusal) = shown.and_then(|shown| gate.tried(&ask, &verdict, &shown)) {
@@ -120,7 +125,18 @@ pub(crate) async fn connect(
         },
     };
     let (gate_of_tunnel, caller, asked) = (Arc::clone(gate), caller.clone(), Asked::ByName);
-    let tunnel = Tunnel { gate: gate_of_tunnel, caller, asked, host, port, ask, verdict, visit, origin };
+    let tunnel = Tunnel {
+        gate: gate_of_tunnel,
+        caller,
+        asked,
+        host,
+        port,
+        ask,
+        verdict,
+        whatever_passes,
+        visit,
+        origin,
+    };
     let upgrade = hyper::upgrade::on(&mut request);
     gate.spawn(async move {
         match upgrade.await {
@@ -147,10 +163,12 @@ impl Tunnel {
     pub(crate) fn led_here(gate: Arc<Gate>, caller: Caller, wanted: SocketAddr) -> Self {
         let (host, port) = (Host::Address(wanted.ip().to_canonical()), wanted.port());
         let what = Target { host: host.clone(), port: Some(port), path: None, record_type: None };
-        let (ask, verdict) = gate.decide(&caller, what, Channel::Tunnel);
+        let judged = gate.judge(&caller, what, Channel::Tunnel);
+        let whatever_passes = judged.lets_whatever_pass();
+        let Judged { ask, verdict, .. } = judged;
         let visit = gate.visit(&ask, &verdict, &Method::CONNECT);
         let asked = Asked::ByAddress(wanted);
-        Self { gate, caller, asked, host, port, ask, verdict, visit, origin: None }
+        Self { gate, caller, asked, host, port, ask, verdict, whatever_passes, visit, origin: None }
     }
 
     async fn run(self, upgraded: Upgraded) {
@@ -191,11 +209,7 @@ impl Tunnel {
     /// Who speaks first. Servers of mail and of remote logins do: such an origin is dialled ahead where it may pass.
     async fn first_words(&mut self, stream: &mut ClientStream, first: &mut BytesMut) -> First {
         let limit = self.gate.dialer.limits.hello_timeout;
-        let dials_late = self.origin.is_none()
-            && self.verdict.outcome == Outcome::Allow
-            && (self.verdict.inspection == Inspection::Bypass
-                || !self.gate.shuts(&self.ask, WayRound::UnknownProtocol));
-        if !dials_late {
+        if self.origin.is_some() || !self.whatever_passes {
             return self.whoever_speaks(stream, first, limit).await;
         }
         match self.whoever_speaks(stream, first, SILENCE.min(limit)).await {
@@ -274,8 +288,9 @@ impl Tunnel {
         let link = Arc::new(Link::new(&self.gate, origin, Offer::Http1));
         let gate = Arc::clone(&self.gate);
         let inner = Inner { gate: self.gate, caller: self.caller, link, names: Arc::default() };
+        let serving = serve(Arc::new(inner), Box::new(stream), Protocol::Http1);
         gate.spawn(async move {
-            serve(Arc::new(inner), Box::new(stream), Protocol::Http1).await;
+            serving.await;
         });
     }
 
@@ -412,13 +427,14 @@ impl Tunnel {
         self.gate.ports.suggestions.accepted(self.caller.address, self.gate.ports.clock.now());
         self.visit.forget();
         let names = likeness.map(|likeness| likeness.names).unwrap_or_default();
-        let inner = Inner { gate: self.gate, caller: self.caller, link: Arc::new(link), names };
-        let gate = Arc::clone(&inner.gate);
+        let gate = self.gate;
+        let inner = Inner { gate: Arc::clone(&gate), caller: self.caller, link: Arc::new(link), names };
+        let inner = Arc::new(inner);
+        let serving = serve(Arc::clone(&inner), Box::new(stream), protocol);
         // In a task of its own: this one has room for a handshake, which an idle connection need not hold.
         gate.spawn(async move {
-            let inner = Arc::new(inner);
-            if serve(Arc::clone(&inner), Box::new(stream), protocol).await == Ended::NotHttp {
-                inner.gate.is_no_web(&inner.caller, &inner.link.origin);
+            if serving.await == Ended::NotHttp {
+                inner.gate.held_inside(&inner.caller, &inner.link.origin, &ways_round::no_http());
             }
         });
     }

@@ -8,7 +8,7 @@
 use crate::gate::Gate;
 use crate::hello::TlsHello;
 use crate::link::Origin;
-use crate::rules::{Refused, refusal};
+use crate::rules::{Judged, Refused, refusal};
 use crate::{caller::Caller, error::DialError};
 use blockpage::OriginFault;
 use http::Method;
@@ -68,16 +68,15 @@ impl Gate {
         }
     }
 
-    /// Counts what was said inside an opened connection and is no HTTP. It could not be passed on, and was not.
-    pub(crate) fn is_no_web(&self, caller: &Caller, origin: &Origin) {
+    /// Counts and records what was said inside an opened connection and is no request. It could not be passed on, and was not.
+    pub(crate) fn held_inside(&self, caller: &Caller, origin: &Origin, shown: &Shown) {
         let what =
             Target { host: origin.host.clone(), port: Some(origin.port), path: None, record_type: None };
         let (ask, verdict) = self.decide(caller, what, Channel::Tunnel);
         let mut visit = self.visit(&ask, &verdict, &Method::CONNECT);
         if verdict.outcome == Outcome::Allow {
-            self.held(WayRound::UnknownProtocol);
-            let refused = Refused::way(WayRound::UnknownProtocol, "it is no HTTP inside TLS");
-            visit.judged_anew(&refusal(&verdict, refused));
+            self.held(shown.way);
+            visit.judged_anew(&refusal(&verdict, Refused::way(shown.way, &shown.why)));
         } else {
             visit.became(EventOutcome::Blocked);
         }
@@ -87,10 +86,32 @@ impl Gate {
 /// What the port of a tunnel shows. An odd one is a way that no group can shut: it is counted, unless an entry of the policy
 /// names the host.
 pub(crate) fn of_port(gate: &Gate, port: u16, verdict: &Verdict) -> Option<Shown> {
-    if protocol::is_odd_port(port) && verdict.outcome == Outcome::Allow && !is_named(verdict) {
+    if verdict.outcome == Outcome::Block {
+        return None;
+    }
+    if protocol::is_odd_port(port) && !is_named(verdict) {
         gate.leaked(WayRound::OddPort);
     }
     protocol::at_port(port).map(Shown::protocol)
+}
+
+/// What is said inside an opened connection and is no HTTP.
+pub(crate) fn no_http() -> Shown {
+    Shown::new(WayRound::UnknownProtocol, "it is no HTTP inside TLS")
+}
+
+/// A tunnel that is asked for inside an opened connection.
+pub(crate) fn proxy_inside() -> Shown {
+    Shown::new(WayRound::Vpn, "it is a proxy inside the connection")
+}
+
+impl Judged {
+    /// True where the host may be reached, whatever is spoken with it.
+    pub(crate) fn lets_whatever_pass(&self) -> bool {
+        self.verdict.outcome == Outcome::Allow
+            && (self.verdict.inspection == Inspection::Bypass
+                || !self.traffic().shut.contains(&WayRound::UnknownProtocol))
+    }
 }
 
 /// What the first words show that are neither TLS nor HTTP, whoever said them; nothing where the policy says that whatever

@@ -219,6 +219,19 @@ async fn what_is_no_web_inside_an_opened_connection_is_refused_and_counted() {
 }
 
 #[tokio::test]
+async fn a_proxy_inside_an_opened_connection_is_refused_and_counted() {
+    let world = World::with(Setting { inspection: InspectionSetting::On, ..setting(BTreeSet::new()) }).await;
+    let origin = world.origin("good.test", &["http/1.1"]).await;
+    let mut talk = world.client().talk("good.test", origin.port(), &["http/1.1"]).await;
+    let connect = Request::builder().method("CONNECT").uri("denied.test:443").body(full("")).unwrap();
+    assert_eq!(talk.send(connect).await.status(), StatusCode::BAD_REQUEST);
+    drop(talk);
+    assert_eq!(counted(&world), [(WayRound::Vpn, 1)]);
+    assert_eq!(blocked_for(&world.finish().await).as_deref(), Some("vpn"));
+    assert!(origin.seen().is_empty());
+}
+
+#[tokio::test]
 async fn a_server_that_speaks_first_is_heard_where_whatever_is_spoken_may_pass() {
     for inspection in [InspectionSetting::On, InspectionSetting::Never] {
         for (is_shut, greeting) in [(false, &b"220 ready\r\n"[..]), (true, b"SSH-2.0-x\r\n")] {

@@ -38,4 +38,5 @@ mod transparent;
 mod transparent_program;
 mod traps;
 mod traps_rules;
+mod ways_round;
 mod who;
