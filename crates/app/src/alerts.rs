@@ -190,9 +190,11 @@ impl App {
         let words: Vec<&str> = called.iter().map(|addressee| addressee.title()).collect();
         let about = format!("alert:{}", alert.id);
         let mut changes = self.calls(called, &alert.scope, (&about, alert.alert.severity))?;
+        // What cannot leave was not said to anybody.
+        let what = if changes.is_empty() { "unheard" } else { "escalated" };
         let due = self.next_due(alert.alert.severity, &alert.ladder, rung, now);
         changes.push(Change::Alert(AlertChange::Escalate { id: alert.id, rung, due }));
-        changes.push(self.line(alert.id, &Actor::Program, "escalated", &words.join(", ")));
+        changes.push(self.line(alert.id, &Actor::Program, what, &words.join(", ")));
         let fact = Fact::new(&Actor::Program, alert.scope.clone(), now, "escalate-alert")
             .about(about)
             .with("to", words.join(", "));

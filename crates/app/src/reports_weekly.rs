@@ -12,7 +12,7 @@ use identity::{permit, scopes_for};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Action, Actor, Role, Scope, Severity, Timestamp};
+use model::{Action, Actor, Addressee, Role, Scope, Severity, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use store::{AlertRecord, Change, Fact, ReportChange, WeeklyReport};
@@ -20,6 +20,9 @@ use store::{AlertRecord, Change, Fact, ReportChange, WeeklyReport};
 /// The most facts of one action that a week is counted from.
 const MOST_FACTS: usize = 20_000;
 const MINUTE_MS: i64 = 60_000;
+
+/// Who is told that a report waits to be read and signed.
+const SIGNERS: [Addressee; 2] = [Addressee::Lead, Addressee::Head];
 
 /// What is looked at in a person's records, and what the report calls it.
 const LOOKS: [(&str, &str); 4] = [
@@ -70,8 +73,10 @@ impl App {
             let body = self.weekly_body(&scope, &week).await?;
             let (at, name) = (self.now(), week.name.clone());
             let fact = Fact::new(&Actor::Program, scope.clone(), at, "draft-weekly-report");
-            let draft = ReportChange::DraftWeek { scope, week: name.clone(), at, body };
-            self.commit(&fact.about(format!("weekly:{name}")), &[Change::Report(draft)]).await?;
+            let about = format!("weekly:{name}");
+            let mut changes = self.calls(&SIGNERS, &scope, (&about, Severity::Low))?;
+            changes.push(Change::Report(ReportChange::DraftWeek { scope, week: name, at, body }));
+            self.commit(&fact.about(about), &changes).await?;
         }
         Ok(())
     }

@@ -38,8 +38,8 @@ pub struct NewAlert {
 pub enum AlertChange {
     /// Takes up a new one.
     TakeUp(Box<NewAlert>),
-    /// It came again: its count from now on, its newest time, its events, and the worse severity. One that was closed
-    /// stays so.
+    /// It came again: its count from now on, its newest time, its events, the rule that finds it now, and the worse
+    /// severity. One that was closed stays so.
     Repeat {
         /// The one that is there already.
         id: AlertId,
@@ -150,7 +150,7 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
         AlertChange::TakeUp(new) => return take_up(connection, new).await,
         AlertChange::Write(id, entry) => return write(connection, *id, entry).await,
         AlertChange::Repeat { id, again, events } => sqlx::query(
-            "update alert set times = $2, events = $3, \
+            "update alert set times = $2, events = $3, rule = $6, why = $7, \
              last_seen = case when last_seen < $4 then $4 else last_seen end, \
              severity = case when severity < $5 then $5 else severity end where id = $1",
         )
@@ -158,7 +158,9 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
         .bind(i64::from(again.count))
         .bind(events_as_text(events))
         .bind(again.last.0)
-        .bind(i64::from(again.severity.number())),
+        .bind(i64::from(again.severity.number()))
+        .bind(again.rule.to_string())
+        .bind(again.why.to_string()),
         AlertChange::Acknowledge(id) => {
             sqlx::query("update alert set state = 'acknowledged', due = null where id = $1 and state = 'new'")
                 .bind(id.to_string())

@@ -84,7 +84,7 @@ pub struct AlertView {
     pub report: Option<ReportWordsView>,
     /// What was done, oldest first.
     pub lines: Vec<AlertLineView>,
-    /// Who is called in turn, in words, and whether it was.
+    /// Who is called in turn, in words, and whether their turn has come.
     pub ladder: Vec<(String, bool)>,
     /// Messages that were sent: way, state in words, when.
     pub messages: Vec<(String, String, Timestamp)>,

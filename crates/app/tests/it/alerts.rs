@@ -213,3 +213,29 @@ async fn the_test_alert_comes_once_a_week() {
         assert_eq!(all.iter().filter(|alert| alert.alert.kind == AlertKind::Test).count(), expected);
     }
 }
+
+#[tokio::test]
+async fn one_school_sees_nothing_of_another_in_queues_pages_counts_or_weekly_reports() {
+    let world = World::new("trust.toml").await;
+    let here = world.add("here", Role::SafeguardingLead, school("ashbrook")).await;
+    let there = world.add("there", Role::SafeguardingLead, school("whitestone")).await;
+    let trust = world.add("trust", Role::SafeguardingLead, model::Scope::Trust).await;
+    let subject = AlertSubject { school: Some(SchoolId::new("ashbrook")), ..AlertSubject::default() };
+    world.app.take_up_alerts(vec![Alert { subject, ..alert_about(None, Severity::High) }]).await.unwrap();
+    let id = newest(&world).await;
+    let case = world.app.open_case(&here, id, "A case").await.unwrap().unwrap();
+    world.clock.advance_ms(7 * 24 * 60 * MINUTE_MS);
+    world.app.draft_weekly_reports().await.unwrap();
+    let closed = || AlertFilter { show: "closed".to_owned(), severity: String::new() };
+    for (actor, may) in [(&here, true), (&there, false), (&trust, true)] {
+        let queue = world.app.alerts_view(actor, closed()).await.unwrap();
+        assert_eq!((queue.total, queue.rows.len()), (usize::from(may), usize::from(may)));
+        assert_eq!(world.app.alert_view(actor, id, Named::No).await.unwrap().is_some(), may);
+        assert_eq!(world.app.cases_view(actor).await.unwrap().rows.len(), usize::from(may));
+        assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may);
+        assert_eq!(world.app.export_case(actor, case).await.unwrap().is_some(), may);
+        let weeks = world.app.weeks_view(actor).await.unwrap();
+        assert_eq!(weeks.iter().any(|week| week.place == "school:ashbrook"), may);
+    }
+    assert!(!world.app.work_on_alert(&there, id, AlertDeed::Acknowledge).await.unwrap());
+}

@@ -35,12 +35,19 @@ async fn alerts_are_worked_through(store: &Store) {
     assert_eq!(queue.iter().map(|row| row.id).collect::<Vec<_>>(), [critical.id, high.id], "worst first");
     assert_eq!(store.open_alerts_of_rule("self-harm.method").await.unwrap().len(), 2);
 
-    let again = Alert { last: NOW.plus_ms(50), count: 3, severity: Severity::Critical, ..high.alert.clone() };
+    let again = Alert {
+        last: NOW.plus_ms(50),
+        count: 3,
+        severity: Severity::Critical,
+        rule: "self-harm.intent".into(),
+        ..high.alert.clone()
+    };
     let repeat =
         AlertChange::Repeat { id: high.id, again: Box::new(again), events: vec![event(1), event(9)] };
     commit(store, repeat).await.unwrap();
     let read = store.alert(high.id).await.unwrap().unwrap();
     assert_eq!((read.alert.count, read.alert.severity), (3, Severity::Critical));
+    assert_eq!(&*read.alert.rule, "self-harm.intent");
     assert_eq!((read.alert.last, read.alert.events), (NOW.plus_ms(50), vec![event(1), event(9)]));
 
     assert_eq!(store.alerts_that_began(NOW.plus_ms(-5)).await.unwrap().len(), 2);
