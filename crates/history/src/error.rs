@@ -47,6 +47,12 @@ pub enum HistoryError {
         /// The wrapped key.
         file: PathBuf,
     },
+    /// A hold's name that is none.
+    #[error("expected a hold's name of 1 to 64 lower-case letters, digits and hyphens, found {found:?}")]
+    HoldName {
+        /// What was given, cut to 64 characters.
+        found: String,
+    },
     /// A closed day's columns are not what was written.
     #[error("expected whole columns of {day} in {}, found them damaged", file.display())]
     DamagedDay {

@@ -18,6 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const KEY_BYTES: usize = 32;
 const TAG_BYTES: usize = 16;
@@ -67,7 +68,7 @@ impl Key {
 /// The school's key, and where its days' keys lie.
 pub(crate) struct Keys {
     folder: PathBuf,
-    school: Key,
+    school: Arc<Key>,
 }
 
 impl Keys {
@@ -102,7 +103,17 @@ impl Keys {
 
     fn of(folder: &Path, bytes: &[u8; KEY_BYTES], path: &Path) -> Result<Self, HistoryError> {
         let school = Key::new(bytes).map_err(|Refused| refused("read", path))?;
-        Ok(Self { folder: folder.to_owned(), school })
+        Ok(Self { folder: folder.to_owned(), school: Arc::new(school) })
+    }
+
+    /// The same school's keys of days that lie in another folder.
+    pub fn in_folder(&self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), school: Arc::clone(&self.school) }
+    }
+
+    /// The school's key.
+    pub fn school(&self) -> &Key {
+        &self.school
     }
 
     /// A day's key; `None` where the day has none.

@@ -7,7 +7,7 @@
 //! days that are over, and of today what fills a slice, into columns; see `docs/history.md`. Both are sealed with a key per
 //! day, which the school's key wraps.
 //!
-//! **Left out:** held cases, and any rule about who may read what: `app` permits and scopes every query.
+//! **Left out:** retention by kind of event, and any rule about who may read what: `app` permits and scopes every query.
 //!
 //! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
 //! order of recording; within one append it is the order of time. One block, or one slice, is in memory at a time. What is
@@ -18,6 +18,7 @@ mod columns;
 mod compact;
 mod error;
 mod filter;
+mod hold;
 mod hosts;
 mod key;
 mod parts;
@@ -32,11 +33,11 @@ mod sums;
 
 pub use compact::Compacted;
 pub use error::HistoryError;
+pub use hold::{Held, Hold};
 pub use hosts::{HostsUsed, hosts_used};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
 pub use sums::{Every, HostSums, Sums, TopHosts};
 
-use crate::scan::Searched;
 use crate::segment::{Segment, Staged};
 use crate::shelf::{Shelf, shelf_day};
 use model::{AccessEvent, Day, EventId, GateId, Timestamp};
@@ -141,24 +142,7 @@ impl History {
 
     /// A page of matching events, newest first.
     pub fn scan(&self, query: &Query) -> Result<Page, HistoryError> {
-        let limit = query.limit.clamp(1, Query::MOST_PER_PAGE);
-        let mut events: Vec<Stored> = Vec::new();
-        let mut unknown = 0;
-        let searched = self.each_row(query, &mut |id, row| {
-            match row.to_event() {
-                Some(event) => events.push(Stored { id, event }),
-                None => unknown += 1,
-            }
-            // One more than asked for shows whether there is a next page.
-            if events.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        let next = if events.len() > limit {
-            events.truncate(limit);
-            events.last().map(|last| last.id)
-        } else {
-            searched.stopped_at
-        };
-        Ok(Page { events, next, unreadable: searched.unreadable + unknown })
+        scan::page(&self.0.shelf, self.0.gate, query)
     }
 
     /// How many events match, counting `most` at most.
@@ -173,30 +157,19 @@ impl History {
         query: &Query,
         out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
     ) -> Result<Exported, HistoryError> {
-        let query = Query { read_at_most: u64::MAX, ..query.clone() };
-        let mut exported = Exported { events: 0, unreadable: 0 };
-        let mut unknown = 0;
-        let searched = self.each_row(&query, &mut |id, row| match row.to_event() {
-            Some(event) => {
-                exported.events += 1;
-                out(Stored { id, event })
-            }
-            None => {
-                unknown += 1;
-                ControlFlow::Continue(())
-            }
-        })?;
-        exported.unreadable = searched.unreadable + unknown;
-        Ok(exported)
+        scan::export(&self.0.shelf, self.0.gate, query, out)
     }
 
-    /// Removes every day before `before` for good. Each leaves a line in `expired.log`: day, events, bytes, when.
+    /// Removes every day before `before` for good, once what holds ask of it is copied. Each leaves a line in
+    /// `expired.log`: day, events, bytes, when, why, and how many of its events are held.
     pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
         let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = self.holds()?;
         let mut expired = Expired::default();
         for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
-            if let Some(removed) = self.0.shelf.remove(day, now, "retention")? {
+            let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = self.hold_before_expiry(&holds, day)?;
+            if let Some(removed) = self.0.shelf.remove(day, now, ("retention", held))? {
                 expired.days += 1;
                 expired.events += removed.events;
                 expired.bytes += removed.bytes;
@@ -223,13 +196,7 @@ impl History {
 
     /// The days there are, oldest first. The first call opens each day once.
     pub fn days(&self) -> Result<Vec<DaySummary>, HistoryError> {
-        let mut summaries = Vec::new();
-        for day in self.0.shelf.days() {
-            if let Some((events, bytes)) = self.0.shelf.size(day)? {
-                summaries.push(DaySummary { day, events, bytes });
-            }
-        }
-        Ok(summaries)
+        shelf::summaries(&self.0.shelf)
     }
 
     /// Writes one day's events, and notes the day in `written` even when that fails, so that it is undone.
@@ -252,14 +219,6 @@ impl History {
                 Err(error)
             }
         }
-    }
-
-    fn each_row(
-        &self,
-        query: &Query,
-        found: &mut dyn FnMut(EventId, &row::Row<'_>) -> ControlFlow<()>,
-    ) -> Result<Searched, HistoryError> {
-        scan::each_row(&self.0.shelf, self.0.gate, query, found)
     }
 }
 

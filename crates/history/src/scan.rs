@@ -4,6 +4,7 @@
 
 use crate::columns::{Columns, Found, Looker, SliceEntry};
 use crate::filter::Filter;
+use crate::query::{Exported, Page, Stored};
 use crate::row;
 use crate::segment::{Block, Segment};
 use crate::shelf::{DayFiles, Shelf, shelf_day};
@@ -182,6 +183,52 @@ pub(crate) fn each_row(
             }
         }
     })
+}
+
+/// A page of matching events, newest first.
+pub(crate) fn page(shelf: &Shelf, gate: GateId, query: &Query) -> Result<Page, HistoryError> {
+    let limit = query.limit.clamp(1, Query::MOST_PER_PAGE);
+    let mut events: Vec<Stored> = Vec::new();
+    let mut unknown = 0;
+    let searched = each_row(shelf, gate, query, &mut |id, row| {
+        match row.to_event() {
+            Some(event) => events.push(Stored { id, event }),
+            None => unknown += 1,
+        }
+        // One more than asked for shows whether there is a next page.
+        if events.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    let next = if events.len() > limit {
+        events.truncate(limit);
+        events.last().map(|last| last.id)
+    } else {
+        searched.stopped_at
+    };
+    Ok(Page { events, next, unreadable: searched.unreadable + unknown })
+}
+
+/// Hands over every matching event, newest first, until `out` breaks.
+pub(crate) fn export(
+    shelf: &Shelf,
+    gate: GateId,
+    query: &Query,
+    out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+) -> Result<Exported, HistoryError> {
+    let query = Query { read_at_most: u64::MAX, ..query.clone() };
+    let mut exported = Exported { events: 0, unreadable: 0 };
+    let mut unknown = 0;
+    let searched = each_row(shelf, gate, &query, &mut |id, row| match row.to_event() {
+        Some(event) => {
+            exported.events += 1;
+            out(Stored { id, event })
+        }
+        None => {
+            unknown += 1;
+            ControlFlow::Continue(())
+        }
+    })?;
+    exported.unreadable = searched.unreadable + unknown;
+    Ok(exported)
 }
 
 /// How many rows match, up to `most`, without reading them whole.

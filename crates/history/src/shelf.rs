@@ -11,6 +11,7 @@ use crate::HistoryError;
 use crate::columns::{Columns, columns_file};
 use crate::error::disk;
 use crate::key::{Key, Keys, day_key_file};
+use crate::query::DaySummary;
 use crate::segment::{Block, Repair, Segment, may_be_sealed, write_log};
 use model::{Day, Timestamp};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A month and some days.
 const MOST_OPEN: usize = 40;
 /// What is inside is personal: it is for the user the program runs as, and for nobody else on the machine.
-const FOLDER_MODE: u32 = 0o700;
+pub(crate) const FOLDER_MODE: u32 = 0o700;
 /// The same for each file.
 pub(crate) const FILE_MODE: u32 = 0o600;
 /// 9999-12-30, the last whole day whose name has four digits of year.
@@ -123,6 +124,20 @@ impl Shelf {
         let days = days.map(|day| (day, Place::default())).collect();
         let access = Access::Read(Keys::open_to_read(folder)?);
         Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days) })
+    }
+
+    /// Opens the folder of a hold, to read.
+    pub fn held(folder: &Path, keys: Keys) -> Result<Self, HistoryError> {
+        let shelf = Self::open_to_read(folder)?;
+        Ok(Self { access: Access::Read(Some(keys)), ..shelf })
+    }
+
+    /// The keys of days in a folder of this school's.
+    pub fn keys_in(&self, folder: &Path) -> Result<Keys, HistoryError> {
+        match &self.access {
+            Access::Write { keys, .. } | Access::Read(Some(keys)) => Ok(keys.in_folder(folder)),
+            Access::Read(None) => Err(HistoryError::SchoolKeyMissing { file: folder.to_owned() }),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -232,9 +247,14 @@ impl Shelf {
         Ok(())
     }
 
-    /// Removes a day for good, after a line about it is safely in `expired.log`: day, events, bytes, when, why and how many
-    /// of its events are held elsewhere. Whoever is reading it reads on to its end.
-    pub fn remove(&self, day: Day, now: Timestamp, why: &str) -> Result<Option<Removed>, HistoryError> {
+    /// Removes a day for good, after a line about it is safely in `expired.log`: day, events, bytes, when, why, and how
+    /// many of its events are held. Whoever is reading it reads on to its end.
+    pub fn remove(
+        &self,
+        day: Day,
+        now: Timestamp,
+        (why, held): (&str, u64),
+    ) -> Result<Option<Removed>, HistoryError> {
         let files = [log_file(&self.folder, day), columns_file(&self.folder, day)];
         if !self.locked().contains_key(&day) {
             return Ok(None);
@@ -244,7 +264,7 @@ impl Shelf {
             Ok(Some(size)) => size,
             _ => (0, files.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()),
         };
-        self.note_expired(&format!("{day}\t{events}\t{bytes}\t{now}\t{why}\n"))?;
+        self.note_expired(&format!("{day}\t{events}\t{bytes}\t{now}\t{why}\t{held} held\n"))?;
         let mut days = self.locked();
         let log = log_file(&self.folder, day);
         let asides = ["torn", "damaged"].map(|end| log.with_extension(end));
@@ -317,6 +337,17 @@ impl Shelf {
     }
 }
 
+/// The days of a shelf, oldest first. The first call opens each day once.
+pub(crate) fn summaries(shelf: &Shelf) -> Result<Vec<DaySummary>, HistoryError> {
+    let mut summaries = Vec::new();
+    for day in shelf.days() {
+        if let Some((events, bytes)) = shelf.size(day)? {
+            summaries.push(DaySummary { day, events, bytes });
+        }
+    }
+    Ok(summaries)
+}
+
 /// The day whose file an event of this time goes to: times no calendar has go to the first and last day it does have.
 pub(crate) fn shelf_day(at: Timestamp) -> Day {
     at.day().clamp(Day(0), Day(LAST_DAY))
@@ -368,7 +399,7 @@ fn day_of_file(name: &str) -> Option<Day> {
 }
 
 /// Makes a new or removed name in the folder durable.
-fn sync_folder(folder: &Path) -> Result<(), HistoryError> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), HistoryError> {
     File::open(folder).and_then(|opened| opened.sync_all()).map_err(disk("sync", folder))
 }
 

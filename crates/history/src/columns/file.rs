@@ -205,6 +205,11 @@ impl NewFile {
         self.seal(number, &mut chunk)
     }
 
+    /// Events in it so far.
+    pub fn events(&self) -> u64 {
+        self.slices.iter().map(|slice| slice.events).sum()
+    }
+
     /// Takes a slice into the directory.
     pub fn add(&mut self, slice: SliceEntry) {
         self.slices.push(slice);

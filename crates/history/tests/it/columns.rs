@@ -198,6 +198,21 @@ fn what_of_a_log_cannot_be_read_is_kept_aside() {
 }
 
 #[test]
+fn a_full_disk_leaves_the_log_as_it_is() {
+    let folder = folder();
+    let history = open(folder.path());
+    history.append(&[event(1, "one.example"), event(2, "two.example")]).unwrap();
+    // The columns are written to a device that is always full.
+    let fresh = folder.path().join("1970-01-01.columns.new");
+    std::os::unix::fs::symlink("/dev/full", &fresh).unwrap();
+    assert!(matches!(history.compact(Day(1)), Err(history::HistoryError::Disk { .. })));
+    assert_eq!(all_times(&history, &Query::default()), [2, 1]);
+    std::fs::remove_file(fresh).unwrap();
+    assert_eq!(history.compact(Day(1)).unwrap().events, 2);
+    assert_eq!(all_times(&history, &Query::default()), [2, 1]);
+}
+
+#[test]
 fn a_damaged_chunk_is_counted_and_the_rest_is_shown() {
     let folder = folder();
     let folder = folder.path();

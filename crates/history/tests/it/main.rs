@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod columns;
+mod hold;
 mod killed;
 #[path = "../../src/samples.rs"]
 mod samples;

@@ -151,7 +151,7 @@ fn expiry_removes_whole_days_and_leaves_a_line_for_each() {
     let stones = std::fs::read_to_string(folder.path().join("expired.log")).unwrap();
     assert_eq!(stones.lines().count(), 18);
     assert!(stones.starts_with("1970-01-01\t1\t"), "{stones}");
-    assert!(stones.lines().all(|line| line.ends_with("\t1970-01-21T00:00:00Z\tretention")));
+    assert!(stones.lines().all(|line| line.ends_with("\t1970-01-21T00:00:00Z\tretention\t0 held")));
     history.append(&[event(1, "late.example")]).unwrap();
     assert_eq!(all_times(&history, &Query::default()), [DAY_MS * 19, DAY_MS * 18, 1]);
 }
