@@ -7,9 +7,11 @@ use jiff::tz::TimeZone;
 use model::Clock;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::certificates::{Fault, TestAuthority};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -129,6 +131,22 @@ async fn who_is_not_listed_is_not_heard_and_who_says_too_much_is_heard_in_part()
     world.end().await;
 }
 
+/// Says a line by TLS without a certificate, and waits until it is hung up on.
+async fn without_certificate(to: SocketAddr) {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-quiet", "-connect", &to.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut said = client.stdin.take().unwrap();
+    // It may be hung up on before it has said anything.
+    drop(said.write_all(format!("<38>1 - - sshd - - - {FAILED}\n").as_bytes()).await);
+    tokio::time::timeout(PATIENCE, client.wait()).await.unwrap().unwrap();
+}
+
 /// `rsyslogd` with a configuration of its own, which sends on what it is told by a socket in its folder.
 fn rsyslog(folder: &Path, port: u16) -> Child {
     let at = folder.display();
@@ -150,6 +168,8 @@ fn rsyslog(folder: &Path, port: u16) -> Child {
 #[tokio::test]
 async fn rsyslog_sends_by_tls_with_a_certificate_that_is_trusted_and_is_not_heard_without_one() {
     let mut world = World::start([127, 0, 0, 1], 1_000).await;
+    without_certificate(world.addresses.tls[0]).await;
+    assert_eq!(world.seen.senders()[0].taken, 0);
     let port = world.addresses.tls[0].port();
     for fault in [Fault::Untrusted, Fault::None] {
         let folder = tempfile::tempdir().unwrap();
