@@ -12,6 +12,7 @@ use crate::logs::normalise::read_line;
 use jiff::tz::TimeZone;
 use model::{Clock, Timestamp};
 use rustls::ServerConfig;
+use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,9 @@ const AFTER_ERROR: Duration = Duration::from_millis(100);
 const BURST_S: i64 = 10;
 /// How often it is told what was not taken.
 const TELL: Duration = Duration::from_secs(60);
+/// How long a connection is quiet before it is asked whether it still stands: a firewall that restarts leaves its old one
+/// behind.
+const ASK_AFTER: Duration = Duration::from_secs(120);
 /// What is read of a connection at once.
 const READ_BYTES: usize = 16_384;
 
@@ -230,6 +234,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, (desk, tasks, s
 
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, (desk, address): (&Desk, IpAddr)) {
     let Some(sender) = desk.senders.get(&address) else { return };
+    let keepalive = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AFTER / 4);
+    if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
+        tracing::debug!(%error, "a connection for logs cannot be asked whether it still stands");
+    }
     match tls {
         None => lines(stream, desk, sender).await,
         Some(tls) => match timeout(HANDSHAKE, tls.accept(stream)).await {
