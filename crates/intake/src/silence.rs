@@ -62,7 +62,7 @@ pub enum ExpectedIn {
 pub struct Expected {
     /// What is watched.
     pub what: Watched,
-    /// Its name in the configuration or the policy.
+    /// Its name in the configuration or the policy; empty where there is only one.
     pub name: Arc<str>,
     /// When it was last heard of; `None`: not since the start.
     pub last: Option<Timestamp>,
@@ -137,20 +137,17 @@ impl Silences {
         silent.iter().filter(is_new).map(|line| self.alert(line, now)).collect()
     }
 
-    /// How many lines of the table are silent.
-    pub fn count(&self) -> usize {
-        self.silent.len()
-    }
-
     fn alert(&self, line: &Expected, now: Timestamp) -> Alert {
         let (rule, severity, words) = line.what.rule();
         let first = line.last.unwrap_or(self.started).min(now);
         let since = if line.last.is_some() { "for" } else { "since the start, for" };
-        silence_alert(
-            (&format!("{rule}.{}", line.name), severity),
-            format!("{words}: {}. Nothing was heard {since} {}.", line.name, length(line.within_minutes)),
-            (first, now),
-        )
+        let length = length(line.within_minutes);
+        let (rule, what) = match &*line.name {
+            "" => (rule.to_owned(), words.to_owned()),
+            name => (format!("{rule}.{name}"), format!("{words}: {name}")),
+        };
+        let why = format!("{what}. Nothing was heard {since} {length}.");
+        silence_alert((&rule, severity), why, (first, now))
     }
 }
 
@@ -213,7 +210,7 @@ mod tests {
         let mut silences = Silences::new(at("2026-11-23T09:00:00Z"));
         let mut look = |last: Option<&str>, now: &str| {
             let found = silences.step(&[line(last, ExpectedIn::AllHours)], &hours(), at(now));
-            (found.len(), silences.count())
+            (found.len(), silences.silent.len())
         };
         assert_eq!(look(None, "2026-11-23T10:00:00Z"), (0, 0));
         assert_eq!(look(None, "2026-11-23T10:00:01Z"), (1, 1));
@@ -257,6 +254,6 @@ mod tests {
         let now = at("2026-11-23T11:00:00Z");
         assert_eq!(silences.step(&[line(None, ExpectedIn::SchoolHours)], &hours(), now).len(), 1);
         assert!(silences.step(&[], &hours(), now).is_empty());
-        assert_eq!(silences.count(), 0);
+        assert_eq!(silences.silent.len(), 0);
     }
 }

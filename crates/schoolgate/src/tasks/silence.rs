@@ -106,7 +106,7 @@ impl Watch {
         let newest = tokio::task::spawn_blocking(move || history.newest()).await.ok()?.ok()?;
         (self.silence.history_minutes > 0).then(|| Expected {
             what: Watched::History,
-            name: "requests".into(),
+            name: "".into(),
             last: newest,
             within_minutes: self.silence.history_minutes,
             expected_in: ExpectedIn::SchoolHours,
@@ -130,7 +130,7 @@ impl Watch {
     fn mail(&self, mail: &Mail) -> Option<Expected> {
         (self.notifier.sends_mail() && self.silence.mail_minutes > 0).then(|| Expected {
             what: Watched::Mail,
-            name: "relay".into(),
+            name: "".into(),
             last: mail.well,
             within_minutes: self.silence.mail_minutes.saturating_mul(FAILED_PROBES),
             expected_in: ExpectedIn::AllHours,
