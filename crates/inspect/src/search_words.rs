@@ -7,7 +7,6 @@
 
 use crate::table::{is_country, rows};
 use model::{Host, Said, SaidKind, Typing};
-use percent_encoding::percent_decode;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -79,8 +78,7 @@ fn parameter_of(query: &str, parameter: &str) -> Option<String> {
 /// The words of a value; `None` where there are none.
 fn read(value: &str) -> Option<String> {
     let value = value.get(..value.floor_char_boundary(3 * MOST_BYTES)).unwrap_or_default();
-    let blanks: Vec<u8> = value.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect();
-    let mut words = percent_decode(&blanks).decode_utf8_lossy().into_owned();
+    let mut words = text::decode::of_query(value);
     words.truncate(words.floor_char_boundary(MOST_BYTES));
     let words = words.trim();
     words.chars().any(char::is_alphanumeric).then(|| words.to_owned())

@@ -26,6 +26,13 @@ pub(crate) type Findings = SmallVec<[Finding; 2]>;
 impl Rules {
     /// What a text means: a finding for each theme, worst first; nothing for almost every text.
     pub fn judge(&self, words: &str) -> SmallVec<[Finding; 2]> {
+        if words.contains(['<', '&']) {
+            return self.judge_plain(&text::decode::of_markup(words));
+        }
+        self.judge_plain(words)
+    }
+
+    fn judge_plain(&self, words: &str) -> Findings {
         let finds = self.patterns.find(words);
         if finds.is_empty() {
             return Findings::new();
@@ -180,6 +187,14 @@ pub(crate) mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn markup_hides_nothing() {
+        let rules = every_rule();
+        for words in ["su<b>ici</b>dal", "i want to &#107;ill myself", "R&B music, kys"] {
+            assert!(!rules.judge(words).is_empty(), "{words}");
+        }
     }
 
     #[test]

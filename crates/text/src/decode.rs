@@ -10,11 +10,6 @@ pub fn of_query(part: &str) -> String {
     percent_decode(&blanks).decode_utf8_lossy().into_owned()
 }
 
-/// Text out of a segment of a path: `%41` is a byte, a plus sign is itself.
-pub fn of_path(segment: &str) -> String {
-    percent_decode(segment.as_bytes()).decode_utf8_lossy().into_owned()
-}
-
 /// The words of a piece of HTML: without elements, remarks, scripts and style sheets; references become characters.
 /// A piece cut in the middle of an element loses what is cut.
 pub fn of_markup(markup: &str) -> String {
@@ -129,7 +124,6 @@ mod tests {
         ] {
             assert_eq!(of_query(part), expected, "{part}");
         }
-        assert_eq!(of_path("c++%20books"), "c++ books");
     }
 
     #[test]
@@ -153,7 +147,6 @@ mod tests {
         #[test]
         fn any_text_is_read(text in "\\PC*", markup in "[<>/!&#;a-z -]{0,60}") {
             of_query(&text);
-            of_path(&text);
             of_markup(&text);
             of_markup(&markup);
         }

@@ -1,6 +1,6 @@
 //! One preparation of text for everybody who looks for words in it: rules of monitoring, phrases of pages.
 //!
-//! - [`decode`]: percent and plus signs of addresses, and the words of a page without its markup;
+//! - [`decode`]: percent and plus signs of addresses, and words without markup;
 //! - [`fold`]: one form for letters that differ only in case, width, accents or dress;
 //! - [`words`]: text cut into words;
 //! - [`pattern`]: what a rule's author writes, `(cut|cutting) my (arm|arms)`;

@@ -25,7 +25,7 @@ pub struct Pattern {
 }
 
 /// A piece of a pattern.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Piece {
     /// This word.
     Word(String),

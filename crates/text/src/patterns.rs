@@ -29,10 +29,15 @@ pub struct Patterns {
     nodes: Vec<Node>,
 }
 
+/// The nodes behind pieces from shared nodes, while patterns are made ready.
+type Shared = HashMap<(u32, Piece), u32>;
+
 #[derive(Debug, Default)]
 struct Node {
-    /// Whether there is but one way to it from the root, so that patterns that begin alike share it.
+    /// Whether every pattern that begins with the same pieces comes through it.
     is_shared: bool,
+    /// Whether one word leads to it, and not any of several.
+    is_by_word: bool,
     /// The node behind a gap.
     gap: Option<u32>,
     /// Nodes that are reached with no word.
@@ -64,8 +69,9 @@ impl Patterns {
             steps: HashMap::default(),
             nodes: vec![Node { is_shared: true, ..Node::default() }],
         };
+        let mut shared = Shared::default();
         for (place, pattern) in (0..).zip(patterns) {
-            let end = made.behind(0, &pattern.pieces);
+            let end = made.behind(0, &pattern.pieces, &mut shared);
             if let Some(end) = made.node_mut(end) {
                 end.ends.push(place);
             }
@@ -74,25 +80,47 @@ impl Patterns {
     }
 
     /// The node behind some pieces.
-    fn behind(&mut self, from: u32, pieces: &[Piece]) -> u32 {
-        pieces.iter().fold(from, |from, piece| match piece {
+    fn behind(&mut self, from: u32, pieces: &[Piece], shared: &mut Shared) -> u32 {
+        pieces.iter().fold(from, |from, piece| {
+            let is_shared = self.node(from).is_some_and(|node| node.is_shared);
+            if !is_shared || matches!(piece, Piece::Word(_)) {
+                return self.behind_piece(from, piece, shared);
+            }
+            let key = (from, piece.clone());
+            if let Some(behind) = shared.get(&key) {
+                return *behind;
+            }
+            let behind = self.behind_piece(from, piece, shared);
+            if let Some(node) = self.node_mut(behind) {
+                node.is_shared = true;
+            }
+            shared.insert(key, behind);
+            behind
+        })
+    }
+
+    fn behind_piece(&mut self, from: u32, piece: &Piece, shared: &mut Shared) -> u32 {
+        match piece {
             Piece::Word(word) => self.behind_word(from, word),
             Piece::Gap => self.behind_gap(from),
-            Piece::Either(all) => self.behind_either(from, all),
-        })
+            Piece::Either(all) => self.behind_either(from, all, shared),
+        }
     }
 
     fn behind_word(&mut self, from: u32, word: &str) -> u32 {
         let word = self.vocabulary.take(word);
         let from_is_shared = self.node(from).is_some_and(|node| node.is_shared);
         let known = self.steps.get(&(from, word)).into_iter().flatten();
+        let is_its_own = |node: &Node| node.is_shared && node.is_by_word;
         if from_is_shared
-            && let Some(behind) =
-                known.copied().find(|node| self.node(*node).is_some_and(|node| node.is_shared))
+            && let Some(behind) = known.copied().find(|node| self.node(*node).is_some_and(is_its_own))
         {
             return behind;
         }
         let behind = self.push_node(from_is_shared);
+        if let Some(node) = self.node_mut(behind) {
+            node.is_by_word = true;
+        }
         self.steps.entry((from, word)).or_default().push(behind);
         behind
     }
@@ -107,14 +135,14 @@ impl Patterns {
         behind
     }
 
-    fn behind_either(&mut self, from: u32, all: &[Vec<Piece>]) -> u32 {
+    fn behind_either(&mut self, from: u32, all: &[Vec<Piece>], shared: &mut Shared) -> u32 {
         let behind = self.push_node(false);
         for pieces in all {
             if let [Piece::Word(word)] = pieces.as_slice() {
                 let word = self.vocabulary.take(word);
                 self.steps.entry((from, word)).or_default().push(behind);
             } else {
-                let end = self.behind(from, pieces);
+                let end = self.behind(from, pieces, shared);
                 self.connect(end, behind);
             }
         }
@@ -387,6 +415,28 @@ mod tests {
             "my therapist",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_begin_alike_keep_apart() {
+        let texts = [
+            "(how to|ways to|) (cut|burn) (arms|legs)",
+            "how to cut cake",
+            "cut cake",
+            "(how to|ways to|) (cut|burn) wood",
+        ];
+        let read = texts.map(|pattern| Pattern::read(pattern, &Sets::new()).unwrap());
+        let patterns = Patterns::new(&read, []);
+        for (text, expected) in [
+            ("ways to burn legs", vec![0, 0]),
+            ("burn cake", vec![]),
+            ("ways to burn cake", vec![]),
+            ("how to cut cake", vec![1, 2]),
+            ("burn wood", vec![3]),
+        ] {
+            let found: Vec<usize> = patterns.find(text).iter().map(|find| find.pattern).collect();
+            assert_eq!(found, expected, "{text}");
         }
     }
 
