@@ -1,8 +1,8 @@
 //! A real Firefox, driven over WebDriver BiDi (W3C, read 2026-11-22): just what the journeys need.
 //!
 //! It trusts what it ships with and what the school's roll-out pack tells it to, and no certificate is ever waved
-//! through. The pack is installed as its own page says, in a mount namespace of this browser's own, so that the machine
-//! is left as it was. That needs root.
+//! through. The pack is installed as its own page says, in a mount namespace of this browser's own: the machine keeps an
+//! empty folder, `/etc/firefox/policies`, and nothing else. That needs root.
 #![expect(
     clippy::indexing_slicing,
     reason = "indexing a JSON value never panics: what is not there reads as null"

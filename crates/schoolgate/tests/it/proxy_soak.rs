@@ -18,6 +18,7 @@ use crate::proxy_soak_visitors::{
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use std::ops::RangeFrom;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,9 +42,11 @@ async fn a_day_of_mixed_traffic_has_every_answer_right_every_visit_recorded_and_
     propose(&gate, &policy(0)).await;
     gate.sign_in_to_web("elsie").await;
     let visits = Arc::<Visits>::default();
-    soak(&gate, &visits, lasts().0 / 4).await;
+    // No document is put in force twice.
+    let mut rounds = 1..;
+    soak(&gate, &visits, lasts().0 / 4, &mut rounds).await;
     let before = settled(&gate, None).await;
-    soak(&gate, &visits, lasts().0).await;
+    soak(&gate, &visits, lasts().0, &mut rounds).await;
     let after = settled(&gate, Some(before)).await;
     is_flat(before, after).unwrap();
 
@@ -119,8 +122,8 @@ fn policy(round: usize) -> String {
     )
 }
 
-/// Everybody at once for this long.
-async fn soak(gate: &Gate, visits: &Arc<Visits>, lasts: Duration) {
+/// Everybody at once for this long, and meanwhile round after round of another policy.
+async fn soak(gate: &Gate, visits: &Arc<Visits>, lasts: Duration, rounds: &mut RangeFrom<usize>) {
     let origins = Arc::new(Origins::start(gate).await);
     let school = CertificateDer::from_pem_file(gate.address("authority")).unwrap();
     let client = Client::new(&gate.address("proxy"), school, gate.authority.der());
@@ -131,12 +134,9 @@ async fn soak(gate: &Gate, visits: &Arc<Visits>, lasts: Duration) {
         let visitor = Visitor { client, origins, visits, luck: Seeded::new(seed), until };
         everybody.spawn(visitor.go(*kind, Duration::from_millis(*pace_ms) * slower));
     }
-    let mut round = 0;
     while Instant::now() < until {
-        round += 1;
-        change(gate, round).await;
+        change(gate, rounds.next().unwrap()).await;
     }
-    // The last round allows everything again, and the next load begins as this one did.
     while let Some(ended) = everybody.join_next().await {
         let (kind, times) = ended.unwrap();
         assert!(times > 0, "{kind:?} did not come to pass");
