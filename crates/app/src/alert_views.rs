@@ -219,7 +219,7 @@ impl App {
             AlertEventView {
                 at: stored.event.at,
                 host: row.host,
-                path: row.path,
+                path: crate::words::readable(&row.path),
                 outcome: row.outcome,
                 reason: row.reason,
                 device: row.device,

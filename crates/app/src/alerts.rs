@@ -174,8 +174,9 @@ impl App {
             }
             changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
         }
+        let due = self.next_due(again.severity, &there.ladder, there.rung, self.now());
         let again = Box::new(Alert { count, ..again });
-        changes.push(Change::Alert(AlertChange::Repeat { id, again, events }));
+        changes.push(Change::Alert(AlertChange::Repeat { id, again, events, due }));
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();
         Ok(())

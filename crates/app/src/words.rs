@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use model::{KnownBy, Timestamp};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// `22 November 2026, 10:15:03`, by the school's clock.
 pub(crate) fn date_and_time(zone: &TimeZone, at: Timestamp) -> String {
@@ -77,6 +77,23 @@ pub(crate) fn known(
     words
 }
 
+/// A path and query as somebody reads it: `%20` and, in the query, `+` are the characters that they stand for. What is no
+/// text, and characters that would end a line or turn it round, are shown as a replacement character.
+pub(crate) fn readable(path_and_query: &str) -> String {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut words = decoded(path);
+    if !query.is_empty() {
+        words.push('?');
+        words.push_str(&decoded(&query.replace('+', " ")));
+    }
+    let turns = |letter: char| matches!(letter, '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    words
+        .chars()
+        .map(|letter| if letter.is_control() || turns(letter) { '\u{FFFD}' } else { letter })
+        .collect()
+}
+
 /// Bytes in words: `512 bytes`, `1.5 KB`, `20 MB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
@@ -127,6 +144,18 @@ mod tests {
         assert_eq!(moment(&london(), "2026-07-01T00:00"), Some(start));
         assert_eq!(date_and_time(&london(), start), "1 July 2026, 00:00:00");
         assert_eq!((start_of_date(&london(), "1 July"), moment(&london(), "noon")), (None, None));
+    }
+
+    #[test]
+    fn a_search_is_read_as_it_was_typed_and_breaks_no_line() {
+        for (path, words) in [
+            ("/search?q=how+to%20sleep", "/search?q=how to sleep"),
+            ("/a+b/%C3%A9", "/a+b/\u{e9}"),
+            ("/?q=%0A%FF%E2%80%AE", "/?q=\u{fffd}\u{fffd}\u{fffd}"),
+            ("", ""),
+        ] {
+            assert_eq!(readable(path), words, "{path}");
+        }
     }
 
     #[test]

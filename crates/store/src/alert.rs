@@ -47,6 +47,8 @@ pub enum AlertChange {
         again: Box<Alert>,
         /// The events it points to from now on, oldest first.
         events: Vec<EventId>,
+        /// When the next rung is called, where it is worse than before and nobody has acknowledged it.
+        due: Option<Timestamp>,
     },
     /// Somebody has it in hand. Only a new one can be acknowledged.
     Acknowledge(AlertId),
@@ -149,8 +151,9 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
     let query = match change {
         AlertChange::TakeUp(new) => return take_up(connection, new).await,
         AlertChange::Write(id, entry) => return write(connection, *id, entry).await,
-        AlertChange::Repeat { id, again, events } => sqlx::query(
+        AlertChange::Repeat { id, again, events, due } => sqlx::query(
             "update alert set times = $2, events = $3, rule = $6, why = $7, \
+             due = case when severity < $5 and state = 'new' then $8 else due end, \
              last_seen = case when last_seen < $4 then $4 else last_seen end, \
              severity = case when severity < $5 then $5 else severity end where id = $1",
         )
@@ -160,7 +163,8 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
         .bind(again.last.0)
         .bind(i64::from(again.severity.number()))
         .bind(again.rule.to_string())
-        .bind(again.why.to_string()),
+        .bind(again.why.to_string())
+        .bind(due.map(|due| due.0)),
         AlertChange::Acknowledge(id) => {
             sqlx::query("update alert set state = 'acknowledged', due = null where id = $1 and state = 'new'")
                 .bind(id.to_string())

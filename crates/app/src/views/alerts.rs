@@ -109,7 +109,7 @@ pub struct AlertEventView {
     pub at: Timestamp,
     /// The host.
     pub host: String,
-    /// The path and query; may be empty.
+    /// The path and query as somebody reads them; may be empty.
     pub path: String,
     /// `allowed`, `blocked`, ...
     pub outcome: String,

@@ -135,6 +135,22 @@ async fn what_comes_again_joins_its_alert_and_is_told_anew_only_where_it_is_wors
 }
 
 #[tokio::test]
+async fn what_was_low_and_turns_critical_has_the_clock_of_what_is_critical() {
+    let world = World::new("first-school.toml").await;
+    let to = [("lead", Addressee::Lead), ("deputy", Addressee::Deputy)];
+    world.app.set_recipients(to.map(|(address, addressee)| mails_to(address, addressee)).into());
+    let low = alert_about(None, Severity::Low);
+    world.app.take_up_alerts(vec![low.clone()]).await.unwrap();
+    let id = newest(&world).await;
+    assert!(addresses_called(&world, id).await.is_empty());
+    world.app.take_up_alerts(vec![Alert { severity: Severity::Critical, ..low }]).await.unwrap();
+    assert_eq!(addresses_called(&world, id).await, ["lead"]);
+    world.clock.advance_ms(30 * MINUTE_MS);
+    world.app.escalate_alerts().await.unwrap();
+    assert_eq!(addresses_called(&world, id).await.len(), 2);
+}
+
+#[tokio::test]
 async fn each_post_reads_what_is_for_it_and_nobody_what_is_about_themselves() {
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");

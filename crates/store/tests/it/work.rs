@@ -42,12 +42,16 @@ async fn alerts_are_worked_through(store: &Store) {
         rule: "self-harm.intent".into(),
         ..high.alert.clone()
     };
-    let repeat =
-        AlertChange::Repeat { id: high.id, again: Box::new(again), events: vec![event(1), event(9)] };
+    let repeat = AlertChange::Repeat {
+        id: high.id,
+        again: Box::new(again),
+        events: vec![event(1), event(9)],
+        due: Some(NOW.plus_ms(800_000)),
+    };
     commit(store, repeat).await.unwrap();
     let read = store.alert(high.id).await.unwrap().unwrap();
     assert_eq!((read.alert.count, read.alert.severity), (3, Severity::Critical));
-    assert_eq!(&*read.alert.rule, "self-harm.intent");
+    assert_eq!((&*read.alert.rule, read.due), ("self-harm.intent", Some(NOW.plus_ms(800_000))));
     assert_eq!((read.alert.last, read.alert.events), (NOW.plus_ms(50), vec![event(1), event(9)]));
 
     assert_eq!(store.alerts_that_began(NOW.plus_ms(-5)).await.unwrap().len(), 2);
