@@ -31,7 +31,7 @@ impl History {
         let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compacted = Compacted::default();
         for day in self.0.shelf.days() {
-            let Some((files, _)) = self.0.shelf.files(day)? else { continue };
+            let Some((files, _)) = self.0.shelf.readable_files(day)? else { continue };
             let Some(log) = &files.log else { continue };
             let mut blocks = log.all_blocks();
             if day >= today {

@@ -82,6 +82,13 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// True where one day cannot be read and the others can.
+    pub(crate) fn is_of_one_day(&self) -> bool {
+        matches!(self, Self::DayKeyMissing { .. } | Self::WrongKey { .. } | Self::DamagedDay { .. })
+    }
+}
+
 /// Names what was being done to which file when the system refused.
 pub(crate) fn disk<'a>(
     doing: &'static str,

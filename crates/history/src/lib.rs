@@ -75,6 +75,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Damaged places in those two that were stepped over.
     pub damaged: u64,
+    /// How many of those two cannot be read at all: a key that is gone, damaged columns. A search of them says which.
+    pub unreadable_days: usize,
 }
 
 /// What expiry removed.
@@ -97,7 +99,10 @@ impl History {
         let days = shelf.days();
         let mut recovery = Recovery { days: days.len(), ..Recovery::default() };
         for day in days.into_iter().rev().take(DAYS_CHECKED_AT_START) {
-            let Some((files, repair)) = shelf.files(day)? else { continue };
+            let Some((files, repair)) = shelf.readable_files(day)? else {
+                recovery.unreadable_days += 1;
+                continue;
+            };
             recovery.recent_events += files.events();
             recovery.torn_bytes += repair.torn_bytes;
             recovery.damaged += repair.damaged;
@@ -168,7 +173,13 @@ impl History {
         let mut expired = Expired::default();
         for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
             let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = self.hold_before_expiry(&holds, day)?;
+            let held = match self.hold_before_expiry(&holds, day) {
+                Err(error) if error.is_of_one_day() => {
+                    tracing::error!(%day, %error, "a day that holds ask about cannot be read, and does not expire");
+                    continue;
+                }
+                other => other?,
+            };
             if let Some(removed) = self.0.shelf.remove(day, now, ("retention", held))? {
                 expired.days += 1;
                 expired.events += removed.events;
@@ -181,7 +192,7 @@ impl History {
     /// The time of the newest event; `None` when there is none.
     pub fn newest(&self) -> Result<Option<Timestamp>, HistoryError> {
         for day in self.0.shelf.days().into_iter().rev() {
-            let latest = self.0.shelf.files(day)?.and_then(|(files, _)| files.latest());
+            let latest = self.0.shelf.readable_files(day)?.and_then(|(files, _)| files.latest());
             if latest.is_some() {
                 return Ok(latest);
             }

@@ -163,6 +163,17 @@ impl Shelf {
         self.take_down(&mut days, day).map(Some)
     }
 
+    /// The same for work that goes on with the other days: `None` also where the day cannot be read, which is logged.
+    pub fn readable_files(&self, day: Day) -> Result<Option<(Arc<DayFiles>, Repair)>, HistoryError> {
+        match self.files(day) {
+            Err(error) if error.is_of_one_day() => {
+                tracing::error!(%day, %error, "a day of history cannot be read, and is left as it is");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
     /// A day's log, made if need be.
     pub fn log_or_new(&self, day: Day) -> Result<Arc<Segment>, HistoryError> {
         let mut days = self.locked();

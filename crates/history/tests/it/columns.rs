@@ -264,11 +264,19 @@ fn a_day_without_its_key_says_so() {
     history.compact(Day(1)).unwrap();
     drop(history);
     std::fs::remove_file(folder.join("1970-01-01.key")).unwrap();
-    let refused = History::open(folder, model::GateId(1)).err().unwrap();
+    let (history, recovery) = History::open(folder, model::GateId(1)).unwrap();
+    assert_eq!(recovery.unreadable_days, 1);
     assert_eq!(
-        refused.to_string(),
+        history.scan(&Query::default()).err().unwrap().to_string(),
         "expected a key for 1970-01-01, found none: the day cannot be read without it"
     );
+    // The others go on.
+    history.append(&[event(DAY_MS, "two.example")]).unwrap();
+    assert_eq!(history.compact(Day(2)).unwrap().days, 1);
+    let query = Query { from: Some(Timestamp(DAY_MS)), ..Query::default() };
+    assert_eq!(all_times(&history, &query), [DAY_MS]);
+    assert_eq!(history.expire(Day(1), Timestamp(DAY_MS)).unwrap().days, 1);
+    assert_eq!(all_times(&history, &Query::default()), [DAY_MS]);
 }
 
 #[test]
