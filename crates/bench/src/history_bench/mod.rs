@@ -11,6 +11,7 @@
 mod clickhouse;
 mod keep;
 mod sqlite;
+mod watch;
 mod year;
 
 pub(crate) use keep::keep;
@@ -86,7 +87,9 @@ fn rows(events: u64) -> Result<Vec<Row>, BenchError> {
         Some(clickhouse) => check("ClickHouse", &ours.answers, clickhouse)?,
         None => say::remark("ClickHouse is left out: this machine's python3 has no module chdb"),
     }
-    Ok(in_rows(&ours, &sqlite, clickhouse.as_ref()))
+    let mut rows = in_rows(&ours, &sqlite, clickhouse.as_ref());
+    rows.push(Row::new("monitoring rules", "events/s", watch::rate(events)?, Target::AtLeast(50_000.0)));
+    Ok(rows)
 }
 
 fn in_rows(ours: &Ours, sqlite: &Answers, clickhouse: Option<&Answers>) -> Vec<Row> {
