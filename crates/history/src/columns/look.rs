@@ -164,6 +164,12 @@ impl Looker {
     fn hits(&mut self, asked: &Asked<'_>, mut rows: Vec<u32>) -> Result<Option<Vec<Hit>>, HistoryError> {
         let Asked { columns, page, wanted, names, filter, before } = asked;
         let [order, codes, _, paths] = page.places;
+        let sure = filter.text.as_ref().and_then(TextTest::sure_part);
+        if let (Some(part), false) = (sure, wanted.text_hosts.contains(&true))
+            && !self.is_in_text(columns, page, part)?
+        {
+            return Ok(Some(Vec::new()));
+        }
         let Some(order) = self.order(columns, page, order)? else { return Ok(None) };
         let Some(codes) = self.codes(columns, page, codes)? else { return Ok(None) };
         let (from, until) = (filter.from.0, filter.until.0);
@@ -270,6 +276,18 @@ impl Looker {
         let (mut reader, rows) = (Reader::new(&chunk), count(page));
         let mut column = || reader.numbers(rows, &mut self.unpack);
         Ok(column().zip(column()).zip(column()).map(|((up, down), took)| [up, down, took]))
+    }
+
+    /// Whether any path of a page may have this in it; it is in lower case. True where that cannot be told.
+    fn is_in_text(&mut self, columns: &Columns, page: &PageEntry, part: &[u8]) -> Result<bool, HistoryError> {
+        let [.., place] = page.places;
+        let Some(chunk) = columns.chunk(place)? else { return Ok(true) };
+        let mut reader = Reader::new(&chunk);
+        let text = reader.numbers(count(page), &mut self.unpack).and_then(|_| reader.text(&mut self.unpack));
+        Ok(text.is_none_or(|mut text| {
+            text.make_ascii_lowercase();
+            Finder::new(part).find(&text).is_some()
+        }))
     }
 
     fn paths(

@@ -43,7 +43,8 @@ pub(crate) fn hour_of(day: Day, at: i64) -> u8 {
 
 /// The places of a page's rows by their hosts' codes, those of one host in the order of rows.
 fn by_host(hosts: &[u64]) -> Vec<u32> {
-    let mut places: Vec<(u64, u32)> = hosts.iter().copied().zip(0..).collect();
+    // Code and place in one number: codes and places have 32 bits.
+    let mut places: Vec<u64> = hosts.iter().zip(0..).map(|(host, place)| (host << 32) | place).collect();
     places.sort_unstable();
-    places.into_iter().map(|(_, place)| place).collect()
+    places.into_iter().map(|place| u32::try_from(place & u64::from(u32::MAX)).unwrap_or(0)).collect()
 }
