@@ -7,10 +7,13 @@ use crate::password::Checked;
 use crate::sign_in::{actor_of, locked_words};
 use crate::views::{PortalView, WebSignInView};
 use crate::{App, AppError, words};
-use model::{Actor, Claim, Credentials, KnownBy, Person, Scope, SignIn, SignInAnswer, Timestamp};
+use model::{
+    Actor, Claim, Credentials, KnownBy, Person, Presented, Principal, Scope, SignIn, SignInAnswer, Timestamp,
+};
 use policy::rules::{AddressUse, Network, SignInWay};
 use std::net::IpAddr;
-use store::{Change, Fact};
+use std::sync::Arc;
+use store::{AccountState, Change, Fact};
 
 /// How long a sign-in to the web counts at most.
 const WEB_SIGN_IN_MS: i64 = 8 * 3_600_000;
@@ -90,16 +93,20 @@ impl App {
         Ok(self.web_sign_in_view(address).await)
     }
 
-    /// The handle by which the proxy asks whose password it was given.
+    /// The handle by which the proxy asks whose password or ticket it was given.
     ///
     /// Refusals are in the audit chain; what is right is not, since the access history says of each visit how its person
     /// is known.
     pub fn proxy_sign_in(&self) -> SignIn {
         let app = self.clone();
-        SignIn::new(move |credentials| {
+        SignIn::new(move |presented| {
             let app = app.clone();
             async move {
-                app.sign_in_to_proxy(credentials).await.unwrap_or_else(|error| {
+                let answer = match presented {
+                    Presented::Password(credentials) => app.sign_in_to_proxy(credentials).await,
+                    Presented::Ticket(principal) => app.known_by_ticket(principal).await,
+                };
+                answer.unwrap_or_else(|error| {
                     tracing::error!(%error, "a sign-in to the proxy could not be answered");
                     SignInAnswer::Unanswered
                 })
@@ -117,6 +124,23 @@ impl App {
                 SignInAnswer::Wrong
             }
         })
+    }
+
+    /// Whose a ticket is: the person on the roster with that login, at the school that the realm stands for, unless their
+    /// account is closed. A ticket of nobody here (a computer's own, say) is no refusal that anybody would look for.
+    async fn known_by_ticket(&self, principal: Principal) -> Result<SignInAnswer, AppError> {
+        let login = principal.name.to_lowercase();
+        let Some(person) = self.0.parts.roster.get().person_by_login(&login).map(Arc::clone) else {
+            return Ok(SignInAnswer::Wrong);
+        };
+        let at_school =
+            principal.school.is_none_or(|school| person.affiliation_at(&Scope::School(school)).is_some());
+        let account = self.0.parts.store.account(&login).await?;
+        if at_school && account.is_none_or(|account| account.state == AccountState::Open) {
+            return Ok(SignInAnswer::Known { person: person.id, until: self.web_until() });
+        }
+        self.note_refusal("sign-in-to-proxy-refused", Some(login), principal.address).await?;
+        Ok(SignInAnswer::Wrong)
     }
 
     /// Until when a sign-in to the web counts that is made now.

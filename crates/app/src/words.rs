@@ -62,6 +62,7 @@ pub(crate) fn known(
 ) -> String {
     let mut words = match by {
         KnownBy::Proxy => "signed in to the proxy",
+        KnownBy::Ticket => "signed in to the school\u{2019}s domain",
         KnownBy::SignIn => "signed in on this device",
         KnownBy::Radius => "signed in to the network",
         KnownBy::Device => "the device is lent to them",

@@ -66,6 +66,8 @@ impl Known {
 pub enum KnownBy {
     /// They gave their password to the proxy, on this connection.
     Proxy,
+    /// They showed the proxy a Kerberos ticket of the school's domain, on this connection.
+    Ticket,
     /// They signed in on the school's page from this address.
     SignIn,
     /// The network told us (RADIUS accounting) who signed the device at this address in to it.
@@ -78,13 +80,14 @@ pub enum KnownBy {
 
 impl KnownBy {
     /// Every way.
-    pub const ALL: [KnownBy; 5] = [Self::Proxy, Self::SignIn, Self::Radius, Self::Device, Self::Named];
+    pub const ALL: [KnownBy; 6] =
+        [Self::Proxy, Self::Ticket, Self::SignIn, Self::Radius, Self::Device, Self::Named];
 
     /// How strong it is, 0 the strongest: what somebody said of themselves on the connection, then at the address, then
     /// what the network says of the device there, then whom it is lent to. A question that names somebody stands alone.
     pub fn rank(self) -> u8 {
         match self {
-            Self::Named | Self::Proxy => 0,
+            Self::Named | Self::Proxy | Self::Ticket => 0,
             Self::SignIn => 1,
             Self::Radius => 2,
             Self::Device => 3,
@@ -95,6 +98,7 @@ impl KnownBy {
     pub fn slug(self) -> &'static str {
         match self {
             Self::Proxy => "proxy",
+            Self::Ticket => "ticket",
             Self::SignIn => "sign-in",
             Self::Radius => "radius",
             Self::Device => "device",

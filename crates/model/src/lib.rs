@@ -60,7 +60,7 @@ pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use report::ReportKind;
 pub use said::{Said, SaidKind, Typing};
 pub use shares::{Share, Shares};
-pub use sign_in::{Credentials, SignIn, SignInAnswer};
+pub use sign_in::{Credentials, Presented, Principal, SignIn, SignInAnswer};
 pub use suggestions::{Suggestion, SuggestionKind, Suggestions};
 pub use theme::Theme;
 pub use time::{Clock, Day, Timestamp};

@@ -1,10 +1,11 @@
-//! The sign-in handle: how an edge asks the use cases whether a login and a password belong together.
+//! The sign-in handle: how an edge asks the use cases who somebody is, by login and password or by a Kerberos ticket.
 //!
-//! Left out on purpose: how that is found out, how often it may be tried, and how long an edge remembers the answer.
+//! Left out on purpose: how a password is compared, how often it may be tried, and how long an edge remembers the answer. A
+//! ticket is verified by the edge that took it; the use cases say whose it is.
 //!
-//! Invariant: a password is wiped from memory when its [`Credentials`] are dropped, and is never printed.
+//! Invariant: a password is wiped from memory when its [`Credentials`] are dropped; neither kind is ever printed.
 
-use crate::{PersonId, Timestamp};
+use crate::{PersonId, SchoolId, Timestamp};
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -12,6 +13,44 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What a client gave to be known by.
+#[derive(Clone, Debug)]
+pub enum Presented {
+    /// A login and a password.
+    Password(Credentials),
+    /// A Kerberos ticket, which the edge found good.
+    Ticket(Principal),
+}
+
+impl Presented {
+    /// Where it came from.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Self::Password(credentials) => credentials.address,
+            Self::Ticket(principal) => principal.address,
+        }
+    }
+}
+
+/// Whom a Kerberos ticket names (RFC 4120, section 6).
+#[derive(Clone)]
+pub struct Principal {
+    /// Its name within its realm, as it stands in the ticket.
+    pub name: String,
+    /// Its realm.
+    pub realm: String,
+    /// The school whose people the realm holds; `None`: any school's.
+    pub school: Option<SchoolId>,
+    /// Where the ticket came from.
+    pub address: IpAddr,
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Principal(hidden)")
+    }
+}
+
+/// A login with its password.
 #[derive(Clone)]
 pub struct Credentials {
     /// The login, as it was typed.
@@ -38,7 +77,8 @@ pub enum SignInAnswer {
         /// Until when it counts.
         until: Timestamp,
     },
-    /// Login and password do not belong together, or too many wrong ones came before. Which, nobody is told.
+    /// Login and password do not belong together, too many wrong ones came before, or a ticket is nobody's here. Which,
+    /// nobody is told.
     Wrong,
     /// It could not be found out just now.
     Unanswered,
@@ -46,23 +86,23 @@ pub enum SignInAnswer {
 
 type Answering = Pin<Box<dyn Future<Output = SignInAnswer> + Send>>;
 
-/// Asks the use cases whether a login and a password belong together. Cheap to clone.
+/// Asks the use cases who somebody is. Cheap to clone.
 #[derive(Clone)]
-pub struct SignIn(Arc<dyn Fn(Credentials) -> Answering + Send + Sync>);
+pub struct SignIn(Arc<dyn Fn(Presented) -> Answering + Send + Sync>);
 
 impl SignIn {
     /// A handle that is answered by `answer`.
     pub fn new<F, A>(answer: F) -> Self
     where
-        F: Fn(Credentials) -> A + Send + Sync + 'static,
+        F: Fn(Presented) -> A + Send + Sync + 'static,
         A: Future<Output = SignInAnswer> + Send + 'static,
     {
-        Self(Arc::new(move |credentials| Box::pin(answer(credentials))))
+        Self(Arc::new(move |presented| Box::pin(answer(presented))))
     }
 
     /// Asks. Takes as long as a password takes to compare, tens of milliseconds and more when many come at once.
-    pub async fn ask(&self, credentials: Credentials) -> SignInAnswer {
-        (self.0)(credentials).await
+    pub async fn ask(&self, presented: Presented) -> SignInAnswer {
+        (self.0)(presented).await
     }
 }
 
@@ -77,10 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_never_printed() {
+    fn what_somebody_is_known_by_is_never_printed() {
         let password = Zeroizing::new("three quiet otters".to_owned());
         let address = IpAddr::from([10, 0, 0, 1]);
         let credentials = Credentials { login: "amara".to_owned(), password, address };
-        assert_eq!(format!("{credentials:?}"), "Credentials(hidden)");
+        assert_eq!(format!("{:?}", Presented::Password(credentials)), "Password(Credentials(hidden))");
+        let (name, realm) = ("amara".to_owned(), "ASH.EXAMPLE".to_owned());
+        let principal = Principal { name, realm, school: None, address };
+        assert_eq!(format!("{:?}", Presented::Ticket(principal)), "Ticket(Principal(hidden))");
     }
 }

@@ -33,6 +33,8 @@ pub struct CertificateAuthority {
     pub(crate) issuer: Issuer<'static, KeyPair>,
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) not_after: Timestamp,
+    not_before: Timestamp,
+    name: Box<str>,
     pem: String,
 }
 
@@ -74,7 +76,7 @@ impl CertificateAuthority {
             return Err(ProxyError::Authority { expected: "the key that belongs to the certificate" });
         }
         let issuer = Issuer::from_ca_cert_der(&der, key)?;
-        Ok(Self { issuer, certificate: der, not_after: facts.not_after, pem })
+        Ok(Self::of(issuer, der, (facts, pem)))
     }
 
     /// Writes the authority to two new PEM files; the key can be read by its owner alone. A key file that exists is
@@ -103,6 +105,16 @@ impl CertificateAuthority {
         &self.certificate
     }
 
+    /// What devices show as its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first moment at which devices accept it.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before
+    }
+
     /// The last moment at which devices accept it.
     pub fn not_after(&self) -> Timestamp {
         self.not_after
@@ -110,9 +122,18 @@ impl CertificateAuthority {
 
     fn assemble(certificate: &Certificate, key: KeyPair) -> Result<Self, ProxyError> {
         let der = certificate.der().clone();
-        let not_after = CertificateFacts::read(&der)?.not_after;
+        let facts = CertificateFacts::read(&der)?;
         let issuer = Issuer::from_ca_cert_der(&der, key)?;
-        Ok(Self { issuer, pem: certificate.pem(), certificate: der, not_after })
+        Ok(Self::of(issuer, der, (facts, certificate.pem())))
+    }
+
+    fn of(
+        issuer: Issuer<'static, KeyPair>,
+        certificate: CertificateDer<'static>,
+        (facts, pem): (CertificateFacts, String),
+    ) -> Self {
+        let CertificateFacts { not_before, not_after, common_name, .. } = facts;
+        Self { issuer, certificate, not_after, not_before, name: common_name, pem }
     }
 }
 

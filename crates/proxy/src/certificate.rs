@@ -8,7 +8,9 @@ use crate::ProxyError;
 use model::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
-use x509_parser::oid_registry::{OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, Oid};
+use x509_parser::oid_registry::{
+    OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS, OID_PKIX_ACCESS_DESCRIPTOR_OCSP, Oid,
+};
 use x509_parser::public_key::PublicKey;
 
 /// The most addresses that are taken from one certificate, of each kind.
@@ -27,15 +29,21 @@ pub(crate) struct CertificateFacts {
     pub(crate) not_after: Timestamp,
     /// The names it is for, lower case, in its order; wildcards among them, addresses not.
     pub(crate) names: Vec<Box<str>>,
+    /// What its subject calls itself; empty where it has no common name.
+    pub(crate) common_name: Box<str>,
     /// Subject and issuer, as they are encoded.
     pub(crate) subject: Box<[u8]>,
     pub(crate) issuer: Box<[u8]>,
     pub(crate) is_authority: bool,
     pub(crate) public_key: Vec<u8>,
+    /// Its number, as it is encoded.
+    pub(crate) serial: Box<[u8]>,
     /// Where its issuer's certificate can be fetched over plain HTTP (RFC 5280, 4.2.2.1), at most 4.
     pub(crate) issuer_urls: Vec<Box<str>>,
     /// Where the list of what its issuer revoked can be fetched over plain HTTP (RFC 5280, 4.2.1.13), at most 4.
     pub(crate) revocation_urls: Vec<Box<str>>,
+    /// Where a responder can be asked about it over plain HTTP (RFC 5280, 4.2.2.1), at most 4.
+    pub(crate) responder_urls: Vec<Box<str>>,
     /// It demands a stapled proof of its state (RFC 7633).
     pub(crate) must_staple: bool,
     /// Its key, or the signature it is to be believed for, proves nothing.
@@ -48,17 +56,20 @@ impl CertificateFacts {
         let (_, read) = x509_parser::parse_x509_certificate(der)
             .map_err(|_| ProxyError::Authority { expected: "a certificate that can be read" })?;
         let moment = |time: x509_parser::time::ASN1Time| Timestamp(time.timestamp().saturating_mul(1000));
-        let (issuer_urls, revocation_urls) = urls(&read);
+        let Urls { issuers, lists, responders } = urls(&read);
         Ok(Self {
             not_before: moment(read.validity().not_before),
             not_after: moment(read.validity().not_after),
             names: dns_names(&read),
+            common_name: common_name(&read),
             subject: read.subject().as_raw().into(),
             issuer: read.issuer().as_raw().into(),
             is_authority: read.is_ca(),
             public_key: read.public_key().raw.to_vec(),
-            issuer_urls,
-            revocation_urls,
+            serial: read.raw_serial().into(),
+            issuer_urls: issuers,
+            revocation_urls: lists,
+            responder_urls: responders,
             must_staple: must_staple(&read),
             is_weak: is_weak(&read),
         })
@@ -75,6 +86,11 @@ impl CertificateFacts {
     }
 }
 
+fn common_name(certificate: &X509Certificate<'_>) -> Box<str> {
+    let first = certificate.subject().iter_common_name().next();
+    first.and_then(|name| name.as_str().ok()).unwrap_or_default().into()
+}
+
 fn dns_names(certificate: &X509Certificate<'_>) -> Vec<Box<str>> {
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return Vec::new() };
     let names = names.value.general_names.iter().filter_map(|name| match name {
@@ -84,31 +100,44 @@ fn dns_names(certificate: &X509Certificate<'_>) -> Vec<Box<str>> {
     names.collect()
 }
 
-/// Where the issuer's certificate is, and where its revocation lists are.
-fn urls(certificate: &X509Certificate<'_>) -> (Vec<Box<str>>, Vec<Box<str>>) {
-    let (mut issuers, mut lists) = (Vec::new(), Vec::new());
+/// Where a certificate points.
+#[derive(Default)]
+struct Urls {
+    issuers: Vec<Box<str>>,
+    lists: Vec<Box<str>>,
+    responders: Vec<Box<str>>,
+}
+
+fn urls(certificate: &X509Certificate<'_>) -> Urls {
+    let mut urls = Urls::default();
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
             ParsedExtension::AuthorityInfoAccess(access) => {
-                let described = access.accessdescs.iter();
-                let issuer = described.filter(|at| at.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS);
-                issuers.extend(issuer.filter_map(|at| plain_http(&at.access_location)));
+                for at in &access.accessdescs {
+                    let kind = match &at.access_method {
+                        method if *method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS => &mut urls.issuers,
+                        method if *method == OID_PKIX_ACCESS_DESCRIPTOR_OCSP => &mut urls.responders,
+                        _ => continue,
+                    };
+                    kind.extend(plain_http(&at.access_location));
+                }
             }
             ParsedExtension::CRLDistributionPoints(points) => {
                 for point in
                     points.iter().filter(|point| point.reasons.is_none() && point.crl_issuer.is_none())
                 {
                     if let Some(DistributionPointName::FullName(names)) = &point.distribution_point {
-                        lists.extend(names.iter().filter_map(plain_http));
+                        urls.lists.extend(names.iter().filter_map(plain_http));
                     }
                 }
             }
             _ => {}
         }
     }
-    issuers.truncate(MOST_URLS);
-    lists.truncate(MOST_URLS);
-    (issuers, lists)
+    for kind in [&mut urls.issuers, &mut urls.lists, &mut urls.responders] {
+        kind.truncate(MOST_URLS);
+    }
+    urls
 }
 
 fn plain_http(name: &GeneralName<'_>) -> Option<Box<str>> {

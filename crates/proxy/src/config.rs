@@ -1,6 +1,6 @@
 //! What the proxy is told at start: its settings, its bounds, and the ports to the rest of the program.
 
-use crate::{LeafSigner, PacRule, PlainPasswords, Resolver};
+use crate::{LeafSigner, Negotiate, PacRule, PlainPasswords, Resolver};
 use blockpage::Links;
 use ipnet::IpNet;
 use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn, Suggestions};
@@ -37,6 +37,8 @@ pub struct Config {
     pub sign_in: Option<SignIn>,
     /// Whether passwords are taken over an unencrypted connection to the proxy.
     pub plain_passwords: PlainPasswords,
+    /// Whose Kerberos tickets are taken in place of a password; `None`: nobody's.
+    pub negotiate: Option<Negotiate>,
 }
 
 /// A listener for connections that the network leads here.

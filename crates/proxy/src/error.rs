@@ -37,6 +37,14 @@ pub enum ProxyError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A keytab cannot be used.
+    #[error("{path} is not usable as a keytab: expected {expected}")]
+    Keytab {
+        /// The file.
+        path: PathBuf,
+        /// What it should have held.
+        expected: &'static str,
+    },
     /// The inspection certificate and its key do not fit, or one is not what it should be.
     #[error("the inspection certificate is not usable: expected {expected}")]
     Authority {

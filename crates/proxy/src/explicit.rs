@@ -5,7 +5,7 @@ use crate::gate::Gate;
 use crate::inner::{self, Inner, serve_http1, shape_of};
 use crate::link::{Link, Offer, Origin, Scheme};
 use crate::pages;
-use crate::sign_in::{self, Wire};
+use crate::sign_in::Connection;
 use crate::socket::ClientSocket;
 use crate::streams::IdleStream;
 use crate::tunnel;
@@ -22,15 +22,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 struct Explicit {
     gate: Arc<Gate>,
     caller: Caller,
-    wire: Wire,
+    connection: Connection,
     last: LastOrigin,
 }
 
 /// Serves one connection of a client that knows the proxy.
 pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket) {
-    let wire = Wire::of(&socket);
+    let connection = Connection::of(&socket);
     let stream = IdleStream::new(socket, gate.dialer.limits.idle_timeout);
-    let explicit = Arc::new(Explicit { gate: Arc::clone(&gate), caller, wire, last: LastOrigin::default() });
+    let explicit =
+        Arc::new(Explicit { gate: Arc::clone(&gate), caller, connection, last: LastOrigin::default() });
     // Boxed, as an idle connection keeps the room of its last answer's future.
     let service = service_fn(move |request| Box::pin(Arc::clone(&explicit).answer(request)));
     serve_http1(&gate, stream, service).await;
@@ -39,8 +40,12 @@ pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket)
 impl Explicit {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
         if request.method() == Method::CONNECT {
-            return Ok(match sign_in::enter(&self.gate, &self.caller, self.wire, request.headers()).await {
-                Ok(caller) => tunnel::connect(&self.gate, &caller, request).await,
+            return Ok(match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
+                Ok(mut entered) => {
+                    let mut response = tunnel::connect(&self.gate, &entered.caller, request).await;
+                    entered.tell(&mut response);
+                    response
+                }
                 Err(asked) => *asked,
             });
         }
@@ -60,8 +65,13 @@ impl Explicit {
             return Ok(pages::answer(&self.gate, &self.caller, &request));
         }
         let origin = Origin { scheme: Scheme::Http, host, port };
-        match sign_in::enter(&self.gate, &self.caller, self.wire, request.headers()).await {
-            Ok(caller) => inner::answer(self.last.inner(&self.gate, &caller, origin), request).await,
+        match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
+            Ok(mut entered) => {
+                let inner = self.last.inner(&self.gate, &entered.caller, origin);
+                let mut response = inner::answer(inner, request).await?;
+                entered.tell(&mut response);
+                Ok(response)
+            }
             Err(asked) => Ok(*asked),
         }
     }

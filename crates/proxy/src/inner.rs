@@ -314,6 +314,7 @@ pub(crate) fn fault_notice(
             (blockpage::origin_failed(fault, verdict.stage, &origin.host), EventOutcome::Failed)
         }
         DialError::Certificate(fault) => {
+            gate.dialer.verifier.refused.count(fault);
             (blockpage::bad_certificate(fault, verdict.stage, &origin.host), EventOutcome::RefusedOrigin)
         }
         DialError::PrivateAddress => {

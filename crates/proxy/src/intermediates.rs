@@ -157,7 +157,7 @@ fn read(bytes: &[u8]) -> Option<CertificateDer<'static>> {
 
 /// `ContentInfo { signedData, [0] SignedData { version, digests, content, [0] certificates .. } }`.
 fn bundled(bytes: &[u8]) -> Option<CertificateDer<'static>> {
-    use crate::revocation::der::{Reader, context};
+    use crate::der::{Reader, context};
     let mut info = Reader::new(Reader::new(bytes).take()?.content);
     info.take()?;
     let signed = Reader::new(info.take_if(context(0))?.content).take()?;

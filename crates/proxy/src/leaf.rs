@@ -6,6 +6,7 @@
 use crate::ca::{BACK_DATE_MS, server_params};
 use crate::certificate::CertificateFacts;
 use crate::{CertificateAuthority, ProxyError};
+use arc_swap::ArcSwap;
 use model::{Clock, Host, Timestamp};
 use quick_cache::sync::Cache;
 use rcgen::{Certificate, CertificateParams, KeyPair, SanType};
@@ -60,31 +61,39 @@ fn can_be_taken_over(name: &str) -> bool {
 
 /// Signs leaf certificates with the school's authority.
 pub struct LeafSigner {
-    authority: CertificateAuthority,
-    successor: Option<Successor>,
+    authorities: ArcSwap<Authorities>,
     key: KeyPair,
     tls_key: Arc<dyn SigningKey>,
     pub(crate) clock: Clock,
     leaves: Cache<(Host, Option<Likeness>), Leaf>,
 }
 
-/// The authority that comes next, and from when on it signs.
-struct Successor {
-    authority: CertificateAuthority,
-    from: Timestamp,
+/// The authority in use, the one that comes next, and from when on that one signs.
+struct Authorities {
+    current: Arc<CertificateAuthority>,
+    next: Option<(Arc<CertificateAuthority>, Timestamp)>,
+}
+
+impl Authorities {
+    /// The one that signs at a moment.
+    fn at(&self, now: Timestamp) -> &Arc<CertificateAuthority> {
+        match &self.next {
+            Some((next, from)) if *from <= now => next,
+            _ => &self.current,
+        }
+    }
 }
 
 #[derive(Clone)]
 struct Leaf {
     chain: Arc<CertifiedKey>,
     until: Timestamp,
-    /// Signed by the successor.
-    is_new: bool,
+    signed_by: Arc<CertificateAuthority>,
 }
 
 impl std::fmt::Debug for LeafSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LeafSigner").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("LeafSigner").field("authority", &self.authority()).finish_non_exhaustive()
     }
 }
 
@@ -94,54 +103,57 @@ impl LeafSigner {
         let key = KeyPair::generate()?;
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let tls_key = rustls::crypto::aws_lc_rs::sign::any_ecdsa_type(&der)?;
-        Ok(Self { authority, successor: None, key, tls_key, clock, leaves: Cache::new(MOST_LEAVES) })
+        let authorities = ArcSwap::from_pointee(Authorities { current: Arc::new(authority), next: None });
+        Ok(Self { authorities, key, tls_key, clock, leaves: Cache::new(MOST_LEAVES) })
     }
 
-    /// The same signer, which from a moment on signs with `authority`. Devices must trust both until then.
-    #[must_use]
-    pub fn with_successor(mut self, authority: CertificateAuthority, from: Timestamp) -> Self {
-        self.successor = Some(Successor { authority, from });
-        self
+    /// Takes another authority, and one that from a moment on takes over. Devices must trust both until then. Leaves that
+    /// were signed before are made anew.
+    pub fn put(&self, authority: CertificateAuthority, next: Option<(CertificateAuthority, Timestamp)>) {
+        let next = next.map(|(next, from)| (Arc::new(next), from));
+        self.authorities.store(Arc::new(Authorities { current: Arc::new(authority), next }));
     }
 
     /// The authority that signs now.
-    pub fn authority(&self) -> &CertificateAuthority {
-        self.at(self.clock.now()).0
+    pub fn authority(&self) -> Arc<CertificateAuthority> {
+        Arc::clone(self.authorities.load().at(self.clock.now()))
+    }
+
+    /// The one that takes over, and when; `None` where there is none. It stays the next one until it is the only one.
+    pub fn next_authority(&self) -> Option<(Arc<CertificateAuthority>, Timestamp)> {
+        self.authorities.load().next.clone()
     }
 
     /// The certificates that devices must trust: of the authority in use, and of the one that takes over, PEM.
     pub fn trusted_pem(&self) -> String {
-        let next = self.successor.as_ref().map_or("", |next| next.authority.certificate_pem());
-        format!("{}{next}", self.authority.certificate_pem())
-    }
-
-    /// The authority that signs at a moment, and whether that is the successor.
-    fn at(&self, now: Timestamp) -> (&CertificateAuthority, bool) {
-        match &self.successor {
-            Some(next) if next.from <= now => (&next.authority, true),
-            _ => (&self.authority, false),
-        }
+        let authorities = self.authorities.load();
+        let next = authorities.next.as_ref().map_or("", |(next, _)| next.certificate_pem());
+        format!("{}{next}", authorities.current.certificate_pem())
     }
 
     /// The chain to show for a host: a leaf within the origin's validity, at most 90 days, for the host and the origin's
     /// other names, and the authority.
     pub fn leaf(&self, host: &Host, origin: Option<&Likeness>) -> Result<Arc<CertifiedKey>, ProxyError> {
         let now = self.clock.now();
-        let (_, is_new) = self.at(now);
+        let authority = Arc::clone(self.authorities.load().at(now));
         let wanted = (host.clone(), origin.cloned());
         if let Some(leaf) = self.leaves.get(&wanted)
             && leaf.until > now.plus_ms(SPARE_MS)
-            && leaf.is_new == is_new
+            && Arc::ptr_eq(&leaf.signed_by, &authority)
         {
             return Ok(leaf.chain);
         }
-        let leaf = self.mint(host, origin, now)?;
+        let leaf = self.mint(host, origin, (authority, now))?;
         self.leaves.insert(wanted, leaf.clone());
         Ok(leaf.chain)
     }
 
-    fn mint(&self, host: &Host, origin: Option<&Likeness>, now: Timestamp) -> Result<Leaf, ProxyError> {
-        let (authority, is_new) = self.at(now);
+    fn mint(
+        &self,
+        host: &Host,
+        origin: Option<&Likeness>,
+        (authority, now): (Arc<CertificateAuthority>, Timestamp),
+    ) -> Result<Leaf, ProxyError> {
         let (mut from, longest) =
             (now.plus_ms(-BACK_DATE_MS), origin.map_or(WITHOUT_ORIGIN_MS, |_| LONGEST_MS));
         let mut until = now.plus_ms(longest).min(authority.not_after);
@@ -158,7 +170,8 @@ impl LeafSigner {
         }
         let certificate = params.signed_by(&self.key, &authority.issuer)?;
         let chain = vec![certificate.der().clone(), authority.certificate.clone()];
-        Ok(Leaf { chain: Arc::new(CertifiedKey::new(chain, Arc::clone(&self.tls_key))), until, is_new })
+        let chain = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.tls_key)));
+        Ok(Leaf { chain, until, signed_by: authority })
     }
 
     /// Signs a certificate for a key that is not a leaf's, such as a server of the gate's own.
@@ -264,21 +277,34 @@ mod tests {
         let clock = clock();
         let now = clock.now();
         let next = CertificateAuthority::create("Ash Primary web filter 2", now).unwrap();
-        let (old_pem, next_pem) = {
-            let old = signer(&clock);
-            (old.authority().certificate_pem().to_owned(), next.certificate_pem().to_owned())
-        };
-        let signer = signer(&clock).with_successor(next, now.plus_ms(DAY_MS));
+        let next_pem = next.certificate_pem().to_owned();
+        let old = CertificateAuthority::create("Ash Primary web filter", now).unwrap();
+        let old_pem = old.certificate_pem().to_owned();
+        let signer = signer(&clock);
+        signer.put(old, Some((next, now.plus_ms(DAY_MS))));
         let host = Host::parse("www.example.com").unwrap();
         let issuer = |signer: &LeafSigner| signer.leaf(&host, None).unwrap().cert[1].clone();
         let before = issuer(&signer);
         assert_eq!(before, *signer.authority().certificate_der());
-        assert!(signer.trusted_pem().ends_with(&next_pem) && signer.trusted_pem().len() >= old_pem.len());
+        assert_eq!(signer.trusted_pem(), format!("{old_pem}{next_pem}"));
         clock.advance_ms(DAY_MS);
         let after = issuer(&signer);
         assert_ne!(before, after);
         assert_eq!(after, *signer.authority().certificate_der());
         assert_eq!(signer.authority().certificate_pem(), next_pem);
+    }
+
+    #[test]
+    fn an_authority_that_is_taken_up_signs_from_the_next_leaf_on() {
+        let clock = clock();
+        let signer = signer(&clock);
+        let host = Host::parse("www.example.com").unwrap();
+        let before = signer.leaf(&host, None).unwrap();
+        let other = CertificateAuthority::create("Ash Primary web filter 2", clock.now()).unwrap();
+        signer.put(other, None);
+        let after = signer.leaf(&host, None).unwrap();
+        assert_ne!(before.cert[1], after.cert[1]);
+        verify(&signer, &after, "www.example.com", clock.now()).unwrap();
     }
 
     #[test]

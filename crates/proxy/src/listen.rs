@@ -86,6 +86,14 @@ impl Proxy {
         move || revocation.counts()
     }
 
+    /// How often an origin was refused for its certificate, by what was wrong with it, since the start.
+    pub fn certificates_refused(
+        &self,
+    ) -> impl Fn() -> Vec<(blockpage::CertificateFault, u64)> + Send + Sync + use<> {
+        let refused = Arc::clone(&self.gate.dialer.verifier.refused);
+        move || refused.counts()
+    }
+
     /// Serves until `shutdown` ends. Then nothing new is taken, tunnels end, open requests have the drain time to end,
     /// and when this returns every visit has sent its event.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {

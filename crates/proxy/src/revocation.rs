@@ -3,21 +3,22 @@
 //! The policy is soft: where nothing can be known, the certificate counts as good, and as unknown in the figures. A list is
 //! fetched in the background when its first certificate is met, so the very first connections go by without it. What a
 //! fresh list or a signed proof calls revoked is refused, and a certificate that demands a stapled proof is refused
-//! without one. Lists go to the TLS library's own path verification, which checks their signatures and their scope.
+//! without one. Lists go to the TLS library's own path verification, which checks their signatures and their scope. A
+//! responder is asked (`asked`) only about a certificate of which nothing else could tell.
 //!
-//! Left out: asking OCSP responders (they would learn which sites a school visits); certificates that last no longer than
-//! ten days need no lists; lists of issuers over `https` or `ldap`.
+//! Left out: certificates that last no longer than ten days need no lists; lists of issuers over `https` or `ldap`.
 //!
 //! Invariants: addresses come from certificates that led to a trusted root; a list is at most 8 MiB, all of them 32 MiB;
 //! one that is past its date is used no more; 4 fetches at once, 256 waiting, more are forgotten until they are met again.
 
-pub(crate) mod der;
+pub(crate) mod asked;
 pub(crate) mod staple;
 
 use crate::certificate::CertificateFacts;
 use crate::dial::Dialer;
 use crate::gate::Gate;
 use crate::side_fetch::fetch;
+use asked::{Answers, Asking};
 use bytes::Bytes;
 use model::{Clock, Timestamp};
 use rustls_pki_types::CertificateDer;
@@ -54,12 +55,19 @@ pub struct RevocationCounts {
 /// What is known of revocations.
 pub(crate) struct Revocation {
     lists: Mutex<HashMap<Box<str>, Kept>>,
-    wanted: mpsc::Sender<Box<str>>,
-    waiting: Mutex<Option<mpsc::Receiver<Box<str>>>>,
+    answers: Answers,
+    wanted: mpsc::Sender<Wanted>,
+    waiting: Mutex<Option<mpsc::Receiver<Wanted>>>,
     clock: Clock,
     good: AtomicU64,
     revoked: AtomicU64,
     unknown: AtomicU64,
+}
+
+/// What is to be fetched.
+enum Wanted {
+    List(Box<str>),
+    Answer(Box<Asking>),
 }
 
 /// What is kept of an address.
@@ -98,6 +106,7 @@ impl Revocation {
         let (wanted, waiting) = mpsc::channel(MOST_WAITING);
         Self {
             lists: Mutex::default(),
+            answers: Answers::default(),
             wanted,
             waiting: Mutex::new(Some(waiting)),
             clock,
@@ -145,10 +154,25 @@ impl Revocation {
                 }
             }
             drop(known);
-            if self.wanted.try_send(url.clone()).is_err() {
+            if self.wanted.try_send(Wanted::List(url.clone())).is_err() {
                 self.lock().remove(url);
             }
         }
+    }
+
+    /// Asks the issuer's responder about a certificate, unless somebody just did.
+    pub(crate) fn ask(&self, asking: Asking) {
+        if self.answers.begin(&asking, self.clock.now())
+            && let Err(full) = self.wanted.try_send(Wanted::Answer(Box::new(asking)))
+            && let Wanted::Answer(asking) = full.into_inner()
+        {
+            self.answers.give_up(&asking);
+        }
+    }
+
+    /// What a responder answered about a leaf; to be read like a stapled proof.
+    pub(crate) fn answer(&self, leaf: &CertificateFacts) -> Option<Bytes> {
+        self.answers.about(leaf, self.clock.now())
     }
 
     /// Puts away the lists of a chain, one of which cannot be believed, for as long as after a failure.
@@ -189,9 +213,14 @@ impl Revocation {
             tokio::select! {
                 () = gate.stopping.cancelled() => return,
                 Some(_) = fetching.join_next() => {}
-                Some(url) = waiting.recv(), if fetching.len() < AT_ONCE => {
+                Some(wanted) = waiting.recv(), if fetching.len() < AT_ONCE => {
                     let (revocation, gate) = (Arc::clone(&self), Arc::clone(&gate));
-                    fetching.spawn(async move { revocation.fetch(&gate.dialer, url).await });
+                    fetching.spawn(async move {
+                        match wanted {
+                            Wanted::List(url) => revocation.fetch(&gate.dialer, url).await,
+                            Wanted::Answer(asking) => revocation.answers.ask(&gate.dialer, *asking).await,
+                        }
+                    });
                 }
             }
         }

@@ -10,6 +10,7 @@ use crate::certificate::CertificateFacts;
 use crate::dial::TlsFault;
 use crate::error::DialError;
 use crate::intermediates::{Gap, Intermediates};
+use crate::revocation::asked::Asking;
 use crate::revocation::staple::{self, Question, Stapled};
 use crate::revocation::{ChainLists, Revocation, Standing, chain_facts};
 use crate::{Config, ProxyError};
@@ -25,8 +26,9 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
     RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
@@ -53,6 +55,7 @@ pub(crate) fn client_tls(
         clock: clock.clone(),
         intermediates: Intermediates::new(clock.clone()),
         revocation: Arc::new(Revocation::new(clock.clone())),
+        refused: Arc::default(),
     });
     let tls = ClientConfig::builder_with_details(provider, Arc::new(TlsTime(clock.clone())))
         .with_safe_default_protocol_versions()?
@@ -70,6 +73,27 @@ pub(crate) struct OriginVerifier {
     clock: Clock,
     pub(crate) intermediates: Intermediates,
     pub(crate) revocation: Arc<Revocation>,
+    pub(crate) refused: Arc<RefusedCertificates>,
+}
+
+/// How often an origin was refused for its certificate, by what was wrong with it, since the start.
+#[derive(Default)]
+pub(crate) struct RefusedCertificates(Mutex<BTreeMap<CertificateFault, u64>>);
+
+impl RefusedCertificates {
+    pub(crate) fn count(&self, fault: CertificateFault) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(fault).or_default() += 1;
+    }
+
+    /// Those that were met.
+    pub(crate) fn counts(&self) -> Vec<(CertificateFault, u64)> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(fault, times)| (*fault, *times))
+            .collect()
+    }
 }
 
 impl std::fmt::Debug for OriginVerifier {
@@ -174,6 +198,9 @@ impl OriginVerifier {
             return Err(CertificateFault::Revoked.into());
         }
         self.revocation.want(&judged.chain);
+        if standing == Standing::Unknown {
+            judged.asking.into_iter().for_each(|asking| self.revocation.ask(*asking));
+        }
         Ok(())
     }
 
@@ -183,26 +210,27 @@ impl OriginVerifier {
         let chain = chain_facts(shown.leaf, others.iter());
         let lists = self.revocation.lists(&chain);
         let refs: Vec<&CertRevocationList<'_>> = lists.lists.iter().map(AsRef::as_ref).collect();
-        match self.path_with(shown, &others, &refs) {
+        match self.path_with((shown, chain.first()), &others, &refs) {
             Err(error) if is_fault_of_a_list(&error) => {
                 self.revocation.distrust(&chain);
-                let stapled = self.path_with(shown, &others, &[])?;
-                Ok(Judged { chain, stapled, covers_leaf: false })
+                let (stapled, asking) = self.path_with((shown, chain.first()), &others, &[])?;
+                Ok(Judged { chain, stapled, asking, covers_leaf: false })
             }
             Err(error) => Err(error),
-            Ok(stapled) => {
+            Ok((stapled, asking)) => {
                 let ChainLists { covers_leaf, .. } = lists;
-                Ok(Judged { chain, stapled, covers_leaf })
+                Ok(Judged { chain, stapled, asking, covers_leaf })
             }
         }
     }
 
+    /// What is proven of the leaf at a path's end, and what could be asked where nothing is.
     fn path_with(
         &self,
-        shown: &Shown<'_>,
+        (shown, facts): (&Shown<'_>, Option<&CertificateFacts>),
         others: &[CertificateDer<'_>],
         lists: &[&CertRevocationList<'_>],
-    ) -> Result<Stapled, webpki::Error> {
+    ) -> Result<(Stapled, Option<Box<Asking>>), webpki::Error> {
         let leaf = EndEntityCert::try_from(shown.leaf)?;
         // Without lists there is nothing to look into, which the builder calls an error.
         let revocation = RevocationOptionsBuilder::new(lists).ok().map(|options| {
@@ -222,28 +250,41 @@ impl OriginVerifier {
             revocation,
             None,
         )?;
-        let stapled = shown.stapled.filter(|stapled| !stapled.is_empty());
-        Ok(stapled.map_or(Stapled::Nothing, |stapled| self.stapled(stapled, &path, shown.now)))
+        Ok(with_issuer(&path, |issuer| {
+            let stapled = shown.stapled.filter(|stapled| !stapled.is_empty());
+            let answered = facts.filter(|_| stapled.is_none()).and_then(|leaf| self.revocation.answer(leaf));
+            let said = match stapled.or(answered.as_deref()) {
+                Some(proof) => staple::read(proof, &self.question(&path, issuer, shown.now)),
+                None => Stapled::Nothing,
+            };
+            let leaf = facts.filter(|_| said == Stapled::Nothing);
+            let asking = leaf.and_then(|leaf| Asking::about(leaf, issuer, self.algorithms));
+            (said, asking.map(Box::new))
+        })
+        .unwrap_or((Stapled::Nothing, None)))
     }
 
-    fn stapled(&self, stapled: &[u8], path: &VerifiedPath<'_>, now: UnixTime) -> Stapled {
+    fn question<'a>(
+        &'a self,
+        path: &'a VerifiedPath<'_>,
+        issuer: &'a TrustAnchor<'a>,
+        now: UnixTime,
+    ) -> Question<'a> {
         let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let ask = |issuer: &TrustAnchor<'_>| {
-            let question = Question {
-                serial: path.end_entity().serial(),
-                issuer,
-                algorithms: self.algorithms,
-                now: Timestamp(seconds.saturating_mul(1_000)),
-            };
-            staple::read(stapled, &question)
-        };
-        match path.intermediate_certificates().next() {
-            None => ask(path.anchor()),
-            Some(issuer) => match webpki::anchor_from_trusted_cert(&issuer.der()) {
-                Ok(issuer) => ask(&issuer),
-                Err(_) => Stapled::Nothing,
-            },
+        Question {
+            serial: path.end_entity().serial(),
+            issuer,
+            algorithms: self.algorithms,
+            now: Timestamp(seconds.saturating_mul(1_000)),
         }
+    }
+}
+
+/// Does something with the issuer of a path's leaf; `None` where its certificate cannot be read.
+fn with_issuer<T>(path: &VerifiedPath<'_>, with: impl FnOnce(&TrustAnchor<'_>) -> T) -> Option<T> {
+    match path.intermediate_certificates().next() {
+        None => Some(with(path.anchor())),
+        Some(issuer) => webpki::anchor_from_trusted_cert(&issuer.der()).ok().map(|issuer| with(&issuer)),
     }
 }
 
@@ -252,6 +293,8 @@ struct Judged {
     /// Everything that was tried for the path, leaf first.
     chain: Vec<CertificateFacts>,
     stapled: Stapled,
+    /// What a responder can be asked, where nothing is proven of the leaf.
+    asking: Option<Box<Asking>>,
     covers_leaf: bool,
 }
 

@@ -1,5 +1,7 @@
 //! The inspection authority's files: the one in use and, while a change is under way, the next one and its date.
 //!
+//! A running gate takes changes up (`renewals`).
+//!
 //! Invariants: there is one authority in use at any moment; which it is, a date in a file says, not somebody's haste. A
 //! change that broke off is finished by finishing it again.
 
@@ -28,12 +30,23 @@ pub(crate) fn signer(folder: &Folder, config: &Config, clock: &Clock) -> Result<
             .and_then(|made| made.save(&certificate, &key))
             .map_err(ProgramError::part(PART))?;
     }
+    let first = load(folder)?.current;
+    let signer = LeafSigner::new(first, clock.clone()).map_err(ProgramError::part(PART))?;
+    take_up(folder, &signer)?;
+    Ok(signer)
+}
+
+/// Gives a signer the authorities as the files have them now.
+pub(crate) fn take_up(folder: &Folder, signer: &LeafSigner) -> Result<(), ProgramError> {
     let Authorities { current, next } = load(folder)?;
-    let signer = LeafSigner::new(current, clock.clone()).map_err(ProgramError::part(PART))?;
-    Ok(match next {
-        Some((next, from)) => signer.with_successor(next, from),
-        None => signer,
-    })
+    signer.put(current, next);
+    Ok(())
+}
+
+/// The files that say which authority signs when.
+pub(crate) fn files(folder: &Folder) -> [PathBuf; 5] {
+    let Files { certificate, key, next_certificate, next_key, date, .. } = Files::of(folder);
+    [certificate, key, next_certificate, next_key, date]
 }
 
 /// Reads what there is.

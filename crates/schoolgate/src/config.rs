@@ -136,11 +136,20 @@ impl Config {
     /// Every file and folder that it names.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let encrypted = &self.dns.encrypted;
-        let one_each = [&encrypted.certificate, &encrypted.key, &self.logs.certificate, &self.logs.key];
+        let (logs, console) = (&self.logs, &self.console);
+        let one_each = [
+            &encrypted.certificate,
+            &encrypted.key,
+            &logs.certificate,
+            &logs.key,
+            &console.certificate,
+            &console.key,
+            &self.proxy.keytab,
+        ];
         let several = [
             &self.dns.upstream_roots,
             &self.proxy.trusted_roots,
-            &self.logs.sender_authorities,
+            &logs.sender_authorities,
             &self.notify.trusted_roots,
             &self.gate.readable,
         ];

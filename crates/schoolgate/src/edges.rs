@@ -1,6 +1,7 @@
 //! The parts that listen: DNS, proxy, console. Bound first, all of them, and only then run.
 
 mod dns;
+mod inspection;
 mod logs;
 mod notify;
 mod radius;
@@ -14,6 +15,7 @@ use crate::error::ProgramError;
 use crate::folder::Folder;
 use crate::gate::Shared;
 use crate::narrow::Narrowed;
+use crate::renewals::Renewals;
 use ::dns::{DnsServer, UpstreamHealth, UpstreamState};
 use app::{App, DnsUpstream, Health};
 use console::{Console, ConsoleConfig};
@@ -105,6 +107,7 @@ pub(crate) struct Edges {
     radius: Option<AccountingServer>,
     logs: Option<LogServer>,
     log_events: Option<LogEvents>,
+    renewals: Renewals,
     listening: Listening,
     clock: Clock,
 }
@@ -129,8 +132,14 @@ impl Edges {
             .await
             .map_err(ProgramError::part("console"))?;
         let console_address = config.console_address(console.local_addr());
-        let proxy_config =
-            proxy::Config { sign_in: Some(sign_in), ..proxy_config(config, &console_address)? };
+        let negotiate = config.proxy.negotiate()?;
+        let keytab = negotiate.as_ref().map(|(file, settings)| (file.clone(), Arc::clone(&settings.keys)));
+        let renewals = Renewals::new(folder, &signer, keytab);
+        let proxy_config = proxy::Config {
+            sign_in: Some(sign_in),
+            negotiate: negotiate.map(|(_, settings)| settings),
+            ..proxy_config(config, &console_address)?
+        };
         let radius = radius::bind(folder, &config.radius, &shared).await?;
         let proxy = Proxy::bind(proxy_config, proxy_ports(config, &shared, signer)?)
             .await
@@ -146,7 +155,7 @@ impl Edges {
             authority,
             narrowed: Narrowed::default(),
         };
-        Ok(Self { dns, proxy, console, radius, logs, log_events, listening, clock })
+        Ok(Self { dns, proxy, console, radius, renewals, logs, log_events, listening, clock })
     }
 
     pub(crate) fn listening(&self) -> Listening {
@@ -160,7 +169,7 @@ impl Edges {
 
     /// Starts answering. A part that ends before it was told to ends the whole gate.
     pub(crate) fn run(self, tasks: &TaskTracker, stop: &CancellationToken, health: &Arc<Health>) {
-        let Self { dns, proxy, console, radius, logs, clock, .. } = self;
+        let Self { dns, proxy, console, radius, renewals, logs, clock, .. } = self;
         let part = |name: &'static str| Part {
             name,
             stop: stop.clone(),
@@ -169,6 +178,9 @@ impl Edges {
         };
         let until = || stop.clone().cancelled_owned();
         tasks.spawn(watch_upstreams(dns.upstreams(), stop.clone(), (Arc::clone(health), clock.clone())));
+        let told = inspection::Told::new(&proxy, renewals.signer());
+        tasks.spawn(told.watch(stop.clone(), (Arc::clone(health), clock.clone())));
+        tasks.spawn(renewals.watch(stop.clone()));
         tasks.spawn(part("DNS filter").watch(dns.run(stop.clone())));
         tasks.spawn(part("Web proxy").watch(proxy.run(until())));
         if let Some(radius) = radius {

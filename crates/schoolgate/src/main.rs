@@ -13,6 +13,7 @@ mod gate;
 mod gate_lists;
 mod narrow;
 mod progress;
+mod renewals;
 mod tasks;
 mod watch;
 

@@ -12,7 +12,7 @@ pub use publisher::Publisher;
 pub use weak::{OldServer, OldServerFault};
 
 use crate::TestError;
-use der::{Status, issuer_url, must_staple, response};
+use der::{Status, issuer_url, must_staple, responder_url, response};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     CrlDistributionPoint, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyIdMethod, KeyPair,
@@ -54,6 +54,12 @@ pub enum Case {
     NotOnList,
     /// Its list is signed by a stranger: that says nothing, taken.
     ForgedList,
+    /// Its issuer's responder, when asked, says that it was revoked: refused from then on.
+    AskedRevoked,
+    /// The responder says that it is good: taken.
+    AskedGood,
+    /// What the responder says is signed by a stranger: that says nothing, taken.
+    AskedForged,
     /// It demands a stapled proof, and has none: refused.
     MissingStaple,
     /// It demands a stapled proof, and has one: taken.
@@ -101,7 +107,7 @@ struct Chain {
 }
 
 /// The leaf's number on lists and in stapled proofs.
-const SERIAL: u64 = 0x5ca1_ab1e;
+pub const SERIAL: u64 = 0x5ca1_ab1e;
 const ISSUER: &str = "Issuer of the tests";
 
 impl BadCertificates {
@@ -132,6 +138,11 @@ impl BadCertificates {
         self.root.der().clone()
     }
 
+    /// The issuer of most leaves.
+    pub fn issuer_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
     /// What is published, and what was asked for.
     pub fn publisher(&self) -> &Publisher {
         &self.publisher
@@ -159,6 +170,14 @@ impl BadCertificates {
         publisher.put("/revoked.crl", list(&self.issuer, &[SERIAL])?);
         publisher.put("/clear.crl", list(&self.issuer, &[SERIAL + 1])?);
         publisher.put("/forged.crl", list(&self.strangers_issuer, &[SERIAL])?);
+        for (path, signer, status) in [
+            ("/revoked.ocsp", &self.issuer, Status::Revoked),
+            ("/good.ocsp", &self.issuer, Status::Good),
+            ("/forged.ocsp", &self.strangers_issuer, Status::Revoked),
+        ] {
+            let serial = SerialNumber::from(SERIAL);
+            publisher.put(path, response(&serial, status, "20261122", None, |tbs| signer.key().sign(tbs))?);
+        }
         Ok(())
     }
 
@@ -225,6 +244,13 @@ impl BadCertificates {
             _ => None,
         };
         params.custom_extensions.extend(issuer.map(|path| issuer_url(&self.publisher.url(path))));
+        let responder = match case {
+            Case::AskedRevoked => Some("/revoked.ocsp"),
+            Case::AskedGood => Some("/good.ocsp"),
+            Case::AskedForged => Some("/forged.ocsp"),
+            _ => None,
+        };
+        params.custom_extensions.extend(responder.map(|path| responder_url(&self.publisher.url(path))));
         if matches!(case, Case::MissingStaple | Case::Stapled | Case::MustStapleStale) {
             params.custom_extensions.push(must_staple());
         }

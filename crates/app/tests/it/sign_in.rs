@@ -3,7 +3,10 @@
 use crate::world::{NOW, PASSWORD, World, school};
 use app::views::{ExplainQuestion, PortalView};
 use app::{AppError, Move};
-use model::{Actor, Channel, Credentials, KnownBy, Outcome, Role, Scope, SignInAnswer, Target, YearGroup};
+use model::{
+    Actor, Channel, Credentials, KnownBy, Outcome, Presented, Principal, Role, SchoolId, Scope, SignInAnswer,
+    Target, YearGroup,
+};
 use policy::rules::{AddressUse, Network, SignInWay};
 use policy::{Image, Snapshot};
 use std::net::IpAddr;
@@ -149,7 +152,8 @@ async fn the_proxy_is_told_whose_password_it_was_given_and_until_when_it_counts(
     let handle = world.app.proxy_sign_in();
     let ask = async |password: &str| {
         let password = password.to_owned().into();
-        handle.ask(Credentials { login: "Amara".to_owned(), password, address: here() }).await
+        let given = Credentials { login: "Amara".to_owned(), password, address: here() };
+        handle.ask(Presented::Password(given)).await
     };
     assert_eq!(ask("wrong").await, SignInAnswer::Wrong);
     let amara = world.roster.get().person_by_login("amara").unwrap().id;
@@ -157,6 +161,30 @@ async fn the_proxy_is_told_whose_password_it_was_given_and_until_when_it_counts(
     assert_eq!(ask(PASSWORD).await, SignInAnswer::Known { person: amara, until });
     assert_eq!(world.count_facts("sign-in-to-proxy-refused").await, 1);
     assert!(world.identities.at(here(), NOW).is_empty(), "the address says nothing");
+}
+
+#[tokio::test]
+async fn a_ticket_is_whoever_has_that_login_at_the_school_that_its_realm_stands_for() {
+    let world = World::new("first-school.toml").await;
+    world.add_pupil("amara", "4", school("larkfield")).await;
+    let handle = world.app.proxy_sign_in();
+    let ask = async |name: &str, school: Option<&str>| {
+        let (name, realm) = (name.to_owned(), "LARKFIELD.EXAMPLE".to_owned());
+        let principal = Principal { name, realm, school: school.map(SchoolId::new), address: here() };
+        handle.ask(Presented::Ticket(principal)).await
+    };
+    let amara = world.roster.get().person_by_login("amara").unwrap().id;
+    let known = SignInAnswer::Known { person: amara, until: NOW.plus_ms(8 * 3_600_000) };
+    assert_eq!(ask("Amara", None).await, known);
+    assert_eq!(ask("amara", Some("larkfield")).await, known);
+    assert_eq!(ask("PC-17$", None).await, SignInAnswer::Wrong);
+    assert_eq!(
+        world.count_facts("sign-in-to-proxy-refused").await,
+        0,
+        "a computer's own ticket is no attempt"
+    );
+    assert_eq!(ask("amara", Some("elm")).await, SignInAnswer::Wrong);
+    assert_eq!(world.count_facts("sign-in-to-proxy-refused").await, 1);
 }
 
 #[tokio::test]

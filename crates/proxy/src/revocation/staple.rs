@@ -5,14 +5,12 @@
 //!
 //! Invariants: any bytes are a state, never a panic; what is unsigned, out of date or for another certificate says nothing.
 
-use super::der::{Reader, context, whole_bytes};
+use crate::der::{Reader, SEQUENCE, context, element, moment, whole_bytes};
 use model::Timestamp;
 use rustls_pki_types::{
     CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime,
 };
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity};
-use x509_parser::asn1_rs::FromDer;
-use x509_parser::time::ASN1Time;
 
 /// `id-kp-OCSPSigning` (RFC 6960, section 4.2.2.2), as it is encoded.
 const OCSP_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 9];
@@ -48,10 +46,15 @@ pub(crate) struct Question<'a> {
 
 /// Reads a stapled response.
 pub(crate) fn read(response: &[u8], question: &Question<'_>) -> Stapled {
-    state(response, question).unwrap_or(Stapled::Nothing)
+    read_dated(response, question).0
 }
 
-fn state(response: &[u8], question: &Question<'_>) -> Option<Stapled> {
+/// The same, and until when it counts.
+pub(crate) fn read_dated(response: &[u8], question: &Question<'_>) -> (Stapled, Timestamp) {
+    state(response, question).unwrap_or((Stapled::Nothing, question.now))
+}
+
+fn state(response: &[u8], question: &Question<'_>) -> Option<(Stapled, Timestamp)> {
     let mut basic = Reader::new(basic_response(response)?);
     let signed = basic.take()?;
     let _algorithm = basic.take()?;
@@ -82,7 +85,7 @@ fn basic_response(response: &[u8]) -> Option<&[u8]> {
 
 impl Question<'_> {
     /// `SingleResponse { certID, certStatus, thisUpdate, [0] nextUpdate }`, if it is about the certificate and in date.
-    fn answer(&self, single: &[u8]) -> Option<Stapled> {
+    fn answer(&self, single: &[u8]) -> Option<(Stapled, Timestamp)> {
         let mut fields = Reader::new(single);
         let mut id = Reader::new(fields.take()?.content);
         let (_hash, _name, _key, serial) = (id.take()?, id.take()?, id.take()?, id.take()?);
@@ -96,11 +99,12 @@ impl Question<'_> {
         if !is_ours || from.plus_ms(-SKEW_MS) > self.now || until.plus_ms(SKEW_MS) < self.now {
             return None;
         }
-        match status.tag {
-            tag if tag == context(0) => Some(Stapled::Good),
-            tag if tag == context(1) => Some(Stapled::Revoked),
-            _ => Some(Stapled::Nothing),
-        }
+        let said = match status.tag {
+            tag if tag == context(0) => Stapled::Good,
+            tag if tag == context(1) => Stapled::Revoked,
+            _ => Stapled::Nothing,
+        };
+        Some((said, until))
     }
 
     fn is_signed(&self, message: &[u8], signature: &[u8], responders: Option<&[u8]>) -> bool {
@@ -137,22 +141,7 @@ impl Question<'_> {
 
 /// The key of an anchor in its outer sequence, which anchors are kept without.
 fn public_key_info(anchor: &TrustAnchor<'_>) -> SubjectPublicKeyInfoDer<'static> {
-    let content = anchor.subject_public_key_info.as_ref();
-    let length = content.len().to_be_bytes();
-    let significant = length.iter().position(|byte| *byte != 0).unwrap_or(length.len());
-    let length = length.get(significant..).unwrap_or_default();
-    let mut whole = vec![0x30];
-    if content.len() >= 128 {
-        whole.push(0x80 | u8::try_from(length.len()).unwrap_or(0));
-    }
-    whole.extend_from_slice(length);
-    whole.extend_from_slice(content);
-    whole.into()
-}
-
-fn moment(time: &[u8]) -> Option<Timestamp> {
-    let (_, time) = ASN1Time::from_der(time).ok()?;
-    Some(Timestamp(time.timestamp().saturating_mul(1_000)))
+    element(SEQUENCE, &[anchor.subject_public_key_info.as_ref()]).into()
 }
 
 fn unpadded(serial: &[u8]) -> &[u8] {

@@ -2,9 +2,12 @@
 
 use crate::origin::Origin;
 use crate::world::{Setting, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use model::Stage;
 use std::time::Duration;
-use testkit::bad_certificates::{BadCertificates, Case, OldServerFault};
+use testkit::bad_certificates::{BadCertificates, Case, OldServerFault, SERIAL};
+use tokio::process::Command;
 
 /// The host of the issuers' own files; `good.test` is every origin.
 const PUBLISHER: &str = "pki.test";
@@ -108,6 +111,62 @@ async fn a_list_without_the_certificate_speaks_for_it() {
         }
     });
     known.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_responder_is_asked_once_about_a_certificate_of_which_nothing_else_can_tell() {
+    let (lab, world) = lab_and_world(PUBLISHER).await;
+    let origin = Origin::start_rude(lab.server(Case::AskedRevoked, "good.test").unwrap()).await;
+    assert_eq!(open(&world, origin.port()).await.0, 200, "nobody waits for the answer");
+    let refused = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let (status, text) = open(&world, origin.port()).await;
+            if status == 502 {
+                return text;
+            }
+        }
+    });
+    assert!(refused.await.unwrap().contains("was revoked"));
+    let good = Origin::start_rude(lab.server(Case::AskedGood, "good.test").unwrap()).await;
+    let known = tokio::time::timeout(Duration::from_secs(20), async {
+        while (world.revocation_counts)().good == 0 {
+            assert_eq!(open(&world, good.port()).await.0, 200);
+        }
+    });
+    known.await.unwrap();
+    for responder in ["/revoked.ocsp", "/good.ocsp"] {
+        let questions = lab.publisher().questions(responder);
+        assert_eq!(questions.len(), 1);
+        assert_eq!(questions[0], question_by_openssl(&lab).await);
+    }
+}
+
+/// What `openssl` would ask about the same certificate, as it stands in an address.
+async fn question_by_openssl(lab: &BadCertificates) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (issuer, question) = (folder.path().join("issuer.pem"), folder.path().join("question.der"));
+    std::fs::write(&issuer, lab.issuer_pem()).unwrap();
+    let mut openssl = Command::new("openssl");
+    openssl.args(["ocsp", "-no_nonce", "-issuer"]).arg(issuer).args(["-serial", &SERIAL.to_string()]);
+    assert!(openssl.arg("-reqout").arg(&question).status().await.unwrap().success());
+    let base64 = STANDARD.encode(std::fs::read(question).unwrap());
+    base64.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
+}
+
+#[tokio::test]
+async fn a_responder_that_lies_makes_no_certificate_bad() {
+    let (lab, world) = lab_and_world(PUBLISHER).await;
+    let origin = Origin::start_rude(lab.server(Case::AskedForged, "good.test").unwrap()).await;
+    let asked = tokio::time::timeout(Duration::from_secs(20), async {
+        while lab.publisher().questions("/forged.ocsp").is_empty() {
+            assert_eq!(open(&world, origin.port()).await.0, 200);
+        }
+    });
+    asked.await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(open(&world, origin.port()).await.0, 200);
+    }
+    assert_eq!(((world.revocation_counts)().good, lab.publisher().questions("/forged.ocsp").len()), (0, 1));
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use crate::world::{Setting, World};
 use blockpage::Links;
 use http::{Request, StatusCode};
 use model::{
-    AccessEvent, Affiliation, Claim, KnownBy, Person, PersonId, Role, SchoolId, Scope, SignIn, SignInAnswer,
-    YearGroup,
+    AccessEvent, Affiliation, Claim, KnownBy, Person, PersonId, Presented, Role, SchoolId, Scope, SignIn,
+    SignInAnswer, YearGroup,
 };
 use policy::rules::{AddressUse, SignInWay};
 use proxy::PlainPasswords;
@@ -38,7 +38,8 @@ fn pupil(number: u128, login: &str, year: &str) -> Person {
 fn asking(plain_passwords: PlainPasswords) -> (Setting, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
-    let sign_in = SignIn::new(move |credentials| {
+    let sign_in = SignIn::new(move |presented| {
+        let Presented::Password(credentials) = presented else { panic!("nobody has a ticket") };
         counter.fetch_add(1, Ordering::SeqCst);
         let number = ["amara", "ben"].iter().zip(1..).find(|(login, _)| **login == credentials.login);
         let right = credentials.password.as_str() == credentials.login.repeat(2);

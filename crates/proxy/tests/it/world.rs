@@ -145,6 +145,7 @@ impl World {
             sign_in: setting.sign_in,
             plain_passwords: setting.plain_passwords,
             links: setting.links,
+            negotiate: None,
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];

@@ -77,8 +77,8 @@ async fn rotate(from: &str, reason: &str, at: &FolderArguments) -> Result<(), Pr
     record(at, change, reason).await?;
     save_next(&folder, &next, from)?;
     crate::print(&format!(
-        "Done. Restart the gate before {from}. Write the files for devices with `schoolgate authority pack`, and put both\n\
-         certificates on every device before then."
+        "Done. A running gate knows of it in a second. Write the files for devices with `schoolgate authority pack`, and\n\
+         put both certificates on every device before {from}."
     ))
 }
 
@@ -98,7 +98,10 @@ async fn complete(reason: &str, at: &FolderArguments) -> Result<(), ProgramError
         record(at, AuthorityChange::Finished { fingerprint: next.fingerprint() }, reason).await?;
     }
     finish(&folder)?;
-    crate::print("Done. Restart the gate, and take the old certificate off the devices.")
+    crate::print(
+        "Done. Restart the gate when nobody needs it, for the certificate of its console, and take the old certificate off the\n\
+         devices.",
+    )
 }
 
 async fn record(at: &FolderArguments, change: AuthorityChange, reason: &str) -> Result<(), ProgramError> {

@@ -3,11 +3,13 @@
 use super::{Config, host, loopback};
 use crate::error::ProgramError;
 use ipnet::{IpNet, Ipv4Net};
-use model::{GroupId, NetworkId};
-use proxy::{PacDirect, PacRule, PacWay, Transparent, TransparentMode};
+use model::{GroupId, NetworkId, SchoolId};
+use proxy::{Keytab, Negotiate, PacDirect, PacRule, PacWay, ServiceKeys, Transparent, TransparentMode};
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The proxy.
 #[derive(Debug, Deserialize)]
@@ -32,6 +34,11 @@ pub(crate) struct ProxyConfig {
     /// Whether a proxy that asks for a password takes it over an unencrypted connection too, where whoever shares the
     /// network can read it.
     pub(crate) plain_passwords: bool,
+    /// The keys of its Kerberos service (`HTTP/` and the gate's name); empty: no tickets are taken.
+    pub(crate) keytab: PathBuf,
+    /// The realms of people, and the id of the school whose people each holds; empty: the realm of the keys, and any school's
+    /// people.
+    pub(crate) realms: HashMap<String, String>,
     /// What browsers of some networks and groups are told; the first that fits counts.
     pub(crate) pac: Vec<PacConfig>,
 }
@@ -90,6 +97,8 @@ impl Default for ProxyConfig {
             trusted_roots: Vec::new(),
             reachable_ranges: Vec::new(),
             plain_passwords: false,
+            keytab: PathBuf::new(),
+            realms: HashMap::new(),
             pac: Vec::new(),
         }
     }
@@ -134,6 +143,18 @@ impl ProxyConfig {
             host: named.map(|name| host("proxy.pac.host", name)).transpose()?,
             direct: pac.direct.iter().map(direct).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Whose Kerberos tickets are taken, with the file that their keys are read from.
+    pub(crate) fn negotiate(&self) -> Result<Option<(PathBuf, Negotiate)>, ProgramError> {
+        if self.keytab.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let keytab = Keytab::read(&self.keytab).map_err(ProgramError::part("keytab"))?;
+        let realms = self.realms.iter();
+        let realms = realms.map(|(realm, school)| (realm.clone(), SchoolId::new(school.as_str())));
+        let keys = Arc::new(ServiceKeys::new(keytab));
+        Ok(Some((self.keytab.clone(), Negotiate { keys, realms: realms.collect() })))
     }
 
     /// Who speaks the PROXY protocol.

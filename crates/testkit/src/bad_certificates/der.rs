@@ -10,11 +10,12 @@ const OCTET_STRING: u8 = 4;
 const OID: u8 = 6;
 const ENUMERATED: u8 = 10;
 const GENERALIZED_TIME: u8 = 24;
-/// `sha256`, `ecdsa-with-SHA256`, `id-pkix-ocsp-basic`, `id-ad-caIssuers`.
+/// `sha256`, `ecdsa-with-SHA256`, `id-pkix-ocsp-basic`, `id-ad-caIssuers`, `id-ad-ocsp`.
 const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
 const BASIC: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 1, 1];
 const CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 2];
+const RESPONDER: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 1];
 
 /// What a stapled proof says.
 #[derive(Clone, Copy)]
@@ -63,8 +64,17 @@ pub(super) fn response(
 
 /// Where the issuer's certificate is (RFC 5280, 4.2.2.1).
 pub(super) fn issuer_url(url: &str) -> CustomExtension {
+    access_to(CA_ISSUERS, url)
+}
+
+/// Where a responder can be asked (the same place).
+pub(super) fn responder_url(url: &str) -> CustomExtension {
+    access_to(RESPONDER, url)
+}
+
+fn access_to(what: &[u8], url: &str) -> CustomExtension {
     let location = element(0x86, &[url.as_bytes().to_vec()]);
-    let access = element(SEQUENCE, &[element(OID, &[CA_ISSUERS.to_vec()]), location]);
+    let access = element(SEQUENCE, &[element(OID, &[what.to_vec()]), location]);
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], element(SEQUENCE, &[access]))
 }
 

@@ -1,4 +1,4 @@
-//! A web server on loopback from which issuers' certificates and revocation lists are fetched.
+//! A web server on loopback from which issuers' certificates and revocation lists are fetched, and responders asked.
 
 use crate::TestError;
 use bytes::Bytes;
@@ -51,6 +51,13 @@ impl Publisher {
         let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.asked.iter().filter(|asked| *asked == path).count()
     }
+
+    /// What a responder at this path was asked: what came after it in each address.
+    pub fn questions(&self, path: &str) -> Vec<String> {
+        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = shelf.asked.iter().filter_map(|asked| asked.strip_prefix(path)?.strip_prefix('/'));
+        asked.map(str::to_owned).collect()
+    }
 }
 
 impl Drop for Publisher {
@@ -77,7 +84,9 @@ fn answer(path: &str, shelf: &Mutex<Shelf>) -> Response<Full<Bytes>> {
     let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
     shelf.asked.push(path.to_owned());
     let mut response = Response::new(Full::default());
-    match shelf.files.get(path) {
+    // A responder's question is the last part of its address.
+    let responder = || path.rsplit_once('/').and_then(|(responder, _)| shelf.files.get(responder));
+    match shelf.files.get(path).or_else(responder) {
         Some(file) => *response.body_mut() = Full::new(file.clone()),
         None => *response.status_mut() = StatusCode::NOT_FOUND,
     }
