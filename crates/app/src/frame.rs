@@ -7,7 +7,7 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 8] = [
+const SCREENS: [(Action, &str, &str); 9] = [
     (Action::SeeHome, "/", "Home"),
     (Action::WorkAlerts, "/alerts", "Alerts"),
     (Action::WorkCases, "/cases", "Cases"),
@@ -15,6 +15,7 @@ const SCREENS: [(Action, &str, &str); 8] = [
     (Action::ReadPolicy, "/policy", "The policy"),
     (Action::SearchHistory, "/history", "History"),
     (Action::ReadPolicy, "/lists", "Lists"),
+    (Action::SearchHistory, "/inspection", "Inspection"),
     (Action::ExplainVerdict, "/why", "Why?"),
 ];
 

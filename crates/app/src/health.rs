@@ -18,6 +18,32 @@ pub struct DnsUpstream {
     pub answers: bool,
 }
 
+/// What is seen of the inspection: whose certificates devices are shown, and what was wrong with origins' own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InspectionSeen {
+    /// The authority that signs.
+    pub authority: AuthoritySeen,
+    /// The one that takes over, and when; it stays the next one until it is the only one.
+    pub next: Option<(AuthoritySeen, Timestamp)>,
+    /// How often origins were refused for their certificate since the start: what was wrong with it, and how often.
+    pub refused: Vec<(String, u64)>,
+    /// How often it was known since the start that a certificate is not revoked, that it is, and neither.
+    pub revocation: (u64, u64, u64),
+}
+
+/// An authority that signs certificates for devices.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuthoritySeen {
+    /// What devices show as its name.
+    pub name: String,
+    /// The SHA-256 fingerprint of its certificate.
+    pub fingerprint: String,
+    /// From when it holds.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 /// Everything that was told, at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -27,6 +53,8 @@ pub(crate) struct Seen {
     pub listeners: BTreeMap<String, Listener>,
     /// The name servers that were asked since start, and when that was told.
     pub upstreams: (Vec<DnsUpstream>, Timestamp),
+    /// What is seen of the inspection, and when that was told.
+    pub inspection: Option<(InspectionSeen, Timestamp)>,
     /// Events lost since start.
     pub lost: u64,
     /// When the newest of the requests was made that were recorded since start.
@@ -69,6 +97,7 @@ impl Health {
             started: now,
             listeners: BTreeMap::new(),
             upstreams: (Vec::new(), now),
+            inspection: None,
             lost: 0,
             recorded: None,
             history_trouble: None,
@@ -94,6 +123,11 @@ impl Health {
     /// The name servers that were asked since start, the general ones first. To be told again every few seconds.
     pub fn upstreams(&self, upstreams: Vec<DnsUpstream>, now: Timestamp) {
         self.lock().upstreams = (upstreams, now);
+    }
+
+    /// What is seen of the inspection. To be told again every few seconds.
+    pub fn inspection(&self, inspection: InspectionSeen, now: Timestamp) {
+        self.lock().inspection = Some((inspection, now));
     }
 
     /// What is wrong with the lists, in whole sentences for every screen: no file, address or error of the machine; `None`:

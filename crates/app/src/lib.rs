@@ -28,6 +28,7 @@ mod health;
 mod history_query;
 mod history_rows;
 mod home;
+mod inspection;
 mod intake;
 mod leaks;
 mod lists;
@@ -56,7 +57,7 @@ pub use demo::Demo;
 pub use error::AppError;
 pub use explain::target_of;
 pub use facade::{App, Parts};
-pub use health::{DnsUpstream, Health};
+pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen};
 pub use intake::{record_and_watch, record_events};
 pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,

@@ -139,7 +139,7 @@ impl App {
     }
 }
 
-fn read(proposal: &Proposal) -> Result<Document, AppError> {
+pub(crate) fn read(proposal: &Proposal) -> Result<Document, AppError> {
     let edition = SourceText { name: &proposal.edition.0, text: &proposal.edition.1 };
     let settings = proposal.settings.as_ref().map(|(name, text)| SourceText { name, text });
     policy::file::read(&edition, settings.as_ref()).map_err(|problems| {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod cases;
+mod inspection;
 mod lists;
 mod reports;
 
@@ -9,6 +10,7 @@ pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
+pub use inspection::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
 pub use reports::{ReportStatusView, WeekRow, WeekView};
 

@@ -4,7 +4,9 @@
 use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
-use crate::pages::{alerts, cases, explain, history, home, lists, policy, report, sign_in, web, weekly};
+use crate::pages::{
+    alerts, cases, explain, history, home, inspection, lists, policy, report, sign_in, web, weekly,
+};
 use crate::problem::Problem;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -105,6 +107,30 @@ pub const ROUTES: &[Route] = &[
     }),
     write("/lists/back/{revision}", May(Action::ChangeLists), "Go back to lists from before", || {
         post(lists::go_back)
+    }),
+    read(
+        "/inspection",
+        May(Action::SearchHistory),
+        "Whose certificates devices see, what was wrong with sites\u{2019}, and what may pass unread",
+        || get(inspection::show),
+    ),
+    read(
+        "/inspection/{host}/bypass",
+        May(Action::ProposePolicy),
+        "Put a site forward for the bypass list",
+        || get(inspection::ask_bypass),
+    ),
+    write(
+        "/inspection/{host}/bypass",
+        May(Action::ProposePolicy),
+        "Put a site forward for the bypass list",
+        || post(inspection::put_forward),
+    ),
+    read("/inspection/{host}/dismiss", May(Action::ProposePolicy), "Turn a suggestion down", || {
+        get(inspection::ask_dismiss)
+    }),
+    write("/inspection/{host}/dismiss", May(Action::ProposePolicy), "Turn a suggestion down", || {
+        post(inspection::dismiss)
     }),
     read("/why", May(Action::ExplainVerdict), "Why something is or would be allowed or blocked", || {
         get(explain::show)

@@ -5,6 +5,7 @@ use crate::pages::Frame;
 use crate::pages::explain::ExplainPage;
 use crate::pages::history::HistoryPage;
 use crate::pages::home::HomePage;
+use crate::pages::inspection::{HostPage, InspectionPage, InspectionQuestion};
 use crate::pages::lists::{GoBackPage, List, ListsPage};
 use crate::pages::policy::{Clause, Narrowing, PolicyPage};
 use crate::pages::sign_in::SignInPage;
@@ -13,9 +14,10 @@ use crate::problem::Problem;
 use crate::samples_work;
 use crate::templates::Templates;
 use app::views::{
-    AreaView, ClauseView, ExplainAnswer, ExplainQuestion, ExplainView, FigureView, FrameView, HealthView,
-    HistoryFilter, HistoryRow, HistoryView, HomeView, ImageView, LeftOutView, ListView, ListsView, NeedView,
-    PolicyView, RefusedView, StepView, WebSignInView,
+    AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
+    ExplainView, FigureView, FrameView, HealthView, HistoryFilter, HistoryRow, HistoryView, HomeView,
+    ImageView, InspectionView, LeftOutView, ListView, ListsView, NeedView, PolicyView, RefusedView, StepView,
+    SuggestionView, WebSignInView,
 };
 use model::{ClauseState, Timestamp};
 use serde::Serialize;
@@ -260,6 +262,71 @@ fn lists() -> Vec<ListsPage> {
     ]
 }
 
+fn inspections() -> Vec<InspectionPage> {
+    let authority = |signs_from| AuthorityView {
+        name: format!("Willow First School web filter {HOSTILE}"),
+        fingerprint: ["AB"; 32].join(":"),
+        holds: (now().plus_ms(-86_400_000), now().plus_ms(86_400_000)),
+        signs_from,
+    };
+    let suggestion = |host: &str, devices, waiting: Option<&str>| SuggestionView {
+        host: host.to_owned(),
+        why: format!("an app trusts only its own certificates there {HOSTILE}"),
+        times: 1_204,
+        devices,
+        seen: (now().plus_ms(-86_400_000), now()),
+        waiting: waiting.map(str::to_owned),
+    };
+    let full = InspectionView {
+        told: Some(now()),
+        since: now(),
+        authorities: vec![authority(None), authority(Some(now().plus_ms(3_600_000)))],
+        refused: vec![(format!("its certificate has expired {HOSTILE}"), 12)],
+        revocation: (18_204, 1, 12),
+        suggestions: vec![
+            suggestion("bank.example", 0, None),
+            suggestion("app.example", 1, Some("0123456789abcdef")),
+        ],
+        dismissed: vec![DismissedView {
+            host: "games.example".to_owned(),
+            at: now(),
+            by: "Robin Sample, Technician".to_owned(),
+            why: HOSTILE.to_owned(),
+        }],
+        devices_without: 2,
+        may_change: true,
+    };
+    let reader = InspectionView { may_change: false, devices_without: 1, ..full.clone() };
+    let bare = InspectionView {
+        suggestions: Vec::new(),
+        dismissed: Vec::new(),
+        refused: Vec::new(),
+        ..full.clone()
+    };
+    let fresh = InspectionView { told: None, authorities: Vec::new(), devices_without: 0, ..bare.clone() };
+    let asked = |text: &str| serde_json::from_str::<InspectionQuestion>(text).unwrap();
+    let proposed = asked(&format!("{{\"proposed\": \"{}\"}}", "ab".repeat(32)));
+    vec![
+        InspectionPage::of(full, &proposed, now()),
+        InspectionPage::of(reader, &asked("{\"dismissed\": \"yes\"}"), now()),
+        InspectionPage::of(bare, &InspectionQuestion::default(), now()),
+        InspectionPage::of(fresh, &asked("{\"proposed\": \"<script>\"}"), now()),
+    ]
+}
+
+fn hosts() -> Vec<HostPage> {
+    let view = |why: &str| BypassProposalView {
+        host: "app.example".to_owned(),
+        why: why.to_owned(),
+        lines: "[[bypass]]\nhost = \"app.example\"\nwhy = \"\u{2026}\"\n".to_owned(),
+        approved_by: "Governor".to_owned(),
+    };
+    vec![
+        HostPage::of(view("an app trusts only its own certificates there"), String::new(), None),
+        HostPage::of(view(""), HOSTILE.to_owned(), Some("Say why: it is recorded.".to_owned())),
+    ]
+}
+
 fn sign_ins() -> Vec<SignInPage> {
     vec![
         SignInPage::default(),
@@ -310,6 +377,11 @@ fn gallery() -> Gallery {
         GoBackPage::of(image(true), String::new(), None),
     ] {
         all.hang("lists_back.html", "Alex Sample", "/lists/back/0123", &page);
+    }
+    inspections().iter().for_each(|page| all.hang("inspection.html", "Alex Sample", "/inspection", page));
+    for page in hosts() {
+        all.hang("inspection_bypass.html", "Alex Sample", "/inspection/app.example/bypass", &page);
+        all.hang("inspection_dismiss.html", "Alex Sample", "/inspection/app.example/dismiss", &page);
     }
     explanations().iter().for_each(|page| all.hang("why.html", "Alex Sample", "/why", page));
     sign_ins().iter().for_each(|page| all.hang("sign_in.html", "", "/sign-in", page));

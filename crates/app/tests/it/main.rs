@@ -14,6 +14,7 @@ mod cases;
 mod demo;
 mod explaining;
 mod history;
+mod inspection;
 mod lists;
 mod policies;
 mod recording;

@@ -200,7 +200,7 @@ impl GoBackPage {
 }
 
 /// A text as one part of a path.
-fn path_part(text: &str) -> String {
+pub(crate) fn path_part(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

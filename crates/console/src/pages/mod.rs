@@ -9,6 +9,7 @@ pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;
 pub(crate) mod home;
+pub(crate) mod inspection;
 pub(crate) mod lists;
 pub(crate) mod policy;
 pub(crate) mod report;

@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -21,6 +21,7 @@ const PAGES: [&str; 16] = [
     "/lists",
     "/lists/starter",
     "/lists/illegal-built-in",
+    "/inspection",
     "/why",
     "/why?who=ks1&url=games.schoolgate.test",
 ];

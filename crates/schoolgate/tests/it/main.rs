@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod authority_change;
 mod browsing;
 mod certificates;
 mod command_line;
@@ -19,7 +20,9 @@ mod firefox;
 mod gate;
 mod h2load;
 mod illegal_pages;
+mod inspection_screen;
 mod lists;
+mod negotiate;
 mod outside;
 mod proxy_soak;
 mod proxy_soak_checks;
