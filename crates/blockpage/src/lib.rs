@@ -10,11 +10,13 @@
 mod blocked;
 mod notice;
 mod origin;
+mod scan;
 mod style;
 
 pub use blocked::{BlockView, blocked};
 pub use notice::{Notice, Page, Part, Picture, Shape};
 pub use origin::{CertificateFault, OriginFault, Refusal, bad_certificate, not_possible, origin_failed};
+pub use scan::{ScanProgress, scanned, scanning};
 
 /// Where a page can send its reader. Set once, from the school's configuration.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -13,6 +13,8 @@ pub(crate) struct Caller {
     /// Who they said they are on this very connection, once that was checked. It counts in place of everybody who may be
     /// at the address.
     pub(crate) person: Option<Known>,
+    /// A proxy named somebody whom the roster does not know: nobody is known by the address then.
+    pub(crate) is_stranger: bool,
     /// Where the connection reached us.
     pub(crate) reached: SocketAddr,
     _seat: Arc<Seat>,
@@ -20,12 +22,27 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(address: IpAddr, reached: SocketAddr, seat: Seat) -> Self {
-        Self { address: address.to_canonical(), person: None, reached, _seat: Arc::new(seat) }
+        Self {
+            address: address.to_canonical(),
+            person: None,
+            is_stranger: false,
+            reached,
+            _seat: Arc::new(seat),
+        }
     }
 
     /// The same connection, belonging to somebody.
     pub(crate) fn of(&self, person: Known) -> Self {
         Self { person: Some(person), ..self.clone() }
+    }
+
+    /// The same connection, on which a listed proxy asks for somebody: at this address, and by this name if there is one.
+    pub(crate) fn for_other(&self, address: IpAddr, named: Option<Option<Known>>) -> Self {
+        let (person, is_stranger) = match named {
+            None => (None, false),
+            Some(person) => (person.clone(), person.is_none()),
+        };
+        Self { address, person, is_stranger, ..self.clone() }
     }
 
     /// Who it belongs to now: nobody once that has ended, or when they have left the roster.

@@ -1,6 +1,6 @@
 //! What the proxy is told at start: its settings, its bounds, and the ports to the rest of the program.
 
-use crate::{LeafSigner, Negotiate, PacRule, PlainPasswords, Resolver};
+use crate::{LeafSigner, Negotiate, PacRule, PlainPasswords, Resolver, ScanConfig};
 use blockpage::Links;
 use ipnet::IpNet;
 use model::{Clock, CurrentRoster, EventSender, HandedOut, IdentityMap, Leaks, SignIn, Suggestions};
@@ -39,6 +39,19 @@ pub struct Config {
     pub plain_passwords: PlainPasswords,
     /// Whose Kerberos tickets are taken in place of a password; `None`: nobody's.
     pub negotiate: Option<Negotiate>,
+    /// The malware scanner; `None`: nothing is scanned.
+    pub scan: Option<ScanConfig>,
+    /// Other proxies that ask here.
+    pub icap: Icap,
+}
+
+/// Other proxies that ask here, by ICAP (RFC 3507).
+#[derive(Clone, Debug, Default)]
+pub struct Icap {
+    /// Where to listen; its usual port is 1344.
+    pub listen: Vec<SocketAddr>,
+    /// Who may ask, and is believed when they say for whom.
+    pub peers: Vec<IpNet>,
 }
 
 /// A listener for connections that the network leads here.

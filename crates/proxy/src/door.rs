@@ -9,7 +9,7 @@ use crate::gate::Gate;
 use crate::link::Protocol;
 use crate::listen::Seats;
 use crate::socket::ClientSocket;
-use crate::{explicit, transparent};
+use crate::{explicit, icap, transparent};
 use model::{Host, ProxyHeader, ProxyHeaderRead};
 use rustls::server::Acceptor;
 use std::io;
@@ -31,6 +31,8 @@ pub(crate) enum Door {
     ExplicitTls,
     /// Connections that the network leads here.
     Transparent(TransparentMode),
+    /// Other proxies that ask by ICAP.
+    Icap,
 }
 
 /// A connection of which nothing has been read yet.
@@ -46,10 +48,15 @@ impl Arrival {
     /// Serves it until it ends.
     pub(crate) async fn serve(mut self) {
         let (Ok(peer), Ok(reached)) = (self.stream.peer_addr(), self.stream.local_addr()) else { return };
+        if self.door == Door::Icap
+            && !self.gate.icap_peers.iter().any(|range| range.contains(&peer.ip().to_canonical()))
+        {
+            return tracing::debug!(phase = "connect", "a proxy that is not listed was turned away");
+        }
         let Ok(client) = self.whose(peer.ip().to_canonical()).await else {
             return tracing::debug!(phase = "connect", "a listed proxy did not say whose connection it is");
         };
-        if !self.gate.serves(client) {
+        if self.door != Door::Icap && !self.gate.serves(client) {
             return tracing::debug!(phase = "connect", "an outsider was turned away");
         }
         let Self { gate, seats, stream, place, door } = self;
@@ -65,13 +72,14 @@ impl Arrival {
             },
             // Apart, so that other connections need no room for it.
             Door::Transparent(mode) => Box::pin(transparent::serve(gate, caller, stream, mode)).await,
+            Door::Icap => Box::pin(icap::serve(gate, caller, stream)).await,
         }
     }
 
     /// Whose connection it is: the peer's, or whose a listed proxy says.
     async fn whose(&mut self, peer: IpAddr) -> io::Result<IpAddr> {
         let is_listed = self.gate.proxy_peers.iter().any(|range| range.contains(&peer));
-        if matches!(self.door, Door::Transparent(_)) || !is_listed {
+        if matches!(self.door, Door::Transparent(_) | Door::Icap) || !is_listed {
             return Ok(peer);
         }
         let header = timeout(self.gate.dialer.limits.hello_timeout, take_header(&mut self.stream)).await??;

@@ -65,6 +65,23 @@ pub enum ProxyError {
     Random(#[from] getrandom::Error),
 }
 
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyFault {
+    /// The other side broke off.
+    #[error("the other side broke off: {0}")]
+    Peer(#[from] hyper::Error),
+    /// The other side broke off, or said what cannot be understood.
+    #[error("the other side broke off")]
+    Ended,
+    /// The rest of it may not be had.
+    #[error("the rest of it was refused")]
+    Refused,
+    /// It was held here, and cannot be read.
+    #[error("what was held cannot be read: {0}")]
+    Held(io::Error),
+}
+
 /// Why an origin was not reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum DialError {

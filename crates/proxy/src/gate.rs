@@ -10,6 +10,7 @@ use crate::pac::PacRule;
 use crate::pace::Pace;
 use crate::pool::Pool;
 use crate::rules::Judged;
+use crate::scan::ScanDesk;
 use crate::sign_in::SignInDesk;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
@@ -40,6 +41,10 @@ pub(crate) struct Gate {
     pub(crate) addresses: Addresses,
     pub(crate) dialer: Dialer,
     pub(crate) sign_in: SignInDesk,
+    /// Where files are scanned, where there is a scanner.
+    pub(crate) scan: Option<Arc<ScanDesk>>,
+    /// Proxies that may ask by ICAP.
+    pub(crate) icap_peers: Vec<IpNet>,
     /// The connections to origins that are open.
     pub(crate) pool: Pool,
     client_tls: ClientTls,
@@ -54,6 +59,8 @@ impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, addresses: Addresses) -> Result<Self, ProxyError> {
         let (tls, verifier) = crate::verify::client_tls(&config, &ports.clock)?;
         let sign_in = SignInDesk::new(&config)?;
+        let idle = config.limits.idle_timeout;
+        let scan = config.scan.as_ref().map(|scan| ScanDesk::open(scan, idle)).transpose()?.map(Arc::new);
         let requests_per_second = config.limits.requests_per_second;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
@@ -69,6 +76,8 @@ impl Gate {
             client_tls: ClientTls::new(&ports.clock)?,
             dialer,
             sign_in,
+            scan,
+            icap_peers: config.icap.peers,
             pool: Pool::default(),
             links: config.links,
             advertised_host: config.advertised_host,
@@ -107,10 +116,13 @@ impl Gate {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
         let roster = self.ports.roster.get();
-        let who = match caller.known(at, &roster) {
+        let mut who = match caller.known(at, &roster) {
             Some(known) => snapshot.who_signed_in(caller.address, &roster, known),
             None => snapshot.who(caller.address, at, &roster, &self.ports.identities),
         };
+        if caller.is_stranger {
+            who.people.clear();
+        }
         let ask = Ask { who, what, how, at };
         let viewpoint = snapshot.viewpoint(&ask.who, at);
         let verdict = snapshot.judge(&viewpoint, &ask);

@@ -2,24 +2,26 @@
 
 use crate::caller::Caller;
 use crate::error::DialError;
-use crate::forward::{Answered, Outgoing, forward};
+use crate::forward::{Answered, Lease, Outgoing, forward};
 use crate::gate::{Gate, Streams};
 use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
 use crate::peek::Peeked;
 use crate::pump::pump_streams;
 use crate::rules::{self, Judged};
+use crate::scan::{self, Asked, Fetched, ScanDesk, Sent};
 use crate::sign_in_portal;
-use crate::visit::{AnswerBody, AskBody, Visit, page_answer, without_page};
+use crate::visit::{AnswerBody, Visit, page_answer, without_page};
 use crate::ways_round;
 use crate::websocket::{self, Switch};
 use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
 use http::header::{ACCEPT, HOST, HeaderName};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict, WayRound};
 use std::convert::Infallible;
@@ -169,6 +171,10 @@ async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Answ
     {
         return led_away;
     }
+    // What lies there was decided by the address that it was asked for at.
+    if let Some(page) = inner.gate.scan.as_ref().and_then(|desk| desk.waiting().answer(inner, &request)) {
+        return page;
+    }
     let mut visit = inner.gate.visit(&judged.ask, verdict, request.method());
     if is_other {
         let page = blockpage::not_possible(Refusal::OtherHost, &inner.gate.links).page(shape);
@@ -213,52 +219,100 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     if let Err(refusal) = rules::before_request(&inner.gate, &inner.caller, &judged, &mut head) {
         return refused(inner, visit, &refusal, shape);
     }
-    let body = AskBody::new(Peeked::new(body), Arc::clone(&visit.moved));
+    let asked = inner.gate.scan.as_ref().map(|desk| (Arc::clone(desk), Asked::of(&head)));
+    let sent = scan::upload(&inner.gate, &judged, &head, (Peeked::new(body), &visit.moved)).await;
+    let body = match sent {
+        Sent::Goes(body, note) => {
+            note.iter().for_each(|note| visit.judged_anew(note));
+            body
+        }
+        Sent::Refused(refusal) => return refused(inner, visit, &refusal, shape),
+        Sent::Broke => {
+            visit.became(EventOutcome::Failed);
+            return visit
+                .page(blockpage::not_possible(Refusal::NotUnderstood, &inner.gate.links).page(shape));
+        }
+    };
+    let stopped = body.stopped();
     let outgoing = Outgoing::new(head, body, authority, switch);
     let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
     let forwarded = Box::pin(forward(&inner.link, outgoing, rewritten));
-    let Answered { mut response, lease, switched } =
-        match while_moving(&inner.gate, &visit.moved.up, forwarded).await {
-            Ok(answered) => answered,
-            Err(error) => {
-                let (notice, outcome) = fault_notice(&inner.gate, error, verdict, &inner.link.origin);
-                visit.became(outcome);
-                return visit.page(notice.page(shape));
+    let answered = while_moving(&inner.gate, &visit.moved.up, forwarded).await;
+    let Answered { mut response, lease, switched } = match answered {
+        Ok(answered) => answered,
+        Err(error) => {
+            if let Some(refusal) = stopped.as_ref().and_then(|stopped| stopped.get()) {
+                return refused(inner, visit, refusal, shape);
             }
-        };
+            let (notice, outcome) = fault_notice(&inner.gate, error, verdict, &inner.link.origin);
+            visit.became(outcome);
+            return visit.page(notice.page(shape));
+        }
+    };
     visit.answered(response.status());
     if let Some(upgrade) = upgrade.filter(|_| switched) {
         let origin = hyper::upgrade::on(&mut response);
-        // With it, the caller keeps its seat as long as the WebSocket lasts, and the origin's connection its stream.
-        let held = (Arc::clone(inner), lease);
-        inner.gate.spawn(async move {
-            match tokio::try_join!(upgrade, origin) {
-                Ok((client, origin)) => {
-                    pump_streams(&held.0.gate, TokioIo::new(client), TokioIo::new(origin), visit).await;
-                }
-                Err(error) => {
-                    tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin");
-                }
-            }
-        });
+        switch_over(inner, (upgrade, origin), visit, lease);
         return response.map(|_| AnswerBody::empty());
     }
-    let (mut head, body) = response.into_parts();
-    let mut body = Peeked::new(body);
+    let (head, body) = response.into_parts();
+    let fetched = Fetched { head, body: Peeked::new(body), visit, lease, shape };
+    hand_over(inner, judged, asked.as_ref(), fetched).await
+}
+
+/// Both sides of a WebSocket go on by themselves.
+fn switch_over(inner: &Arc<Inner>, (client, origin): (OnUpgrade, OnUpgrade), visit: Visit, lease: Lease) {
+    // With it, the caller keeps its seat as long as the WebSocket lasts, and the origin's connection its stream.
+    let held = (Arc::clone(inner), lease);
+    inner.gate.spawn(async move {
+        match tokio::try_join!(client, origin) {
+            Ok((client, origin)) => {
+                pump_streams(&held.0.gate, TokioIo::new(client), TokioIo::new(origin), visit).await;
+            }
+            Err(error) => {
+                tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin");
+            }
+        }
+    });
+}
+
+/// What of an answer goes to the client: all of it, a page in its place, or a file once it was scanned.
+async fn hand_over(
+    inner: &Arc<Inner>,
+    judged: Judged,
+    asked: Option<&(Arc<ScanDesk>, Asked)>,
+    mut fetched: Fetched,
+) -> Response<AnswerBody> {
     let mut first = Vec::new();
-    if rules::wants_first_bytes(&judged, &head) {
-        let look = body.look_ahead(&head.headers, |first| rules::wants_more(&head.headers, first));
+    let scans = asked.filter(|(_, asked)| scan::wants_first_bytes(&judged, asked, &fetched.head));
+    let is_ruled = rules::wants_first_bytes(&judged, &fetched.head);
+    if scans.is_some() || is_ruled {
+        let headers = &fetched.head.headers;
+        let look = fetched.body.look_ahead(headers, |first| rules::wants_more(headers, first));
         // Of what is not said by then, nothing can be told.
         first = tokio::time::timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
     }
-    match rules::after_response(&inner.gate, &judged, &mut head, &first) {
-        Ok(()) => Response::from_parts(head, AnswerBody::origin(body, visit, lease)),
-        Err(refusal) => refused(inner, visit, &refusal, shape),
+    let ruled: &[u8] = if is_ruled { &first } else { &[] };
+    if let Err(refusal) = rules::after_response(&inner.gate, &judged, &mut fetched.head, ruled) {
+        return refused(inner, fetched.visit, &refusal, fetched.shape);
     }
+    let is_empty = first.is_empty() && fetched.body.is_end_stream();
+    if let Some((desk, asked)) = scans.filter(|_| !is_empty)
+        && let Some(case) = scan::file(&judged, asked, &fetched.head.headers, &first)
+    {
+        return Box::pin(scan::download(inner, desk, asked, (case, fetched))).await;
+    }
+    let Fetched { head, body, visit, lease, .. } = fetched;
+    Response::from_parts(head, AnswerBody::origin(body, visit, lease))
 }
 
-/// The block page for what the traffic rules refuse.
-fn refused(inner: &Inner, mut visit: Visit, refusal: &Verdict, shape: Shape) -> Response<AnswerBody> {
+/// The block page for what the traffic rules or the scanner refuse.
+pub(crate) fn refused(
+    inner: &Inner,
+    mut visit: Visit,
+    refusal: &Verdict,
+    shape: Shape,
+) -> Response<AnswerBody> {
     visit.judged_anew(refusal);
     let view = BlockView::of(refusal, &inner.link.origin.host);
     visit.page(blockpage::blocked(&view, &inner.gate.links).page(shape))
@@ -321,6 +375,11 @@ pub(crate) fn fault_notice(
             (blockpage::not_possible(Refusal::PrivateAddress, &gate.links), EventOutcome::Failed)
         }
     }
+}
+
+/// The same for an origin that broke off after its answer began.
+pub(crate) fn origin_fault(inner: &Inner, fault: OriginFault, verdict: &Verdict) -> (Notice, EventOutcome) {
+    fault_notice(&inner.gate, fault.into(), verdict, &inner.link.origin)
 }
 
 /// The form in which a client can show a page of ours.

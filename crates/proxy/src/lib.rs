@@ -1,4 +1,4 @@
-//! The web proxy: explicit HTTP and CONNECT, TLS inspection with HTTP/1.1 and HTTP/2, and its own pages.
+//! The web proxy: explicit HTTP and CONNECT, TLS inspection with HTTP/1.1 and HTTP/2, its own pages, and ICAP for others.
 //!
 //! Left out so far: client certificates towards origins, HTTP/3. `docs/proxy.md` has the whole list.
 //!
@@ -13,7 +13,7 @@
 //! 2. `hello`: what the client says first decides between TLS, plain HTTP and everything else;
 //! 3. `request`: each request is decided with its path;
 //! 4. `response`: the origin's head, cleaned of what is only between us and the origin;
-//! 5. `body`: both bodies flow through and are counted, never collected;
+//! 5. `body`: both bodies flow through and are counted; only files that are scanned are held, within bounds;
 //! 6. `done`: one event goes to history.
 
 mod ca;
@@ -30,6 +30,7 @@ mod forward;
 mod gate;
 mod headers;
 mod hello;
+mod icap;
 mod inner;
 mod intermediates;
 mod leaf;
@@ -46,6 +47,7 @@ mod resolve;
 mod revocation;
 mod roll_out;
 mod rules;
+mod scan;
 mod scratch;
 mod server_certificate;
 mod side_fetch;
@@ -63,7 +65,7 @@ mod ways_round;
 mod websocket;
 
 pub use ca::CertificateAuthority;
-pub use config::{Config, Limits, Ports, Transparent, TransparentMode};
+pub use config::{Config, Icap, Limits, Ports, Transparent, TransparentMode};
 pub use error::ProxyError;
 pub use leaf::{LeafSigner, Likeness, Validity};
 pub use listen::{Addresses, Proxy};
@@ -71,6 +73,7 @@ pub use pac::{PacDirect, PacRule, PacWay};
 pub use resolve::Resolver;
 pub use revocation::RevocationCounts;
 pub use roll_out::{PackFile, roll_out_packs};
+pub use scan::{ScanConfig, ScanCounts, ScanService};
 pub use server_certificate::ServerCertificate;
 pub use sign_in::{Keytab, Negotiate, PlainPasswords, ServiceKeys};
 pub use transparent_rules::{RulesError, nftables};

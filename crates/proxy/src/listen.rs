@@ -3,7 +3,7 @@
 use crate::door::{Arrival, Door};
 use crate::gate::Gate;
 use crate::pace::Pace;
-use crate::{Config, Ports, ProxyError, RevocationCounts};
+use crate::{Config, Ports, ProxyError, RevocationCounts, ScanCounts};
 use model::{Share, Shares};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -32,12 +32,14 @@ pub struct Addresses {
     pub explicit_tls: Vec<SocketAddr>,
     /// For connections that the network leads here.
     pub transparent: Vec<SocketAddr>,
+    /// For other proxies that ask by ICAP.
+    pub icap: Vec<SocketAddr>,
 }
 
 impl Addresses {
     /// All of them.
     pub(crate) fn all(&self) -> Vec<SocketAddr> {
-        [self.explicit.as_slice(), &self.explicit_tls, &self.transparent].concat()
+        [self.explicit.as_slice(), &self.explicit_tls, &self.transparent, &self.icap].concat()
     }
 }
 
@@ -54,7 +56,9 @@ impl Proxy {
         for (address, door) in doors {
             let failed = |source| ProxyError::Listen { address, source };
             let listener = match door {
-                Door::Explicit | Door::ExplicitTls => TcpListener::bind(address).await.map_err(failed)?,
+                Door::Explicit | Door::ExplicitTls | Door::Icap => {
+                    TcpListener::bind(address).await.map_err(failed)?
+                }
                 Door::Transparent(mode) => crate::transparent::listener(address, mode).map_err(failed)?,
             };
             let bound = listener.local_addr().map_err(failed)?;
@@ -62,6 +66,7 @@ impl Proxy {
                 Door::Explicit => addresses.explicit.push(bound),
                 Door::ExplicitTls => addresses.explicit_tls.push(bound),
                 Door::Transparent(_) => addresses.transparent.push(bound),
+                Door::Icap => addresses.icap.push(bound),
             }
             listeners.push((listener, door));
         }
@@ -78,6 +83,12 @@ impl Proxy {
     /// Everywhere it listens.
     pub fn addresses(&self) -> &Addresses {
         &self.gate.addresses
+    }
+
+    /// What became of files that were to be scanned, since the start; nothing where there is no scanner.
+    pub fn scan_counts(&self) -> impl Fn() -> ScanCounts + Send + Sync + use<> {
+        let scan = self.gate.scan.clone();
+        move || scan.as_ref().map(|desk| desk.counts()).unwrap_or_default()
     }
 
     /// How often it was known whether an origin's certificate is revoked, since the start.
@@ -119,7 +130,8 @@ fn doors(config: &Config) -> Vec<(SocketAddr, Door)> {
     let explicit = config.listen.iter().map(|address| (*address, Door::Explicit));
     let over_tls = config.tls_listen.iter().map(|address| (*address, Door::ExplicitTls));
     let led_here = config.transparent.iter().map(|led| (led.listen, Door::Transparent(led.mode)));
-    explicit.chain(over_tls).chain(led_here).collect()
+    let icap = config.icap.listen.iter().map(|address| (*address, Door::Icap));
+    explicit.chain(over_tls).chain(led_here).chain(icap).collect()
 }
 
 async fn accept(gate: Arc<Gate>, listener: TcpListener, door: Door, seats: Arc<Seats>) {

@@ -14,8 +14,9 @@ mod requests;
 mod tenants;
 mod uploads;
 
-pub(crate) use files::{after_response, wants_first_bytes, wants_more};
+pub(crate) use files::{after_response, unpacked, wants_first_bytes, wants_more};
 pub(crate) use requests::before_request;
+pub(crate) use uploads::is_upload;
 
 use crate::gate::Gate;
 use model::{Ask, DnsAnswer, Layer, Outcome, Reason, Verdict, WayRound};

@@ -3,8 +3,10 @@
 //! The event is sent when the visit is dropped: after the last byte of the answer, or when either side has gone. So no
 //! path through the proxy can forget it, and none can send it twice.
 
+use crate::error::BodyFault;
 use crate::forward::Lease;
 use crate::peek::Peeked;
+use crate::scan::{HeldBody, ScannedBody, UploadWatch};
 use blockpage::Page;
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -13,8 +15,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use model::{AccessEvent, Channel, EventOutcome, EventSender, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
@@ -68,6 +70,14 @@ impl Visit {
             event.outcome = verdict.outcome.into();
             (event.layer, event.category) = (reason.layer, reason.category);
             (event.list, event.entry) = (reason.list, reason.entry);
+        }
+    }
+
+    /// It was decided for somebody else who carries it out, and who does not say what comes of it.
+    pub(crate) fn handed_on(mut self) {
+        if let Some(mut event) = self.event.take() {
+            event.took_ms = u32::try_from(self.began.elapsed().as_millis()).unwrap_or(u32::MAX);
+            self.events.send(event);
         }
     }
 
@@ -134,6 +144,8 @@ pub(crate) struct AnswerBody {
 enum Content {
     Ours(Full<Bytes>),
     Origin(Peeked),
+    /// A file that goes through the scanner.
+    Scanned(ScannedBody),
 }
 
 impl AnswerBody {
@@ -150,6 +162,16 @@ impl AnswerBody {
     /// An origin's body; the connection it comes over is given back after it.
     pub(crate) fn origin(body: Peeked, visit: Visit, lease: Lease) -> Self {
         Self { content: Content::Origin(body), visit: Some(visit), lease: Some(lease) }
+    }
+
+    /// A file that goes through the scanner.
+    pub(crate) fn scanned(body: ScannedBody, visit: Visit) -> Self {
+        Self { content: Content::Scanned(body), visit: Some(visit), lease: None }
+    }
+
+    /// A file that was told of already.
+    pub(crate) fn ours(body: ScannedBody) -> Self {
+        Self { content: Content::Scanned(body), visit: None, lease: None }
     }
 
     fn end_lease(&mut self) {
@@ -170,23 +192,36 @@ impl Drop for AnswerBody {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyFault;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let mut said = None;
         let polled = match &mut self.content {
             Content::Ours(body) => ready!(Pin::new(body).poll_frame(cx))
                 .map(|frame| frame.map_err(|never: Infallible| match never {})),
-            Content::Origin(body) => ready!(Pin::new(body).poll_frame(cx)),
+            Content::Origin(body) => {
+                ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from))
+            }
+            Content::Scanned(body) => {
+                let (frame, note) = ready!(body.poll(cx));
+                said = note;
+                frame
+            }
         };
+        if let (Some(said), Some(visit)) = (said, &mut self.visit) {
+            visit.judged_anew(&said);
+        }
         match &polled {
             Some(Ok(frame)) => {
                 if let (Some(bytes), Some(visit)) = (frame.data_ref(), &self.visit) {
                     count(&visit.moved.down, bytes);
                 }
             }
+            // What was refused is told as that.
+            Some(Err(BodyFault::Refused)) => {}
             Some(Err(_)) => {
                 if let Some(visit) = &mut self.visit {
                     visit.became(EventOutcome::Failed);
@@ -204,6 +239,7 @@ impl Body for AnswerBody {
         match &self.content {
             Content::Ours(body) => body.is_end_stream(),
             Content::Origin(body) => body.is_end_stream(),
+            Content::Scanned(body) => body.is_over(),
         }
     }
 
@@ -211,6 +247,7 @@ impl Body for AnswerBody {
         match &self.content {
             Content::Ours(body) => body.size_hint(),
             Content::Origin(body) => body.size_hint(),
+            Content::Scanned(body) => body.size_hint(),
         }
     }
 }
@@ -218,38 +255,91 @@ impl Body for AnswerBody {
 /// The body of a request on its way to the origin, counted; or none.
 #[derive(Default)]
 pub(crate) struct AskBody {
-    content: Option<(Peeked, Arc<Moved>)>,
+    content: Option<Box<Asked>>,
 }
 
+struct Asked {
+    content: AskContent,
+    moved: Arc<Moved>,
+    watch: Option<(UploadWatch, Stopped)>,
+}
+
+enum AskContent {
+    Client(Peeked),
+    Held(HeldBody),
+}
+
+/// Why a request was cut off on its way, once it was.
+pub(crate) type Stopped = Arc<OnceLock<Box<Verdict>>>;
+
 impl AskBody {
-    /// A client's body, counted in `moved`.
-    pub(crate) fn new(body: Peeked, moved: Arc<Moved>) -> Self {
-        Self { content: Some((body, moved)).filter(|(body, _)| !body.is_end_stream()) }
+    /// A client's body, counted in `moved`, and looked at as it goes.
+    pub(crate) fn watched(body: Peeked, moved: Arc<Moved>, watch: Option<UploadWatch>) -> Self {
+        if body.is_end_stream() {
+            return Self::default();
+        }
+        let watch = watch.map(|watch| (watch, Stopped::default()));
+        Self { content: Some(Box::new(Asked { content: AskContent::Client(body), moved, watch })) }
+    }
+
+    /// A client's body that was held here.
+    pub(crate) fn held(body: HeldBody, moved: Arc<Moved>) -> Self {
+        if body.is_end_stream() {
+            return Self::default();
+        }
+        Self { content: Some(Box::new(Asked { content: AskContent::Held(body), moved, watch: None })) }
+    }
+
+    /// Where it is said why the request was cut off, for a body that is looked at.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        let (_, stopped) = self.content.as_ref()?.watch.as_ref()?;
+        Some(Arc::clone(stopped))
     }
 }
 
 impl Body for AskBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyFault;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some((body, moved)) = &mut self.content else { return Poll::Ready(None) };
-        let polled = ready!(Pin::new(body).poll_frame(cx));
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let Some(asked) = &mut self.content else { return Poll::Ready(None) };
+        let polled = match &mut asked.content {
+            AskContent::Client(body) => {
+                ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from))
+            }
+            AskContent::Held(body) => ready!(Pin::new(body).poll_frame(cx)),
+        };
         if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            count(&moved.up, bytes);
+            count(&asked.moved.up, bytes);
+            if let Some((watch, stopped)) = &mut asked.watch
+                && let Err(refusal) = watch.see(bytes)
+            {
+                // It is refused once; a later refusal would say no more.
+                let _ = stopped.set(refusal);
+                return Poll::Ready(Some(Err(BodyFault::Refused)));
+            }
         }
         Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.as_ref().is_none_or(|(body, _)| body.is_end_stream())
+        self.content.as_ref().is_none_or(|asked| match &asked.content {
+            AskContent::Client(body) => body.is_end_stream(),
+            AskContent::Held(body) => body.is_end_stream(),
+        })
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.as_ref().map_or_else(|| SizeHint::with_exact(0), |(body, _)| body.size_hint())
+        self.content.as_ref().map_or_else(
+            || SizeHint::with_exact(0),
+            |asked| match &asked.content {
+                AskContent::Client(body) => body.size_hint(),
+                AskContent::Held(body) => body.size_hint(),
+            },
+        )
     }
 }
 

@@ -74,7 +74,7 @@ fn begins_elsewhere(headers: &HeaderMap) -> bool {
 }
 
 /// The first bytes with their codings undone, as far as they go.
-fn unpacked<'a>(headers: &HeaderMap, first: &'a [u8]) -> Cow<'a, [u8]> {
+pub(crate) fn unpacked<'a>(headers: &HeaderMap, first: &'a [u8]) -> Cow<'a, [u8]> {
     let mut bytes = Cow::Borrowed(first);
     let codings = text(headers, &CONTENT_ENCODING).unwrap_or_default();
     for coding in codings.rsplit(',').map(str::trim).take(MOST_CODINGS) {

@@ -62,6 +62,11 @@ pub(super) fn check(judged: &Judged, method: &Method, headers: &HeaderMap) -> Re
     }
 }
 
+/// True for a request that uploads something.
+pub(crate) fn is_upload(method: &Method, headers: &HeaderMap) -> bool {
+    upload(method, headers).is_some()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Length {
     Known(u64),

@@ -16,8 +16,8 @@ use policy::rules::{
 };
 use policy::{CurrentSnapshot, Image, Snapshot};
 use proxy::{
-    CertificateAuthority, Config, LeafSigner, Limits, PacRule, PlainPasswords, Ports, Proxy, Resolver,
-    Transparent,
+    CertificateAuthority, Config, Icap, LeafSigner, Limits, PacRule, PlainPasswords, Ports, Proxy, Resolver,
+    ScanConfig, ScanCounts, Transparent,
 };
 use rustls::ClientConfig;
 use std::collections::HashMap;
@@ -39,6 +39,8 @@ pub struct World {
     pub identities: Arc<IdentityMap>,
     pub suggestions: Arc<Suggestions>,
     pub revocation_counts: Box<dyn Fn() -> proxy::RevocationCounts + Send + Sync>,
+    pub scan_counts: Box<dyn Fn() -> ScanCounts + Send + Sync>,
+    pub icap: Option<SocketAddr>,
     events: EventReceiver,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -71,6 +73,9 @@ pub struct Setting {
     pub pac_rules: Vec<PacRule>,
     /// Where the listed names lie.
     pub sites: Vec<IpAddr>,
+    pub scan: Option<ScanConfig>,
+    /// Who may ask by ICAP; nobody: nothing listens.
+    pub icap_peers: Vec<ipnet::IpNet>,
 }
 
 impl Default for Setting {
@@ -99,6 +104,8 @@ impl Default for Setting {
             transparent: Vec::new(),
             pac_rules: Vec::new(),
             sites: vec![IpAddr::from([127, 0, 0, 1])],
+            scan: None,
+            icap_peers: Vec::new(),
         }
     }
 }
@@ -146,11 +153,23 @@ impl World {
             plain_passwords: setting.plain_passwords,
             links: setting.links,
             negotiate: None,
+            scan: setting.scan,
+            icap: Icap {
+                listen: setting
+                    .icap_peers
+                    .first()
+                    .map(|_| "127.0.0.1:0".parse().unwrap())
+                    .into_iter()
+                    .collect(),
+                peers: setting.icap_peers,
+            },
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];
         let over_tls = proxy.addresses().explicit_tls[0];
         let revocation_counts = Box::new(proxy.revocation_counts());
+        let scan_counts = Box::new(proxy.scan_counts());
+        let icap = proxy.addresses().icap.first().copied();
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
         Self {
@@ -164,6 +183,8 @@ impl World {
             identities,
             suggestions,
             revocation_counts,
+            scan_counts,
+            icap,
             events,
             stop,
             running,

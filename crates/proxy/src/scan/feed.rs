@@ -1,0 +1,144 @@
+//! A file on its way into the scanner: unpacked first, each file of a form by itself.
+//!
+//! Invariant: the scanner may be silent, or take nothing in, for no longer than its time-out.
+
+use super::clamd::ClamdSession;
+use super::form::{FormPart, FormReader};
+use super::icap_service::IcapSession;
+use super::unpack::Unpacker;
+use super::{Finding, ScanConfig, ScanFault, ScanService};
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Who scans, and how patient the gate is.
+pub(crate) struct Scanner {
+    service: ScanService,
+    timeout: Duration,
+}
+
+impl Scanner {
+    pub(super) fn new(config: &ScanConfig) -> Self {
+        Self { service: config.service.clone(), timeout: config.timeout }
+    }
+
+    async fn begin(&self) -> Result<Session, ScanFault> {
+        self.in_time(async {
+            match &self.service {
+                ScanService::ClamdSocket(path) => ClamdSession::at_socket(path).await.map(Session::Clamd),
+                ScanService::Clamd(authority) => ClamdSession::at(authority).await.map(Session::Clamd),
+                ScanService::Icap { authority, path } => {
+                    IcapSession::at(authority, path).await.map(Session::Icap)
+                }
+            }
+        })
+        .await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, ScanFault>>) -> Result<T, ScanFault> {
+        timeout(self.timeout, work).await.unwrap_or(Err(ScanFault::TooSlow))
+    }
+}
+
+/// One file at the scanner.
+enum Session {
+    Clamd(ClamdSession),
+    Icap(IcapSession),
+}
+
+impl Session {
+    async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+        match self {
+            Self::Clamd(session) => session.feed(bytes).await,
+            Self::Icap(session) => session.feed(bytes).await,
+        }
+    }
+
+    async fn finish(self) -> Result<Finding, ScanFault> {
+        match self {
+            Self::Clamd(session) => session.finish().await,
+            Self::Icap(session) => session.finish().await,
+        }
+    }
+}
+
+/// What goes to the scanner: a body, or the files in it where it is a form.
+pub(crate) struct Feeder {
+    scanner: Arc<Scanner>,
+    unpacker: Unpacker,
+    form: Option<FormReader>,
+    /// The file that is being scanned.
+    session: Option<Session>,
+    /// What was found in a file before.
+    found: Option<Box<str>>,
+}
+
+impl Feeder {
+    /// For a body with this head, of which at most so many bytes are scanned once they are unpacked.
+    pub(super) fn new(scanner: &Arc<Scanner>, head: &HeaderMap, most_bytes: u64) -> Result<Self, ScanFault> {
+        Ok(Self {
+            scanner: Arc::clone(scanner),
+            unpacker: Unpacker::new(head, most_bytes)?,
+            form: head.get(CONTENT_TYPE).and_then(|kind| FormReader::of(kind.as_bytes())),
+            session: None,
+            found: None,
+        })
+    }
+
+    /// Reaches the scanner before there is anything to scan: where it is away, nothing need be held.
+    pub(super) async fn begin(&mut self) -> Result<(), ScanFault> {
+        self.session = Some(self.scanner.begin().await?);
+        Ok(())
+    }
+
+    /// The next bytes of the body.
+    pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+        for piece in bytes.chunks(super::unpack::PIECE_BYTES) {
+            let unpacked = self.unpacker.push(piece)?;
+            self.pass(&unpacked).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of the body, and what was found in it.
+    pub(super) async fn finish(mut self) -> Result<Finding, ScanFault> {
+        let unpacked = self.unpacker.finish()?;
+        self.pass(&unpacked).await?;
+        self.end_file().await?;
+        Ok(self.found.map_or(Finding::Clean, Finding::Infected))
+    }
+
+    async fn pass(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+        let Some(form) = &mut self.form else { return self.give(bytes).await };
+        for part in form.push(bytes).map_err(|_| ScanFault::Packing)? {
+            match part {
+                FormPart::Bytes(bytes) => self.give(&bytes).await?,
+                FormPart::Ends => self.end_file().await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn give(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.session.is_none() {
+            self.session = Some(self.scanner.begin().await?);
+        }
+        match &mut self.session {
+            Some(session) => self.scanner.in_time(session.feed(bytes)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end_file(&mut self) -> Result<(), ScanFault> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        if let Finding::Infected(name) = self.scanner.in_time(session.finish()).await? {
+            self.found.get_or_insert(name);
+        }
+        Ok(())
+    }
+}

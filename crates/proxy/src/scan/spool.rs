@@ -1,0 +1,288 @@
+//! Files that are held: the beginning in memory, the rest on disk, in files that have no name.
+//!
+//! Invariants: what is on disk, of all files together, is bounded, and so are the files at once; nothing is left behind
+//! by a crash but an empty name, which the next start takes away; bytes that found no room are not lost, so that what is
+//! held can still be passed on.
+
+use super::ScanFault;
+use bytes::Bytes;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+
+/// Of each file, so much is held in memory.
+pub(super) const FIRST_BYTES: usize = 256 * 1024;
+/// So much is gathered before it goes to disk.
+const TAIL_BYTES: usize = 256 * 1024;
+/// Read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Files held at once, each with at most half a MiB in memory.
+const MOST_FILES: usize = 256;
+const NAME: &str = "held-";
+
+/// Where files are held.
+pub(crate) struct Spool {
+    folder: PathBuf,
+    most_bytes: u64,
+    used: AtomicU64,
+    names: AtomicU64,
+    places: Arc<Semaphore>,
+}
+
+impl Spool {
+    /// Makes the folder, for this user alone, and takes away what is left in it.
+    pub(super) fn open(folder: PathBuf, most_bytes: u64) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(NAME) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        let places = Arc::new(Semaphore::new(MOST_FILES));
+        Ok(Self { folder, most_bytes, used: AtomicU64::new(0), names: AtomicU64::new(0), places })
+    }
+
+    /// Begins to hold a file.
+    pub(super) fn begin(self: &Arc<Self>) -> Result<Spooling, ScanFault> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ScanFault::NoRoom)?;
+        let room = Room { spool: Arc::clone(self), bytes: 0, _place: place };
+        Ok(Spooling { arrived: Arc::default(), tail: Vec::new(), file: None, on_disk: 0, room })
+    }
+
+    /// A new file that has lost its name already.
+    fn file(&self) -> io::Result<File> {
+        let name = format!("{NAME}{}", self.names.fetch_add(1, Ordering::Relaxed));
+        let path = self.folder.join(name);
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
+    }
+}
+
+/// A file's room on disk and its place among the files; free again when dropped.
+struct Room {
+    spool: Arc<Spool>,
+    bytes: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn take(&mut self, bytes: u64) -> Result<(), ScanFault> {
+        let most = self.spool.most_bytes;
+        let add = |used: u64| used.checked_add(bytes).filter(|used| *used <= most);
+        let taken = self.spool.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.map_err(|_| ScanFault::NoRoom)?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.spool.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What has come of a file so far.
+#[derive(Default)]
+pub(super) struct Arrived {
+    bytes: AtomicU64,
+    first: Mutex<Vec<u8>>,
+}
+
+impl Arrived {
+    /// How many bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A piece of its beginning.
+    pub(super) fn piece(&self, from: usize, until: usize) -> Option<Bytes> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let piece = first.get(from..until.min(first.len()))?;
+        (!piece.is_empty()).then(|| Bytes::copy_from_slice(piece))
+    }
+}
+
+/// A file that is coming in.
+pub(crate) struct Spooling {
+    arrived: Arc<Arrived>,
+    /// What has not gone to disk yet.
+    tail: Vec<u8>,
+    file: Option<Arc<File>>,
+    on_disk: u64,
+    room: Room,
+}
+
+impl Spooling {
+    /// What has come so far, for whoever looks on.
+    pub(super) fn arrived(&self) -> &Arc<Arrived> {
+        &self.arrived
+    }
+
+    /// Takes the next bytes in, also where it says that there was no room for them.
+    pub(super) async fn push(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+        self.arrived.bytes.fetch_add(length(bytes), Ordering::Relaxed);
+        let rest = {
+            let mut first = self.arrived.first.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = FIRST_BYTES.saturating_sub(first.len()).min(bytes.len());
+            let (here, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            first.extend_from_slice(here);
+            rest
+        };
+        self.tail.extend_from_slice(rest);
+        if self.tail.len() < TAIL_BYTES { Ok(()) } else { self.write().await }
+    }
+
+    async fn write(&mut self) -> Result<(), ScanFault> {
+        let count = length(&self.tail);
+        self.room.take(count)?;
+        let (spool, file, at) = (Arc::clone(&self.room.spool), self.file.clone(), self.on_disk);
+        let tail = std::mem::take(&mut self.tail);
+        let work = move || {
+            let file = match file {
+                Some(file) => Ok(file),
+                None => spool.file().map(Arc::new),
+            };
+            let written = file.and_then(|file| file.write_all_at(&tail, at).map(|()| file));
+            (tail, written)
+        };
+        let (tail, written) = spawn_blocking(work).await.map_err(|_| ScanFault::NoRoom)?;
+        match written {
+            Ok(file) => {
+                self.file = Some(file);
+                self.on_disk = self.on_disk.saturating_add(count);
+                Ok(())
+            }
+            Err(error) => {
+                self.tail = tail;
+                tracing::warn!(phase = "body", kind = %error.kind(), "a file that is held cannot be written");
+                Err(ScanFault::NoRoom)
+            }
+        }
+    }
+
+    /// What was taken in.
+    pub(super) fn end(self) -> Spooled {
+        let first = {
+            let mut first = self.arrived.first.lock().unwrap_or_else(PoisonError::into_inner);
+            Bytes::from(std::mem::take(&mut *first))
+        };
+        Spooled { first, file: self.file, on_disk: self.on_disk, tail: self.tail.into(), _room: self.room }
+    }
+}
+
+/// A file that was taken in.
+pub(crate) struct Spooled {
+    first: Bytes,
+    file: Option<Arc<File>>,
+    on_disk: u64,
+    tail: Bytes,
+    _room: Room,
+}
+
+impl Spooled {
+    /// Its length.
+    pub(crate) fn bytes(&self) -> u64 {
+        length(&self.first).saturating_add(self.on_disk).saturating_add(length(&self.tail))
+    }
+
+    /// The next piece from a place on; empty at its end.
+    pub(crate) async fn read(&self, at: u64) -> io::Result<Bytes> {
+        if let Some(piece) = piece_of(&self.first, Some(at)) {
+            return Ok(piece);
+        }
+        let at = at.saturating_sub(length(&self.first));
+        let left = self.on_disk.saturating_sub(at);
+        if let (1.., Some(file)) = (left, &self.file) {
+            let (file, room) =
+                (Arc::clone(file), usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES));
+            let work = move || {
+                let mut piece = vec![0; room];
+                file.read_exact_at(&mut piece, at).map(|()| Bytes::from(piece))
+            };
+            return spawn_blocking(work).await.map_err(io::Error::other)?;
+        }
+        Ok(piece_of(&self.tail, at.checked_sub(self.on_disk)).unwrap_or_default())
+    }
+}
+
+fn piece_of(bytes: &Bytes, at: Option<u64>) -> Option<Bytes> {
+    let at = usize::try_from(at?).ok().filter(|at| *at < bytes.len())?;
+    Some(bytes.slice(at..bytes.len().min(at.saturating_add(PIECE_BYTES))))
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(count: usize) -> Vec<u8> {
+        (0..count).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect()
+    }
+
+    async fn read(spooled: &Spooled) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let piece = spooled.read(length(&all)).await.unwrap();
+            if piece.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(&piece);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_held_comes_back_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("held-7"), "left over").unwrap();
+        let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
+        for count in [0, 10, FIRST_BYTES, FIRST_BYTES + 1, 3_000_000] {
+            let file = bytes(count);
+            let mut spooling = spool.begin().unwrap();
+            for piece in file.chunks(10_007) {
+                spooling.push(piece).await.unwrap();
+            }
+            let spooled = spooling.end();
+            assert_eq!(spooled.bytes(), length(&file));
+            assert!(read(&spooled).await == file, "{count}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no name is left");
+        }
+        assert_eq!(spool.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn past_the_room_that_all_files_have_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(folder.path().to_owned(), 600_000).unwrap());
+        let file = bytes(1_200_000);
+        let mut spooling = spool.begin().unwrap();
+        let mut faults = 0;
+        for piece in file.chunks(50_000) {
+            faults += usize::from(spooling.push(piece).await == Err(ScanFault::NoRoom));
+        }
+        assert!(faults > 0);
+        assert!(read(&spooling.end()).await == file);
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
+        let mut spooling = spool.begin().unwrap();
+        spooling.file = Some(Arc::new(File::options().read(true).write(true).open("/dev/full").unwrap()));
+        let file = bytes(FIRST_BYTES + TAIL_BYTES);
+        assert_eq!(spooling.push(&file).await, Err(ScanFault::NoRoom));
+        assert!(read(&spooling.end()).await == file);
+    }
+}

@@ -1,0 +1,119 @@
+//! Files on their way out: kinds that may not be sent are told by what is in them, and the scanner reads what goes.
+//!
+//! What is scanned is held until the scanner has spoken, so that an origin never gets an infected file. What is only
+//! looked at goes by: where a file in a form turns out to be of an unwanted kind, the request is cut off, and its origin
+//! never has the whole.
+
+use super::form::FormReader;
+use super::hold::{End, Hold, Taken, take};
+use super::watch::{Unwanted, UploadWatch};
+use super::{Case, HeldBody, ScanDesk};
+use crate::gate::Gate;
+use crate::peek::Peeked;
+use crate::rules::{Judged, is_upload, unpacked, wants_more};
+use crate::visit::{AskBody, Moved};
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::request;
+use inspect::file_type;
+use model::Verdict;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a request may wait for the first bytes of what it sends.
+const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// What becomes of a request's body.
+pub(crate) enum Sent {
+    /// It goes on, and has a note for history where it was to be scanned and was not.
+    Goes(AskBody, Option<Box<Verdict>>),
+    Refused(Box<Verdict>),
+    /// The client broke off.
+    Broke,
+}
+
+/// What is to be done with a request's body.
+pub(crate) struct Planned {
+    /// For history, where it was to be scanned and will not be.
+    pub(crate) note: Option<Box<Verdict>>,
+    /// What looks at it as it goes, where it is not held.
+    pub(crate) watch: Option<UploadWatch>,
+    /// Where it is held, and by which rules.
+    pub(crate) hold: Option<(Arc<ScanDesk>, Case, Hold)>,
+}
+
+/// Looks at what a request sends, as far as the policy asks for it.
+pub(crate) async fn upload(
+    gate: &Gate,
+    judged: &Judged,
+    head: &request::Parts,
+    (mut body, moved): (Peeked, &Arc<Moved>),
+) -> Sent {
+    let mut first = Vec::new();
+    if concerns(gate, judged, head) && !is_form(&head.headers) {
+        let look = body.look_ahead(&head.headers, |first| wants_more(&head.headers, first));
+        first = timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
+    }
+    let Planned { note, watch, hold } = match plan(gate, judged, head, &first).await {
+        Ok(planned) => planned,
+        Err(refusal) => return Sent::Refused(refusal),
+    };
+    let Some((desk, case, hold)) = hold else {
+        return Sent::Goes(AskBody::watched(body, Arc::clone(moved), watch), note);
+    };
+    let Taken { spooled, trailers, source, is_whole, end } = take(body, hold).await;
+    match end {
+        End::Broke(_) => Sent::Broke,
+        End::Refused(refusal) => Sent::Refused(refusal),
+        End::Scanned(scanned) => match desk.settle(&case, &scanned) {
+            Ok(note) => {
+                let body = HeldBody::with_rest(spooled, trailers, (!is_whole).then_some(source));
+                Sent::Goes(AskBody::held(body, Arc::clone(moved)), note)
+            }
+            Err(refusal) => Sent::Refused(refusal),
+        },
+    }
+}
+
+/// True for a request that sends something of which the policy speaks.
+fn concerns(gate: &Gate, judged: &Judged, head: &request::Parts) -> bool {
+    let rules = judged.traffic();
+    let speaks = !rules.uploads.block_files.is_empty() || (gate.scan.is_some() && rules.scan.uploads);
+    speaks && is_upload(&head.method, &head.headers)
+}
+
+/// What is to be done with a request's body that begins with these bytes.
+///
+/// # Errors
+/// The verdict that refuses it.
+pub(crate) async fn plan(
+    gate: &Gate,
+    judged: &Judged,
+    head: &request::Parts,
+    first: &[u8],
+) -> Result<Planned, Box<Verdict>> {
+    let nothing = Planned { note: None, watch: None, hold: None };
+    if !concerns(gate, judged, head) {
+        return Ok(nothing);
+    }
+    let unwanted = Unwanted::of(judged);
+    let mut kind = None;
+    if !is_form(&head.headers) {
+        let first = unpacked(&head.headers, first);
+        unwanted.as_ref().map_or(Ok(()), |unwanted| unwanted.check(&first))?;
+        kind = file_type::of(&first).map(|found| found.kind);
+    }
+    let watch = unwanted.and_then(|unwanted| UploadWatch::of(unwanted, &head.headers));
+    let Some(desk) = gate.scan.as_ref().filter(|_| judged.traffic().scan.uploads) else {
+        return Ok(Planned { watch, ..nothing });
+    };
+    let case = Case::new(judged, kind);
+    match Hold::begin(desk, &case, &head.headers).await {
+        Ok(hold) => Ok(Planned { hold: Some((Arc::clone(desk), case, hold.watched(watch))), ..nothing }),
+        Err(fault) => Ok(Planned { note: desk.settle(&case, &Err(fault))?, watch, ..nothing }),
+    }
+}
+
+fn is_form(head: &HeaderMap) -> bool {
+    head.get(CONTENT_TYPE).is_some_and(|kind| FormReader::of(kind.as_bytes()).is_some())
+}
