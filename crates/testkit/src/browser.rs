@@ -120,11 +120,13 @@ impl Browser {
         Ok(())
     }
 
-    /// Presses the first button or link whose text is exactly this, and waits for the page it leads to.
+    /// Presses the first button or link whose text is exactly this, to the eye or to a screen reader, and waits for the page it
+    /// leads to.
     pub async fn press(&mut self, words: &str) -> Result<(), TestError> {
         let found = format!(
             "(() => {{ const all = [...document.querySelectorAll('button, a, input[type=submit]')];
-               const it = all.find(e => (e.innerText || e.value || '').trim() === {});
+               const plain = text => (text || '').replace(/\\s+/g, ' ').trim(), words = {};
+               const it = all.find(e => [e.innerText, e.textContent, e.value].some(text => plain(text) === words));
                if (!it) return false; setTimeout(() => it.click(), 0); return true; }})()",
             Value::from(words)
         );
