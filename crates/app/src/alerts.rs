@@ -11,7 +11,7 @@ use model::{
 use store::{AlertChange, AlertEntry, AlertRecord, Change, Fact, NewAlert};
 use tokio::sync::watch;
 
-/// For how long after its newest event an alert that is not closed takes up repeats of its rule.
+/// For how long after its newest event an alert that nobody acknowledged takes up repeats of its rule.
 const REPEATS_MS: i64 = 24 * 3_600_000;
 /// How long after the last one the next test alert comes.
 const TEST_EVERY_MS: i64 = 7 * 24 * 3_600_000;
@@ -30,13 +30,13 @@ impl App {
     pub async fn take_up_alerts(&self, alerts: Vec<Alert>) -> Result<usize, AppError> {
         let mut new = 0;
         for alert in alerts {
-            let there = self.like(&alert).await?;
-            match there {
-                Some((there, count)) => self.repeat((&there, count), alert).await?,
-                None => {
+            match self.coming(alert).await? {
+                Coming::Repeat(there, again) => self.repeat(&there, again).await?,
+                Coming::New(alert) => {
                     self.take_up_alert(alert, None, Vec::new()).await?;
                     new += 1;
                 }
+                Coming::Known => {}
             }
         }
         Ok(new)
@@ -128,32 +128,36 @@ impl App {
         self.0.alerts_revision.send_modify(|revision| *revision = revision.wrapping_add(1));
     }
 
-    /// The alert that this one is, or repeats, with its whole count.
+    /// What an alert that comes is beside those that are there.
     ///
-    /// A monitoring rule gives an alert again, with the same beginning and its whole count; that one may be closed by now,
-    /// and only what is worse than it asks for attention anew. Other alerts repeat what is open and of the same rule.
-    async fn like(&self, alert: &Alert) -> Result<Option<(AlertRecord, u32)>, AppError> {
+    /// A monitoring rule gives an alert again, with the same beginning and its whole count. Other alerts repeat what is of
+    /// the same rule and still calls somebody: one that was acknowledged says nothing of what comes after.
+    async fn coming(&self, alert: Alert) -> Result<Coming, AppError> {
         let store = &self.0.parts.store;
         let is_like =
             |there: &AlertRecord| there.alert.kind == alert.kind && there.alert.subject == alert.subject;
         if matches!(alert.kind, AlertKind::Safeguarding(_)) {
-            let began = store.alerts_that_began(alert.first).await?;
-            let same = began.into_iter().find(|there| {
-                is_like(there)
-                    && (there.state != AlertState::Closed || there.alert.severity <= alert.severity)
-            });
-            return Ok(same.map(|there| (there, alert.count)));
+            let mut began = store.alerts_that_began(alert.first).await?;
+            began.retain(is_like);
+            return Ok(coming_again(began, alert));
         }
         let open = store.open_alerts_of_rule(&alert.rule).await?;
-        let of_late =
-            |there: &AlertRecord| is_like(there) && there.alert.last.plus_ms(REPEATS_MS) >= alert.first;
-        Ok(open.into_iter().find(of_late).map(|there| {
-            let count = there.alert.count.saturating_add(alert.count);
-            (there, count)
-        }))
+        let joins = |there: &AlertRecord| {
+            is_like(there)
+                && there.state == AlertState::New
+                && there.alert.last.plus_ms(REPEATS_MS) >= alert.first
+        };
+        let there = open.into_iter().find(joins);
+        Ok(match there {
+            Some(there) => {
+                let count = there.alert.count.saturating_add(alert.count);
+                Coming::Repeat(Box::new(there), Alert { count, ..alert })
+            }
+            None => Coming::New(alert),
+        })
     }
 
-    async fn repeat(&self, (there, count): (&AlertRecord, u32), again: Alert) -> Result<(), AppError> {
+    async fn repeat(&self, there: &AlertRecord, again: Alert) -> Result<(), AppError> {
         let id = there.id;
         let is_worse = again.severity < there.alert.severity;
         let mut events = there.alert.events.clone();
@@ -165,7 +169,7 @@ impl App {
         let fact = Fact::new(&Actor::Program, there.scope.clone(), self.now(), "repeat-alert")
             .about(format!("alert:{id}"))
             .with("severity", again.severity.slug())
-            .with("count", count.to_string());
+            .with("count", again.count.to_string());
         let mut changes = Vec::new();
         if is_worse {
             let [first, ..] = &there.ladder.0;
@@ -175,8 +179,7 @@ impl App {
             changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
         }
         let due = self.next_due(again.severity, &there.ladder, there.rung, self.now());
-        let again = Box::new(Alert { count, ..again });
-        changes.push(Change::Alert(AlertChange::Repeat { id, again, events, due }));
+        changes.push(Change::Alert(AlertChange::Repeat { id, again: Box::new(again), events, due }));
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();
         Ok(())
@@ -267,6 +270,34 @@ impl App {
         let millis = u64::try_from(self.now().0).unwrap_or(0);
         let random = identity::random_bytes::<10>()?;
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+/// What an alert that comes is beside those that are there.
+enum Coming {
+    /// It joins this one; its count is from now on that of both.
+    Repeat(Box<AlertRecord>, Alert),
+    /// It asks for attention by itself.
+    New(Alert),
+    /// Somebody closed an alert that held all of it.
+    Known,
+}
+
+/// What a rule's alert is beside those of the same beginning, closed ones too. What is closed takes nothing in, or whoever
+/// closes an alert would hear no more of its rule that day; what is closed keeps its own events and its own count.
+fn coming_again(began: Vec<AlertRecord>, mut alert: Alert) -> Coming {
+    let (closed, open): (Vec<AlertRecord>, Vec<AlertRecord>) =
+        began.into_iter().partition(|there| there.state == AlertState::Closed);
+    let holds_all =
+        |there: &AlertRecord| there.alert.last >= alert.last && there.alert.severity <= alert.severity;
+    let is_known = closed.iter().any(holds_all);
+    let counted = closed.iter().fold(0_u32, |sum, there| sum.saturating_add(there.alert.count));
+    alert.count = alert.count.saturating_sub(counted).max(1);
+    alert.events.retain(|event| !closed.iter().any(|there| there.alert.events.contains(event)));
+    match open.into_iter().next() {
+        Some(there) => Coming::Repeat(Box::new(there), alert),
+        None if is_known => Coming::Known,
+        None => Coming::New(alert),
     }
 }
 

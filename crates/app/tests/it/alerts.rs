@@ -128,10 +128,44 @@ async fn what_comes_again_joins_its_alert_and_is_told_anew_only_where_it_is_wors
 
     let judged = AlertDeed::Judge { triage: Triage::False, words: "A lesson".to_owned() };
     world.app.work_on_alert(&lead, id, judged).await.unwrap();
-    let more = Alert { count: 9, ..worse };
-    assert_eq!(world.app.take_up_alerts(vec![more]).await.unwrap(), 0, "it was judged already");
-    let there = world.store.alert(id).await.unwrap().unwrap();
-    assert_eq!((there.alert.count, there.state), (9, AlertState::Closed));
+    assert_eq!(world.app.take_up_alerts(vec![worse]).await.unwrap(), 0, "it was judged already");
+}
+
+#[tokio::test]
+async fn what_comes_after_an_alert_was_closed_asks_for_attention_anew() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    world.app.set_recipients(vec![mails_to("lead", Addressee::Lead)]);
+    let first = alert_about(None, Severity::High);
+    world.app.take_up_alerts(vec![first.clone()]).await.unwrap();
+    let closed = newest(&world).await;
+    let judged = AlertDeed::Judge { triage: Triage::False, words: "A lesson".to_owned() };
+    world.app.work_on_alert(&lead, closed, judged).await.unwrap();
+    world.clock.advance_ms(360 * MINUTE_MS);
+    let later = Alert { count: 3, last: NOW.plus_ms(360 * MINUTE_MS), ..first };
+    assert_eq!(world.app.take_up_alerts(vec![later.clone()]).await.unwrap(), 1);
+    let id = newest(&world).await;
+    assert_eq!(addresses_called(&world, id).await, ["lead"]);
+    let more = Alert { count: 4, ..later };
+    assert_eq!(world.app.take_up_alerts(vec![more]).await.unwrap(), 0, "it joins the open one");
+    let count = |alert: Option<store::AlertRecord>| alert.unwrap().alert.count;
+    assert_eq!(count(world.store.alert(id).await.unwrap()), 3, "without what was judged");
+    assert_eq!(count(world.store.alert(closed).await.unwrap()), 1);
+}
+
+#[tokio::test]
+async fn what_comes_after_a_security_alert_was_acknowledged_calls_somebody_again() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("technician", Role::Technician, school("larkfield")).await;
+    world.app.set_recipients(vec![mails_to("it", Addressee::It)]);
+    let security = Alert { kind: AlertKind::Security, ..alert_about(None, Severity::High) };
+    assert_eq!(world.app.take_up_alerts(vec![security.clone()]).await.unwrap(), 1);
+    assert_eq!(world.app.take_up_alerts(vec![security.clone()]).await.unwrap(), 0);
+    let id = newest(&world).await;
+    assert!(world.app.work_on_alert(&technician, id, AlertDeed::Acknowledge).await.unwrap());
+    world.clock.advance_ms(1);
+    assert_eq!(world.app.take_up_alerts(vec![security]).await.unwrap(), 1);
+    assert_eq!(addresses_called(&world, newest(&world).await).await, ["it"]);
 }
 
 #[tokio::test]
