@@ -178,7 +178,7 @@ impl App {
             }
             changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
         }
-        let due = self.next_due(again.severity, &there.ladder, there.rung, self.now());
+        let due = self.next_due(again.severity, &there.ladder, 0, self.now());
         changes.push(Change::Alert(AlertChange::Repeat { id, again: Box::new(again), events, due }));
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();

@@ -39,7 +39,7 @@ pub enum AlertChange {
     /// Takes up a new one.
     TakeUp(Box<NewAlert>),
     /// It came again: its count from now on, its newest time, its events, the rule that finds it now, and the worse
-    /// severity. One that was closed stays so.
+    /// severity. Where it is worse it is new again, from the first rung; one that was closed stays so.
     Repeat {
         /// The one that is there already.
         id: AlertId,
@@ -47,7 +47,7 @@ pub enum AlertChange {
         again: Box<Alert>,
         /// The events it points to from now on, oldest first.
         events: Vec<EventId>,
-        /// When the next rung is called, where it is worse than before and nobody has acknowledged it.
+        /// When the next rung is called, where it is worse than before.
         due: Option<Timestamp>,
     },
     /// Somebody has it in hand. Only a new one can be acknowledged.
@@ -153,7 +153,9 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
         AlertChange::Write(id, entry) => return write(connection, *id, entry).await,
         AlertChange::Repeat { id, again, events, due } => sqlx::query(
             "update alert set times = $2, events = $3, rule = $6, why = $7, \
-             due = case when severity < $5 and state = 'new' then $8 else due end, \
+             due = case when severity < $5 and state <> 'closed' then $8 else due end, \
+             rung = case when severity < $5 and state <> 'closed' then 0 else rung end, \
+             state = case when severity < $5 and state <> 'closed' then 'new' else state end, \
              last_seen = case when last_seen < $4 then $4 else last_seen end, \
              severity = case when severity < $5 then $5 else severity end where id = $1",
         )

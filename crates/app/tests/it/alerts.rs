@@ -185,6 +185,24 @@ async fn what_was_low_and_turns_critical_has_the_clock_of_what_is_critical() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_and_turns_critical_is_new_again_and_climbs_from_the_first_rung() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let to = [("lead", Addressee::Lead), ("deputy", Addressee::Deputy)];
+    world.app.set_recipients(to.map(|(address, addressee)| mails_to(address, addressee)).into());
+    let medium = alert_about(None, Severity::Medium);
+    world.app.take_up_alerts(vec![medium.clone()]).await.unwrap();
+    let id = newest(&world).await;
+    assert!(world.app.work_on_alert(&lead, id, AlertDeed::Acknowledge).await.unwrap());
+    world.app.take_up_alerts(vec![Alert { severity: Severity::Critical, ..medium }]).await.unwrap();
+    let there = world.store.alert(id).await.unwrap().unwrap();
+    assert_eq!((there.state, there.rung, there.due.is_some()), (AlertState::New, 0, true));
+    world.clock.advance_ms(30 * MINUTE_MS);
+    world.app.escalate_alerts().await.unwrap();
+    assert_eq!(addresses_called(&world, id).await.len(), 3, "the lead twice, then the deputy");
+}
+
+#[tokio::test]
 async fn each_post_reads_what_is_for_it_and_nobody_what_is_about_themselves() {
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");
