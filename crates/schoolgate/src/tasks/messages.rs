@@ -5,12 +5,12 @@
 
 use crate::edges::way_of;
 use app::{App, Delivery, Recipient};
-use model::{AlertId, Clock, NotificationId, Scope};
+use model::{AlertId, Clock, NotificationId, Scope, Timestamp};
 use notify::{Call, Delivered, Job, Message, MessageKind, Notifier, Place};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{AlertRecord, NotificationRecord, Store};
+use store::{AlertRecord, NotificationRecord, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,11 @@ use tokio_util::sync::CancellationToken;
 const LOOK: Duration = Duration::from_secs(2);
 /// Attempts under way at a time.
 const MOST_UNDER_WAY: usize = 16;
+/// For how long a message is left alone whose alert could not be read.
+const UNREAD_MS: i64 = 30_000;
+/// For how long a message is left alone that was tried, where that could not be recorded: the records hold it as due, and
+/// without a pause it would leave again at every look.
+const UNRECORDED_MS: i64 = 5 * 60_000;
 
 /// What messages are made with and sent by.
 pub(crate) struct Messages {
@@ -37,7 +42,7 @@ pub(crate) struct Messages {
 pub(crate) async fn send(messages: Messages, stop: CancellationToken) {
     let mut looks = interval(LOOK);
     let mut alerts = messages.app.alerts_changed();
-    let (mut under_way, mut ids) = (JoinSet::new(), HashSet::new());
+    let (mut under_way, mut ids) = (JoinSet::new(), LeftAlone::new());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -58,24 +63,35 @@ pub(crate) async fn send(messages: Messages, stop: CancellationToken) {
 
 type Made = (NotificationRecord, Delivered);
 
+/// Messages that are not begun though the records hold them as due, and until when: at most as many as are read at once.
+type LeftAlone = HashMap<NotificationId, Timestamp>;
+
+/// The end of what is under way, which says by itself when it is over.
+const UNDER_WAY: Timestamp = Timestamp(i64::MAX);
+
 impl Messages {
-    async fn begin(
-        &self,
-        under_way: &mut JoinSet<Made>,
-        ids: &mut HashSet<NotificationId>,
-    ) -> Result<(), app::AppError> {
+    async fn begin(&self, under_way: &mut JoinSet<Made>, ids: &mut LeftAlone) -> Result<(), app::AppError> {
         let room = MOST_UNDER_WAY.saturating_sub(under_way.len());
         if room == 0 {
             return Ok(());
         }
-        // What is under way is still due in the records.
-        let due = self.app.notifications_due(MOST_UNDER_WAY + room).await?;
+        let now = self.clock.now();
+        ids.retain(|_, until| *until > now);
+        // What is left alone is still due in the records.
+        let due = self.app.notifications_due(ids.len() + room).await?;
         let due: Vec<NotificationRecord> =
-            due.into_iter().filter(|record| !ids.contains(&record.id)).take(room).collect();
+            due.into_iter().filter(|record| !ids.contains_key(&record.id)).take(room).collect();
         for record in due {
-            ids.insert(record.id);
-            let job = self.job(&record).await;
-            let (notifier, now) = (Arc::clone(&self.notifier), self.clock.now());
+            let job = match self.job(&record).await {
+                Ok(job) => job,
+                Err(error) => {
+                    tracing::error!(%error, "what a message is about could not be read; it waits");
+                    ids.insert(record.id, now.plus_ms(UNREAD_MS));
+                    continue;
+                }
+            };
+            ids.insert(record.id, UNDER_WAY);
+            let notifier = Arc::clone(&self.notifier);
             under_way.spawn(async move {
                 let delivered = match job {
                     Some(job) => notifier.deliver(&job, now).await,
@@ -88,12 +104,7 @@ impl Messages {
         Ok(())
     }
 
-    async fn record(
-        &self,
-        record: NotificationRecord,
-        delivered: Delivered,
-        ids: &mut HashSet<NotificationId>,
-    ) {
+    async fn record(&self, record: NotificationRecord, delivered: Delivered, ids: &mut LeftAlone) {
         let (way, tries) = (record.channel.slug(), record.tries.saturating_add(1));
         let delivery = match delivered {
             Delivered::Taken => {
@@ -109,26 +120,36 @@ impl Messages {
                 Delivery::GivenUp(why.to_string())
             }
         };
-        if let Err(error) = self.app.record_delivery(&record, delivery).await {
-            tracing::error!(%error, "what became of a message could not be recorded; it may leave twice");
+        match self.app.record_delivery(&record, delivery).await {
+            Ok(()) => {
+                ids.remove(&record.id);
+            }
+            Err(error) => {
+                tracing::error!(%error, "what became of a message could not be recorded; it may leave twice");
+                ids.insert(record.id, self.clock.now().plus_ms(UNRECORDED_MS));
+            }
         }
-        ids.remove(&record.id);
     }
 
-    async fn job(&self, record: &NotificationRecord) -> Option<Job> {
+    /// What is to be sent; `None` where what it is about is gone from the records.
+    async fn job(&self, record: &NotificationRecord) -> Result<Option<Job>, StoreError> {
         let alert = match record.about.strip_prefix("alert:").and_then(AlertId::parse) {
-            Some(id) => Some(self.store.alert(id).await.ok().flatten()?),
+            Some(id) => match self.store.alert(id).await? {
+                Some(alert) => Some(alert),
+                None => return Ok(None),
+            },
             None => None,
         };
+        let Ok(place) = Place::new(&self.school(&record.scope), &self.console) else { return Ok(None) };
         let message = Message {
-            place: Place::new(&self.school(&record.scope), &self.console).ok()?,
+            place,
             kind: alert.as_ref().map_or(MessageKind::Weekly, |alert| alert.alert.kind.into()),
             severity: record.severity,
             call: alert.as_ref().map_or(Call::First, |alert| self.call(record, alert)),
             alert: alert.map(|alert| alert.id.0),
         };
         let to = notify::Recipient { way: way_of(record.channel), name: record.address.clone() };
-        Some(Job { id: record.id.0, to, message, attempt: record.tries.saturating_add(1) })
+        Ok(Some(Job { id: record.id.0, to, message, attempt: record.tries.saturating_add(1) }))
     }
 
     /// Whoever is on the first rung is told first; everybody else because they did not answer.
