@@ -222,11 +222,13 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// How many messages wait that were queued before a time, and how many were given up after it.
+    /// How many messages wait that were queued before a time, and how many were given up: those whose last try was due
+    /// after it, and those about an alert that nobody has acknowledged yet.
     pub async fn notifications_late(&self, before: Timestamp) -> Result<(u64, u64), StoreError> {
         let row = sqlx::query(
             "select coalesce(cast(sum(case when state = 'waiting' and created < $1 then 1 else 0 end) as bigint), 0), \
-             coalesce(cast(sum(case when state = 'given-up' and created >= $1 then 1 else 0 end) as bigint), 0) \
+             coalesce(cast(sum(case when state = 'given-up' and (next_at >= $1 \
+             or about in (select 'alert:' || id from alert where state = 'new')) then 1 else 0 end) as bigint), 0) \
              from notification",
         )
         .bind(before.0)

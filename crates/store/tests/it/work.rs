@@ -245,6 +245,10 @@ async fn messages_leave_or_are_given_up(store: &Store) {
         [NotificationState::GivenUp, NotificationState::Delivered, NotificationState::Waiting]
     );
     assert_eq!(store.notifications_late(NOW.plus_ms(1)).await.unwrap(), (1, 0));
+    let give_up = NotificationChange::GiveUp { id: id(803), error: "no answer".to_owned() };
+    store.commit(&fact("notify"), &[Change::Notification(give_up)]).await.unwrap();
+    let late = store.notifications_late(NOW.plus_ms(1)).await.unwrap();
+    assert_eq!(late, (0, 1), "by its last try, and not by when it was queued");
 }
 
 async fn commit(store: &Store, change: AlertChange) -> Result<(), StoreError> {
