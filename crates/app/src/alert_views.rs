@@ -44,8 +44,10 @@ impl App {
             return Ok((0, None));
         }
         let new = self.0.parts.store.alerts_in(AlertState::New).await?;
-        let mut mine =
-            new.iter().filter(|alert| calls_for_work(alert.alert.severity) && may_read_alert(actor, alert));
+        let cases = self.cases_of(&new).await?;
+        let mut mine = new
+            .iter()
+            .filter(|alert| calls_for_work(alert.alert.severity) && may_read_alert(actor, alert, &cases));
         let worst = mine.next().map(|alert| alert.alert.severity);
         Ok((mine.count() + usize::from(worst.is_some()), worst))
     }
@@ -85,6 +87,7 @@ impl App {
             None => None,
         };
         let lines = store.alert_entries(id).await?;
+        let assign_to = self.readers_of(&alert).await?;
         Ok(Some(AlertView {
             row: self.alert_row(&alert),
             kind: alert.alert.kind.slug().to_owned(),
@@ -127,7 +130,7 @@ impl App {
             case: case.map(|case| case.id.to_string()).unwrap_or_default(),
             may_open_case: alert.case.is_none() && !scopes_for(actor, Action::WorkCases).is_empty(),
             merge_into: self.others_like(actor, &alert).await?,
-            assign_to: self.readers_of(&alert).into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
+            assign_to: assign_to.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         }))
     }
 
@@ -146,6 +149,7 @@ impl App {
                 open
             }
         };
+        let cases = self.cases_of(&alerts).await?;
         let severity = Severity::parse(&filter.severity);
         alerts.retain(|alert| {
             let wanted = match severity {
@@ -155,7 +159,7 @@ impl App {
                         || calls_for_work(alert.alert.severity)
                 }
             };
-            wanted && may_read_alert(actor, alert)
+            wanted && may_read_alert(actor, alert, &cases)
         });
         alerts.sort_by_key(|alert| (alert.alert.severity, alert.state, -alert.alert.last.0));
         Ok(alerts)

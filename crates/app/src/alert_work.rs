@@ -4,7 +4,7 @@
 use crate::circle::may_read_alert;
 use crate::{App, AppError};
 use model::{Action, Actor, AlertId, AlertState, PersonId, Triage};
-use store::{AlertChange, AlertRecord, Change, Fact};
+use store::{AlertChange, AlertRecord, CaseRecord, Change, Fact};
 
 /// The longest text that is taken for a note or a reason, in bytes.
 pub(crate) const MOST_WORDS_BYTES: usize = 4_000;
@@ -50,7 +50,7 @@ impl App {
                 ("judge-alert", "judged", said, AlertChange::Triage { id, triage, state })
             }
             AlertDeed::Assign(to) => {
-                let name = self.name_of_reader(&alert, to)?;
+                let name = self.name_of_reader(&alert, to).await?;
                 ("assign-alert", "assigned", name, AlertChange::Assign { id, to })
             }
             AlertDeed::Merge(into) => {
@@ -100,8 +100,20 @@ impl App {
         id: AlertId,
     ) -> Result<Option<AlertRecord>, AppError> {
         self.reach(actor, Action::WorkAlerts).await?;
-        let alert = self.0.parts.store.alert(id).await?;
-        Ok(alert.filter(|alert| may_read_alert(actor, alert)))
+        let Some(alert) = self.0.parts.store.alert(id).await? else { return Ok(None) };
+        let cases = self.cases_of(std::slice::from_ref(&alert)).await?;
+        Ok(may_read_alert(actor, &alert, &cases).then_some(alert))
+    }
+
+    /// The cases that work on these alerts, maybe among others: who may read an alert hangs on its case too.
+    pub(crate) async fn cases_of(&self, alerts: &[AlertRecord]) -> Result<Vec<CaseRecord>, AppError> {
+        let store = &self.0.parts.store;
+        let mut ids = alerts.iter().filter_map(|alert| alert.case);
+        Ok(match (ids.next(), ids.next()) {
+            (None, _) => Vec::new(),
+            (Some(only), None) => store.case(only).await?.into_iter().collect(),
+            (Some(_), Some(_)) => store.cases().await?,
+        })
     }
 
     pub(crate) fn alert_fact(&self, actor: &Actor, alert: &AlertRecord, action: &'static str) -> Fact {
@@ -109,19 +121,20 @@ impl App {
     }
 
     /// Everybody on the roster who may read an alert: id and name, by name.
-    pub(crate) fn readers_of(&self, alert: &AlertRecord) -> Vec<(PersonId, String)> {
+    pub(crate) async fn readers_of(&self, alert: &AlertRecord) -> Result<Vec<(PersonId, String)>, AppError> {
+        let cases = self.cases_of(std::slice::from_ref(alert)).await?;
         let roster = self.0.parts.roster.get();
         let mut readers: Vec<(PersonId, String)> = roster
             .people()
-            .filter(|person| may_read_alert(&crate::sign_in::actor_of(person), alert))
+            .filter(|person| may_read_alert(&crate::sign_in::actor_of(person), alert, &cases))
             .map(|person| (person.id, person.display_name.clone()))
             .collect();
         readers.sort_by(|a, b| a.1.cmp(&b.1));
-        readers
+        Ok(readers)
     }
 
-    fn name_of_reader(&self, alert: &AlertRecord, to: PersonId) -> Result<String, AppError> {
-        let reader = self.readers_of(alert).into_iter().find(|(id, _)| *id == to);
+    async fn name_of_reader(&self, alert: &AlertRecord, to: PersonId) -> Result<String, AppError> {
+        let reader = self.readers_of(alert).await?.into_iter().find(|(id, _)| *id == to);
         reader.map(|(_, name)| name).ok_or_else(|| {
             AppError::refused(
                 "This alert is not for that person. Choose somebody from the list.",

@@ -34,11 +34,16 @@ pub(crate) fn may_read(actor: &Actor, action: Action, matter: Matter<'_>) -> boo
     }
 }
 
-/// True when the actor may read this alert.
-pub(crate) fn may_read_alert(actor: &Actor, alert: &AlertRecord) -> bool {
+/// True when the actor may read this alert, and the case that works on it where there is one: `cases` has that one, and
+/// an alert whose case is not among them is read by nobody.
+pub(crate) fn may_read_alert(actor: &Actor, alert: &AlertRecord, cases: &[CaseRecord]) -> bool {
     let about: Vec<PersonId> = alert.alert.subject.person.into_iter().collect();
     let matter = Matter { scope: &alert.scope, readers: &alert.readers, circle: &[], about: &about };
-    may_read(actor, Action::WorkAlerts, matter)
+    let may_read_its_case = || match alert.case {
+        None => true,
+        Some(id) => cases.iter().any(|case| case.id == id && may_read_case(actor, case)),
+    };
+    may_read(actor, Action::WorkAlerts, matter) && may_read_its_case()
 }
 
 /// True when the actor may read this case.

@@ -2,6 +2,7 @@
 
 use crate::alerts::{alert_about, newest};
 use crate::world::{NOW, World, school};
+use app::views::AlertFilter;
 use app::{AppError, CaseDeed, Named};
 use model::{
     Action, Actor, Alert, CaseEntryKind, CaseId, CaseOutcome, EventId, GateId, PersonId, Role, Severity,
@@ -92,11 +93,15 @@ async fn inside_a_circle_nobody_else_reads_whatever_their_post() {
     let deputy = world.add("deputy", Role::SafeguardingLead, school("larkfield")).await;
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let case = open(&world, &lead, None).await;
+    let alert = newest(&world).await;
     let Actor::Person { id: deputy_id, .. } = deputy else { unreachable!("a person") };
     assert!(world.app.work_on_case(&lead, case, CaseDeed::AddReader(deputy_id)).await.unwrap());
     for (actor, may) in [(&lead, true), (&deputy, true), (&head, false)] {
         assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may);
         assert_eq!(world.app.cases_view(actor).await.unwrap().rows.len(), usize::from(may));
+        let closed = AlertFilter { show: "closed".to_owned(), severity: String::new() };
+        assert_eq!(world.app.alerts_view(actor, closed).await.unwrap().total, usize::from(may));
+        assert_eq!(world.app.alert_view(actor, alert, Named::No).await.unwrap().is_some(), may);
     }
     assert!(world.app.work_on_case(&lead, case, CaseDeed::RemoveReader(deputy_id)).await.unwrap());
     assert!(world.app.case_view(&deputy, case, Named::No).await.unwrap().is_none());
