@@ -12,10 +12,10 @@ use identity::{permit, scopes_for};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Action, Actor, Addressee, Role, Scope, Severity, Timestamp};
+use model::{Action, Actor, Addressee, AlertId, CaseId, Role, Scope, Severity, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use store::{AlertRecord, Change, Fact, ReportChange, WeeklyReport};
+use store::{AlertRecord, CaseRecord, Change, Fact, ReportChange, WeeklyReport};
 
 /// The most facts of one action that a week is counted from.
 const MOST_FACTS: usize = 20_000;
@@ -25,10 +25,12 @@ const MINUTE_MS: i64 = 60_000;
 const SIGNERS: [Addressee; 2] = [Addressee::Lead, Addressee::Head];
 
 /// What is looked at in a person's records, and what the report calls it.
-const LOOKS: [(&str, &str); 4] = [
+const LOOKS: [(&str, &str); 6] = [
     ("search-history", "Searches of the history"),
     ("export-history", "History taken away as a file"),
     ("look-at-alert", "Alerts opened"),
+    ("look-at-case", "Cases looked at"),
+    ("export-case", "Cases taken away as a file"),
     ("show-name", "Names shown"),
 ];
 
@@ -232,11 +234,8 @@ impl App {
 
     async fn case_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         let cases = self.0.parts.store.cases().await?;
-        let counted: Vec<_> = cases
-            .iter()
-            .filter(|case| case.scope == *scope && case.circle.is_empty())
-            .filter(|case| case.readers.contains(&Role::SafeguardingLead))
-            .collect();
+        let counted: Vec<_> =
+            cases.iter().filter(|case| case.scope == *scope && is_case_for_lead(case)).collect();
         heading(body, "Cases");
         line(body, "Opened", counted.iter().filter(|case| week.holds(case.opened.0)).count());
         let closed = counted.iter().filter(|case| case.closed_at.is_some_and(|at| week.holds(at)));
@@ -249,13 +248,26 @@ impl App {
         Ok(())
     }
 
-    /// Who looked at people's records, and how often.
+    /// Who looked at people's records, and how often. A look at what the lead may not read is not counted: that somebody
+    /// opened an alert would tell that there is one.
     async fn look_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         heading(body, "Looks at people\u{2019}s records");
+        let mut is_for_lead: BTreeMap<String, bool> = BTreeMap::new();
         for (action, title) in LOOKS {
             let facts = self.0.parts.store.facts_of(scope, action, MOST_FACTS).await?;
             let mut people: BTreeMap<String, usize> = BTreeMap::new();
             for fact in facts.iter().filter(|fact| week.holds(fact.at)) {
+                let known = is_for_lead.get(&fact.subject).copied();
+                let counts = match known {
+                    Some(known) => known,
+                    None => self.is_look_for_lead(&fact.subject).await?,
+                };
+                if known.is_none() {
+                    is_for_lead.insert(fact.subject.clone(), counts);
+                }
+                if !counts {
+                    continue;
+                }
                 *people.entry(self.name_in_audit(&fact.actor)).or_default() += 1;
             }
             line(body, title, people.values().sum());
@@ -265,6 +277,30 @@ impl App {
         }
         Ok(())
     }
+
+    /// True where what was looked at is no alert and no case, or one that the lead may read; what is gone is none.
+    async fn is_look_for_lead(&self, subject: &str) -> Result<bool, AppError> {
+        let store = &self.0.parts.store;
+        let case = if let Some(id) = subject.strip_prefix("alert:") {
+            let Some(id) = AlertId::parse(id) else { return Ok(false) };
+            match store.alert(id).await? {
+                Some(alert) if alert.readers.contains(&Role::SafeguardingLead) => alert.case,
+                _ => return Ok(false),
+            }
+        } else if let Some(id) = subject.strip_prefix("case:") {
+            let Some(id) = CaseId::parse(id) else { return Ok(false) };
+            Some(id)
+        } else {
+            None
+        };
+        let Some(case) = case else { return Ok(true) };
+        Ok(store.case(case).await?.is_some_and(|case| is_case_for_lead(&case)))
+    }
+}
+
+/// True where the lead's role reads the case, whoever holds it.
+fn is_case_for_lead(case: &CaseRecord) -> bool {
+    case.circle.is_empty() && case.readers.contains(&Role::SafeguardingLead)
 }
 
 fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {

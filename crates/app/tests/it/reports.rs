@@ -63,6 +63,9 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
     let model::Actor::Person { id: helper_id, .. } = helper else { unreachable!("a person") };
     let about_staff = alert_about(Some(helper_id), Severity::High);
     world.app.take_up_alerts(vec![alert_about(None, Severity::High), about_staff]).await.unwrap();
+    for alert in world.store.alerts_since(model::Timestamp(0)).await.unwrap() {
+        assert!(world.app.alert_view(&head, alert.id, app::Named::No).await.unwrap().is_some());
+    }
     world.app.report(report(ReportKind::GotThrough, "A game")).await.unwrap();
     world.app.draft_weekly_reports().await.unwrap();
     world.clock.advance_ms(7 * DAY_MS);
@@ -80,6 +83,7 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
     let view = world.app.week_view(&governor, &week, "").await.unwrap().unwrap();
     let line = |label: &str| view.lines.iter().find(|(l, _)| l == label).map(|(_, value)| value.as_str());
     assert_eq!(line("Alerts taken up"), Some("2"), "the one about staff is not counted: {:?}", view.lines);
+    assert_eq!(line("Alerts opened"), Some("1"), "nor that somebody opened it: {:?}", view.lines);
     assert_eq!(line("Reports made"), Some("1"));
     assert!(!view.may_sign);
     world.assert_denied(Action::SignWeekly, world.app.sign_week(&governor, (&week, ""), "").await).await;
