@@ -1,13 +1,14 @@
 //! The queue of alerts and one alert, for whoever may read them. Opening an alert is a look at history, and recorded.
 
 use crate::circle::{may_read_alert, may_read_case};
+use crate::facade::reach_of;
 use crate::history_rows::Names;
 use crate::views::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 use crate::{App, AppError};
 use history::{Query, Stored};
-use identity::scopes_for;
+use identity::{permit, scopes_for};
 use model::{Action, Actor, AlertId, AlertKind, AlertState, EventId, PersonId, Scope, Severity, Timestamp};
 use store::{AlertRecord, Change, NotificationState};
 use tokio::sync::watch;
@@ -54,7 +55,8 @@ impl App {
 
     /// True when this person may say who watches outside school hours.
     pub fn may_set_alert_cover(&self, actor: &Actor) -> bool {
-        !scopes_for(actor, Action::SignWeekly).is_empty()
+        // It stands on every school's queue.
+        reach_of(&scopes_for(actor, Action::SignWeekly), &self.snapshot()).covers(&Scope::Trust)
     }
 
     /// Says who watches outside school hours.
@@ -62,7 +64,10 @@ impl App {
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Refused`] for more words than are taken.
     pub async fn set_alert_cover(&self, actor: &Actor, words: &str) -> Result<(), AppError> {
-        self.reach(actor, Action::SignWeekly).await?;
+        if !self.may_set_alert_cover(actor) {
+            self.record_denial(actor, Action::SignWeekly).await;
+            return Err(AppError::Denied);
+        }
         let value = crate::alert_work::checked_words(words, false)?;
         let fact = self.fact(actor, "set-alert-cover").with("words", value.clone());
         self.commit(&fact, &[Change::NoteInstallation { name: COVER, value }]).await
@@ -98,7 +103,7 @@ impl App {
                 (Named::Yes, Some(person)) => self.display_name(person),
                 _ => String::new(),
             },
-            may_show_name: person.is_some() && !scopes_for(actor, Action::ShowNames).is_empty(),
+            may_show_name: person.is_some() && permit(actor, Action::ShowNames, &alert.scope).is_ok(),
             device: self.device_name(&alert),
             events,
             events_gone,
@@ -128,7 +133,7 @@ impl App {
             merged_into: alert.merged_into.map(|into| into.to_string()).unwrap_or_default(),
             has_case: alert.case.is_some(),
             case: case.map(|case| case.id.to_string()).unwrap_or_default(),
-            may_open_case: alert.case.is_none() && !scopes_for(actor, Action::WorkCases).is_empty(),
+            may_open_case: alert.case.is_none() && permit(actor, Action::WorkCases, &alert.scope).is_ok(),
             merge_into: self.others_like(actor, &alert).await?,
             assign_to: assign_to.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         }))

@@ -83,6 +83,7 @@ impl App {
     ) -> Result<bool, AppError> {
         self.reach(actor, Action::ShowNames).await?;
         let Some(alert) = self.alert_for(actor, id).await? else { return Ok(false) };
+        self.permit_at(actor, Action::ShowNames, &alert.scope).await?;
         let Some(person) = alert.alert.subject.person else { return Ok(false) };
         let reason = checked_words(reason, true)?;
         let fact = self

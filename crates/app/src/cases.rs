@@ -69,6 +69,7 @@ impl App {
     ) -> Result<Option<CaseId>, AppError> {
         self.reach(actor, Action::WorkCases).await?;
         let Some(alert) = self.alert_for(actor, id).await? else { return Ok(None) };
+        self.permit_at(actor, Action::WorkCases, &alert.scope).await?;
         if alert.case.is_some() {
             return Err(AppError::refused(
                 "A case works on this alert already.",
@@ -164,6 +165,7 @@ impl App {
     ) -> Result<bool, AppError> {
         self.reach(actor, Action::ShowNames).await?;
         let Some(case) = self.case_for(actor, id).await? else { return Ok(false) };
+        self.permit_at(actor, Action::ShowNames, &case.scope).await?;
         let reason = checked_words(reason, true)?;
         let people: Vec<String> = case.people.iter().map(|person| format!("person:{person}")).collect();
         let fact = self.case_fact(actor, &case, "show-name");

@@ -4,7 +4,7 @@ use crate::lists::{LastLook, ListsPlace};
 use crate::reports::ReportLanes;
 use crate::{AppError, Health, InForce, Recipient, people};
 use history::History;
-use identity::{Lockout, Pepper, scopes_for};
+use identity::{Lockout, Pepper, permit, scopes_for};
 use model::{
     Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope,
     Suggestions, Timestamp,
@@ -169,13 +169,27 @@ impl App {
         Ok(reach_of(&scopes, &self.snapshot()))
     }
 
-    async fn record_denial(&self, actor: &Actor, action: Action) {
+    /// Whether the actor may do this at that place. Where they may not, the attempt is recorded.
+    pub(crate) async fn permit_at(
+        &self,
+        actor: &Actor,
+        action: Action,
+        scope: &Scope,
+    ) -> Result<(), AppError> {
+        if permit(actor, action, scope).is_ok() {
+            return Ok(());
+        }
+        self.record_denial(actor, action).await;
+        Err(AppError::Denied)
+    }
+
+    pub(crate) async fn record_denial(&self, actor: &Actor, action: Action) {
         record_denial(&self.0.parts.store, actor, action, self.now()).await;
     }
 }
 
 /// A school of its own is all there is: whoever holds a role there reaches everything.
-fn reach_of(scopes: &[Scope], snapshot: &Snapshot) -> Reach {
+pub(crate) fn reach_of(scopes: &[Scope], snapshot: &Snapshot) -> Reach {
     let schools: Vec<SchoolId> = scopes
         .iter()
         .filter_map(|scope| match scope {

@@ -306,4 +306,6 @@ async fn one_school_sees_nothing_of_another_in_queues_pages_counts_or_weekly_rep
         assert_eq!(weeks.iter().any(|week| week.place == "school:ashbrook"), may);
     }
     assert!(!world.app.work_on_alert(&there, id, AlertDeed::Acknowledge).await.unwrap());
+    world.assert_denied(Action::SignWeekly, world.app.set_alert_cover(&there, "nobody").await).await;
+    world.app.set_alert_cover(&trust, "the site team").await.unwrap();
 }
