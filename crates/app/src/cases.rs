@@ -149,7 +149,8 @@ impl App {
                 ("reopen-case", why, vec![Change::Case(CaseChange::Reopen(id)), line])
             }
         };
-        self.commit(&self.case_fact(actor, &case, action).with("detail", detail), &changes).await?;
+        let fact = self.case_fact(actor, &case, action).with("detail", detail);
+        self.commit(&fact.with("hash", hashes_of(&changes)), &changes).await?;
         Ok(true)
     }
 
@@ -358,6 +359,18 @@ impl App {
 
 /// What a deed comes to: the fact's action, its detail, and the changes.
 type Done = (&'static str, String, Vec<Change>);
+
+/// The hash of what each change says, in their order, a space between: a line's words, with its reason on a line below
+/// where it has one, or why a line is struck out. What the fact says, no change of the rows can undo.
+fn hashes_of(changes: &[Change]) -> String {
+    let said = changes.iter().filter_map(|change| match change {
+        Change::Case(CaseChange::Write(_, entry)) if entry.reason.is_empty() => Some(entry.words.clone()),
+        Change::Case(CaseChange::Write(_, entry)) => Some(format!("{}\n{}", entry.words, entry.reason)),
+        Change::Case(CaseChange::Strike { why, .. }) => Some(why.clone()),
+        _ => None,
+    });
+    said.map(|text| store::hash_of(&text)).collect::<Vec<_>>().join(" ")
+}
 
 /// The roles that read a case once it is about such a person: never more than before, but those whom it goes to.
 fn readers_about(readers: &[Role], about: About) -> Vec<Role> {

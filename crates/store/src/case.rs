@@ -143,7 +143,8 @@ impl CaseLink {
     }
 }
 
-fn hash_of(text: &str) -> String {
+/// The SHA-256 of a text (UTF-8) in lower-case hexadecimal, as it stands with evidence and in facts.
+pub fn hash_of(text: &str) -> String {
     hexadecimal(&Sha256::digest(text.as_bytes()))
 }
 

@@ -22,7 +22,7 @@ mod rows;
 
 pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
 pub use audit::{AuditCheck, AuditRow, Fact};
-pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase};
+pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
 pub use notification::{
     NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,

@@ -51,6 +51,17 @@ async fn a_case_keeps_its_evidence_its_lines_and_its_outcome() {
     ] {
         assert!(world.app.work_on_case(&lead, case, deed).await.unwrap());
     }
+    let facts = world.facts().await;
+    for (action, said) in [
+        ("write-in-case", "Looked at last week: nothing"),
+        ("write-in-case", "Speak to the parents\nIt came again"),
+        ("strike-line", "It was the wrong week"),
+        ("close-case", "Parent or carer contacted. Spoken to"),
+    ] {
+        let hash = store::hash_of(said);
+        let has_hash = facts.iter().any(|fact| fact.action == action && fact.details.contains(&hash));
+        assert!(has_hash, "{action}: {said}");
+    }
     let opened_line = CaseDeed::Strike { sequence: 1, why: "x".to_owned() };
     assert!(world.app.work_on_case(&lead, case, opened_line).await.is_err(), "only what people wrote");
     let view = world.app.case_view(&lead, case, Named::No).await.unwrap().unwrap();
