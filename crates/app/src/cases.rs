@@ -286,6 +286,9 @@ impl App {
         changes.push(self.case_line(case.id, actor, CaseEntryKind::Linked, &words));
         let about = About::of(person.affiliations.iter().map(|affiliation| affiliation.role));
         let readers = readers_about(&case.readers, about);
+        let people: Vec<PersonId> = case.people.iter().copied().chain([person.id]).collect();
+        let after = Matter { scope: &case.scope, readers: &readers, circle: &case.circle, about: &people };
+        self.check_somebody_reads(after)?;
         if readers != case.readers {
             let words = format!("About staff: read by {} from now on", roles_in_words(&readers));
             changes.push(self.case_line(case.id, actor, CaseEntryKind::Circle, &words));
@@ -327,10 +330,28 @@ impl App {
                 "expected two in the circle or more, found fewer",
             ));
         }
+        let circle: Vec<PersonId> = case.circle.iter().copied().filter(|inside| *inside != person).collect();
+        let after =
+            Matter { scope: &case.scope, readers: &case.readers, circle: &circle, about: &case.people };
+        self.check_somebody_reads(after)?;
         let change = Change::Case(CaseChange::RemoveReader { id: case.id, person, at: self.now() });
         let words = format!("{} taken out of the circle", self.display_name(person));
         let line = self.case_line(case.id, actor, CaseEntryKind::Circle, &words);
         Ok(("restrict-case", format!("person:{person}"), vec![change, line]))
+    }
+
+    /// Refused where nobody on the roster may read a case as it is to be: nobody could ever undo that.
+    fn check_somebody_reads(&self, after: Matter<'_>) -> Result<(), AppError> {
+        let roster = self.0.parts.roster.get();
+        let mut actors = roster.people().map(|person| crate::sign_in::actor_of(person));
+        if actors.any(|actor| may_read(&actor, Action::WorkCases, after)) {
+            return Ok(());
+        }
+        Err(AppError::refused(
+            "Nobody could read this case any more. First put somebody else into its circle, or have somebody hold a post \
+             that reads it: the headteacher for staff, a governor for the headteacher.",
+            "expected somebody who may read the case afterwards, found nobody",
+        ))
     }
 
     /// People who may be put into a case's circle: they work on cases there, it is not about them, they are not in it.

@@ -87,6 +87,9 @@ async fn a_case_that_turns_out_to_be_about_staff_leaves_the_lead_everywhere() {
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     world.add("helper", Role::Staff, school("larkfield")).await;
     let case = open(&world, &lead, None).await;
+    let about_head = CaseDeed::LinkPerson("head".to_owned());
+    let unread = world.app.work_on_case(&lead, case, about_head).await;
+    assert!(matches!(unread, Err(AppError::Refused { .. })), "there is no governor to read it: {unread:?}");
     assert!(world.app.work_on_case(&lead, case, CaseDeed::LinkPerson("helper".to_owned())).await.unwrap());
     assert!(world.app.case_view(&lead, case, Named::No).await.unwrap().is_none());
     assert!(world.app.cases_view(&lead).await.unwrap().rows.is_empty());
