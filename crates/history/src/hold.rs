@@ -139,6 +139,10 @@ impl History {
 
     /// Copies what of a day any hold asks for. To be called before the day goes.
     pub(crate) fn hold_before_expiry(&self, holds: &[Hold], day: Day) -> Result<u64, HistoryError> {
+        // What was set aside may hold what a hold asks for, and can be read again once its key is put back.
+        if !holds.is_empty() && self.0.shelf.has_asides(day) {
+            return Err(HistoryError::DamagedDay { day, file: columns_file(self.0.shelf.folder(), day) });
+        }
         let mut held = 0;
         for hold in holds {
             held += self.hold_day(&self.folder_of(&hold.name)?, day, &hold.query)?;

@@ -114,6 +114,12 @@ impl Segment {
         Ok(Self { day, path, file, key, blocks, tail })
     }
 
+    /// Gives no sequence below `lowest` from here on; what is in the log stays as it is.
+    pub fn begin_at(&self, lowest: u64) {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.next_sequence = tail.next_sequence.max(lowest);
+    }
+
     /// Writes events after the last promised ones. They are neither durable nor seen yet.
     pub fn write(&self, events: &[&AccessEvent]) -> Result<Staged, HistoryError> {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);

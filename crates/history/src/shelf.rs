@@ -32,6 +32,11 @@ pub(crate) const FILE_MODE: u32 = 0o600;
 const LAST_DAY: i32 = 2_932_895;
 /// What a file is called while it is written that will take another's place.
 const UNFINISHED: &str = "new";
+/// What sequences begin at once a day's files were set aside: how far they went cannot be read any more, and no day comes
+/// near it, so no id is ever given twice. The second setting aside begins at twice that, and so on.
+const FIRST_AFTER_ASIDE: u64 = 1 << 40;
+/// How often the files of one day may be set aside.
+const MOST_ASIDES: u64 = 1_000;
 
 /// The days, and the lock that keeps others out.
 pub(crate) struct Shelf {
@@ -174,14 +179,23 @@ impl Shelf {
         }
     }
 
-    /// A day's log, made if need be.
+    /// A day's log, made if need be. What of the day cannot be read is set aside as it is, so that recording goes on.
     pub fn log_or_new(&self, day: Day) -> Result<Arc<Segment>, HistoryError> {
         let mut days = self.locked();
-        let is_new = !days.contains_key(&day);
-        let columns = match is_new {
-            true => None,
-            false => {
-                let (files, _) = self.take_down(&mut days, day)?;
+        match self.log_in(&mut days, day) {
+            Err(error) if error.is_of_one_day() => {
+                self.set_aside(&mut days, day, &error)?;
+                self.log_in(&mut days, day)
+            }
+            done => done,
+        }
+    }
+
+    fn log_in(&self, days: &mut BTreeMap<Day, Place>, day: Day) -> Result<Arc<Segment>, HistoryError> {
+        let columns = match days.contains_key(&day) {
+            false => None,
+            true => {
+                let (files, _) = self.take_down(days, day)?;
                 if let Some(log) = &files.log {
                     return Ok(Arc::clone(log));
                 }
@@ -190,11 +204,65 @@ impl Shelf {
         };
         let floor = columns.as_ref().map_or(0, |columns| columns.next_sequence());
         let (log, _) = Segment::open(log_file(&self.folder, day), day, self.key_or_new(day)?, floor)?;
+        log.begin_at(self.lowest_sequence(day));
         let log = Arc::new(log);
-        let files = DayFiles { day, columns, log: Some(Arc::clone(&log)) };
-        put(&mut days, Arc::new(files));
+        put(days, Arc::new(DayFiles { day, columns, log: Some(Arc::clone(&log)) }));
         sync_folder(&self.folder)?;
         Ok(log)
+    }
+
+    /// Renames what of a day cannot be read, so that the day can begin anew: the columns alone where the key opens, else
+    /// everything that was sealed with it, and the key. Nothing is removed before the day expires.
+    fn set_aside(
+        &self,
+        days: &mut BTreeMap<Day, Place>,
+        day: Day,
+        why: &HistoryError,
+    ) -> Result<(), HistoryError> {
+        let Access::Write { keys, .. } = &self.access else {
+            return Err(HistoryError::DayKeyMissing { day });
+        };
+        let number = self.asides(day) + 1;
+        let key_opens = matches!(keys.of_day(day), Ok(Some(_)));
+        let [columns, log, key] = self.files_of(day);
+        if number > MOST_ASIDES {
+            return Err(disk("set aside", &columns)(io::Error::other("it was done too often before")));
+        }
+        let broken = if key_opens { vec![columns] } else { vec![columns, log, key] };
+        for path in broken {
+            let aside = aside_of(&path, number);
+            match fs::rename(&path, &aside) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(disk("set aside", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        sync_folder(&self.folder)?;
+        days.insert(day, Place::default());
+        tracing::error!(%day, error = %why, number, "a day of history cannot be read: it was set aside and begins anew");
+        Ok(())
+    }
+
+    /// Whether something of a day was set aside because it could not be read.
+    pub fn has_asides(&self, day: Day) -> bool {
+        self.asides(day) > 0
+    }
+
+    /// How often files of a day were set aside.
+    fn asides(&self, day: Day) -> u64 {
+        let files = self.files_of(day);
+        let is_there = |number: &u64| files.iter().any(|path| aside_of(path, *number).exists());
+        (1..=MOST_ASIDES).take_while(is_there).last().unwrap_or(0)
+    }
+
+    fn lowest_sequence(&self, day: Day) -> u64 {
+        self.asides(day).saturating_mul(FIRST_AFTER_ASIDE)
+    }
+
+    /// What a day is kept in, the key last: a day whose key alone is left is no day.
+    fn files_of(&self, day: Day) -> [PathBuf; 3] {
+        [columns_file(&self.folder, day), log_file(&self.folder, day), day_key_file(&self.folder, day)]
     }
 
     /// A day's key for sealing, made if need be.
@@ -278,9 +346,13 @@ impl Shelf {
         self.note_expired(&format!("{day}\t{events}\t{bytes}\t{now}\t{why}\t{held} held\n"))?;
         let mut days = self.locked();
         let log = log_file(&self.folder, day);
-        let asides = ["torn", "damaged"].map(|end| log.with_extension(end));
+        let pieces = ["torn", "damaged"].map(|end| log.with_extension(end));
+        let all = self.files_of(day);
+        // The newest first: those that are left after a crash are still counted from the first.
+        let asides = (1..=self.asides(day)).rev();
+        let asides = asides.flat_map(|number| all.iter().map(move |path| aside_of(path, number)));
         // The key last: a day whose key alone is left is no day.
-        for path in files.into_iter().chain(asides).chain([day_key_file(&self.folder, day)]) {
+        for path in asides.chain(files).chain(pieces).chain([day_key_file(&self.folder, day)]) {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(disk("remove", &path)(error));
@@ -336,6 +408,7 @@ impl Shelf {
             (Access::Write { .. }, _) => {
                 let (log, repaired) = Segment::open(path, day, self.key_or_new(day)?, floor)?;
                 repair = repaired;
+                log.begin_at(self.lowest_sequence(day));
                 Some(log)
             }
             (Access::Read(_), _) => Some(Segment::open_to_read(path, day, key()?, floor)?),
@@ -401,6 +474,13 @@ fn restrict(path: &Path, mode: u32) -> Result<(), HistoryError> {
 
 fn log_file(folder: &Path, day: Day) -> PathBuf {
     folder.join(format!("{day}.events"))
+}
+
+/// What a file is called once it was set aside for the `number`th time.
+fn aside_of(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".unreadable-{number}"));
+    PathBuf::from(name)
 }
 
 fn day_of_file(name: &str) -> Option<Day> {

@@ -280,6 +280,29 @@ fn a_day_without_its_key_says_so() {
 }
 
 #[test]
+fn a_day_that_cannot_be_read_is_set_aside_and_takes_events_again() {
+    for broken in ["columns", "key"] {
+        let folder = folder();
+        let folder = folder.path();
+        let history = open(folder);
+        let before = history.append(&[event(1, "one.example")]).unwrap();
+        history.compact(Day(1)).unwrap();
+        drop(history);
+        std::fs::write(folder.join(format!("1970-01-01.{broken}")), b"not what was written").unwrap();
+        let history = open(folder);
+        let after = history.append(&[event(2, "two.example"), event(DAY_MS, "three.example")]).unwrap();
+        assert!(after[0].sequence > before[0].sequence, "{broken}");
+        drop(history);
+        let history = open(folder);
+        assert_eq!(all_times(&history, &Query::default()), [DAY_MS, 2], "{broken}");
+        let aside = folder.join(format!("1970-01-01.{broken}.unreadable-1"));
+        assert_eq!(std::fs::read(aside).unwrap(), b"not what was written");
+        history.expire(Day(1), Timestamp(DAY_MS)).unwrap();
+        assert!(!names(folder).iter().any(|name| name.starts_with("1970-01-01")), "{broken}");
+    }
+}
+
+#[test]
 fn today_becomes_columns_slice_by_slice() {
     let folder = folder();
     let history = open(folder.path());
