@@ -2,7 +2,8 @@
 //! cases in a task.
 //!
 //! Invariants: an event is in the history before an alert points to it; a full queue or failing records delay alerts and
-//! lose none below a bound that is logged; nothing that anybody typed is written to the file of what is remembered.
+//! lose none below a bound that is logged; what is not taken up when the gate has stopped is lost, and counted in the log;
+//! nothing that anybody typed is written to the file of what is remembered.
 
 use crate::error::ProgramError;
 use app::{App, Health};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +59,10 @@ impl Recorder {
             if let Err(error) = crate::folder::replace_secret(&remembered, &watch.state.save()) {
                 tracing::warn!(%error, "what monitoring remembers could not be kept; it begins anew");
             }
+            let alerts = watch.kept_back.len();
+            if alerts > 0 {
+                tracing::error!(alerts, "alerts were lost: they were not taken up before the gate stopped");
+            }
         });
         Ok((thread.map_err(|error| failed(error.to_string()))?, alerts))
     }
@@ -91,7 +97,8 @@ impl Watch {
             .collect();
         self.kept_back.extend(monitor::step(&mut self.state, &self.rules, clock.now(), &observed));
         while let Some(alert) = self.kept_back.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(alert)) = self.sender.try_send(alert) {
+            if let Err(TrySendError::Full(alert) | TrySendError::Closed(alert)) = self.sender.try_send(alert)
+            {
                 self.kept_back.push_front(alert);
                 break;
             }
@@ -113,8 +120,8 @@ pub(crate) fn take_up(
 ) {
     let stop = stop.clone();
     tasks.spawn(async move {
+        let mut batch = Vec::new();
         let work = async {
-            let mut batch = Vec::new();
             while alerts.recv_many(&mut batch, MOST_AT_ONCE).await > 0 {
                 while let Err(error) = app.take_up_alerts(batch.clone()).await {
                     tracing::error!(%error, "alerts could not be taken up; it is tried again");
@@ -131,5 +138,43 @@ pub(crate) fn take_up(
             () = work => {}
             () = patience => {}
         }
+        alerts.close();
+        let (at_work, waiting) = (batch.len(), alerts.len());
+        if at_work + waiting > 0 {
+            tracing::error!(
+                at_work,
+                waiting,
+                "alerts were not taken up before the gate stopped; those that waited are lost"
+            );
+        }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{AlertKind, AlertSubject, Severity, Timestamp};
+
+    #[test]
+    fn an_alert_that_nobody_takes_up_any_more_stays_and_is_counted() {
+        let at = Timestamp(1_000_000_000_000);
+        let (sender, alerts) = mpsc::channel(1);
+        drop(alerts);
+        let alert = Alert {
+            kind: AlertKind::Test,
+            severity: Severity::Low,
+            subject: AlertSubject::default(),
+            rule: "test".into(),
+            why: "a test".into(),
+            first: at,
+            last: at,
+            count: 1,
+            events: Vec::new(),
+        };
+        let rules = Rules::shipped(Settings::usual()).unwrap();
+        let kept_back = VecDeque::from([alert.clone(), alert]);
+        let mut watch = Watch { rules, state: State::default(), sender, kept_back };
+        watch.look(&[], &[], &Clock::fixed(at));
+        assert_eq!(watch.kept_back.len(), 2);
+    }
 }
