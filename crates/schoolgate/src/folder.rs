@@ -119,11 +119,19 @@ pub(crate) fn read_or_make_secret(
     }
 }
 
-/// Writes a file for this user alone, in place of the one there was.
+/// Writes a file for this user alone, in place of the one there was: a crash leaves the one or the other, whole.
 pub(crate) fn replace_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => write_secret(file, bytes),
+    let mut fresh = file.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = PathBuf::from(fresh);
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => write_secret(&fresh, bytes)?,
+    }
+    std::fs::rename(&fresh, file)?;
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
     }
 }
 
@@ -133,4 +141,20 @@ fn write_secret(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     out.write_all(bytes)?;
     out.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_the_new_one_also_after_a_crash_in_the_middle() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("kept");
+        replace_secret(&file, b"one").unwrap();
+        std::fs::write(home.path().join("kept.new"), b"hal").unwrap();
+        replace_secret(&file, b"two").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
 }

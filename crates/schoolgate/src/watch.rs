@@ -12,7 +12,7 @@ use inspect::search_words::said;
 use model::{AccessEvent, Alert, Channel, Clock, EventId, EventReceiver};
 use monitor::{Observed, Rules, Settings, State};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,6 +31,9 @@ const MOST_AT_ONCE: usize = 64;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long a stopping gate waits for the last alerts.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often what the rules remember is kept, so that a crash costs no more than so long.
+const KEPT_EVERY_MS: i64 = 5 * 60_000;
 
 /// What the recorder's thread works with.
 pub(crate) struct Recorder {
@@ -52,13 +55,17 @@ impl Recorder {
         let mut watch = Watch { rules, state, sender, kept_back: VecDeque::new() };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
             let Self { receiver, history, health, clock, remembered } = self;
+            let mut kept = clock.now();
             app::record_and_watch(&receiver, &history, &health, &mut |ids, events| {
                 watch.look(ids, events, &clock);
-                health.watched(clock.now());
+                let now = clock.now();
+                health.watched(now);
+                if !(0..KEPT_EVERY_MS).contains(&now.0.saturating_sub(kept.0)) {
+                    kept = now;
+                    watch.keep(&remembered);
+                }
             });
-            if let Err(error) = crate::folder::replace_secret(&remembered, &watch.state.save()) {
-                tracing::warn!(%error, "what monitoring remembers could not be kept; it begins anew");
-            }
+            watch.keep(&remembered);
             let alerts = watch.kept_back.len();
             if alerts > 0 {
                 tracing::error!(alerts, "alerts were lost: they were not taken up before the gate stopped");
@@ -85,6 +92,12 @@ struct Watch {
 }
 
 impl Watch {
+    fn keep(&self, file: &Path) {
+        if let Err(error) = crate::folder::replace_secret(file, &self.state.save()) {
+            tracing::warn!(%error, "what monitoring remembers could not be kept; what was kept before stays");
+        }
+    }
+
     fn look(&mut self, ids: &[EventId], events: &[AccessEvent], clock: &Clock) {
         let observed: Vec<Observed<'_>> = ids
             .iter()
