@@ -7,7 +7,7 @@ use crate::views::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 use crate::{App, AppError};
-use history::{Query, Stored};
+use history::{HistoryError, Query, Stored};
 use identity::{permit, scopes_for};
 use model::{Action, Actor, AlertId, AlertKind, AlertState, EventId, PersonId, Scope, Severity, Timestamp};
 use store::{AlertRecord, Change, NotificationState};
@@ -237,18 +237,29 @@ impl App {
         Ok((rows.collect(), gone))
     }
 
-    /// The events of the history with these ids, in their order; those that are gone are left out.
+    /// The events of the history with these ids, in their order; those that are gone are left out, and so are those of a
+    /// day that cannot be read, which is logged: one such day does not hide the others.
     pub(crate) async fn stored_events(&self, ids: Vec<EventId>) -> Result<Vec<Stored>, AppError> {
         let history = self.0.parts.history.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let mut found = Vec::new();
+            let (mut found, mut unreadable) = (Vec::new(), 0_usize);
             for id in ids {
                 let before = EventId { sequence: id.sequence.saturating_add(1), ..id };
                 let query =
                     Query { from: Some(id.day.start()), before: Some(before), limit: 1, ..Query::default() };
-                found.extend(history.scan(&query)?.events.into_iter().filter(|stored| stored.id == id));
+                let page = match history.scan(&query) {
+                    Err(error) if is_of_one_day(&error) => {
+                        unreadable += 1;
+                        continue;
+                    }
+                    page => page?,
+                };
+                found.extend(page.events.into_iter().filter(|stored| stored.id == id));
             }
-            Ok::<_, history::HistoryError>(found)
+            if unreadable > 0 {
+                tracing::warn!(events = unreadable, "events of an alert lie in days that cannot be read");
+            }
+            Ok::<_, HistoryError>(found)
         });
         Ok(looked.await??)
     }
@@ -289,6 +300,14 @@ impl App {
         };
         Ok(open.iter().filter(same).take(20).map(titled).collect())
     }
+}
+
+/// True where a day of the history cannot be read, and the others can.
+fn is_of_one_day(error: &HistoryError) -> bool {
+    matches!(
+        error,
+        HistoryError::DayKeyMissing { .. } | HistoryError::WrongKey { .. } | HistoryError::DamagedDay { .. }
+    )
 }
 
 /// Whether the name behind an alert or a case was asked for just now.
