@@ -40,9 +40,13 @@ impl Trail {
 
     /// Words that have waited long enough at `now`.
     pub(crate) fn finished(&mut self, now: Timestamp) -> Option<Ready> {
-        let waiting =
-            self.typing.take_if(|waiting| now.0.saturating_sub(waiting.moment.at.0) >= TYPING_MS)?;
+        let waiting = self.typing.take_if(|waiting| has_waited(waiting.moment.at, now))?;
         Some(Ready { words: waiting.words, moment: waiting.moment })
+    }
+
+    /// Words that wait, however long they did.
+    pub(crate) fn unfinished(&mut self) -> Option<Ready> {
+        self.typing.take().map(|waiting| Ready { words: waiting.words, moment: waiting.moment })
     }
 
     /// Whether these very words were judged a moment ago.
@@ -65,6 +69,11 @@ impl Trail {
         let found = found.into_iter().collect();
         self.last = Some(LastSaid { words: ready.words, at: ready.moment.at, found });
     }
+}
+
+/// Whether words have waited long enough. Where the clock was set back they have: nobody knows how long they did.
+pub(crate) fn has_waited(since: Timestamp, now: Timestamp) -> bool {
+    now.0.saturating_sub(since.0).saturating_abs() >= TYPING_MS
 }
 
 /// Whether one text is the other with more at its end.

@@ -3,13 +3,16 @@
 use crate::attempts;
 use crate::open::{Counts, Found, Open};
 use crate::rules::{OverDays, Rules};
-use crate::spoken::Ready;
+use crate::spoken::{Ready, has_waited};
 use crate::state::State;
 use crate::trail::{Moment, Trail, Walker};
 use model::{AccessEvent, Alert, AlertKind, AlertSubject, EventId, Said, Severity, Timestamp};
 
 /// How often open alerts are gone through for what was not told yet.
 const SWEPT_EVERY_MS: i64 = 30_000;
+
+/// The most words that wait for more.
+const MOST_TYPING: usize = 65_536;
 
 /// One event, with its id in the history and what was said with it.
 #[derive(Clone, Debug)]
@@ -70,11 +73,17 @@ pub fn step(state: &mut State, rules: &Rules, now: Timestamp, batch: &[Observed<
 /// Judges words that have waited for more, and got none.
 fn finish_typing(state: &mut State, rules: &Rules, now: Timestamp, alerts: &mut Vec<Alert>) {
     while let Some((at, walker)) = state.typing.front().copied() {
-        if now.0.saturating_sub(at.0) < crate::spoken::TYPING_MS {
+        // Past the bound the oldest words are judged as they stand.
+        let is_full = state.typing.len() > MOST_TYPING;
+        if !is_full && !has_waited(at, now) {
             return;
         }
         state.typing.pop_front();
-        if let Some(ready) = state.trails.get_mut(&walker).and_then(|trail| trail.finished(now)) {
+        let ready = state.trails.get_mut(&walker).and_then(|trail| match is_full {
+            true => trail.unfinished(),
+            false => trail.finished(now),
+        });
+        if let Some(ready) = ready {
             judge(state, rules, walker, ready, alerts);
         }
     }

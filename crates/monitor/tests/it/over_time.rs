@@ -70,6 +70,13 @@ fn after_the_quiet_time_a_new_alert_begins() {
 }
 
 #[test]
+fn words_that_wait_are_judged_also_when_the_clock_is_set_back() {
+    let mut school = School::at(MORNING);
+    assert!(school.says(1, "how to kill myself", Typing::Going).is_empty());
+    assert_eq!(themes(&school.later(-HOUR)), [(Theme::SelfHarm, Severity::Critical)]);
+}
+
+#[test]
 fn words_that_are_still_typed_are_judged_once_and_whole() {
     let mut school = School::at(MORNING);
     for words in ["how to k", "how to kill", "how to kill my", "how to kill mysel", "how to kill myself"] {
