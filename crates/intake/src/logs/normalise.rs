@@ -157,8 +157,25 @@ fn is_sign_in(words: &str) -> bool {
 }
 
 fn signed_in(words: &str) -> Deed {
-    let is_refused = ["fail", "denied", "deny", "reject", "invalid", "unsuccessful", "wrong"];
-    if is_refused.iter().any(|word| words.contains(word)) { Deed::SignInFailed } else { Deed::SignedIn }
+    let parts = [
+        "fail",
+        "denied",
+        "deny",
+        "reject",
+        "invalid",
+        "unsuccessful",
+        "wrong",
+        "incorrect",
+        "refused",
+        "lockout",
+    ];
+    // Within other words these mean something else: "unlocked", "badge".
+    let whole = ["bad", "error", "errors", "locked", "blocked", "disabled"];
+    let is_refused = parts.iter().any(|part| words.contains(part));
+    match is_refused || whole.iter().any(|word| has_word(words, word)) {
+        true => Deed::SignInFailed,
+        false => Deed::SignedIn,
+    }
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -177,7 +194,7 @@ mod tests {
     /// A line, what it says, of whom, about which group, whence, and where to.
     type Case = (&'static str, Deed, &'static str, &'static str, &'static str, &'static str);
 
-    const CASES: [Case; 16] = [
+    const CASES: [Case; 20] = [
         (
             "<34>Jan  1 00:05:00 srv sshd[9]: Failed password for root from 10.0.0.7 port 5 ssh2",
             Deed::SignInFailed,
@@ -297,6 +314,38 @@ mod tests {
             "",
             "10.0.0.7",
             "203.0.113.9 22",
+        ),
+        (
+            "<14>CEF:0|Ubiquiti|UniFi Network|9.0|1|Admin login incorrect|4|suser=admin src=10.0.0.7",
+            Deed::SignInFailed,
+            "admin",
+            "",
+            "10.0.0.7",
+            "",
+        ),
+        (
+            "<189>type=\"event\" subtype=\"user\" logdesc=\"Authentication\" user=\"amara\" srcip=10.0.0.7 action=\"authentication\" status=\"bad password\"",
+            Deed::SignInFailed,
+            "amara",
+            "",
+            "10.0.0.7",
+            "",
+        ),
+        (
+            "<189>type=\"event\" subtype=\"system\" logdesc=\"Admin login\" user=\"admin\" srcip=10.0.0.7 action=\"login\" status=\"error\"",
+            Deed::SignInFailed,
+            "admin",
+            "",
+            "10.0.0.7",
+            "",
+        ),
+        (
+            "<30>device_name=\"SFW\" log_type=\"Event\" log_component=\"GUI\" log_subtype=\"Authentication\" status=\"Locked\" user_name=\"admin\" src_ip=10.0.0.7",
+            Deed::SignInFailed,
+            "admin",
+            "",
+            "10.0.0.7",
+            "",
         ),
         ("<13>the cat sat on the mat", Deed::Other, "", "", "", ""),
     ];
