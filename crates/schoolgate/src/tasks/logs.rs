@@ -18,6 +18,8 @@ const MOST_HELD: usize = 65_536;
 /// The most alerts that are held while they cannot be taken up; the newest are lost past that.
 const MOST_ALERTS_HELD: usize = 256;
 const DAY_MS: i64 = 24 * 3_600_000;
+/// How often lines that are lost for want of a writer are said.
+const SAID_EVERY_MS: i64 = 60_000;
 
 /// What events are taken to.
 pub(super) struct Desk {
@@ -31,7 +33,7 @@ pub(super) struct Desk {
 /// Runs until every listener has gone and the last event was looked at and kept.
 pub(super) async fn detect(mut events: mpsc::Receiver<OutsideEvent>, desk: Desk) {
     let Desk { app, roster, clock, mut detectors, shelf } = desk;
-    let mut kept = Kept { shelf: Some(shelf), waiting: Vec::new(), failing: false, expired: None };
+    let mut kept = Kept::new(shelf);
     let (mut batch, mut alerts) = (Vec::with_capacity(MOST_IN_BATCH), Vec::new());
     let mut ticks = interval(KEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,6 +42,9 @@ pub(super) async fn detect(mut events: mpsc::Receiver<OutsideEvent>, desk: Desk)
             taken = events.recv_many(&mut batch, MOST_IN_BATCH) => {
                 if taken == 0 {
                     kept.keep(&app, clock.now()).await;
+                    if !alerts.is_empty() {
+                        tracing::error!(alerts = alerts.len(), "alerts were lost: they could not be taken up");
+                    }
                     return;
                 }
                 false
@@ -48,6 +53,10 @@ pub(super) async fn detect(mut events: mpsc::Receiver<OutsideEvent>, desk: Desk)
         };
         let findings = detectors.step(&batch);
         let room = MOST_ALERTS_HELD.saturating_sub(alerts.len());
+        let past = findings.len().saturating_sub(room);
+        if past > 0 {
+            tracing::error!(alerts = past, "alerts were lost: too many wait to be taken up");
+        }
         alerts.extend(findings.iter().take(room).map(|finding| alert(finding, &roster)));
         super::take_up(&app, &mut alerts).await;
         kept.waiting.append(&mut batch);
@@ -65,19 +74,38 @@ struct Kept {
     failing: bool,
     /// The day of the last look for lines that are too old.
     expired: Option<Day>,
+    /// Lines that were lost since the writer broke off, and when they were last said.
+    lost: u64,
+    said: Option<Timestamp>,
 }
 
 impl Kept {
+    fn new(shelf: LogShelf) -> Self {
+        Self { shelf: Some(shelf), waiting: Vec::new(), failing: false, expired: None, lost: 0, said: None }
+    }
+
+    /// Lets go of what waits, since nobody writes it any more.
+    fn lose(&mut self, now: Timestamp) {
+        self.lost = self.lost.saturating_add(u64::try_from(self.waiting.len()).unwrap_or(u64::MAX));
+        self.waiting.clear();
+        let was_said = |said: Timestamp| (0..SAID_EVERY_MS).contains(&now.0.saturating_sub(said.0));
+        if self.lost > 0 && !self.said.is_some_and(was_said) {
+            self.said = Some(now);
+            tracing::error!(lines = self.lost, "lines of other systems are lost: their writer broke off");
+        }
+    }
+
     /// Writes what waits, and once a day takes away what is older than the policy keeps such lines.
     async fn keep(&mut self, app: &App, now: Timestamp) {
         let expire = self.expired.replace(now.day()) != Some(now.day());
         if self.waiting.is_empty() && !expire {
             return;
         }
-        let Some(mut shelf) = self.shelf.take() else { return };
+        let Some(mut shelf) = self.shelf.take() else { return self.lose(now) };
         let days = app.in_force().document.facts.retention.system_log_days;
         let before = now.plus_ms(-i64::from(days) * DAY_MS).day();
         let mut waiting = std::mem::take(&mut self.waiting);
+        let lines = waiting.len();
         let work = tokio::task::spawn_blocking(move || {
             let mut done = shelf.append(&waiting);
             if done.is_ok() {
@@ -89,7 +117,10 @@ impl Kept {
             (shelf, waiting, done)
         });
         let Ok((shelf, waiting, done)) = work.await else {
-            tracing::error!("lines of other systems are not kept any more: their writer broke off");
+            tracing::error!(
+                lines,
+                "lines of other systems are not kept any more: their writer broke off with these"
+            );
             return;
         };
         (self.shelf, self.waiting) = (Some(shelf), waiting);
