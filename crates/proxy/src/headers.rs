@@ -58,6 +58,27 @@ pub(crate) fn ask_for_websocket(headers: &mut HeaderMap) {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
+/// Makes a field of ours no business between neighbours, whatever the client said: else whoever has the head next takes
+/// it out.
+pub(crate) fn passes_on(headers: &mut HeaderMap, field: &HeaderName) {
+    let is_named = list(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case(field.as_str()));
+    // What we cannot read, the next may.
+    let is_read = headers.get_all(CONNECTION).iter().all(|value| value.to_str().is_ok());
+    if !is_named && is_read {
+        return;
+    }
+    let left: Vec<&str> =
+        list(headers, &CONNECTION).filter(|token| !token.eq_ignore_ascii_case(field.as_str())).collect();
+    match HeaderValue::from_str(&left.join(", ")) {
+        Ok(left) if !left.is_empty() => {
+            headers.insert(CONNECTION, left);
+        }
+        _ => {
+            headers.remove(CONNECTION);
+        }
+    }
+}
+
 /// HTTP/2 may split cookies over several fields; HTTP/1.1 wants one (RFC 9113, section 8.2.3).
 pub(crate) fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -115,6 +136,22 @@ mod tests {
             request.iter().map(|(n, v)| (n.as_str(), v.to_str().unwrap())).collect();
         left.sort_unstable();
         assert_eq!(left, [("content-length", "3"), ("cookie", "a=1"), ("te", "trailers")]);
+    }
+
+    #[test]
+    fn a_field_of_ours_is_no_business_between_neighbours_whatever_the_client_says() {
+        let ours = HeaderName::from_static("youtube-restrict");
+        for (said, left) in [
+            ("YouTube-Restrict", None),
+            ("keep-alive, youtube-restrict ,Upgrade", Some("keep-alive, Upgrade")),
+            ("keep-alive", Some("keep-alive")),
+        ] {
+            let mut request = headers(&[("connection", said), ("youtube-restrict", "Strict")]);
+            passes_on(&mut request, &ours);
+            assert_eq!(request.get(CONNECTION).map(|left| left.to_str().unwrap()), left);
+            clean_request(&mut request);
+            assert_eq!(request, headers(&[("youtube-restrict", "Strict")]), "{said}");
+        }
     }
 
     #[test]

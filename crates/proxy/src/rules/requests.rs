@@ -3,6 +3,7 @@
 use super::{Judged, Refused, refusal, tenants, uploads};
 use crate::caller::Caller;
 use crate::gate::Gate;
+use crate::headers::passes_on;
 use crate::ways_round;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -135,7 +136,10 @@ fn make_ready(judged: &Judged, head: &mut Parts) {
             YouTube::Moderate => Some("Moderate"),
             YouTube::Strict => Some("Strict"),
         };
-        mode.map(|mode| head.headers.insert(YOUTUBE_RESTRICT, HeaderValue::from_static(mode)));
+        if let Some(mode) = mode {
+            head.headers.insert(YOUTUBE_RESTRICT, HeaderValue::from_static(mode));
+            passes_on(&mut head.headers, &YOUTUBE_RESTRICT);
+        }
     }
     tenants::restrict(&judged.traffic().tenants, host, &mut head.headers);
 }

@@ -6,6 +6,7 @@
 //! Invariant: where a service is restricted, no field of the client's of that name goes through.
 
 use super::requests::is_at_or_below;
+use crate::headers::passes_on;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use model::Host;
 use policy::rules::{TenantRule, TenantService};
@@ -90,6 +91,7 @@ fn set(headers: &mut HeaderMap, name: &'static str, says: Says, rule: &TenantRul
         Says::Always(value) => value.to_owned(),
     };
     if let Ok(value) = HeaderValue::from_str(&value) {
+        passes_on(headers, &name);
         headers.insert(name, value);
     }
 }
