@@ -8,7 +8,7 @@ use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
 use crate::peek::Peeked;
 use crate::pump::pump_streams;
-use crate::rules::{self, Judged};
+use crate::rules::{self, Judged, Sends};
 use crate::scan::{self, Asked, Fetched, ScanDesk, Sent};
 use crate::sign_in_portal;
 use crate::visit::{AnswerBody, Visit, page_answer, without_page};
@@ -216,7 +216,8 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     let switch = websocket::asked_for(&request);
     let upgrade = (switch != Switch::No).then(|| hyper::upgrade::on(&mut request));
     let (mut head, body) = request.into_parts();
-    if let Err(refusal) = rules::before_request(&inner.gate, &inner.caller, &judged, &mut head) {
+    let sends = Sends::of(&body);
+    if let Err(refusal) = rules::before_request(&inner.gate, &inner.caller, &judged, &mut head, sends) {
         return refused(inner, visit, &refusal, shape);
     }
     let asked = inner.gate.scan.as_ref().map(|desk| (Arc::clone(desk), Asked::of(&head)));

@@ -3,7 +3,7 @@
 use super::chunks::Ahead;
 use super::{Exchange, Next, fields, target};
 use crate::inner::shape_of;
-use crate::rules;
+use crate::rules::{self, Sends};
 use crate::scan::{End, Planned, Taken, plan, take};
 use blockpage::Refusal;
 use http::{Request, request};
@@ -38,13 +38,14 @@ pub(super) async fn answer(
         return exchange.pass(None, ahead, None).await;
     }
     let before = (head.uri.clone(), head.headers.clone());
-    if let Err(refusal) = rules::before_request(gate, exchange.caller, &judged, &mut head) {
+    let sends = if ahead.is_empty() { Sends::Nothing } else { Sends::Body };
+    if let Err(refusal) = rules::before_request(gate, exchange.caller, &judged, &mut head, sends) {
         return exchange.refuse(&judged, &refusal, (&head, ahead.body)).await;
     }
     let is_changed = (&head.uri, &head.headers) != (&before.0, &before.1);
     let start = format!("{} {} HTTP/1.1", head.method, head.uri);
     let changed = is_changed.then(|| fields(&start, &head.headers));
-    let Planned { note, watch, hold } = match plan(gate, &judged, &head, &ahead.seen()).await {
+    let Planned { note, watch, hold } = match plan(gate, &judged, (&head, sends), &ahead.seen()).await {
         Ok(planned) => planned,
         Err(refusal) => return exchange.refuse(&judged, &refusal, (&head, ahead.body)).await,
     };

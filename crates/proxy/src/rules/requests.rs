@@ -1,6 +1,6 @@
 //! Phase `request`: what a request asks for beside its host and path, and what is added to it.
 
-use super::{Judged, Refused, refusal, tenants, uploads};
+use super::{Judged, Refused, Sends, refusal, tenants, uploads};
 use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::headers::passes_on;
@@ -33,6 +33,7 @@ pub(crate) fn before_request(
     caller: &Caller,
     judged: &Judged,
     head: &mut Parts,
+    sends: Sends,
 ) -> Result<(), Box<Verdict>> {
     if ways_round::is_literal(gate, &judged.ask, &judged.verdict) {
         judged.tried(gate, WayRound::AddressLiteral, ways_round::ADDRESS_ALONE).inspect_err(|_| {
@@ -50,7 +51,7 @@ pub(crate) fn before_request(
         judged.tried(gate, WayRound::Vpn, "it is a tunnel inside HTTPS")?;
     }
     copies(gate, caller, judged)?;
-    uploads::check(judged, &head.method, &head.headers)?;
+    uploads::check(judged, (&head.method, &head.headers), sends)?;
     make_ready(judged, head);
     Ok(())
 }

@@ -6,7 +6,8 @@
 use super::requests::{is_at_or_below, text};
 use super::{Judged, Refused, refusal};
 use http::Method;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use hyper::body::Body;
 use model::{Host, Layer, Verdict};
 
 /// Whatever is longer is an upload, by whatever type it goes.
@@ -24,13 +25,31 @@ const TALK: [&str; 9] = [
     "text/",
 ];
 
+/// Whether a request has a body, which over HTTP/2 no field needs to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sends {
+    Nothing,
+    Body,
+}
+
+impl Sends {
+    /// By a body of which nothing was read.
+    pub(crate) fn of(body: &impl Body) -> Self {
+        if body.is_end_stream() { Self::Nothing } else { Self::Body }
+    }
+}
+
 /// Refuses an upload that the group may not make.
-pub(super) fn check(judged: &Judged, method: &Method, headers: &HeaderMap) -> Result<(), Box<Verdict>> {
+pub(super) fn check(
+    judged: &Judged,
+    (method, headers): (&Method, &HeaderMap),
+    sends: Sends,
+) -> Result<(), Box<Verdict>> {
     let rules = &judged.traffic().uploads;
     if rules.block.is_empty() && rules.deny.is_empty() && rules.most_bytes.is_none() {
         return Ok(());
     }
-    let Some(length) = upload(method, headers) else { return Ok(()) };
+    let Some(length) = upload(method, headers, sends) else { return Ok(()) };
     let host = &judged.ask.what.host;
     let refuse = |entry: &str, why: &str| {
         Err(Box::new(refusal(&judged.verdict, Refused { layer: Layer::Upload, entry, why })))
@@ -63,8 +82,8 @@ pub(super) fn check(judged: &Judged, method: &Method, headers: &HeaderMap) -> Re
 }
 
 /// True for a request that uploads something.
-pub(crate) fn is_upload(method: &Method, headers: &HeaderMap) -> bool {
-    upload(method, headers).is_some()
+pub(crate) fn is_upload(method: &Method, headers: &HeaderMap, sends: Sends) -> bool {
+    upload(method, headers, sends).is_some()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,8 +93,9 @@ enum Length {
 }
 
 /// The length of what a request uploads; `None` where it uploads nothing.
-fn upload(method: &Method, headers: &HeaderMap) -> Option<Length> {
-    if [Method::GET, Method::HEAD, Method::OPTIONS, Method::CONNECT, Method::TRACE].contains(method) {
+fn upload(method: &Method, headers: &HeaderMap, sends: Sends) -> Option<Length> {
+    // What follows a CONNECT is a tunnel's, and no body (RFC 9110, section 9.3.6; RFC 8441, section 5).
+    if *method == Method::CONNECT {
         return None;
     }
     let length = match text(headers, &CONTENT_LENGTH).and_then(|length| length.trim().parse().ok()) {
@@ -86,11 +106,10 @@ fn upload(method: &Method, headers: &HeaderMap) -> Option<Length> {
         return None;
     }
     let kind = text(headers, &CONTENT_TYPE).unwrap_or_default().trim().to_ascii_lowercase();
-    // Over HTTP/1.1 a body has a length or comes in pieces; with neither there is none.
-    let has_body = length != Length::Unknown || headers.contains_key(TRANSFER_ENCODING) || !kind.is_empty();
     let is_talk =
         TALK.iter().any(|talk| kind.starts_with(talk)) || kind.ends_with("+json") || kind.ends_with("+xml");
     let is_long = matches!(length, Length::Known(bytes) if bytes > TALK_BYTES);
+    let has_body = sends == Sends::Body || length != Length::Unknown;
     (has_body && (is_long || !is_talk)).then_some(length)
 }
 
@@ -100,13 +119,13 @@ mod tests {
 
     #[test]
     fn an_upload_is_told_from_talk() {
-        let upload_of = |method: Method, kind: &str, length: Option<u64>| {
+        let upload_of = |method: Method, kind: &str, length: Option<u64>, sends: Sends| {
             let mut headers = HeaderMap::new();
             if !kind.is_empty() {
                 headers.insert(CONTENT_TYPE, kind.parse().unwrap());
             }
             length.map(|length| headers.insert(CONTENT_LENGTH, length.into()));
-            upload(&method, &headers)
+            upload(&method, &headers, sends)
         };
         for (method, kind, length, expected) in [
             (Method::POST, "multipart/form-data; boundary=x", Some(10), Some(Length::Known(10))),
@@ -119,10 +138,14 @@ mod tests {
             (Method::POST, "application/grpc+proto", None, None),
             (Method::POST, "image/svg+xml", Some(5), None),
             (Method::POST, "", Some(0), None),
-            (Method::POST, "", None, None),
-            (Method::GET, "image/png", Some(5), None),
+            (Method::POST, "", None, Some(Length::Unknown)),
+            (Method::GET, "image/png", Some(5), Some(Length::Known(5))),
+            (Method::GET, "", None, Some(Length::Unknown)),
+            (Method::CONNECT, "", None, None),
         ] {
-            assert_eq!(upload_of(method.clone(), kind, length), expected, "{method} {kind} {length:?}");
+            let found = upload_of(method.clone(), kind, length, Sends::Body);
+            assert_eq!(found, expected, "{method} {kind} {length:?}");
+            assert_eq!(upload_of(method, kind, None, Sends::Nothing), None, "{kind}");
         }
     }
 }

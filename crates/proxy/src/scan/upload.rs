@@ -10,7 +10,7 @@ use super::watch::{Unwanted, UploadWatch};
 use super::{Case, HeldBody, ScanDesk};
 use crate::gate::Gate;
 use crate::peek::Peeked;
-use crate::rules::{Judged, is_upload, unpacked, wants_more};
+use crate::rules::{Judged, Sends, is_upload, unpacked, wants_more};
 use crate::visit::{AskBody, Moved};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::request;
@@ -49,12 +49,12 @@ pub(crate) async fn upload(
     head: &request::Parts,
     (mut body, moved): (Peeked, &Arc<Moved>),
 ) -> Sent {
-    let mut first = Vec::new();
-    if concerns(gate, judged, head) && !is_form(&head.headers) {
+    let (mut first, sends) = (Vec::new(), Sends::of(&body));
+    if concerns(gate, judged, head, sends) && !is_form(&head.headers) {
         let look = body.look_ahead(&head.headers, |first| wants_more(&head.headers, first));
         first = timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
     }
-    let Planned { note, watch, hold } = match plan(gate, judged, head, &first).await {
+    let Planned { note, watch, hold } = match plan(gate, judged, (head, sends), &first).await {
         Ok(planned) => planned,
         Err(refusal) => return Sent::Refused(refusal),
     };
@@ -76,10 +76,10 @@ pub(crate) async fn upload(
 }
 
 /// True for a request that sends something of which the policy speaks.
-fn concerns(gate: &Gate, judged: &Judged, head: &request::Parts) -> bool {
+fn concerns(gate: &Gate, judged: &Judged, head: &request::Parts, sends: Sends) -> bool {
     let rules = judged.traffic();
     let speaks = !rules.uploads.block_files.is_empty() || (gate.scan.is_some() && rules.scan.uploads);
-    speaks && is_upload(&head.method, &head.headers)
+    speaks && is_upload(&head.method, &head.headers, sends)
 }
 
 /// What is to be done with a request's body that begins with these bytes.
@@ -89,11 +89,11 @@ fn concerns(gate: &Gate, judged: &Judged, head: &request::Parts) -> bool {
 pub(crate) async fn plan(
     gate: &Gate,
     judged: &Judged,
-    head: &request::Parts,
+    (head, sends): (&request::Parts, Sends),
     first: &[u8],
 ) -> Result<Planned, Box<Verdict>> {
     let nothing = Planned { note: None, watch: None, hold: None };
-    if !concerns(gate, judged, head) {
+    if !concerns(gate, judged, head, sends) {
         return Ok(nothing);
     }
     let unwanted = Unwanted::of(judged);

@@ -3,7 +3,10 @@
 use crate::client::Answer;
 use crate::origin::{Origin, full};
 use crate::world::{Setting, World, host};
+use bytes::Bytes;
 use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
 use model::{Category, CategorySet, EventOutcome, FileKind, Layer, WayRound};
 use policy::rules::{
     FileRules, InspectionSetting, SWITCHED, TenantRule, TenantService, TrafficRules, UploadRules, YouTube,
@@ -160,6 +163,20 @@ async fn uploads_are_refused_by_host_by_category_and_by_size_and_talk_is_not() {
     let layers: Vec<_> = events.iter().filter(|event| event.layer == Layer::Upload).collect();
     assert_eq!(layers.len(), 3);
     assert_eq!(layers[1].entry.as_deref(), Some("gambling"));
+}
+
+#[tokio::test]
+async fn what_is_sent_over_http2_is_an_upload_though_no_field_says_so() {
+    let world = World::with(traffic(|rules| rules.uploads.deny = vec![host("good.test")])).await;
+    let origin = world.origin("good.test", H2).await;
+    let mut talk = world.client().talk("good.test", origin.port(), H2).await;
+    for method in [Method::POST, Method::GET] {
+        let frames = [Ok::<_, hyper::Error>(Frame::data(Bytes::from_static(b"words")))];
+        let body = BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+        let request = talk.request(method.clone(), "/echo").body(body).unwrap();
+        assert_eq!(Answer::read(talk.send(request).await).await.status, StatusCode::FORBIDDEN, "{method}");
+    }
+    assert_eq!(talk.get("/").await.status, StatusCode::OK, "nothing is sent");
 }
 
 #[tokio::test]
