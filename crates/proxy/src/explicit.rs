@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::gate::Gate;
-use crate::inner::{self, Inner, serve_http1, shape_of};
+use crate::inner::{Inner, answer_counted, serve_http1, shape_of, too_many};
 use crate::link::{Link, Offer, Origin, Scheme};
 use crate::pages;
 use crate::sign_in::Connection;
@@ -40,6 +40,9 @@ pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket)
 impl Explicit {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
         if request.method() == Method::CONNECT {
+            if let Some(refused) = too_many(&self.gate, &self.caller, &request) {
+                return Ok(refused);
+            }
             return Ok(match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
                 Ok(mut entered) => {
                     let mut response = tunnel::connect(&self.gate, &entered.caller, request).await;
@@ -64,11 +67,15 @@ impl Explicit {
         if self.is_ours(&host, port) {
             return Ok(pages::answer(&self.gate, &self.caller, &request));
         }
+        // Before whoever asks signs in, which is work as well, and may be guessing.
+        if let Some(refused) = too_many(&self.gate, &self.caller, &request) {
+            return Ok(refused);
+        }
         let origin = Origin { scheme: Scheme::Http, host, port };
         match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
             Ok(mut entered) => {
                 let inner = self.last.inner(&self.gate, &entered.caller, origin);
-                let mut response = inner::answer(inner, request).await?;
+                let mut response = answer_counted(inner, request).await?;
                 entered.tell(&mut response);
                 Ok(response)
             }

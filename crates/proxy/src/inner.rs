@@ -136,18 +136,40 @@ pub(crate) async fn answer(
     inner: Arc<Inner>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    if let Some(refused) = too_many(&inner.gate, &inner.caller, &request) {
+        return Ok(refused);
+    }
+    answer_counted(inner, request).await
+}
+
+/// The same for a request that [`too_many`] let go on.
+pub(crate) async fn answer_counted(
+    inner: Arc<Inner>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
     let is_head = *request.method() == Method::HEAD;
     let response = decide(&inner, request).await;
     Ok(if is_head { without_page(response) } else { response })
+}
+
+/// Counts a request of an address, and refuses it where the address is too fast.
+pub(crate) fn too_many<B>(
+    gate: &Gate,
+    caller: &Caller,
+    request: &Request<B>,
+) -> Option<Response<AnswerBody>> {
+    if gate.requests.allows(caller.address, Instant::now()) {
+        return None;
+    }
+    let shape = shape_of(request.headers());
+    let page = page_answer(blockpage::not_possible(Refusal::TooMany, &gate.links).page(shape));
+    Some(if *request.method() == Method::HEAD { without_page(page) } else { page })
 }
 
 /// Phase `request`.
 async fn decide(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<AnswerBody> {
     let shape = shape_of(request.headers());
     let refuse = |refusal| page_answer(blockpage::not_possible(refusal, &inner.gate.links).page(shape));
-    if !inner.gate.requests.allows(inner.caller.address, Instant::now()) {
-        return refuse(Refusal::TooMany);
-    }
     let Some(authority) = authority_of(&request).filter(|_| is_understood(&request)) else {
         if *request.method() == Method::CONNECT {
             inner.gate.held_inside(&inner.caller, &inner.link.origin, &ways_round::proxy_inside());

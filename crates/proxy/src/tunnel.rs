@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 
 /// A client's stream, past what came with the CONNECT if there was one.
@@ -81,16 +81,13 @@ enum First {
     Gone,
 }
 
-/// Phase `connect`.
+/// Phase `connect`, of a request that was counted.
 pub(crate) async fn connect(
     gate: &Arc<Gate>,
     caller: &Caller,
     mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let shape = shape_of(request.headers());
-    if !gate.requests.allows(caller.address, Instant::now()) {
-        return page_answer(blockpage::not_possible(Refusal::TooMany, &gate.links).page(shape));
-    }
     let target = request.uri().authority().and_then(|authority| {
         Some((Host::parse(authority.host()).ok()?, authority.port_u16().filter(|port| *port != 0)?))
     });

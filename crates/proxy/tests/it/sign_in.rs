@@ -11,7 +11,7 @@ use model::{
     SignInAnswer, YearGroup,
 };
 use policy::rules::{AddressUse, SignInWay};
-use proxy::PlainPasswords;
+use proxy::{Limits, PlainPasswords};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -134,6 +134,17 @@ async fn nobody_enters_without_a_password_or_with_a_wrong_one() {
     assert_eq!(curl(&proxy, Some("mallory:mallorymallory"), &urls[..1]).await, [407]);
     assert_eq!(asked.load(Ordering::SeqCst), 2, "a wrong one that comes again is not compared again at once");
     assert_eq!(world.finish().await, [], "what was not let in was no visit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_passwords_is_held_to_a_pace_as_well() {
+    let (setting, asked) = asking(PlainPasswords::Taken);
+    let limits = Limits { requests_per_second: 1, ..Limits::default() };
+    let world = World::with(Setting { limits, ..setting }).await;
+    let urls: Vec<String> = (0..6).map(|page| format!("http://good.test/{page}")).collect();
+    let statuses = curl(&format!("http://{}", world.proxy), Some("amara:of last term"), &urls).await;
+    assert_eq!((statuses[0], statuses[5]), (407, 429));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
