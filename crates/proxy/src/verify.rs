@@ -251,11 +251,13 @@ impl OriginVerifier {
             None,
         )?;
         Ok(with_issuer(&path, |issuer| {
-            let stapled = shown.stapled.filter(|stapled| !stapled.is_empty());
-            let answered = facts.filter(|_| stapled.is_none()).and_then(|leaf| self.revocation.answer(leaf));
-            let said = match stapled.or(answered.as_deref()) {
-                Some(proof) => staple::read(proof, &self.question(&path, issuer, shown.now)),
-                None => Stapled::Nothing,
+            let question = self.question(&path, issuer, shown.now);
+            let stapled = shown.stapled.map_or(Stapled::Nothing, |proof| staple::read(proof, &question));
+            // What is stapled and says nothing hides no answer that is known.
+            let answered = facts.filter(|_| stapled == Stapled::Nothing);
+            let said = match answered.and_then(|leaf| self.revocation.answer(leaf)) {
+                Some(answer) => staple::read(&answer, &question),
+                None => stapled,
             };
             let leaf = facts.filter(|_| said == Stapled::Nothing);
             let asking = leaf.and_then(|leaf| Asking::about(leaf, issuer, self.algorithms));
