@@ -79,6 +79,12 @@ struct SignedIn {
 }
 
 impl SignedIn {
+    /// For no longer than a ticket lasts; `None` once that is over.
+    fn within(self, until: Timestamp, now: Timestamp) -> Option<Self> {
+        let until = self.until.min(until);
+        (now < until).then_some(Self { until, ..self })
+    }
+
     fn known(self, person: &Arc<Person>) -> Known {
         let (since, until) = (Some(self.since), Some(self.until));
         Known { person: Arc::clone(person), by: self.by, since, until }
@@ -230,10 +236,11 @@ impl SignInDesk {
             }
         };
         match self.enter(sign_in, Presented::Ticket(shower.principal), now).await {
-            Entry::Known(signed_in) => {
-                let until = signed_in.until.min(shower.until);
-                (Entry::Known(SignedIn { until, ..signed_in }), shower.proof)
-            }
+            Entry::Known(signed_in) => match signed_in.within(shower.until, now) {
+                Some(signed_in) => (Entry::Known(signed_in), shower.proof),
+                // Good by a clock that strays, and over for us: the client is to get another.
+                None => (Entry::Ask, None),
+            },
             other => (other, None),
         }
     }
@@ -379,6 +386,20 @@ fn given(headers: &HeaderMap) -> Given<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ticket_that_is_over_makes_its_owner_ask_for_another() {
+        let [since, now, later] = [0, 1_000, 2_000].map(Timestamp);
+        let person = PersonId(uuid::Uuid::from_u128(1));
+        let signed_in = SignedIn { person, by: KnownBy::Ticket, since, until: later };
+        for (until, expected) in [(later, Some(later)), (Timestamp(1_001), Some(Timestamp(1_001)))] {
+            assert_eq!(signed_in.within(until, now).map(|within| within.until), expected);
+        }
+        for until in [since, now] {
+            assert_eq!(signed_in.within(until, now), None);
+        }
+        assert_eq!(signed_in.within(later, later), None);
+    }
 
     #[test]
     fn one_field_of_a_known_scheme_gives_something_and_everything_else_is_no_guess() {
