@@ -300,11 +300,16 @@ impl Connection {
         let now = gate.ports.clock.now();
         let (entry, proof) = match given(headers) {
             Given::Nothing => (self.shown_before(headers, now), None),
-            Given::Basic(token) if asked.takes_passwords() => match basic::credentials(token, caller.address)
-            {
-                Some(credentials) => (desk.enter(sign_in, Presented::Password(credentials), now).await, None),
-                None => (Entry::Ask, None),
-            },
+            Given::Basic(token) if asked.takes_passwords() => {
+                // Whoever gives a password does so with each request, and goes on as nobody else without.
+                self.belongs_to(None);
+                match basic::credentials(token, caller.address) {
+                    Some(credentials) => {
+                        (desk.enter(sign_in, Presented::Password(credentials), now).await, None)
+                    }
+                    None => (Entry::Ask, None),
+                }
+            }
             Given::Negotiate(token) if asked.takes_tickets() => {
                 let (entry, proof) = desk.show(sign_in, token, (caller.address, now)).await;
                 self.note(&entry, headers);
@@ -332,10 +337,14 @@ impl Connection {
 
     /// Whoever showed a ticket last has the connection; one that was refused leaves it nobody's.
     fn note(&self, entry: &Entry, headers: &HeaderMap) {
-        let shown = match entry {
+        self.belongs_to(match entry {
             Entry::Known(signed_in) if !headers.contains_key(VIA) => Some(*signed_in),
             _ => None,
-        };
+        });
+    }
+
+    /// To whom requests belong from now on that show nothing.
+    fn belongs_to(&self, shown: Option<SignedIn>) {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 }
@@ -399,6 +408,18 @@ mod tests {
             assert_eq!(signed_in.within(until, now), None);
         }
         assert_eq!(signed_in.within(later, later), None);
+    }
+
+    #[test]
+    fn what_was_shown_on_a_connection_holds_until_somebody_else_signs_in() {
+        let [since, now, until] = [0, 1_000, 2_000].map(Timestamp);
+        let person = PersonId(uuid::Uuid::from_u128(1));
+        let connection = Connection { wire: Wire::Plain, shown: std::sync::Mutex::default() };
+        let headers = HeaderMap::new();
+        connection.note(&Entry::Known(SignedIn { person, by: KnownBy::Ticket, since, until }), &headers);
+        assert!(matches!(connection.shown_before(&headers, now), Entry::Known(_)));
+        connection.belongs_to(None);
+        assert!(matches!(connection.shown_before(&headers, now), Entry::Ask));
     }
 
     #[test]
