@@ -2,8 +2,10 @@
 
 use super::chunks::Ahead;
 use super::{Exchange, Next, fields, target};
+use crate::inner::shape_of;
 use crate::rules;
 use crate::scan::{self, Asked, Begun, End, Taken, take};
+use blockpage::Refusal;
 use http::{Request, request, response};
 use model::Outcome;
 use std::io;
@@ -18,7 +20,11 @@ pub(super) async fn answer(
     let request = Request::from_parts(head, ());
     let asked = target(&request);
     let head = request.into_parts().0;
-    let Some((what, how)) = asked else { return exchange.pass(None, ahead, None).await };
+    let Some((what, how)) = asked else {
+        let shape = shape_of(&head.headers);
+        let page = blockpage::not_possible(Refusal::NotUnderstood, &gate.links).page(shape);
+        return exchange.page(page, ahead.body).await;
+    };
     let judged = gate.judge(exchange.caller, what, how);
     if judged.verdict.outcome == Outcome::Block {
         return exchange.refuse(&judged, &judged.verdict, (&head, ahead.body)).await;

@@ -75,6 +75,23 @@ async fn questions_on_one_connection_are_decided_and_told_like_the_gate_s_own() 
 }
 
 #[tokio::test]
+async fn an_answer_to_what_cannot_be_read_is_not_let_through() {
+    let (_world, icap) = world(Setting::default()).await;
+    let mut stream = TcpStream::connect(icap).await.unwrap();
+    let request = "GET ftp://good.test/file HTTP/1.1\r\nHost: good.test\r\n\r\n";
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+    let question = format!(
+        "RESPMOD icap://gate.test/response ICAP/1.0\r\nHost: gate.test\r\nAllow: 204\r\n\
+         Encapsulated: req-hdr=0, res-hdr={}, res-body={}\r\n\r\n{request}{response}5\r\nwords\r\n0\r\n\r\n",
+        request.len(),
+        request.len() + response.len(),
+    );
+    stream.write_all(question.as_bytes()).await.unwrap();
+    let answer = read(&mut stream).await;
+    assert!(answer.starts_with("ICAP/1.0 200") && answer.contains("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
 async fn whoever_the_other_proxy_names_gets_their_group_and_a_stranger_gets_nobody_s() {
     let senior = Person {
         id: PersonId(uuid::Uuid::from_u128(11)),
