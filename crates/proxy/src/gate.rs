@@ -21,6 +21,7 @@ use model::{AccessEvent, Ask, Channel, Host, Target, Verdict, WayRound};
 use rustls::ServerConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,6 +48,8 @@ pub(crate) struct Gate {
     pub(crate) icap_peers: Vec<IpNet>,
     /// The connections to origins that are open.
     pub(crate) pool: Pool,
+    /// Clients' connections that ended because the client broke the protocol.
+    pub(crate) broken: AtomicU64,
     client_tls: ClientTls,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
@@ -79,6 +82,7 @@ impl Gate {
             scan,
             icap_peers: config.icap.peers,
             pool: Pool::default(),
+            broken: AtomicU64::default(),
             links: config.links,
             advertised_host: config.advertised_host,
             proxy_peers: config.proxy_peers,

@@ -128,7 +128,27 @@ where
     };
     let Err(error) = ended else { return Ended::Usual };
     tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
+    if breaks_protocol(&error) {
+        let broken = gate.broken.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        // An attack is to be seen, and is not to fill the log.
+        if broken.is_power_of_two() {
+            tracing::warn!(
+                phase = "request",
+                broken,
+                "clients' connections broke the protocol since the start"
+            );
+        }
+    }
     if error.is_parse() && !error.is_parse_too_large() { Ended::NotHttp } else { Ended::Usual }
+}
+
+/// True where the client said what HTTP forbids, or too much; who just leaves does not.
+fn breaks_protocol(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    let is_ended_for_it = |error: &h2::Error| {
+        error.is_go_away() && error.is_library() && error.reason() != Some(h2::Reason::NO_ERROR)
+    };
+    error.is_parse() || source.is_some_and(is_ended_for_it)
 }
 
 /// One request, from its head to the head of its answer.
@@ -436,5 +456,26 @@ impl Scheme {
             Self::Http => 80,
             Self::Https => 443,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    async fn end_of(said: &[u8]) -> hyper::Error {
+        let (mut client, server) = tokio::io::duplex(4_096);
+        client.write_all(said).await.unwrap();
+        client.shutdown().await.unwrap();
+        let service =
+            service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(String::new())) });
+        http1::Builder::new().serve_connection(TokioIo::new(server), service).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn who_breaks_the_protocol_is_told_from_who_leaves() {
+        assert!(breaks_protocol(&end_of(b"\x16\x03 is not HTTP\r\n\r\n").await));
+        assert!(!breaks_protocol(&end_of(b"GET / HTTP/1.1\r\nho").await));
     }
 }
