@@ -6,7 +6,7 @@ use crate::world::{Setting, World, host};
 use model::{
     Affiliation, EventOutcome, FileKind, KnownBy, Layer, Person, PersonId, Role, SchoolId, Scope, YearGroup,
 };
-use policy::rules::TrafficRules;
+use policy::rules::{TenantRule, TenantService, TrafficRules};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -72,6 +72,22 @@ async fn questions_on_one_connection_are_decided_and_told_like_the_gate_s_own() 
     let expected =
         [EventOutcome::Allowed, EventOutcome::Blocked, EventOutcome::Blocked, EventOutcome::Allowed];
     assert_eq!(told, expected.map(|outcome| ("127.0.0.9".to_owned(), outcome)));
+}
+
+#[tokio::test]
+async fn nobody_has_the_school_s_fields_taken_out_at_another_proxy() {
+    let google =
+        TenantRule { service: TenantService::Google, allowed: vec!["ash.example".into()], own: None };
+    let traffic = TrafficRules { tenants: vec![google], ..TrafficRules::default() };
+    let listed = vec!["www.google.com"];
+    let setting = Setting { traffic, listed, safe_search: false, ..Setting::default() };
+    let (_world, icap) = world(setting).await;
+    let mut stream = TcpStream::connect(icap).await.unwrap();
+    let request =
+        "GET http://www.google.com/maps HTTP/1.1\r\nConnection: keep-alive, X-GoogApps-Allowed-Domains";
+    let ready = ask(&mut stream, "X-Client-IP: 127.0.0.9\r\nAllow: 204", request).await;
+    assert!(ready.contains("x-googapps-allowed-domains: ash.example\r\n"), "{ready}");
+    assert!(ready.contains("connection: keep-alive\r\n"), "{ready}");
 }
 
 #[tokio::test]
