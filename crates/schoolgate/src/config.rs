@@ -5,12 +5,14 @@ mod logs;
 mod notify;
 mod proxy;
 mod radius;
+mod scan;
 
 pub(crate) use dns::DnsConfig;
 pub(crate) use logs::{LogsConfig, SilenceConfig};
 pub(crate) use notify::{MailConfig, NotifyConfig, Told};
 pub(crate) use proxy::ProxyConfig;
 pub(crate) use radius::{RadiusClient, RadiusConfig};
+pub(crate) use scan::{IcapConfig, ScanConfig};
 
 use crate::error::ProgramError;
 use model::Host;
@@ -36,6 +38,10 @@ pub(crate) struct Config {
     pub(crate) silence: SilenceConfig,
     #[serde(default)]
     pub(crate) notify: NotifyConfig,
+    #[serde(default)]
+    pub(crate) scan: ScanConfig,
+    #[serde(default)]
+    pub(crate) icap: IcapConfig,
     #[serde(default)]
     pub(crate) console: ConsoleConfig,
     #[serde(default)]

@@ -71,6 +71,7 @@ impl Listening {
             "proxy": self.proxy_url(),
             "proxy_over_tls": self.proxy.explicit_tls.first().map(|address| format!("https://{address}")),
             "transparent": self.proxy.transparent.first().map(ToString::to_string),
+            "icap": self.proxy.icap.first().map(ToString::to_string),
             "console": self.console,
             "narrowed": { "files": self.narrowed.files.words(), "calls": self.narrowed.calls.words() },
             "authority": self.authority.display().to_string(),
@@ -138,6 +139,8 @@ impl Edges {
         let proxy_config = proxy::Config {
             sign_in: Some(sign_in),
             negotiate: negotiate.map(|(_, settings)| settings),
+            scan: config.scan.scanner(folder)?,
+            icap: config.icap.icap()?,
             ..proxy_config(config, &console_address)?
         };
         let radius = radius::bind(folder, &config.radius, &shared).await?;

@@ -65,6 +65,11 @@ impl Folder {
         self.0.join("lists")
     }
 
+    /// Files that are held while they are scanned.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
     /// Credentials of lists, a file each.
     pub(crate) fn secrets(&self) -> PathBuf {
         self.0.join("secrets")
