@@ -269,6 +269,11 @@ impl Case {
         Self { what: Some(what.clone()), ..self }
     }
 
+    /// True for what goes out.
+    fn is_upload(&self) -> bool {
+        self.what.is_none()
+    }
+
     /// The most bytes that are scanned.
     pub(crate) fn most_bytes(&self) -> u64 {
         self.rules.most_bytes

@@ -6,7 +6,7 @@ use super::clamd::ClamdSession;
 use super::form::{FormPart, FormReader};
 use super::icap_service::IcapSession;
 use super::unpack::Unpacker;
-use super::{Finding, ScanConfig, ScanFault, ScanService};
+use super::{Case, Finding, ScanConfig, ScanFault, ScanService};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;
@@ -76,12 +76,15 @@ pub(crate) struct Feeder {
 }
 
 impl Feeder {
-    /// For a body with this head, of which at most so many bytes are scanned once they are unpacked.
-    pub(super) fn new(scanner: &Arc<Scanner>, head: &HeaderMap, most_bytes: u64) -> Result<Self, ScanFault> {
+    /// For a body with this head, of which at most as many bytes as the case says are scanned once they are unpacked.
+    ///
+    /// Only what goes out is read as a form: a browser saves an answer as it came, whatever it calls itself.
+    pub(super) fn new(scanner: &Arc<Scanner>, head: &HeaderMap, case: &Case) -> Result<Self, ScanFault> {
+        let form = head.get(CONTENT_TYPE).and_then(|kind| FormReader::of(kind.as_bytes()));
         Ok(Self {
             scanner: Arc::clone(scanner),
-            unpacker: Unpacker::new(head, most_bytes)?,
-            form: head.get(CONTENT_TYPE).and_then(|kind| FormReader::of(kind.as_bytes())),
+            unpacker: Unpacker::new(head, case.most_bytes())?,
+            form: form.filter(|_| case.is_upload()),
             session: None,
             found: None,
         })
@@ -107,6 +110,9 @@ impl Feeder {
         let unpacked = self.unpacker.finish()?;
         self.pass(&unpacked).await?;
         self.end_file().await?;
+        if self.form.as_ref().is_some_and(FormReader::is_broken) && self.found.is_none() {
+            return Err(ScanFault::Packing);
+        }
         Ok(self.found.map_or(Finding::Clean, Finding::Infected))
     }
 

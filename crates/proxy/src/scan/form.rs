@@ -8,6 +8,7 @@
 const MOST_BOUNDARY_BYTES: usize = 200;
 /// The longest head of a part.
 const MOST_HEAD_BYTES: usize = 8 * 1024;
+const LINE_END: &[u8] = b"\r\n";
 
 /// Something of a file in a form.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +29,7 @@ pub(super) struct FormReader {
     delimiter: Vec<u8>,
     held: Vec<u8>,
     place: Place,
+    has_parts: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,8 +57,9 @@ impl FormReader {
         // The first boundary stands at a line's start that nothing is before.
         fits.then(|| Self {
             delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
-            held: b"\r\n".to_vec(),
+            held: LINE_END.to_vec(),
             place: Place::Elsewhere,
+            has_parts: false,
         })
     }
 
@@ -80,6 +83,15 @@ impl FormReader {
         Ok(parts)
     }
 
+    /// True at the end of a body that was no form after all: no boundary was in it, or the head of a part did not end.
+    pub(super) fn is_broken(&self) -> bool {
+        match self.place {
+            Place::Head => true,
+            Place::Elsewhere => !self.has_parts && self.held.len() > LINE_END.len(),
+            Place::File | Place::Over => false,
+        }
+    }
+
     /// True when a boundary was found.
     fn body(&mut self, parts: &mut Vec<FormPart>) -> bool {
         let found = find(&self.held, &self.delimiter);
@@ -97,6 +109,7 @@ impl FormReader {
         if found.is_some() {
             self.held.drain(..self.delimiter.len());
             self.place = Place::Head;
+            self.has_parts = true;
         }
         found.is_some()
     }
@@ -182,6 +195,22 @@ mod tests {
         }
         let mut reader = FormReader::of(b"multipart/form-data; boundary=x").unwrap();
         assert_eq!(reader.push(&[b"--x\r\n".as_slice(), &[b'a'; 9_000]].concat()), Err(BrokenForm));
+    }
+
+    #[test]
+    fn a_body_without_a_boundary_or_a_head_without_an_end_is_no_form() {
+        for (body, expected) in [
+            ("", false),
+            (FORM, false),
+            ("--x--", false),
+            ("MZ, and no boundary", true),
+            ("--y\r\ncontent-type: text/plain\r\n\r\nMZ\r\n--y--", true),
+            ("--x\nfilename=a\n\nMZ\n--x--", true),
+        ] {
+            let mut reader = FormReader::of(b"multipart/form-data; boundary=x").unwrap();
+            reader.push(body.as_bytes()).unwrap();
+            assert_eq!(reader.is_broken(), expected, "{body}");
+        }
     }
 
     proptest! {

@@ -68,7 +68,7 @@ impl Hold {
         if length.is_some_and(|length: u64| length > most_bytes) {
             return Err(ScanFault::Larger);
         }
-        let mut feeder = Feeder::new(&desk.scanner, head, most_bytes)?;
+        let mut feeder = Feeder::new(&desk.scanner, head, case)?;
         feeder.begin().await?;
         Ok(Self { spooling: desk.spool.begin()?, feeder, most_bytes, idle: desk.idle, watch: None })
     }

@@ -120,6 +120,8 @@ async fn malware_is_refused_in_files_in_archives_and_inside_codings_and_clean_fi
     let braced = "application/octet-stream\r\ncontent-encoding: gzip";
     for (kind, file, expected) in [
         ("text/plain", infected(), StatusCode::FORBIDDEN),
+        // An origin may call it a form: what is saved is the whole of it.
+        ("multipart/form-data; boundary=x", infected(), StatusCode::FORBIDDEN),
         ("application/zip", zip("a.txt", infected().repeat(30).as_slice()), StatusCode::FORBIDDEN),
         (braced, gzip(&infected()), StatusCode::FORBIDDEN),
         ("application/zip", clean, StatusCode::OK),
@@ -131,10 +133,10 @@ async fn malware_is_refused_in_files_in_archives_and_inside_codings_and_clean_fi
         assert_eq!(answer.status, expected, "{kind}");
         assert_eq!(answer.body == file, expected == StatusCode::OK, "{kind}");
     }
-    assert_eq!((world.scan_counts)(), ScanCounts { clean: 2, infected: 3, unscanned: 0 });
+    assert_eq!((world.scan_counts)(), ScanCounts { clean: 2, infected: 4, unscanned: 0 });
     let events = world.finish().await;
     let refused: Vec<_> = events.iter().filter(|event| event.layer == Layer::Malware).collect();
-    assert_eq!(refused.len(), 3);
+    assert_eq!(refused.len(), 4);
     assert_eq!(refused[0].outcome, EventOutcome::Blocked);
     assert_eq!(refused[0].entry.as_deref(), Some(NAME));
 }
