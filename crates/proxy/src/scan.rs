@@ -326,9 +326,13 @@ fn is_risky(kind: FileKind) -> bool {
 
 /// True where the first bytes of an answer must be seen to know whether it is scanned.
 pub(crate) fn wants_first_bytes(judged: &Judged, asked: &Asked, head: &Parts) -> bool {
-    judged.traffic().scan.downloads
-        && asked.method != Method::HEAD
-        && (head.status == StatusCode::OK || head.status == StatusCode::PARTIAL_CONTENT)
+    judged.traffic().scan.downloads && asked.method != Method::HEAD && has_body(head.status)
+}
+
+/// True for an answer that brings something: browsers save a file whatever the status says (RFC 9110, section 15).
+fn has_body(status: StatusCode) -> bool {
+    let without = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+    !status.is_informational() && !without.contains(&status)
 }
 
 /// The file that an answer is, if it is one that is scanned.
@@ -367,6 +371,22 @@ fn is_page_piece(head: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_brings_something_is_looked_at_also_with_an_unusual_status_or_an_error() {
+        for (status, expected) in [
+            (200, true),
+            (201, true),
+            (203, true),
+            (404, true),
+            (500, true),
+            (101, false),
+            (204, false),
+            (304, false),
+        ] {
+            assert_eq!(has_body(StatusCode::from_u16(status).unwrap()), expected, "{status}");
+        }
+    }
 
     #[test]
     fn the_pieces_of_pages_are_told_by_their_types_and_files_are_none() {
