@@ -14,7 +14,8 @@ pub struct ScanRules {
     pub most_bytes: u64,
     /// What becomes of a larger one.
     pub larger: Unscanned,
-    /// What becomes of a file that the scanner did not answer for: it is away, too slow, or cannot read it.
+    /// What becomes of a file that the scanner did not answer for: it is away, too slow, cannot read it, or never got all
+    /// of it, since it unpacks to more than `most_bytes`: padding must not carry a program past the scanner.
     pub unanswered: Unscanned,
 }
 

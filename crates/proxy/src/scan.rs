@@ -142,9 +142,16 @@ pub(crate) enum ScanFault {
     Part,
     #[error("it is larger than what is scanned")]
     Larger,
+    #[error("it unpacks to more than what is scanned")]
+    Bomb,
 }
 
 impl ScanFault {
+    /// True for what an outage, or too little room, looks like from here, and no file by itself.
+    fn is_the_scanners(self) -> bool {
+        !matches!(self, Self::Larger | Self::Part | Self::Bomb)
+    }
+
     /// The name in history.
     fn slug(self) -> &'static str {
         match self {
@@ -155,6 +162,7 @@ impl ScanFault {
             Self::NoRoom => "unscanned: no room",
             Self::Part => "unscanned: a part",
             Self::Larger => "unscanned: too large",
+            Self::Bomb => "unscanned: a bomb",
         }
     }
 }
@@ -237,7 +245,7 @@ impl ScanDesk {
             Err(fault) => {
                 // A fault of the scanner's, seen at each doubling, so that an outage does not flood the log.
                 let count = unscanned.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-                if count.is_power_of_two() && !matches!(fault, ScanFault::Larger | ScanFault::Part) {
+                if count.is_power_of_two() && fault.is_the_scanners() {
                     tracing::warn!(phase = "body", %fault, count, "files are not scanned");
                 }
                 case.unscanned(*fault).map(|note| Some(Box::new(note))).map_err(Box::new)

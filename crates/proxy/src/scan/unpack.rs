@@ -76,7 +76,7 @@ impl Unpacker {
 
     fn counted(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, ScanFault> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(length).ok_or(ScanFault::Larger)?;
+        self.left = self.left.checked_sub(length).ok_or(ScanFault::Bomb)?;
         Ok(bytes)
     }
 }
@@ -113,7 +113,7 @@ impl Stage {
         };
         match written {
             Ok(()) => Ok(self.taken()),
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(ScanFault::Larger),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(ScanFault::Bomb),
             Err(_) => Err(ScanFault::Packing),
         }
     }
@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn a_bomb_is_stopped_and_an_unknown_coding_is_said_to_be_one() {
         let bomb = gzip(&vec![0; 70 * 1024 * 1024]);
-        assert_eq!(unpacked("gzip", &bomb, PIECE_BYTES).unwrap_err(), ScanFault::Larger);
+        assert_eq!(unpacked("gzip", &bomb, PIECE_BYTES).unwrap_err(), ScanFault::Bomb);
         let bomb = zstd::encode_all(&*vec![0; 70 * 1024 * 1024], 1).unwrap();
-        assert_eq!(unpacked("zstd", &bomb, PIECE_BYTES).unwrap_err(), ScanFault::Larger);
+        assert_eq!(unpacked("zstd", &bomb, PIECE_BYTES).unwrap_err(), ScanFault::Bomb);
         assert_eq!(unpacked("lzma", b"", 1).unwrap_err(), ScanFault::Packing);
         assert_eq!(unpacked("gzip,gzip,gzip,gzip", b"", 1).unwrap_err(), ScanFault::Packing);
     }
