@@ -54,7 +54,8 @@ pub enum Unscanned {
     /// It is let through, and history says that it was not scanned.
     Allow,
     /// It is refused where its kind can do harm by being opened: programs, installers, scripts, disk images, archives and
-    /// documents with macros. Others are let through.
+    /// documents with macros; and where it cannot be told, because a part came or it cannot be unpacked, unless it is called
+    /// a picture, sound or a film. Others are let through.
     RefuseRisky,
     /// It is refused.
     Refuse,

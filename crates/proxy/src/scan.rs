@@ -258,8 +258,7 @@ impl ScanDesk {
 #[derive(Clone)]
 pub(crate) struct Case {
     rules: ScanRules,
-    /// What it is by its first bytes.
-    kind: Option<FileKind>,
+    looks: Looks,
     verdict: Verdict,
     /// Where it is from; `None` for an upload.
     what: Option<Target>,
@@ -268,9 +267,15 @@ pub(crate) struct Case {
 
 impl Case {
     /// A file that goes out, or in, by these rules.
-    pub(crate) fn new(judged: &Judged, kind: Option<FileKind>) -> Self {
+    pub(crate) fn new(judged: &Judged, head: &HeaderMap, kind: Option<FileKind>) -> Self {
         let rules = judged.traffic().scan;
-        Self { rules, kind, verdict: judged.verdict.clone(), what: None, at: judged.ask.at }
+        Self {
+            rules,
+            looks: Looks::of(head, kind),
+            verdict: judged.verdict.clone(),
+            what: None,
+            at: judged.ask.at,
+        }
     }
 
     fn from(self, what: &Target) -> Self {
@@ -293,7 +298,7 @@ impl Case {
         let why = format!("it was not scanned for malware: {fault}");
         let refused = match rule {
             Unscanned::Allow => false,
-            Unscanned::RefuseRisky => self.kind.is_some_and(is_risky),
+            Unscanned::RefuseRisky => self.looks.are_risky(fault),
             Unscanned::Refuse => true,
         };
         if refused {
@@ -314,6 +319,30 @@ impl Case {
             ..self.verdict.reason.clone()
         };
         Verdict { outcome, reason, rewrite: None, answer: DnsAnswer::AsUsual, ..self.verdict.clone() }
+    }
+}
+
+/// What can be told of a file without a scanner.
+#[derive(Clone, Copy)]
+struct Looks {
+    /// What it is by its first bytes.
+    kind: Option<FileKind>,
+    /// It is called a picture, sound or a film, which is not opened as anything else.
+    is_media: bool,
+}
+
+impl Looks {
+    fn of(head: &HeaderMap, kind: Option<FileKind>) -> Self {
+        let called =
+            head.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default().to_ascii_lowercase();
+        let is_media = [&b"image/"[..], b"audio/", b"video/"].iter().any(|start| called.starts_with(start));
+        Self { kind, is_media }
+    }
+
+    /// True where it can do harm by being opened, or nobody can tell because its first bytes are not here.
+    fn are_risky(self, fault: ScanFault) -> bool {
+        let hides = matches!(fault, ScanFault::Part | ScanFault::Packing | ScanFault::Bomb);
+        self.kind.map_or(hides && !self.is_media, is_risky)
     }
 }
 
@@ -357,7 +386,7 @@ pub(crate) fn file(judged: &Judged, asked: &Asked, head: &HeaderMap, first: &[u8
                 || (head.contains_key(CONTENT_LENGTH) && !asked.by_script && !is_page_piece(head))
         }
     };
-    is_scanned.then(|| Case::new(judged, kind).from(&judged.ask.what))
+    is_scanned.then(|| Case::new(judged, head, kind).from(&judged.ask.what))
 }
 
 /// True for what pages are made of, by what it says of itself.
@@ -393,6 +422,22 @@ mod tests {
             (304, false),
         ] {
             assert_eq!(has_body(StatusCode::from_u16(status).unwrap()), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_hides_its_first_bytes_is_risky_unless_it_is_a_picture_sound_or_a_film() {
+        for (called, kind, fault, expected) in [
+            ("application/octet-stream", None, ScanFault::Part, true),
+            ("application/octet-stream", None, ScanFault::Packing, true),
+            ("application/octet-stream", None, ScanFault::Bomb, true),
+            ("application/octet-stream", None, ScanFault::Away, false),
+            ("Video/mp4", None, ScanFault::Part, false),
+            ("video/mp4", Some(FileKind::Programs), ScanFault::Bomb, true),
+            ("application/pdf", Some(FileKind::Documents), ScanFault::Bomb, false),
+        ] {
+            let head = [(CONTENT_TYPE, called.parse().unwrap())].into_iter().collect();
+            assert_eq!(Looks::of(&head, kind).are_risky(fault), expected, "{called} {kind:?} {fault:?}");
         }
     }
 

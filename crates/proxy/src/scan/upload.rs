@@ -107,7 +107,7 @@ pub(crate) async fn plan(
     let Some(desk) = gate.scan.as_ref().filter(|_| judged.traffic().scan.uploads) else {
         return Ok(Planned { watch, ..nothing });
     };
-    let case = Case::new(judged, kind);
+    let case = Case::new(judged, &head.headers, kind);
     match Hold::begin(desk, &case, &head.headers).await {
         Ok(hold) => Ok(Planned { hold: Some((Arc::clone(desk), case, hold.watched(watch))), ..nothing }),
         Err(fault) => Ok(Planned { note: desk.settle(&case, &Err(fault))?, watch, ..nothing }),
