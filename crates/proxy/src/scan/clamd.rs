@@ -44,19 +44,19 @@ impl ClamdSession {
         Ok(Self { wire })
     }
 
-    /// Gives it the next bytes. Where it hangs up, the answer says why.
-    pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+    /// Gives it the next bytes. Where it hangs up, the answer says why: malware by its name, or a fault.
+    pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<Option<Box<str>>, ScanFault> {
         let Ok(length) = u32::try_from(bytes.len()) else { return Err(ScanFault::Larger) };
         if length == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let written = async {
             self.wire.write(&length.to_be_bytes()).await?;
             self.wire.write(bytes).await
         };
         match written.await {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.answer().await.err().unwrap_or(ScanFault::Answer)),
+            Ok(()) => Ok(None),
+            Err(_) => early(self.answer().await).map(Some),
         }
     }
 
@@ -64,7 +64,7 @@ impl ClamdSession {
     pub(super) async fn finish(mut self) -> Result<Finding, ScanFault> {
         match self.wire.write(&[0; 4]).await {
             Ok(()) => self.answer().await,
-            Err(_) => Err(self.answer().await.err().unwrap_or(ScanFault::Answer)),
+            Err(_) => early(self.answer().await).map(Finding::Infected),
         }
     }
 
@@ -97,6 +97,15 @@ impl Wire {
     }
 }
 
+/// What a scanner says that hung up before the end of a file: that it found something stands, and that it found nothing
+/// does not, since it did not see everything.
+pub(super) fn early(answer: Result<Finding, ScanFault>) -> Result<Box<str>, ScanFault> {
+    match answer? {
+        Finding::Infected(name) => Ok(name),
+        Finding::Clean => Err(ScanFault::Answer),
+    }
+}
+
 /// `stream: OK`, `stream: NAME FOUND`, or `... ERROR`.
 fn read_answer(line: &[u8]) -> Result<Finding, ScanFault> {
     let line = line.split(|byte| matches!(byte, 0 | b'\n')).next().unwrap_or_default();
@@ -105,9 +114,9 @@ fn read_answer(line: &[u8]) -> Result<Finding, ScanFault> {
         return Ok(Finding::Clean);
     }
     if let Some(name) = said.strip_suffix(b" FOUND") {
-        // A limit of its own that a file went past is no malware.
+        // A limit of its own that the inside of a file went past is no malware, and not the file's own length either.
         if name.starts_with(b"Heuristics.Limits.Exceeded") {
-            return Err(ScanFault::Larger);
+            return Err(ScanFault::Bomb);
         }
         return Ok(Finding::Infected(shown(name)));
     }
@@ -137,11 +146,28 @@ mod tests {
             (b"stream: Win.Test-1 FOUND\0", Ok(Finding::Infected("Win.Test-1".into()))),
             (b"stream: A\x1b[1m FOUND\n", Ok(Finding::Infected("A?[1m".into()))),
             (b"INSTREAM size limit exceeded. ERROR\0", Err(ScanFault::Larger)),
-            (b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", Err(ScanFault::Larger)),
+            (b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0", Err(ScanFault::Bomb)),
             (b"stream: Can't allocate memory ERROR\0", Err(ScanFault::Answer)),
             (b"", Err(ScanFault::Answer)),
         ] {
             assert_eq!(read_answer(line), expected, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[tokio::test]
+    async fn malware_stands_that_it_names_before_it_hangs_up_and_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        for (said, expected) in [
+            (&b"stream: Win.Test-1 FOUND\0"[..], Ok(Some(Box::<str>::from("Win.Test-1")))),
+            (b"stream: OK\0", Err(ScanFault::Answer)),
+        ] {
+            let mut session = ClamdSession::at_socket(&path).await.unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(said).await.unwrap();
+            drop(stream);
+            assert_eq!(session.feed(b"more").await, expected);
         }
     }
 

@@ -49,7 +49,7 @@ enum Session {
 }
 
 impl Session {
-    async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+    async fn feed(&mut self, bytes: &[u8]) -> Result<Option<Box<str>>, ScanFault> {
         match self {
             Self::Clamd(session) => session.feed(bytes).await,
             Self::Icap(session) => session.feed(bytes).await,
@@ -71,7 +71,7 @@ pub(crate) struct Feeder {
     form: Option<FormReader>,
     /// The file that is being scanned.
     session: Option<Session>,
-    /// What was found in a file before.
+    /// What was found in a file before; nothing is scanned after it.
     found: Option<Box<str>>,
 }
 
@@ -105,15 +105,25 @@ impl Feeder {
         Ok(())
     }
 
+    /// What was found so far; it stands whatever comes after it.
+    pub(super) fn found(&mut self) -> Option<Finding> {
+        self.found.take().map(Finding::Infected)
+    }
+
     /// The end of the body, and what was found in it.
     pub(super) async fn finish(mut self) -> Result<Finding, ScanFault> {
+        let ended = self.end().await;
+        match self.found() {
+            Some(found) => Ok(found),
+            None => ended.map(|()| Finding::Clean),
+        }
+    }
+
+    async fn end(&mut self) -> Result<(), ScanFault> {
         let unpacked = self.unpacker.finish()?;
         self.pass(&unpacked).await?;
         self.end_file().await?;
-        if self.form.as_ref().is_some_and(FormReader::is_broken) && self.found.is_none() {
-            return Err(ScanFault::Packing);
-        }
-        Ok(self.found.map_or(Finding::Clean, Finding::Infected))
+        if self.form.as_ref().is_some_and(FormReader::is_broken) { Err(ScanFault::Packing) } else { Ok(()) }
     }
 
     async fn pass(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
@@ -128,23 +138,32 @@ impl Feeder {
     }
 
     async fn give(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.found.is_some() {
             return Ok(());
         }
         if self.session.is_none() {
             self.session = Some(self.scanner.begin().await?);
         }
-        match &mut self.session {
-            Some(session) => self.scanner.in_time(session.feed(bytes)).await,
-            None => Ok(()),
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let fed = self.scanner.in_time(session.feed(bytes)).await;
+        if let Some(name) = fed.map_err(|fault| self.seen_inside(fault))? {
+            self.found = Some(name);
+            self.session = None;
         }
+        Ok(())
     }
 
     async fn end_file(&mut self) -> Result<(), ScanFault> {
         let Some(session) = self.session.take() else { return Ok(()) };
-        if let Finding::Infected(name) = self.scanner.in_time(session.finish()).await? {
+        let finding = self.scanner.in_time(session.finish()).await;
+        if let Finding::Infected(name) = finding.map_err(|fault| self.seen_inside(fault))? {
             self.found.get_or_insert(name);
         }
         Ok(())
+    }
+
+    /// What is too long for the scanner once it is unpacked is not long as it travels.
+    fn seen_inside(&self, fault: ScanFault) -> ScanFault {
+        if fault == ScanFault::Larger && self.unpacker.is_packed() { ScanFault::Bomb } else { fault }
     }
 }

@@ -112,6 +112,10 @@ pub(crate) async fn take<S: Source>(mut source: S, hold: Hold) -> Taken<S> {
             (Ok(()), false) => Err(ScanFault::Larger),
             (Err(fault), _) => Err(fault),
         };
+        // Malware stands, whatever else is wrong with the file.
+        if let Some(found) = feeder.found() {
+            break Some(End::Scanned(Ok(found)));
+        }
         if let Err(fault) = fed {
             break Some(End::Scanned(Err(fault)));
         }

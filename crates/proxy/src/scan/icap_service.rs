@@ -5,7 +5,7 @@
 //!
 //! Left out: previews, several files on one connection, TLS.
 
-use super::clamd::shown;
+use super::clamd::{early, shown};
 use super::{Finding, ScanFault};
 use crate::icap::{StatusLine, read_status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
@@ -38,20 +38,32 @@ impl IcapSession {
         Ok(Self { stream })
     }
 
-    /// Gives it the next bytes. Where it hangs up, the answer says why.
-    pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
+    /// Gives it the next bytes. Where it hangs up, the answer says why: malware by its name, or a fault.
+    pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<Option<Box<str>>, ScanFault> {
         let written = async {
             self.stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
             self.stream.write_all(bytes).await?;
             self.stream.write_all(b"\r\n").await
         };
-        written.await.map_err(|_| ScanFault::Answer)
+        match written.await {
+            Ok(()) => Ok(None),
+            Err(_) => early(self.answer().await).map(Some),
+        }
     }
 
     /// Ends the file and takes the answer.
     pub(super) async fn finish(mut self) -> Result<Finding, ScanFault> {
-        self.stream.write_all(b"0\r\n\r\n").await.map_err(|_| ScanFault::Answer)?;
-        self.stream.flush().await.map_err(|_| ScanFault::Answer)?;
+        let written = async {
+            self.stream.write_all(b"0\r\n\r\n").await?;
+            self.stream.flush().await
+        };
+        match written.await {
+            Ok(()) => self.answer().await,
+            Err(_) => early(self.answer().await).map(Finding::Infected),
+        }
+    }
+
+    async fn answer(&mut self) -> Result<Finding, ScanFault> {
         let mut head = Vec::new();
         loop {
             let mut room = [0; 1_024];

@@ -54,6 +54,11 @@ impl Unpacker {
         Ok(Self { stages, left: most_bytes })
     }
 
+    /// True where what comes out can be longer than what travels.
+    pub(super) fn is_packed(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
     /// What a piece becomes.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<Vec<u8>, ScanFault> {
         let mut bytes = piece.to_vec();
