@@ -44,6 +44,7 @@ use progress::Waiting;
 use quick_cache::sync::Cache;
 use spool::Spool;
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -262,6 +263,8 @@ pub(crate) struct Case {
     verdict: Verdict,
     /// Where it is from; `None` for an upload.
     what: Option<Target>,
+    /// Who asked.
+    address: Option<IpAddr>,
     at: Timestamp,
 }
 
@@ -274,6 +277,7 @@ impl Case {
             looks: Looks::of(head, kind),
             verdict: judged.verdict.clone(),
             what: None,
+            address: judged.ask.who.address,
             at: judged.ask.at,
         }
     }

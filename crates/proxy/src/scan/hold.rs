@@ -13,7 +13,10 @@ use hyper::body::Frame;
 use model::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+
+/// The longest that a body may take to come while it is held, however steadily it does.
+const MOST_TIME: Duration = Duration::from_secs(1_800);
 
 /// Where a body comes from: HTTP, or ICAP around it.
 pub(crate) trait Source: Send {
@@ -69,8 +72,10 @@ impl Hold {
             return Err(ScanFault::Larger);
         }
         let mut feeder = Feeder::new(&desk.scanner, head, case)?;
+        // The place first: whoever has had his share does not reach the scanner.
+        let spooling = desk.spool.begin(case.address)?;
         feeder.begin().await?;
-        Ok(Self { spooling: desk.spool.begin()?, feeder, most_bytes, idle: desk.idle, watch: None })
+        Ok(Self { spooling, feeder, most_bytes, idle: desk.idle, watch: None })
     }
 
     /// Looks out for files that may not be sent as well.
@@ -88,7 +93,12 @@ impl Hold {
 pub(crate) async fn take<S: Source>(mut source: S, hold: Hold) -> Taken<S> {
     let Hold { mut spooling, mut feeder, most_bytes, idle, mut watch } = hold;
     let mut trailers = None;
+    let until = Instant::now() + MOST_TIME;
     let end = loop {
+        // Between frames, so that what is let through loses nothing.
+        if Instant::now() >= until {
+            break Some(End::Scanned(Err(ScanFault::TooSlow)));
+        }
         let frame = match timeout(idle, source.next()).await {
             Ok(None) => break None,
             Ok(Some(Err(fault))) => break Some(End::Broke(fault)),

@@ -6,8 +6,10 @@
 
 use super::ScanFault;
 use bytes::Bytes;
+use model::{Share, Shares};
 use std::fs::{DirBuilder, File};
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,8 @@ const TAIL_BYTES: usize = 256 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 /// Files held at once, each with at most half a MiB in memory.
 const MOST_FILES: usize = 256;
+/// Of these, for one address, so that nobody takes everybody's places.
+const MOST_OF_AN_ADDRESS: usize = 32;
 const NAME: &str = "held-";
 
 /// Where files are held.
@@ -32,6 +36,7 @@ pub(crate) struct Spool {
     used: AtomicU64,
     names: AtomicU64,
     places: Arc<Semaphore>,
+    shares: Arc<Shares>,
 }
 
 impl Spool {
@@ -45,13 +50,18 @@ impl Spool {
             }
         }
         let places = Arc::new(Semaphore::new(MOST_FILES));
-        Ok(Self { folder, most_bytes, used: AtomicU64::new(0), names: AtomicU64::new(0), places })
+        let shares = Shares::new(MOST_OF_AN_ADDRESS);
+        Ok(Self { folder, most_bytes, used: AtomicU64::new(0), names: AtomicU64::new(0), places, shares })
     }
 
-    /// Begins to hold a file.
-    pub(super) fn begin(self: &Arc<Self>) -> Result<Spooling, ScanFault> {
+    /// Begins to hold a file for this address.
+    pub(super) fn begin(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Spooling, ScanFault> {
+        let share = match address {
+            Some(address) => Some(self.shares.take(address).ok_or(ScanFault::NoRoom)?),
+            None => None,
+        };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ScanFault::NoRoom)?;
-        let room = Room { spool: Arc::clone(self), bytes: 0, _place: place };
+        let room = Room { spool: Arc::clone(self), bytes: 0, _place: place, _share: share };
         Ok(Spooling { arrived: Arc::default(), tail: Vec::new(), file: None, on_disk: 0, room })
     }
 
@@ -71,6 +81,7 @@ struct Room {
     spool: Arc<Spool>,
     bytes: u64,
     _place: OwnedSemaphorePermit,
+    _share: Option<Share>,
 }
 
 impl Room {
@@ -249,7 +260,7 @@ mod tests {
         let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
         for count in [0, 10, FIRST_BYTES, FIRST_BYTES + 1, 3_000_000] {
             let file = bytes(count);
-            let mut spooling = spool.begin().unwrap();
+            let mut spooling = spool.begin(None).unwrap();
             for piece in file.chunks(10_007) {
                 spooling.push(piece).await.unwrap();
             }
@@ -261,12 +272,24 @@ mod tests {
         assert_eq!(spool.used.load(Ordering::Relaxed), 0);
     }
 
+    #[test]
+    fn one_address_leaves_places_for_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
+        let [ash, elm]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let held: Vec<_> = (0..MOST_OF_AN_ADDRESS).map(|_| spool.begin(Some(ash)).unwrap()).collect();
+        assert_eq!(spool.begin(Some(ash)).err(), Some(ScanFault::NoRoom));
+        assert!(spool.begin(Some(elm)).is_ok());
+        drop(held);
+        assert!(spool.begin(Some(ash)).is_ok());
+    }
+
     #[tokio::test]
     async fn past_the_room_that_all_files_have_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Arc::new(Spool::open(folder.path().to_owned(), 600_000).unwrap());
         let file = bytes(1_200_000);
-        let mut spooling = spool.begin().unwrap();
+        let mut spooling = spool.begin(None).unwrap();
         let mut faults = 0;
         for piece in file.chunks(50_000) {
             faults += usize::from(spooling.push(piece).await == Err(ScanFault::NoRoom));
@@ -279,7 +302,7 @@ mod tests {
     async fn on_a_full_disk_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
-        let mut spooling = spool.begin().unwrap();
+        let mut spooling = spool.begin(None).unwrap();
         spooling.file = Some(Arc::new(File::options().read(true).write(true).open("/dev/full").unwrap()));
         let file = bytes(FIRST_BYTES + TAIL_BYTES);
         assert_eq!(spooling.push(&file).await, Err(ScanFault::NoRoom));
