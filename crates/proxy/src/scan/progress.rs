@@ -21,14 +21,19 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Under this path of every host.
 const PATH: &str = "/.well-known/schoolgate-scan/";
 /// Shown at once.
 const MOST: usize = 64;
+/// Of these, for one address; who has as many gets the next drop by drop.
+const MOST_OF_AN_ADDRESS: usize = 8;
 /// How long a file waits for whoever asked for it.
 const KEPT_FOR: Duration = Duration::from_secs(600);
+/// How long after it was given whole, for those who ask twice.
+const KEPT_AFTER: Duration = Duration::from_secs(30);
 /// Bytes of a number.
 const NUMBER_BYTES: usize = 16;
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -48,6 +53,8 @@ struct Download {
     arrived: Mutex<Option<Arc<Arrived>>>,
     length: Mutex<Option<u64>>,
     state: Mutex<State>,
+    /// Told when it was given whole.
+    given: Arc<Notify>,
 }
 
 enum State {
@@ -112,9 +119,11 @@ impl Waiting {
             arrived: Mutex::default(),
             length: Mutex::default(),
             state: Mutex::new(State::Coming),
+            given: Arc::default(),
         });
         let mut all = self.lock();
-        if all.len() >= MOST {
+        let theirs = all.values().filter(|other| other.address == download.address).count();
+        if all.len() >= MOST || theirs >= MOST_OF_AN_ADDRESS {
             return None;
         }
         all.insert(number.clone(), Arc::clone(&download));
@@ -171,7 +180,7 @@ impl Place {
             drop(visit);
             *lock(&download.state) = state;
             tokio::select! {
-                () = tokio::time::sleep(KEPT_FOR) => {}
+                () = download.kept() => {}
                 () = stopping.cancelled() => {}
             }
             waiting.lock().remove(&number);
@@ -191,7 +200,7 @@ impl Download {
         match &*lock(&self.state) {
             State::Coming => self.page(number),
             State::Ready(ready) if name.is_empty() => self.done(number, ready),
-            State::Ready(ready) => ready.give(),
+            State::Ready(ready) => ready.give(Arc::clone(&self.given)),
             State::Refused(refusal) => {
                 let view = BlockView::of(refusal, &self.host);
                 page_answer(blockpage::blocked(&view, &inner.gate.links).page(shape))
@@ -199,6 +208,13 @@ impl Download {
             State::Broke(verdict) => {
                 page_answer(origin_fault(inner, OriginFault::BrokeOff, verdict).0.page(shape))
             }
+        }
+    }
+
+    /// Until nobody will ask for it any more.
+    async fn kept(&self) {
+        if tokio::time::timeout(KEPT_FOR, self.given.notified()).await.is_ok() {
+            tokio::time::sleep(KEPT_AFTER).await;
         }
     }
 
@@ -219,12 +235,12 @@ impl Download {
 }
 
 impl Ready {
-    fn give(&self) -> Response<AnswerBody> {
+    fn give(&self, given: Arc<Notify>) -> Response<AnswerBody> {
         let mut head = response::Builder::new().status(self.head.status);
         if let Some(headers) = head.headers_mut() {
             headers.clone_from(&self.head.headers);
         }
-        let body = HeldBody::whole(Arc::clone(&self.spooled), self.trailers.clone());
+        let body = HeldBody::whole(Arc::clone(&self.spooled), self.trailers.clone()).telling(given);
         head.body(AnswerBody::ours(ScannedBody::Given(Box::new(body))))
             .unwrap_or_else(|_| Response::new(AnswerBody::empty()))
     }

@@ -21,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep, timeout};
 
 /// A drop, and how often one falls: enough for no program to give up, and too little for anything to be made of it.
@@ -161,9 +162,10 @@ pub(super) fn settled(desk: &ScanDesk, case: &Case, taken: Taken<Coming>) -> Set
         End::Broke(fault) => Settled::Broke(fault),
         End::Refused(refusal) => Settled::Refused(refusal),
         End::Scanned(scanned) => match desk.settle(case, &scanned) {
-            Ok(note) => {
-                Settled::Given(Box::new(HeldBody { spooled, at: 0, reading: None, rest, trailers }), note)
-            }
+            Ok(note) => Settled::Given(
+                Box::new(HeldBody { spooled, at: 0, reading: None, rest, trailers, given: None }),
+                note,
+            ),
             Err(refusal) => Settled::Refused(refusal),
         },
     }
@@ -280,12 +282,19 @@ pub(crate) struct HeldBody {
     reading: Option<Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>>,
     rest: Option<Coming>,
     trailers: Option<HeaderMap>,
+    /// Told when all that is held was given.
+    given: Option<Arc<Notify>>,
 }
 
 impl HeldBody {
     /// A file that is whole.
     pub(super) fn whole(spooled: Arc<Spooled>, trailers: Option<HeaderMap>) -> Self {
-        Self { spooled, at: 0, reading: None, rest: None, trailers }
+        Self { spooled, at: 0, reading: None, rest: None, trailers, given: None }
+    }
+
+    /// The same, which tells when it was given.
+    pub(super) fn telling(self, given: Arc<Notify>) -> Self {
+        Self { given: Some(given), ..self }
     }
 
     /// One of which the rest is still coming from a client.
@@ -322,6 +331,11 @@ impl Body for HeldBody {
                 Ok(piece) if piece.is_empty() => Err(BodyFault::Held(io::ErrorKind::UnexpectedEof.into())),
                 Ok(piece) => {
                     this.at = this.at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+                    if this.at >= this.spooled.bytes()
+                        && let Some(given) = this.given.take()
+                    {
+                        given.notify_one();
+                    }
                     Ok(Frame::data(piece))
                 }
                 Err(error) => Err(BodyFault::Held(error)),
