@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BenchError {
     /// The command line.
-    #[error("expected `lists`, `dns`, `proxy` or `history`, then `--json` or `--quick` or neither, found `{found}`")]
+    #[error(
+        "expected `lists`, `dns`, `proxy` or `history`, then `--json` or `--quick` or neither, found `{found}`"
+    )]
     Arguments { found: String },
     /// A file.
     #[error("{path}")]

@@ -180,7 +180,9 @@ pub(crate) fn silence(layer: Layer) -> &'static str {
         Layer::Category => "In no category that this group may not reach",
         Layer::AllowedCategory => "In no category that this group is allowed by name",
         Layer::Default => "The default was not reached",
-        Layer::FileType | Layer::Upload | Layer::Malware => "Asked of what a connection carries, not of where it leads",
+        Layer::FileType | Layer::Upload | Layer::Malware => {
+            "Asked of what a connection carries, not of where it leads"
+        }
     }
 }
 

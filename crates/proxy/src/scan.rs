@@ -249,7 +249,7 @@ impl ScanDesk {
                 if count.is_power_of_two() && fault.is_the_scanners() {
                     tracing::warn!(phase = "body", %fault, count, "files are not scanned");
                 }
-                case.unscanned(*fault).map(|note| Some(Box::new(note))).map_err(Box::new)
+                case.unscanned(*fault).map(Some)
             }
         }
     }
@@ -297,7 +297,7 @@ impl Case {
     }
 
     /// What follows from a file that was not scanned: a note, or a refusal.
-    fn unscanned(&self, fault: ScanFault) -> Result<Verdict, Verdict> {
+    fn unscanned(&self, fault: ScanFault) -> Result<Box<Verdict>, Box<Verdict>> {
         let rule = if fault == ScanFault::Larger { self.rules.larger } else { self.rules.unanswered };
         let why = format!("it was not scanned for malware: {fault}");
         let refused = match rule {
@@ -306,9 +306,9 @@ impl Case {
             Unscanned::Refuse => true,
         };
         if refused {
-            Err(self.says(Outcome::Block, fault.slug(), &why))
+            Err(Box::new(self.says(Outcome::Block, fault.slug(), &why)))
         } else {
-            Ok(self.says(Outcome::Allow, fault.slug(), &why))
+            Ok(Box::new(self.says(Outcome::Allow, fault.slug(), &why)))
         }
     }
 

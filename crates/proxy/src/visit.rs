@@ -266,7 +266,7 @@ struct Asked {
 
 enum AskContent {
     Client(Peeked),
-    Held(HeldBody),
+    Held(Box<HeldBody>),
 }
 
 /// Why a request was cut off on its way, once it was.
@@ -287,7 +287,9 @@ impl AskBody {
         if body.is_end_stream() {
             return Self::default();
         }
-        Self { content: Some(Box::new(Asked { content: AskContent::Held(body), moved, watch: None })) }
+        Self {
+            content: Some(Box::new(Asked { content: AskContent::Held(Box::new(body)), moved, watch: None })),
+        }
     }
 
     /// Where it is said why the request was cut off, for a body that is looked at.
@@ -310,7 +312,7 @@ impl Body for AskBody {
             AskContent::Client(body) => {
                 ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from))
             }
-            AskContent::Held(body) => ready!(Pin::new(body).poll_frame(cx)),
+            AskContent::Held(body) => ready!(Pin::new(body.as_mut()).poll_frame(cx)),
         };
         if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
             count(&asked.moved.up, bytes);

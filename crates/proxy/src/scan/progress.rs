@@ -59,7 +59,7 @@ struct Download {
 
 enum State {
     Coming,
-    Ready(Ready),
+    Ready(Box<Ready>),
     Refused(Box<Verdict>),
     Broke(Box<Verdict>),
 }
@@ -172,7 +172,7 @@ impl Place {
                 Settled::Given(body, _) => {
                     let ready = body.ready(head);
                     visit.moved.down.fetch_add(ready.spooled.bytes(), Ordering::Relaxed);
-                    State::Ready(ready)
+                    State::Ready(Box::new(ready))
                 }
                 Settled::Refused(refusal) => State::Refused(refusal),
                 Settled::Broke(_) => State::Broke(Box::new(case.verdict)),

@@ -181,12 +181,12 @@ pub(crate) enum ScannedBody {
     Over,
 }
 
+/// A frame, a fault, or the end.
+type NextFrame = Option<Result<Frame<Bytes>, BodyFault>>;
+
 impl ScannedBody {
     /// The next frame, and a note for history where there is one.
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<(Option<Result<Frame<Bytes>, BodyFault>>, Option<Box<Verdict>>)> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(NextFrame, Option<Box<Verdict>>)> {
         let mut said = None;
         if let Self::Coming(trickle) = self {
             match ready!(trickle.poll(cx)) {

@@ -110,6 +110,12 @@ impl Default for Setting {
     }
 }
 
+/// ICAP for these peers, and none where there is no peer.
+fn icap(peers: Vec<ipnet::IpNet>) -> Icap {
+    let listen = peers.first().map(|_| "127.0.0.1:0".parse().unwrap());
+    Icap { listen: listen.into_iter().collect(), peers }
+}
+
 impl World {
     pub async fn usual() -> Self {
         Self::with(Setting::default()).await
@@ -154,15 +160,7 @@ impl World {
             links: setting.links,
             negotiate: None,
             scan: setting.scan,
-            icap: Icap {
-                listen: setting
-                    .icap_peers
-                    .first()
-                    .map(|_| "127.0.0.1:0".parse().unwrap())
-                    .into_iter()
-                    .collect(),
-                peers: setting.icap_peers,
-            },
+            icap: icap(setting.icap_peers),
         };
         let proxy = Proxy::bind(config, ports).await.unwrap();
         let address = proxy.local_addresses()[0];
