@@ -169,11 +169,13 @@ impl Place {
             let settled = settled(&desk, &case, taking.await);
             note(&mut visit, &settled);
             let state = match settled {
-                Settled::Given(body, _) => {
-                    let ready = body.ready(head);
-                    visit.moved.down.fetch_add(ready.spooled.bytes(), Ordering::Relaxed);
-                    State::Ready(Box::new(ready))
-                }
+                Settled::Given(body, _) => match body.ready(head) {
+                    Some(ready) => {
+                        visit.moved.down.fetch_add(ready.spooled.bytes(), Ordering::Relaxed);
+                        State::Ready(Box::new(ready))
+                    }
+                    None => State::Broke(Box::new(case.verdict)),
+                },
                 Settled::Refused(refusal) => State::Refused(refusal),
                 Settled::Broke(_) => State::Broke(Box::new(case.verdict)),
             };

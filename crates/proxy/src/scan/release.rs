@@ -307,9 +307,11 @@ impl HeldBody {
         Self { rest, ..Self::whole(spooled, trailers) }
     }
 
-    /// What the body of a file that may be had comes to, for those who take it more than once.
-    pub(super) fn ready(self, head: response::Parts) -> Ready {
-        Ready { head, spooled: self.spooled, trailers: self.trailers }
+    /// What the body of a file that may be had comes to, for those who take it more than once; `None` where it is not whole,
+    /// since a file cut short looks like the file.
+    pub(super) fn ready(self, head: response::Parts) -> Option<Ready> {
+        let is_whole = self.rest.is_none_or(|rest| rest.body.is_end_stream());
+        is_whole.then_some(Ready { head, spooled: self.spooled, trailers: self.trailers })
     }
 }
 
