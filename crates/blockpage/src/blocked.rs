@@ -255,7 +255,10 @@ mod tests {
                     let text = page.split("<h1>").nth(1).unwrap();
                     let said_in_child_words =
                         category.child_words().contains(&category.title().to_lowercase());
-                    assert!(said_in_child_words || !text.contains(category.title()), "{}", category.title());
+                    // The rule's own name may be read, and one is called as a category is.
+                    let is_rule = layer.title() == category.title();
+                    let is_said = said_in_child_words || is_rule;
+                    assert!(is_said || !text.contains(category.title()), "{}", category.title());
                     for adult in ["harmful-words", "ut1-tree", "casino-night", "parent asked", "Lower KS2"] {
                         assert!(!text.contains(adult), "{stage:?} {layer:?}: {adult}");
                     }

@@ -185,7 +185,9 @@ pub(crate) struct StatusLine {
 /// The head of an ICAP answer; `None` until it is whole.
 pub(crate) fn read_status(bytes: &[u8]) -> Option<StatusLine> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let (first, fields) = lines(bytes.get(..end.saturating_add(4))?)?;
+    // c-icap writes what it found over several lines, folded (RFC 9112, 5.2), as no question may.
+    let head = String::from_utf8_lossy(bytes.get(..end.saturating_add(4))?);
+    let (first, fields) = lines(head.replace("\r\n\t", " ").replace("\r\n ", " ").as_bytes())?;
     let status = first.strip_prefix("ICAP/1.0 ")?.get(..3)?.parse().ok()?;
     Some(StatusLine { status, fields })
 }

@@ -108,6 +108,10 @@ mod tests {
                 "ICAP/1.0 200 OK\r\nX-Infection-Found: Type=0; Resolution=2; Threat=Bad.Test;\r\n\r\nmore",
                 Ok(Finding::Infected("Bad.Test".into())),
             ),
+            (
+                "ICAP/1.0 200 OK\r\nX-Other: 1\r\n\t-\r\n\t0\r\nX-Virus-ID: Bad\r\n\r\n",
+                Ok(Finding::Infected("Bad".into())),
+            ),
             ("ICAP/1.0 200 OK\r\nX-Virus-ID: Bad\r\n\r\n", Ok(Finding::Infected("Bad".into()))),
             ("ICAP/1.0 200 OK\r\n\r\n", Ok(Finding::Infected("refused by the scanner".into()))),
             ("ICAP/1.0 500 Error\r\n\r\n", Err(ScanFault::Answer)),

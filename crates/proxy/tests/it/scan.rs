@@ -1,6 +1,6 @@
 //! Files through the scanner: ClamAV's daemon with a signature of the tests' own.
 
-use crate::clamd::{Clamd, IcapScanner, MALWARE, NAME, scanner};
+use crate::clamd::{Clamd, MALWARE, NAME, scanner};
 use crate::client::Answer;
 use crate::origin::{Origin, TestBody, full};
 use crate::world::{Setting, World};
@@ -271,27 +271,6 @@ async fn a_program_gets_a_large_file_drop_by_drop_and_never_the_end_of_an_infect
             assert!(had == file);
         }
     }
-}
-
-#[tokio::test]
-async fn an_icap_service_scans_as_the_daemon_does() {
-    let clamd = Clamd::start().await;
-    let service = IcapScanner::start(&clamd).await;
-    let folder = tempfile::tempdir().unwrap();
-    let icap = ScanService::Icap { authority: service.authority.clone(), path: "/virus_scan".to_owned() };
-    let world = world(scanner(icap, folder.path()), ScanRules::default()).await;
-    let large = zip("b.txt", &vec![b'b'; 900_000]);
-    for (file, expected) in
-        [(infected(), StatusCode::FORBIDDEN), (large, StatusCode::OK), (program(500_000), StatusCode::OK)]
-    {
-        let origin = FileOrigin::start("application/octet-stream", file.clone()).await;
-        let answer = get(&world, origin.get("/file")).await;
-        assert_eq!(answer.status, expected, "{}", answer.status);
-        assert_eq!(answer.body == file, expected == StatusCode::OK);
-    }
-    assert_eq!((world.scan_counts)(), ScanCounts { clean: 2, infected: 1, unscanned: 0 });
-    let events = world.finish().await;
-    assert_eq!((events[0].layer, events[0].outcome), (Layer::Malware, EventOutcome::Blocked));
 }
 
 fn form(files: &[(&str, &[u8])]) -> TestBody {
