@@ -7,13 +7,12 @@
     reason = "indexing a JSON value never panics: what is not there reads as null"
 )]
 
-use crate::TestError;
+use crate::{TestError, listening};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -52,7 +51,7 @@ impl Browser {
         let mut process = chromium(home.path(), options).spawn().map_err(|error| {
             TestError::new(format!("chromium does not start ({error}); `cargo xtask test` installs it"))
         })?;
-        let address = devtools_address(&mut process).await?;
+        let address = listening::address(&mut process, "DevTools listening on ", PATIENCE).await?;
         let config =
             WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(64 << 20));
         let (socket, _) = connect_async_with_config(address, Some(config), false).await?;
@@ -268,26 +267,6 @@ fn chromium(home: &Path, options: &BrowserOptions) -> Command {
         command.arg(format!("--proxy-server={}", options.proxy)).arg("--proxy-bypass-list=<-loopback>");
     }
     command
-}
-
-async fn devtools_address(process: &mut Child) -> Result<String, TestError> {
-    let Some(stderr) = process.stderr.take() else {
-        return Err(TestError::new("chromium has no standard error"));
-    };
-    let mut lines = BufReader::new(stderr).lines();
-    let found = timeout(PATIENCE, async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some(address) = line.strip_prefix("DevTools listening on ") {
-                return Ok(address.to_owned());
-            }
-        }
-        Err(TestError::new("chromium ended before it was ready"))
-    })
-    .await
-    .map_err(|_| TestError::new("chromium was not ready in time"))??;
-    // Its further complaints must be read, or it would block on a full pipe.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok(found)
 }
 
 /// Puts a CA into the NSS store of this home, as `certutil` of `libnss3-tools` does.

@@ -8,14 +8,13 @@
     reason = "indexing a JSON value never panics: what is not there reads as null"
 )]
 
-use crate::TestError;
+use crate::{TestError, listening};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -63,7 +62,7 @@ impl Firefox {
         let mut process = firefox(profile.path(), options.pack.as_deref())?.spawn().map_err(|error| {
             TestError::new(format!("firefox does not start ({error}); `cargo xtask test` installs it"))
         })?;
-        let address = bidi_address(&mut process).await?;
+        let address = listening::address(&mut process, "WebDriver BiDi listening on ", PATIENCE).await?;
         let (socket, _) = connect_async(format!("{address}/session")).await?;
         let mut firefox = Self { process, socket, context: Value::Null, next_id: 0, _profile: profile };
         firefox.call("session.new", json!({"capabilities": {}})).await?;
@@ -214,28 +213,6 @@ fn firefox(profile: &Path, pack: Option<&Path>) -> Result<Command, TestError> {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     Ok(command)
-}
-
-async fn bidi_address(process: &mut Child) -> Result<String, TestError> {
-    let Some(stderr) = process.stderr.take() else {
-        return Err(TestError::new("firefox has no standard error"));
-    };
-    let mut lines = BufReader::new(stderr).lines();
-    let found = timeout(PATIENCE, async {
-        let mut said = String::new();
-        while let Some(line) = lines.next_line().await? {
-            if let Some(address) = line.strip_prefix("WebDriver BiDi listening on ") {
-                return Ok(address.to_owned());
-            }
-            said = said + "\n" + &line;
-        }
-        Err(TestError::new(format!("firefox ended before it was ready: {said}")))
-    })
-    .await
-    .map_err(|_| TestError::new("firefox was not ready in time"))??;
-    // Its further complaints must be read, or it would block on a full pipe.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok(found)
 }
 
 /// What asks the outside by itself, switched off. BiDi switches off much of the same.

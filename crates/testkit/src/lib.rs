@@ -8,6 +8,7 @@ pub mod busy_origin;
 pub mod certificates;
 pub mod faulty_origin;
 pub mod firefox;
+mod listening;
 pub mod network;
 pub mod origin;
 pub mod postgres;
