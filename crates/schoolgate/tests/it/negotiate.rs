@@ -1,6 +1,7 @@
 //! Kerberos tickets in place of passwords (Negotiate), with a real key distribution centre and curl; and passwords over TLS.
 
 use crate::gate::Gate;
+use crate::who::ask_at_the_proxy;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -147,22 +148,8 @@ fn free_port() -> u16 {
 /// A gate whose proxy asks each connection who it is.
 async fn asking(proxy: &str) -> Gate {
     let mut gate = Gate::start().await;
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let machine = "id = \"this-machine\"\n";
-    let policy = std::fs::read_to_string(shipped).unwrap();
-    let policy = policy.replacen(machine, &format!("{machine}sign_in = \"proxy\"\n"), 1);
-    let file = gate.folder.path().join("new.toml");
-    std::fs::write(&file, policy).unwrap();
-    let proposed = gate.command(&["policy", "propose", &file.display().to_string()]).await;
-    let said = String::from_utf8(proposed.stdout).unwrap();
-    let hash = said.split_whitespace().find(|word| word.len() == 64).expect("it prints the hash");
-    let approved = gate.command(&["policy", "approve", hash, "--reason", "shared machines"]).await;
-    assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
-    gate.stop().await;
-    let file = gate.folder.path().join("schoolgate.toml");
-    let text = std::fs::read_to_string(&file).unwrap().replacen("[proxy]\n", &format!("[proxy]\n{proxy}"), 1);
-    std::fs::write(&file, text).unwrap();
-    gate.start_again().await;
+    ask_at_the_proxy(&gate).await;
+    gate.reconfigure(|text| text.replacen("[proxy]\n", &format!("[proxy]\n{proxy}"), 1)).await;
     gate
 }
 

@@ -2,8 +2,8 @@
 //! again, hellos in pieces, and passwords for the proxy itself over TLS.
 
 use crate::gate::Gate;
-use crate::lists::propose;
-use std::path::{Path, PathBuf};
+use crate::who::ask_at_the_proxy;
+use std::path::PathBuf;
 use std::process::Stdio;
 use testkit::certificates::Fault;
 use testkit::origin::Origin;
@@ -119,10 +119,7 @@ async fn curl_signs_in_to_the_proxy_itself_over_tls_and_reads_pages_by_both_prot
     let listening = |text: String| text.replacen("[proxy]\n", "[proxy]\ntls_listen = [\"127.0.0.1:0\"]\n", 1);
     let gate = Gate::start_changed(&[], listening).await;
     let (_origin, url) = gate.origin("games.schoolgate.test", Fault::None, LESSON).await;
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let machine = "id = \"this-machine\"\n";
-    let policy = std::fs::read_to_string(shipped).unwrap();
-    propose(&gate, &policy.replacen(machine, &format!("{machine}sign_in = \"proxy\"\n"), 1)).await;
+    ask_at_the_proxy(&gate).await;
     until_it_asks(&gate, &url).await;
     let password = gate.password("class-teacher");
     for (protocol, version) in [("--http1.1", "1.1"), ("--http2", "2")] {

@@ -1,6 +1,7 @@
 //! Who is asking, from the wire to the screen: a controller's RADIUS accounting, and two people behind one address.
 
 use crate::gate::Gate;
+use crate::lists::propose;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -40,21 +41,19 @@ async fn whoever_a_controller_reports_is_named_by_why_with_how_and_until_when() 
     assert!(text.contains(", at 10.20.0.9: in the group Lower Key Stage 2"), "{text}");
 }
 
+/// Has the proxy ask each connection from this machine who it is.
+pub async fn ask_at_the_proxy(gate: &Gate) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
+    let policy = std::fs::read_to_string(shipped).unwrap();
+    let machine = "id = \"this-machine\"\n";
+    propose(gate, &policy.replacen(machine, &format!("{machine}sign_in = \"proxy\"\n"), 1)).await;
+}
+
 #[tokio::test]
 async fn a_pupil_and_a_teacher_behind_one_address_each_get_their_own_rules_and_their_own_history() {
     let mut gate = Gate::start().await;
     let (_origin, url) = gate.origin("games.schoolgate.test", Fault::None, "<title>Game</title>Play").await;
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let machine = "id = \"this-machine\"\n";
-    let policy = std::fs::read_to_string(shipped).unwrap();
-    let policy = policy.replacen(machine, &format!("{machine}sign_in = \"proxy\"\n"), 1);
-    let file = gate.folder.path().join("new.toml");
-    std::fs::write(&file, policy).unwrap();
-    let proposed = gate.command(&["policy", "propose", &file.display().to_string()]).await;
-    let said = String::from_utf8(proposed.stdout).unwrap();
-    let hash = said.split_whitespace().find(|word| word.len() == 64).expect("it prints the hash");
-    let approved = gate.command(&["policy", "approve", hash, "--reason", "shared machines"]).await;
-    assert!(approved.status.success(), "{}", String::from_utf8_lossy(&approved.stderr));
+    ask_at_the_proxy(&gate).await;
     gate.reconfigure(|text| text.replacen("[proxy]\n", "[proxy]\nplain_passwords = true\n", 1)).await;
 
     let (pupil, teacher) = (gate.password("elsie"), gate.password("class-teacher"));
