@@ -437,7 +437,8 @@ fn every_template_renders_with_every_sample() {
         }
         assert_eq!(html.matches("<table").count(), html.matches("<caption").count(), "{name}");
     }
-    let ours = Templates::own_pages().filter(|name| name != "layout.html" && name != "forms.html");
+    let ours = Templates::own_pages()
+        .filter(|name| !["layout.html", "forms.html", "tables.html"].contains(&name.as_str()));
     assert_eq!(ours.collect::<Vec<_>>(), rendered.keys().copied().collect::<Vec<_>>());
 }
 

@@ -250,14 +250,17 @@ pub(crate) async fn show(
     desk.page("inspection.html", &visit, &InspectionPage::of(view, &asked, desk.clock.now())).await
 }
 
+/// The two forms about a suggested host.
+const BYPASS: &str = "inspection_bypass.html";
+const DISMISS: &str = "inspection_dismiss.html";
+
 /// `GET /inspection/{host}/bypass`
 pub(crate) async fn ask_bypass(
     State(desk): State<Shared>,
     visit: Visit,
     Path(host): Path<String>,
 ) -> Result<Response, Problem> {
-    let view = desk.app.bypass_proposal(visit.actor()?, &host).await?.ok_or(Problem::NotFound)?;
-    desk.page("inspection_bypass.html", &visit, &HostPage::of(view, String::new(), None)).await
+    ask(&desk, &visit, &host, BYPASS).await
 }
 
 /// `POST /inspection/{host}/bypass`
@@ -267,18 +270,13 @@ pub(crate) async fn put_forward(
     Path(host): Path<String>,
     Sent(form): Sent<HostForm>,
 ) -> Result<Response, Problem> {
-    let (actor, form) = (visit.actor()?, form.bounded()?);
-    let view = desk.app.bypass_proposal(actor, &host).await?.ok_or(Problem::NotFound)?;
-    match desk.app.propose_bypass(actor, &host, &form.reason).await {
+    let (view, reason) = sent(&desk, &visit, &host, form).await?;
+    match desk.app.propose_bypass(visit.actor()?, &host, &reason).await {
         Ok(proposed) => {
             let hash = proposed.hash.to_string();
             Ok(Redirect::to(&link("/inspection", &[("proposed", &hash)])).into_response())
         }
-        Err(AppError::Refused { theirs, .. }) => {
-            let page = HostPage::of(view, form.reason, Some(theirs));
-            desk.page("inspection_bypass.html", &visit, &page).await
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => ask_again(&desk, &visit, BYPASS, (view, reason), error).await,
     }
 }
 
@@ -288,8 +286,7 @@ pub(crate) async fn ask_dismiss(
     visit: Visit,
     Path(host): Path<String>,
 ) -> Result<Response, Problem> {
-    let view = desk.app.bypass_proposal(visit.actor()?, &host).await?.ok_or(Problem::NotFound)?;
-    desk.page("inspection_dismiss.html", &visit, &HostPage::of(view, String::new(), None)).await
+    ask(&desk, &visit, &host, DISMISS).await
 }
 
 /// `POST /inspection/{host}/dismiss`
@@ -299,16 +296,44 @@ pub(crate) async fn dismiss(
     Path(host): Path<String>,
     Sent(form): Sent<HostForm>,
 ) -> Result<Response, Problem> {
-    let (actor, form) = (visit.actor()?, form.bounded()?);
-    let view = desk.app.bypass_proposal(actor, &host).await?.ok_or(Problem::NotFound)?;
-    match desk.app.dismiss_suggestion(actor, &host, &form.reason).await {
+    let (view, reason) = sent(&desk, &visit, &host, form).await?;
+    match desk.app.dismiss_suggestion(visit.actor()?, &host, &reason).await {
         Ok(()) => Ok(Redirect::to("/inspection?dismissed=yes").into_response()),
-        Err(AppError::Refused { theirs, .. }) => {
-            let page = HostPage::of(view, form.reason, Some(theirs));
-            desk.page("inspection_dismiss.html", &visit, &page).await
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => ask_again(&desk, &visit, DISMISS, (view, reason), error).await,
     }
+}
+
+async fn ask(desk: &Shared, visit: &Visit, host: &str, form: &str) -> Result<Response, Problem> {
+    let view = suggested(desk, visit, host).await?;
+    desk.page(form, visit, &HostPage::of(view, String::new(), None)).await
+}
+
+/// What a form about a host is about, and the reason that was given.
+async fn sent(
+    desk: &Shared,
+    visit: &Visit,
+    host: &str,
+    form: HostForm,
+) -> Result<(BypassProposalView, String), Problem> {
+    visit.actor()?;
+    let reason = form.bounded()?.reason;
+    Ok((suggested(desk, visit, host).await?, reason))
+}
+
+/// The form once more, with what was wrong.
+async fn ask_again(
+    desk: &Shared,
+    visit: &Visit,
+    form: &str,
+    (view, reason): (BypassProposalView, String),
+    error: AppError,
+) -> Result<Response, Problem> {
+    let AppError::Refused { theirs, .. } = error else { return Err(error.into()) };
+    desk.page(form, visit, &HostPage::of(view, reason, Some(theirs))).await
+}
+
+async fn suggested(desk: &Shared, visit: &Visit, host: &str) -> Result<BypassProposalView, Problem> {
+    desk.app.bypass_proposal(visit.actor()?, host).await?.ok_or(Problem::NotFound)
 }
 
 impl HostForm {
