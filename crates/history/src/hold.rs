@@ -86,7 +86,7 @@ impl Held {
 impl History {
     /// Holds every event that matches, from now until [`History::release`]; what is held so far.
     ///
-    /// A hold of that name is made wider or narrower from now on; what it held stays held.
+    /// A hold of that name is made wider or narrower from now on. Of each day the copy with more rows stays, not both.
     ///
     /// # Errors
     /// [`HistoryError::HoldName`]; what reading and writing days may end in.
@@ -173,7 +173,7 @@ impl History {
         let Some(file) = file else { return Ok(before) };
         let events = file.events();
         let fresh = file.finish()?;
-        // What was held stays held, also where the day has lost some of it since.
+        // A day may have lost some of what is held since.
         if events < before {
             fs::remove_file(&fresh).map_err(disk("remove", &fresh))?;
             return Ok(before);
