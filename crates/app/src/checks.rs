@@ -8,7 +8,7 @@ use crate::people::can_hold;
 use crate::{AppError, InForce, groups_seen};
 use identity::StoredHash;
 use jiff::civil::Date;
-use model::{Ask, Category, CategorySet, Channel, Host, Outcome, Role, Scope, Target, Timestamp, Who};
+use model::{Ask, Category, CategorySet, Channel, Day, Host, Outcome, Role, Scope, Target, Timestamp, Who};
 use policy::file::PostPlace;
 use policy::rules::{Entry, GroupRules, ListFormat, ListSource, Origin, SWITCHED};
 use policy::{Policy, Snapshot};
@@ -69,10 +69,10 @@ impl App {
                 // The error's own words name files of the machine: they are for the log.
                 trouble: seen.history_trouble.map(|_| "the technician's log says why".to_owned()),
             }),
-            retention: Some(RetentionSeen {
+            retention: self.oldest_day().await?.map(|oldest| RetentionSeen {
                 days: in_force.document.facts.retention.access_log_days,
                 expired: seen.expired,
-                oldest: self.0.parts.history.oldest_day(),
+                oldest,
             }),
             circumvention: Some(try_ways_round(&snapshot, now)),
             harmful: Some(try_harmful(&snapshot, now)),
@@ -81,6 +81,15 @@ impl App {
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
             alerts: Some(self.alerts_seen(seen_watched).await?),
         })
+    }
+
+    /// The oldest day of the access log, `Some(None)` where there is none; `None` where the history could not be asked.
+    async fn oldest_day(&self) -> Result<Option<Option<Day>>, AppError> {
+        let history = self.0.parts.history.clone();
+        let asked = tokio::task::spawn_blocking(move || history.oldest_day()).await?;
+        Ok(asked
+            .inspect_err(|error| tracing::warn!(%error, "the history's oldest day cannot be asked for"))
+            .ok())
     }
 
     /// Reads the approved text from the records again: what was read at start says nothing of what they hold now.

@@ -5,11 +5,12 @@
 //! Appending goes on meanwhile but for the moment of the change, and so does reading. What of a log cannot be read is kept
 //! beside the day as `.damaged`.
 
+use crate::HistoryError;
 use crate::columns::{Builder, NewFile, SLICE_EVENTS, columns_file};
+use crate::embedded::Embedded;
 use crate::row;
 use crate::segment::{Block, Segment};
 use crate::shelf::DayFiles;
-use crate::{History, HistoryError};
 use model::Day;
 use std::sync::PoisonError;
 
@@ -24,7 +25,7 @@ pub struct Compacted {
     pub damaged: u64,
 }
 
-impl History {
+impl Embedded {
     /// Rewrites the logs of the days before `today` into columns, and of `today` what fills a slice. Takes its time, and may
     /// be called whenever; a second call meanwhile waits for the first.
     pub fn compact(&self, today: Day) -> Result<Compacted, HistoryError> {

@@ -7,14 +7,15 @@
 //! A hold's folder is `held/NAME`: its days as in the history's own folder, and `hold`, the query, sealed with the school's
 //! key. **Left out:** who may hold and release, which `app` decides and records.
 
+use crate::HistoryError;
 use crate::columns::{Builder, Columns, Looker, NewFile, columns_file};
+use crate::embedded::Embedded;
 use crate::error::disk;
 use crate::filter::Filter;
 use crate::key::{Keys, Refused, refused};
 use crate::query::{Count, DaySummary, Exported, Page, Query, Stored};
 use crate::row::{self, Row};
 use crate::shelf::{DayFiles, FILE_MODE, FOLDER_MODE, Shelf};
-use crate::{History, HistoryError};
 use model::{
     Category, Channel, Day, DeviceId, EventOutcome, GateId, GroupId, Layer, ListId, PersonId, SchoolId,
     Timestamp,
@@ -83,8 +84,8 @@ impl Held {
     }
 }
 
-impl History {
-    /// Holds every event that matches, from now until [`History::release`]; what is held so far.
+impl Embedded {
+    /// Holds every event that matches, from now until [`Embedded::release`]; what is held so far.
     ///
     /// A hold of that name is made wider or narrower from now on. Of each day the copy with more rows stays, not both.
     ///

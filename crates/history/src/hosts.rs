@@ -3,10 +3,11 @@
 //! Nobody is named here: a host and a number is all that comes out. It can be counted from a folder that a running gate
 //! has open: such a reading takes no lock, changes nothing, and may miss what is being written at that moment.
 
+use crate::embedded::Embedded;
 use crate::filter::Filter;
 use crate::shelf::Shelf;
 use crate::sums::{self, Of};
-use crate::{History, HistoryError, Query};
+use crate::{HistoryError, Query};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub struct HostsUsed {
     pub more: bool,
 }
 
-impl History {
+impl Embedded {
     /// The hosts of every matching event, `most` different ones at most; newest events first, and `query.read_at_most` of
     /// them at most.
     pub fn hosts_used(&self, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {

@@ -16,8 +16,10 @@
 mod block;
 mod columns;
 mod compact;
+mod embedded;
 mod error;
 mod filter;
+mod held;
 mod hold;
 mod hosts;
 mod key;
@@ -33,34 +35,31 @@ mod sums;
 
 pub use compact::Compacted;
 pub use error::HistoryError;
-pub use hold::{Held, Hold};
+pub use held::Held;
+pub use hold::Hold;
 pub use hosts::{HostsUsed, hosts_used};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
 pub use sums::{Every, HostSums, Sums, TopHosts};
 
-use crate::segment::{Segment, Staged};
-use crate::shelf::{Shelf, shelf_day};
+use crate::embedded::Embedded;
 use model::{AccessEvent, Day, EventId, GateId, Timestamp};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// Days whose end is checked at start. A torn end of an older day (late events) is put right when the day is first used.
-const DAYS_CHECKED_AT_START: usize = 2;
-
-/// The access history of one gate. Cheap to clone; many may read while one appends.
+/// The access history of one gate. Cheap to clone; many may read while one appends. Every verb waits for the disk or the
+/// network: none is for an asynchronous task.
 #[derive(Clone)]
-pub struct History(Arc<Inner>);
-
-struct Inner {
+pub struct History {
     gate: GateId,
-    shelf: Shelf,
-    /// Held while logs become columns, and while days are removed. Taken before `writing`.
-    compacting: Mutex<()>,
-    /// Held while days are written or removed.
-    writing: Mutex<()>,
+    place: Place,
+}
+
+/// Where the events lie.
+#[derive(Clone)]
+enum Place {
+    /// In a folder of this machine.
+    Embedded(Embedded),
 }
 
 /// What opening the history found, and put right.
@@ -95,65 +94,61 @@ impl History {
     ///
     /// Fails when another process has it open, when a recent day was written by a later program, or when the disk refuses.
     pub fn open(folder: &Path, gate: GateId) -> Result<(Self, Recovery), HistoryError> {
-        let shelf = Shelf::open(folder)?;
-        let days = shelf.days();
-        let mut recovery = Recovery { days: days.len(), ..Recovery::default() };
-        for day in days.into_iter().rev().take(DAYS_CHECKED_AT_START) {
-            let Some((files, repair)) = shelf.readable_files(day)? else {
-                recovery.unreadable_days += 1;
-                continue;
-            };
-            recovery.recent_events += files.events();
-            recovery.torn_bytes += repair.torn_bytes;
-            recovery.damaged += repair.damaged;
-        }
-        Ok((
-            Self(Arc::new(Inner { gate, shelf, compacting: Mutex::new(()), writing: Mutex::new(()) })),
-            recovery,
-        ))
+        let (embedded, recovery) = Embedded::open(folder, gate)?;
+        Ok((Self { gate, place: Place::Embedded(embedded) }, recovery))
     }
 
     /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
     ///
     /// All or none: after an error (a full disk) nothing of the batch is kept, and a later append works.
     pub fn append(&self, events: &[AccessEvent]) -> Result<Vec<EventId>, HistoryError> {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut by_day: BTreeMap<Day, Vec<(usize, &AccessEvent)>> = BTreeMap::new();
-        for (place, event) in events.iter().enumerate() {
-            by_day.entry(shelf_day(event.at)).or_default().push((place, event));
+        match &self.place {
+            Place::Embedded(embedded) => embedded.append(events),
         }
-        let mut written = Vec::with_capacity(by_day.len());
-        let mut ids = vec![EventId { gate: self.0.gate, day: Day(0), sequence: 0 }; events.len()];
-        for (day, mut batch) in by_day {
-            batch.sort_by_key(|(_, event)| event.at);
-            let stage = self.stage(day, &batch, &mut written);
-            let first_sequence = stage.inspect_err(|_| undo(&written))?;
-            for ((place, _), sequence) in batch.iter().zip(first_sequence..) {
-                if let Some(id) = ids.get_mut(*place) {
-                    *id = EventId { gate: self.0.gate, day, sequence };
-                }
-            }
-        }
-        for (segment, _) in &written {
-            segment.sync().inspect_err(|_| undo(&written))?;
-        }
-        for (segment, staged) in written {
-            if let Some(staged) = staged {
-                segment.publish(staged);
-            }
-        }
-        Ok(ids)
     }
 
     /// A page of matching events, newest first.
     pub fn scan(&self, query: &Query) -> Result<Page, HistoryError> {
-        scan::page(&self.0.shelf, self.0.gate, query)
+        match &self.place {
+            Place::Embedded(embedded) => embedded.scan(query),
+        }
     }
 
     /// How many events match, counting `most` at most.
     pub fn count(&self, query: &Query, most: u64) -> Result<Count, HistoryError> {
-        let (events, more) = scan::count(&self.0.shelf, self.0.gate, query, most)?;
-        Ok(Count { events, more })
+        match &self.place {
+            Place::Embedded(embedded) => embedded.count(query, most),
+        }
+    }
+
+    /// How many events had which outcome. With no condition but time this reads little more than indexes, so it suits a
+    /// figure on a screen; with others it looks at `query.read_at_most` events at most.
+    pub fn counts_by_outcome(&self, query: &Query) -> Result<OutcomeCounts, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.counts_by_outcome(query),
+        }
+    }
+
+    /// Matching events by time and by category; `query.limit` does not count.
+    pub fn sums(&self, query: &Query, every: Every) -> Result<Sums, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.sums(query, every),
+        }
+    }
+
+    /// The hosts of matching events, `most` of those that were asked for most often; `query.limit` does not count.
+    pub fn top_hosts(&self, query: &Query, every: Every, most: usize) -> Result<TopHosts, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.top_hosts(query, every, most),
+        }
+    }
+
+    /// The hosts of every matching event, `most` different ones at most; newest events first, and `query.read_at_most` of
+    /// them at most.
+    pub fn hosts_used(&self, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.hosts_used(query, most),
+        }
     }
 
     /// Hands over every matching event, newest first, until `out` breaks; `limit` and `read_at_most` do not count.
@@ -162,73 +157,77 @@ impl History {
         query: &Query,
         out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
     ) -> Result<Exported, HistoryError> {
-        scan::export(&self.0.shelf, self.0.gate, query, out)
+        match &self.place {
+            Place::Embedded(embedded) => embedded.export(query, out),
+        }
     }
 
-    /// Removes every day before `before` for good, once what holds ask of it is copied. Each leaves a line in
-    /// `expired.log`: day, events, bytes, when, why, and how many of its events are held.
-    pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
-        let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = self.holds()?;
-        let mut expired = Expired::default();
-        for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
-            let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = match self.hold_before_expiry(&holds, day) {
-                Err(error) if error.is_of_one_day() => {
-                    tracing::error!(%day, %error, "a day that holds ask about cannot be read, and does not expire");
-                    continue;
-                }
-                other => other?,
-            };
-            if let Some(removed) = self.0.shelf.remove(day, now, ("retention", held))? {
-                expired.days += 1;
-                expired.events += removed.events;
-                expired.bytes += removed.bytes;
-            }
+    /// Rewrites the logs of the days before `today` into columns, and of `today` what fills a slice. Takes its time, and may
+    /// be called whenever; a second call meanwhile waits for the first.
+    pub fn compact(&self, today: Day) -> Result<Compacted, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.compact(today),
         }
-        Ok(expired)
+    }
+
+    /// Removes every day before `before` for good, once what holds ask of it is copied. Each leaves a line: day, events,
+    /// bytes, when, why, and how many of its events are held.
+    pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.expire(before, now),
+        }
+    }
+
+    /// Holds every event that matches, from now until [`History::release`]; what is held so far. A hold of that name is made
+    /// wider or narrower from now on.
+    ///
+    /// # Errors
+    /// [`HistoryError::HoldName`]; what reading and writing days may end in.
+    pub fn hold(&self, name: &str, query: &Query, now: Timestamp) -> Result<Hold, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.hold(name, query, now),
+        }
+    }
+
+    /// Every hold, by name.
+    pub fn holds(&self) -> Result<Vec<Hold>, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.holds(),
+        }
+    }
+
+    /// The rows of a hold.
+    pub fn held(&self, name: &str) -> Result<Held, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.held(name).map(Held::embedded),
+        }
+    }
+
+    /// Ends a hold: what it held is gone, but for what the history itself still has. Leaves a line, as expiry does.
+    pub fn release(&self, name: &str, now: Timestamp) -> Result<Hold, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.release(name, now),
+        }
     }
 
     /// The time of the newest event; `None` when there is none.
     pub fn newest(&self) -> Result<Option<Timestamp>, HistoryError> {
-        for day in self.0.shelf.days().into_iter().rev() {
-            let latest = self.0.shelf.readable_files(day)?.and_then(|(files, _)| files.latest());
-            if latest.is_some() {
-                return Ok(latest);
-            }
+        match &self.place {
+            Place::Embedded(embedded) => embedded.newest(),
         }
-        Ok(None)
     }
 
     /// The oldest day there is; `None` when there is none.
-    pub fn oldest_day(&self) -> Option<Day> {
-        self.0.shelf.days().first().copied()
+    pub fn oldest_day(&self) -> Result<Option<Day>, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => Ok(embedded.oldest_day()),
+        }
     }
 
     /// The days there are, oldest first. The first call opens each day once.
     pub fn days(&self) -> Result<Vec<DaySummary>, HistoryError> {
-        shelf::summaries(&self.0.shelf)
-    }
-
-    /// Writes one day's events, and notes the day in `written` even when that fails, so that it is undone.
-    fn stage(
-        &self,
-        day: Day,
-        batch: &[(usize, &AccessEvent)],
-        written: &mut Vec<(Arc<Segment>, Option<Staged>)>,
-    ) -> Result<u64, HistoryError> {
-        let segment = self.0.shelf.log_or_new(day)?;
-        let events: Vec<&AccessEvent> = batch.iter().map(|(_, event)| *event).collect();
-        match segment.write(&events) {
-            Ok(staged) => {
-                let first_sequence = staged.first_sequence;
-                written.push((segment, Some(staged)));
-                Ok(first_sequence)
-            }
-            Err(error) => {
-                written.push((segment, None));
-                Err(error)
-            }
+        match &self.place {
+            Place::Embedded(embedded) => embedded.days(),
         }
     }
 }
@@ -236,12 +235,6 @@ impl History {
 impl fmt::Debug for History {
     /// The gate alone: what is inside is personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("History").field("gate", &self.0.gate).finish_non_exhaustive()
-    }
-}
-
-fn undo(written: &[(Arc<Segment>, Option<Staged>)]) {
-    for (segment, _) in written {
-        segment.undo();
+        f.debug_struct("History").field("gate", &self.gate).finish_non_exhaustive()
     }
 }

@@ -3,12 +3,13 @@
 
 use crate::block::outcome_place;
 use crate::columns::{Looker, Rollup, Slice, SliceEntry, UNKNOWN_OUTCOME};
+use crate::embedded::Embedded;
 use crate::filter::Filter;
 use crate::query::OutcomeCounts;
 use crate::row::{self, Row};
 use crate::scan::{self, Part, Parts};
 use crate::shelf::Shelf;
-use crate::{History, HistoryError, Query};
+use crate::{HistoryError, Query};
 use foldhash::HashMap as FoldMap;
 use foldhash::HashMapExt as _;
 use model::{Category, Day, EventOutcome, Timestamp};
@@ -69,7 +70,7 @@ impl Every {
     }
 }
 
-impl History {
+impl Embedded {
     /// Matching events by time and by category; `query.limit` does not count.
     pub fn sums(&self, query: &Query, every: Every) -> Result<Sums, HistoryError> {
         let filter = Filter::new(query);
