@@ -14,6 +14,7 @@ pub(crate) struct Filter<'q> {
     /// What host and path must have in them.
     pub text: Option<TextTest>,
     people: Option<Vec<[u8; 16]>>,
+    not_people: Option<Vec<[u8; 16]>>,
     devices: Option<Vec<[u8; 16]>>,
     address: Option<IpAddr>,
     host: Option<String>,
@@ -22,6 +23,7 @@ pub(crate) struct Filter<'q> {
 impl<'q> Filter<'q> {
     pub fn new(query: &'q Query) -> Self {
         let people = query.people.as_ref();
+        let not_people = query.not_people.as_ref();
         let devices = query.devices.as_ref();
         Self {
             query,
@@ -29,6 +31,7 @@ impl<'q> Filter<'q> {
             until: query.until.unwrap_or(Timestamp(i64::MAX)),
             text: TextTest::new(query.url_contains.as_deref(), query.words.as_deref()),
             people: people.map(|ids| sorted(ids.iter().map(|id| *id.0.as_bytes()))),
+            not_people: not_people.map(|ids| sorted(ids.iter().map(|id| *id.0.as_bytes()))),
             devices: devices.map(|ids| sorted(ids.iter().map(|id| *id.0.as_bytes()))),
             address: query.address.map(|address| address.to_canonical()),
             host: query.host_contains.as_ref().map(|part| part.to_ascii_lowercase()),
@@ -45,6 +48,7 @@ impl<'q> Filter<'q> {
         let query = self.query;
         query.before.is_none()
             && query.people.is_none()
+            && query.not_people.is_none()
             && query.groups.is_none()
             && query.devices.is_none()
             && query.address.is_none()
@@ -59,6 +63,7 @@ impl<'q> Filter<'q> {
         let query = self.query;
         query.schools.is_some()
             || query.people.is_some()
+            || query.not_people.is_some()
             || query.groups.is_some()
             || query.devices.is_some()
             || query.address.is_some()
@@ -90,7 +95,10 @@ impl<'q> Filter<'q> {
 
     pub fn takes_who(&self, who: &Who<'_>) -> bool {
         let groups = self.query.groups.as_ref();
+        let is_hidden =
+            |person| self.not_people.as_ref().is_some_and(|all| all.binary_search(person).is_ok());
         is_among(self.people.as_deref(), who.person.as_ref())
+            && !who.person.as_ref().is_some_and(is_hidden)
             && is_among(self.devices.as_deref(), who.device.as_ref())
             && self.address.is_none_or(|address| address == who.address)
             && self.takes_school(who.school)

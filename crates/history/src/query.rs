@@ -18,6 +18,8 @@ pub struct Query {
     pub schools: Option<Vec<SchoolId>>,
     /// By one of these people.
     pub people: Option<Vec<PersonId>>,
+    /// By nobody of these; an event of nobody who is known is by none of them.
+    pub not_people: Option<Vec<PersonId>>,
     /// Whose rules were those of one of these groups.
     pub groups: Option<Vec<GroupId>>,
     /// From one of these devices.
@@ -74,6 +76,7 @@ impl Default for Query {
             until: None,
             schools: None,
             people: None,
+            not_people: None,
             groups: None,
             devices: None,
             address: None,

@@ -58,6 +58,8 @@ fn each_condition_takes_what_it_names_and_nothing_else() {
     let cases = [
         (any(), 2),
         (Query { from: Some(Timestamp(5)), ..any() }, 1),
+        (Query { not_people: Some(vec![person]), ..any() }, 1),
+        (Query { not_people: Some(Vec::new()), ..any() }, 2),
         (Query { until: Some(Timestamp(5)), ..any() }, 1),
         (Query { schools: Some(vec![SchoolId::new("ash")]), ..any() }, 1),
         (Query { schools: Some(vec![SchoolId::new("elm")]), ..any() }, 0),
