@@ -49,6 +49,12 @@ impl Embedded {
         ))
     }
 
+    /// Opens the folder to look into it alone.
+    pub fn open_to_read(folder: &Path, gate: GateId) -> Result<Self, HistoryError> {
+        let shelf = Shelf::open_to_read(folder)?;
+        Ok(Self(Arc::new(Inner { gate, shelf, compacting: Mutex::new(()), writing: Mutex::new(()) })))
+    }
+
     /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
     ///
     /// All or none: after an error (a full disk) nothing of the batch is kept, and a later append works.

@@ -101,8 +101,7 @@ impl History {
     /// Opens a folder to look into, which another process may be writing to: nothing in it is changed, and what is being
     /// written at that moment may be missed. Appending, compacting and expiring are not for a history that was opened so.
     pub fn open_to_read(folder: &Path, gate: GateId) -> Result<Self, HistoryError> {
-        let shelf = Shelf::open_to_read(folder)?;
-        Ok(Self(Arc::new(Inner { gate, shelf, compacting: Mutex::new(()), writing: Mutex::new(()) })))
+        Ok(Self { gate, place: Place::Embedded(Embedded::open_to_read(folder, gate)?) })
     }
 
     /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
