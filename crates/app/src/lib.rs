@@ -34,6 +34,7 @@ mod leaks;
 mod lists;
 mod notifications;
 mod password;
+mod password_policy;
 mod people;
 mod policies;
 mod policy_view;
@@ -64,6 +65,7 @@ pub use lists::{
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
 };
 pub use notifications::{Delivery, Recipient};
+pub use password_policy::password_policy;
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
 pub use reports::{NewReport, soon};

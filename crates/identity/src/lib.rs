@@ -1,21 +1,33 @@
-//! Who somebody is and what they may do: password hashes, lock-out, session tokens, and the table of roles and actions.
+//! Who somebody is and what they may do: rules and generators of passwords, their hashes, lock-out, session tokens, and the
+//! table of roles and actions.
 //!
-//! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; whoever calls it
-//! bounds how many run at once. Not here yet: rules for choosing a password, second factors, badges.
+//! Left out on purpose: SQL and HTTP. Hashing takes tens of milliseconds and 19 MiB; whoever calls it bounds how many run at
+//! once.
 //!
 //! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
 //! the same work as one that does; what the table does not permit is denied.
 
+mod fuse;
+mod generate;
 mod lockout;
 mod password;
 mod permissions;
 mod pseudonym;
+mod random;
+mod rules;
 mod session;
 
+pub use generate::{Generator, Order, generate};
 pub use lockout::{Attempt, LaneCounting, Lockout, LockoutRules};
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
 pub use pseudonym::{pseudonym, random_bytes};
+pub use random::Randomness;
+pub use rules::{
+    Accepted, AccountRank, AdultRule, Against, BirthDate, CommonPasswords, LearnerRule, PasswordHolder,
+    PasswordPolicy, PasswordRule, PersonalFacts, PersonalWords, Phase, PwnedRange, Refusal,
+    SecretFingerprint, TemporaryRule, YoungestRule, fingerprint, looks_pwned,
+};
 pub use session::{SessionToken, TokenHash};
 
 /// What went wrong with a secret.
@@ -48,6 +60,14 @@ pub enum IdentityError {
         expected: usize,
         /// What came.
         found: usize,
+    },
+    /// No password of the kind that was asked for has a length within the bounds.
+    #[error("expected a password of {at_least} characters and at most {at_most:?}, found none of its kind")]
+    NothingFits {
+        /// The fewest characters.
+        at_least: u32,
+        /// The most, where there is a most.
+        at_most: Option<u32>,
     },
     /// The machine gave no random bytes.
     #[error("expected random bytes from the machine, found none")]

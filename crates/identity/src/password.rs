@@ -1,9 +1,9 @@
 //! Passwords as Argon2id hashes (RFC 9106) of a peppered password, in the PHC text form.
 //!
 //! The pepper is a key kept outside the database: HMAC-SHA-256 over the password under it is what Argon2id sees, so a
-//! stolen database alone cannot be guessed at. A password is hashed whole and exactly as typed. Left out: Unicode
-//! normalisation (two keyboards that compose an accent differently make two passwords), and the dearer parameters for
-//! administrators.
+//! stolen database alone cannot be guessed at. A password is hashed whole and as it was typed, in Unicode's normal form C,
+//! since two keyboards may compose an accent differently; nothing is trimmed and no capital is folded. Left out: dearer
+//! parameters for administrators.
 
 use crate::IdentityError;
 use argon2::password_hash::phc::PasswordHash;
@@ -12,6 +12,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 /// Memory of one hash, in KiB: 19 MiB, the smaller of the two choices usual for sign-in.
@@ -71,15 +72,26 @@ impl fmt::Debug for Pepper {
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// The most bytes that are taken; long enough for any sentence.
-    pub const MOST_BYTES: usize = 1024;
+    /// The most bytes that are taken; long enough for any sentence, and at least 64 characters of any script.
+    pub const MOST_BYTES: usize = 256;
 
-    /// Takes what was typed, as it is.
+    /// Takes what was typed, in Unicode's normal form C and otherwise as it is.
+    ///
+    /// # Errors
+    /// [`IdentityError::PasswordTooLong`].
     pub fn new(typed: &str) -> Result<Self, IdentityError> {
+        let too_long = |found| IdentityError::PasswordTooLong { most: Self::MOST_BYTES, found };
         if typed.len() > Self::MOST_BYTES {
-            return Err(IdentityError::PasswordTooLong { most: Self::MOST_BYTES, found: typed.len() });
+            return Err(too_long(typed.len()));
         }
-        Ok(Self(Zeroizing::new(typed.to_owned())))
+        let normal: Zeroizing<String> = Zeroizing::new(typed.nfc().collect());
+        // A few characters grow in this form.
+        if normal.len() > Self::MOST_BYTES { Err(too_long(normal.len())) } else { Ok(Self(normal)) }
+    }
+
+    /// Its characters: for the rules here, and for the one page or slip that hands over a password that was made.
+    pub fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
@@ -176,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn n3_an_accent_is_the_same_however_the_keyboard_made_it_and_a_space_or_a_capital_is_not() {
+        let stored = hash(&pepper(1), &password("caf\u{e9} au lait"), [7; 16]).unwrap();
+        assert!(verify(&pepper(1), &password("cafe\u{301} au lait"), Some(&stored)).unwrap());
+        for other in ["cafe au lait", "Caf\u{e9} au lait", "caf\u{e9} au lait "] {
+            assert!(!verify(&pepper(1), &password(other), Some(&stored)).unwrap(), "{other}");
+        }
+    }
+
+    #[test]
     fn the_salt_makes_two_hashes_of_one_password_differ() {
         let one = hash(&pepper(1), &password("same"), [1; 16]).unwrap();
         let other = hash(&pepper(1), &password("same"), [2; 16]).unwrap();
@@ -199,7 +220,9 @@ mod tests {
     #[test]
     fn secrets_are_never_printed_and_never_unbounded() {
         assert_eq!(format!("{:?} {:?}", pepper(9), password("hunter")), "Pepper(hidden) Password(hidden)");
-        assert!(Password::new(&"a".repeat(1025)).is_err());
+        assert!(Password::new(&"a".repeat(256)).is_ok() && Password::new(&"a".repeat(257)).is_err());
+        let grows = "\u{1d15e}".repeat(64);
+        assert!(grows.len() == 256 && Password::new(&grows).is_err());
         assert_eq!(
             Pepper::from_bytes(&[1; 31]).unwrap_err(),
             IdentityError::PepperLength { expected: 32, found: 31 }

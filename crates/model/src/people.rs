@@ -48,6 +48,11 @@ impl YearGroup {
         }
     }
 
+    /// The number of the national curriculum: −1 to 13.
+    pub fn number(self) -> i8 {
+        self.0
+    }
+
     /// The stage whose words this year group reads.
     pub fn stage(self) -> Stage {
         match self.0 {
