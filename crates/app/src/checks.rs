@@ -80,6 +80,7 @@ impl App {
             listeners: seen.listeners.into_values().collect(),
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
             alerts: Some(self.alerts_seen(seen_watched).await?),
+            audit: seen.audit,
         })
     }
 

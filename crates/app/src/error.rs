@@ -68,6 +68,12 @@ impl From<HistoryError> for AppError {
     }
 }
 
+impl From<wire::WireError> for AppError {
+    fn from(error: wire::WireError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 impl From<IdentityError> for AppError {
     fn from(error: IdentityError) -> Self {
         Self::failed(error.to_string())

@@ -2,7 +2,7 @@
 
 use crate::lists::{LastLook, ListsPlace};
 use crate::reports::ReportLanes;
-use crate::{AppError, Health, InForce, Recipient, people};
+use crate::{AppError, Health, InForce, Recipient, Seals, people};
 use history::History;
 use identity::{Lockout, Pepper, permit, scopes_for};
 use model::{
@@ -46,6 +46,8 @@ pub struct Parts {
     pub leaks: Arc<Leaks>,
     /// Hosts that may belong on the bypass list.
     pub suggestions: Arc<Suggestions>,
+    /// What seals the audit log and signs packs.
+    pub seals: Seals,
 }
 
 pub(crate) struct Inner {

@@ -1,7 +1,7 @@
 //! What is seen of the gate's parts, told by the parts themselves. Nothing here decides; screens and checks read it.
 
 use model::Timestamp;
-use registers::{Listener, ListenerState};
+use registers::{AuditSeen, Listener, ListenerState};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -73,6 +73,8 @@ pub(crate) struct Seen {
     pub last_needed: Option<Timestamp>,
     /// When the monitoring rules last looked.
     pub watched: Option<Timestamp>,
+    /// What the last look at the audit log found.
+    pub audit: Option<AuditSeen>,
 }
 
 impl Seen {
@@ -107,6 +109,7 @@ impl Health {
             expired: None,
             last_needed: None,
             watched: None,
+            audit: None,
         }))
     }
 
@@ -139,6 +142,10 @@ impl Health {
     /// Why the last update of the lists did not take place, in the same way; `None`: it did.
     pub fn lists_failed(&self, trouble: Option<String>) {
         self.lock().lists_failed = trouble;
+    }
+
+    pub(crate) fn audit(&self, audit: AuditSeen) {
+        self.lock().audit = Some(audit);
     }
 
     pub(crate) fn history_trouble(&self, trouble: Option<String>) {

@@ -1,7 +1,8 @@
 //! The checks, one function each, in the order of [`Check::ALL`](crate::Check::ALL).
 
 use crate::facts::{
-    Approver, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp, TriedAsLearners,
+    Approver, AuditSeen, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp,
+    TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Timestamp};
 
@@ -11,6 +12,8 @@ const LEAST_RETENTION_DAYS: u32 = 365;
 const RECORDING_SEEN_MS: i64 = 24 * 3_600_000;
 /// A state of a listener that is older than this says nothing about now.
 const LISTENER_SEEN_MS: i64 = 5 * 60_000;
+/// A record of changes that was last walked longer ago than this is not known to be whole.
+const AUDIT_SEEN_MS: i64 = 2 * DAY_MS;
 /// A keeping time that was last applied longer ago than this is not applied.
 const EXPIRY_SEEN_MS: i64 = 2 * DAY_MS;
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -275,6 +278,10 @@ pub(crate) fn retention(facts: &Facts) -> ClauseState {
             ),
         );
     }
+    if let Some(audit) = facts.audit.as_ref().filter(|audit| !audit.faults.is_empty()) {
+        let found = format!("The record of changes is not as it was written. {}", audit.faults.join(" "));
+        return ClauseState::Fail { checked: audit.at, evidence: found };
+    }
     match seen.expired {
         Some((at, days)) if days != seen.days => fail(
             facts,
@@ -302,12 +309,34 @@ fn retention_applied(facts: &Facts, seen: &RetentionSeen, at: Timestamp) -> Clau
             facts,
             format!("The access log should be kept for {} days, but {oldest} is still there", seen.days),
         ),
-        _ => unknown(format!(
-            "Seen: the access log is kept for {} days; that was last applied on {}, and nothing older is there. Records of \
-             changes are never removed. Not seen: records of incidents, which are not built yet",
-            seen.days,
-            date(at)
+        _ => changes_kept(facts, seen, at),
+    }
+}
+
+/// Records of changes and of incidents are never removed; that the former are whole must have been seen lately.
+fn changes_kept(facts: &Facts, seen: &RetentionSeen, expired: Timestamp) -> ClauseState {
+    let kept = format!(
+        "The access log is kept for {} days; that was last applied on {}, and nothing older is there. Records of changes, \
+         alerts and cases are never removed",
+        seen.days,
+        date(expired)
+    );
+    match &facts.audit {
+        Some(audit) if audit.at.plus_ms(AUDIT_SEEN_MS) < facts.now => unknown(format!(
+            "{kept}. That the record of changes is whole was last seen on {}",
+            date(audit.at)
         )),
+        Some(AuditSeen { signed: None, .. }) => {
+            unknown(format!("{kept}. The record of changes was not signed yet"))
+        }
+        Some(audit) => ClauseState::Pass {
+            checked: audit.at,
+            evidence: format!(
+                "{kept}, and each of {} facts about changes stands as it was written",
+                audit.facts
+            ),
+        },
+        None => unknown(format!("{kept}. Not seen yet: that the record of changes is whole")),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Facts {
     pub posts: Option<PostsSeen>,
     /// Alerts, reports and the weekly report.
     pub alerts: Option<AlertsSeen>,
+    /// The record of changes.
+    pub audit: Option<AuditSeen>,
 }
 
 impl Facts {
@@ -50,8 +52,22 @@ impl Facts {
             listeners: Vec::new(),
             posts: None,
             alerts: None,
+            audit: None,
         }
     }
+}
+
+/// What the last look at the record of changes found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditSeen {
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// Facts that stand where they were written.
+    pub facts: u64,
+    /// When one was last signed.
+    pub signed: Option<Timestamp>,
+    /// What is wrong, a whole sentence each.
+    pub faults: Vec<String>,
 }
 
 /// What is seen of alerts, of the messages that leave, of reports and of the weekly report.

@@ -11,7 +11,7 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    AlertsSeen, Approver, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
+    AlertsSeen, Approver, AuditSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
     ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
     RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };

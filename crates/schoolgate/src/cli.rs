@@ -4,11 +4,13 @@ mod authority;
 mod lists;
 mod notify;
 mod proxy;
+mod verify;
 
 pub(crate) use authority::AuthorityCommand;
 pub(crate) use lists::{ListsCommand, OutputArguments};
 pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;
+pub(crate) use verify::{AuditArguments, PackArguments, VerifyArguments, VerifyCommand};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     /// Try the ways by which messages leave.
     #[command(subcommand)]
     Notify(NotifyCommand),
+    /// Prove that the audit log, or a pack of evidence, is what was written.
+    Verify(VerifyArguments),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.

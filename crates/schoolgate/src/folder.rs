@@ -103,6 +103,21 @@ impl Folder {
         self.0.join("monitoring.state")
     }
 
+    /// The key that seals the audit log and signs packs.
+    pub(crate) fn audit_key(&self) -> PathBuf {
+        self.0.join("audit.key")
+    }
+
+    /// Checkpoints of the audit log, outside the records.
+    pub(crate) fn audit_checkpoints(&self) -> PathBuf {
+        self.0.join("audit.checkpoints")
+    }
+
+    /// Packs that were made for somebody who asked.
+    pub(crate) fn packs(&self) -> PathBuf {
+        self.0.join("packs")
+    }
+
     pub(crate) fn pepper(&self) -> PathBuf {
         self.0.join("pepper")
     }

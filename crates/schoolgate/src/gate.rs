@@ -13,7 +13,7 @@ use crate::gate_lists::Lists;
 use crate::narrow::Narrowed;
 use crate::tasks::{self, Ground, Outside};
 use crate::watch::{self, Recorder};
-use app::{App, Health, InForce, Parts};
+use app::{App, Health, InForce, Parts, Seals};
 use history::History;
 use identity::Pepper;
 use model::{
@@ -28,6 +28,7 @@ use store::{Place, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use wire::SigningKey;
 
 /// Events that may wait for the history: some seconds of a busy school.
 const MOST_WAITING_EVENTS: usize = 16_384;
@@ -108,6 +109,7 @@ impl Gate {
             handed_out: Arc::default(),
             leaks: Arc::default(),
             suggestions: Arc::default(),
+            seals: seals(&folder, &store).await?,
         };
         let deciding = Arc::clone(&snapshot);
         let shared = Shared::of(&parts, events);
@@ -234,4 +236,22 @@ async fn pepper(folder: &Folder, store: &Store) -> Result<Pepper, ProgramError> 
         || Pepper::random().map(|pepper| pepper.as_bytes().to_vec()).map_err(ProgramError::part("pepper"));
     let bytes = read_or_make_secret(&folder.pepper(), fresh)?;
     Pepper::from_bytes(&bytes).map_err(ProgramError::part("pepper"))
+}
+
+/// The key lies beside the records as the pepper does. It is made once: where checkpoints are on record and it is gone,
+/// a new one would only make every one of them another key's.
+async fn seals(folder: &Folder, store: &Store) -> Result<Seals, ProgramError> {
+    let file = folder.audit_key();
+    if !file.exists() {
+        for scope in store.audit_scopes().await.map_err(ProgramError::part("records"))? {
+            let newest = store.newest_checkpoint(&scope).await.map_err(ProgramError::part("records"))?;
+            if newest.is_some() {
+                return Err(ProgramError::lost(&file, "nothing proves the audit log without it"));
+            }
+        }
+    }
+    let fresh = || SigningKey::fresh().map(|key| key.to_vec()).map_err(ProgramError::part("audit log"));
+    let key = zeroize::Zeroizing::new(read_or_make_secret(&file, fresh)?);
+    let key = SigningKey::read(&key).map_err(ProgramError::part("audit log"))?;
+    Ok(Seals { key: Arc::new(key), noted: folder.audit_checkpoints(), packs: folder.packs() })
 }

@@ -66,6 +66,7 @@ async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {
         Command::Policy(PolicyCommand::Approve { hash, reason, at }) => {
             commands::policy::approve(&hash, &reason, &at).await
         }
+        Command::Verify(arguments) => commands::verify::run(&arguments).await,
         Command::Explain(question) => commands::explain::explain(&question).await,
         Command::Authority(command) => commands::authority::run(&command).await,
         Command::Notify(command) => commands::notify::run(&command).await,

@@ -1,5 +1,6 @@
 //! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go,
-//! call the next post about an alert, draft the weekly report.
+//! call the next post about an alert, draft the weekly report,
+//! seal and verify the audit log.
 
 mod logs;
 mod messages;
@@ -26,6 +27,8 @@ const TAKE_UP: Duration = Duration::from_secs(1);
 const TIMETABLE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How often it is seen whether a checkpoint of the audit log is due.
+const SEAL: Duration = Duration::from_secs(60);
 /// How often it is seen whether an alert was acknowledged in time.
 const ESCALATE: Duration = Duration::from_secs(30);
 /// How often it is seen whether a test alert or a weekly report is due.
@@ -70,8 +73,31 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
         }
     }));
     mind_alerts(tasks, stop, &app);
+    mind_audit_log(tasks, stop, &app);
     let stop = stop.clone();
     tasks.spawn(async move { keep_fresh(&stop, &app, &kept).await });
+}
+
+/// Signs where the audit log has got to, and compares it every day with what was signed.
+fn mind_audit_log(tasks: &TaskTracker, stop: &CancellationToken, app: &App) {
+    let seal = app.clone();
+    tasks.spawn(every(SEAL, stop.clone(), move || {
+        let app = seal.clone();
+        async move {
+            if let Err(error) = app.seal_audit_log().await {
+                tracing::error!(%error, "a checkpoint of the audit log could not be signed");
+            }
+        }
+    }));
+    let look = app.clone();
+    tasks.spawn(every(DAY, stop.clone(), move || {
+        let app = look.clone();
+        async move {
+            if let Err(error) = app.look_at_audit_log().await {
+                tracing::error!(%error, "the audit log could not be verified");
+            }
+        }
+    }));
 }
 
 /// Calls the next post in time, and sees to the test alert and the report of each week.

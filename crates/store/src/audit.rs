@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Starts every fact's hash, so that no other text of ours hashes to the same.
 const DOMAIN: &str = "schoolgate audit fact 1";
 /// What comes before the first fact.
-const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub(crate) const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What somebody does, to be written down with the change itself.
 #[derive(Clone, Debug)]
@@ -85,15 +85,6 @@ impl AuditRow {
     pub fn details(&self) -> BTreeMap<String, String> {
         serde_json::from_str(&self.details).unwrap_or_default()
     }
-}
-
-/// What a walk along a chain found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AuditCheck {
-    /// Facts that were walked.
-    pub facts: u64,
-    /// The first fact that does not follow from the one before, or is not what was hashed; `None`: the chain is whole.
-    pub broken_at: Option<i64>,
 }
 
 /// Adds a fact to its scope's chain, within the transaction of the change; its place in the chain.
@@ -184,36 +175,6 @@ impl Store {
         .await?;
         rows.iter().map(read_row).collect()
     }
-
-    /// Walks a scope's whole chain, a page at a time, and says whether it is whole.
-    pub async fn verify_audit(&self, scope: &Scope) -> Result<AuditCheck, StoreError> {
-        let head = sqlx::query("select sequence, hash from audit_head where scope = $1")
-            .bind(scope.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        let (last, last_hash): (i64, String) = match head {
-            Some(row) => (row.try_get(0)?, row.try_get(1)?),
-            None => (0, BEGINNING.to_owned()),
-        };
-        let (mut sequence, mut previous, mut facts) = (0, BEGINNING.to_owned(), 0);
-        loop {
-            let page = self.audit(scope, sequence, 512).await?;
-            if page.is_empty() {
-                break;
-            }
-            for row in page {
-                sequence += 1;
-                if row.sequence != sequence || row.previous != previous || row.hash != hash_of(&row) {
-                    return Ok(AuditCheck { facts, broken_at: Some(sequence) });
-                }
-                previous = row.hash;
-                facts += 1;
-            }
-        }
-        // Facts cut off at the end leave a chain that is whole in itself; the head tells that it was longer.
-        let whole = sequence >= last && (sequence > last || previous == last_hash);
-        Ok(AuditCheck { facts, broken_at: (!whole).then_some(sequence + 1) })
-    }
 }
 
 fn read_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
@@ -230,7 +191,7 @@ fn read_row(row: &AnyRow) -> Result<AuditRow, StoreError> {
     })
 }
 
-fn hash_of(row: &AuditRow) -> String {
+pub(crate) fn hash_of(row: &AuditRow) -> String {
     let (sequence, at) = (row.sequence.to_be_bytes(), row.at.0.to_be_bytes());
     let fields: [&[u8]; 9] = [
         DOMAIN.as_bytes(),

@@ -4,9 +4,9 @@
 use crate::read::{POLICY_REVISION, ROSTER_REVISION};
 use crate::{
     AccountState, AlertChange, CaseChange, Fact, NotificationChange, ReportChange, SessionKind, Store,
-    StoreError, alert, audit, case, notification, report,
+    StoreError, alert, audit, audit_check, case, notification, report,
 };
-use model::{Affiliation, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
+use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -111,6 +111,8 @@ pub enum Change {
         /// Its value.
         value: String,
     },
+    /// Notes where a chain of facts had got to.
+    AddCheckpoint(Checkpoint),
     /// Changes an alert.
     Alert(AlertChange),
     /// Changes a case.
@@ -255,6 +257,7 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
             end_post(connection, (*role, scope), *person, *at).await
         }
         Change::NoteInstallation { name, value } => note_installation(connection, name, value).await,
+        Change::AddCheckpoint(checkpoint) => audit_check::add_checkpoint(connection, checkpoint).await,
         Change::Alert(change) => alert::apply(connection, change).await,
         Change::Case(change) => case::apply(connection, change).await,
         Change::Report(change) => report::apply(connection, change).await,

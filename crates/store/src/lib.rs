@@ -11,6 +11,7 @@
 
 mod alert;
 mod audit;
+mod audit_check;
 mod case;
 mod change;
 mod migrations;
@@ -21,7 +22,8 @@ mod report;
 mod rows;
 
 pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
-pub use audit::{AuditCheck, AuditRow, Fact};
+pub use audit::{AuditRow, Fact};
+pub use audit_check::{AuditCheck, AuditFault, ChainHead};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
 pub use notification::{

@@ -10,6 +10,7 @@
 )]
 
 mod alerts;
+mod audit;
 mod cases;
 mod demo;
 mod explaining;

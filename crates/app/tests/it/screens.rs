@@ -91,7 +91,7 @@ async fn checks_follow_what_the_running_system_sees() {
     world.app.expire_history().await.unwrap();
     assert_eq!(clause(&world, &head, "FLT-9").await.state.word(), "Unknown", "another hand wrote that row");
     let kept = clause(&world, &head, "FLT-13").await;
-    assert_eq!(kept.state.word(), "Unknown", "incidents are not kept yet");
+    assert_eq!(kept.state.word(), "Unknown", "the record of changes was not looked at yet");
     assert!(evidence(&kept.state).contains("was last applied on 20 November 2026"), "{:?}", kept.state);
     world.visit_through_gate(pupil, "larkfield", "education.schoolgate.test");
     assert_eq!(clause(&world, &head, "FLT-9").await.state.word(), "Pass");

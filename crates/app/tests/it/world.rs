@@ -2,7 +2,7 @@
 
 use ::history::History;
 use app::{
-    App, AppError, Health, InForce, ListsPlace, Parts, Proposal, approve_policy, approved_policy,
+    App, AppError, Health, InForce, ListsPlace, Parts, Proposal, Seals, approve_policy, approved_policy,
     propose_policy, record_events,
 };
 use identity::{Password, Pepper, hash};
@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use store::{AuditRow, Change, Fact, Place, Store};
 use tempfile::TempDir;
+use wire::SigningKey;
 
 /// A Friday morning in November, in school time: 10:15.
 pub const NOW: Timestamp = Timestamp(1_795_169_700_000);
@@ -41,7 +42,9 @@ pub struct World {
     pub health: Arc<Health>,
     pub handed_out: Arc<HandedOut>,
     pub clock: Clock,
-    folder: TempDir,
+    /// The key that seals the audit log.
+    pub key: Arc<SigningKey>,
+    pub folder: TempDir,
 }
 
 /// The machine's technician, at the command line.
@@ -102,12 +105,17 @@ impl World {
             handed_out: Arc::default(),
             leaks: Arc::default(),
             suggestions: Arc::default(),
+            seals: Seals {
+                key: Arc::new(SigningKey::read(&SigningKey::fresh().unwrap()).unwrap()),
+                noted: folder.path().join("audit.checkpoints"),
+                packs: folder.path().join("packs"),
+            },
         };
         let (snapshot, roster) = (Arc::clone(&parts.snapshot), Arc::clone(&parts.roster));
         let (identities, health) = (Arc::clone(&parts.identities), Arc::clone(&parts.health));
-        let handed_out = Arc::clone(&parts.handed_out);
+        let (handed_out, key) = (Arc::clone(&parts.handed_out), Arc::clone(&parts.seals.key));
         let app = App::start(parts, in_force).await?;
-        Ok(Self { app, store, history, snapshot, roster, identities, health, handed_out, clock, folder })
+        Ok(Self { app, store, history, snapshot, roster, identities, health, handed_out, clock, key, folder })
     }
 
     /// Another program's gate on the same records, as after a restart.

@@ -1,6 +1,6 @@
 //! A made-up school with a console of its own: one account for each role, all with the same password.
 
-use app::{App, Health, InForce, ListsPlace, Parts};
+use app::{App, Health, InForce, ListsPlace, Parts, Seals};
 use console::{Console, ConsoleConfig};
 use history::History;
 use identity::{Password, Pepper};
@@ -21,6 +21,7 @@ use store::{Change, Fact, Place, Store};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use wire::SigningKey;
 
 /// Everybody's password here.
 pub const PASSWORD: &str = "otter lantern gravel";
@@ -100,6 +101,11 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
         health: Arc::new(Health::new(now)),
         own_hosts: Vec::new(),
         lists: ListsPlace { folder: lists_in(folder, now), ..ListsPlace::default() },
+        seals: Seals {
+            key: Arc::new(SigningKey::read(&SigningKey::fresh().unwrap()).unwrap()),
+            noted: folder.join("audit.checkpoints"),
+            packs: folder.join("packs"),
+        },
     };
     let in_force = InForce {
         hash: document.policy.hash.clone(),

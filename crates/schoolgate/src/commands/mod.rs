@@ -7,6 +7,7 @@ pub(crate) mod notify;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod proxy;
+pub(crate) mod verify;
 
 use model::Actor;
 use std::os::unix::fs::MetadataExt as _;

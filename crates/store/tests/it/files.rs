@@ -37,7 +37,7 @@ async fn records_of_a_newer_program_are_left_alone() {
     let place = Place::File(path.clone());
     Store::open(&place, NOW).await.unwrap().close().await;
     alter(&path, "insert into migration (number, hash, run_at) values (99, 'x', 0)").await;
-    assert!(matches!(Store::open(&place, NOW).await, Err(StoreError::TooNew { newest: 3, found: 99 })));
+    assert!(matches!(Store::open(&place, NOW).await, Err(StoreError::TooNew { found: 99, .. })));
     alter(&path, "delete from migration where number = 99; update migration set hash = 'y'").await;
     assert!(matches!(Store::open(&place, NOW).await, Err(StoreError::MigrationChanged { number: 1 })));
 }

@@ -2,13 +2,13 @@
 
 use crate::NOW;
 use model::{
-    Actor, Affiliation, Claim, Device, DeviceId, DeviceKind, KnownBy, Person, PersonId, PolicyHash, Role,
-    SchoolId, Scope, Timestamp, YearGroup,
+    Actor, Affiliation, Checkpoint, Claim, Device, DeviceId, DeviceKind, KnownBy, Person, PersonId,
+    PolicyHash, Role, SchoolId, Scope, Timestamp, YearGroup,
 };
 use std::net::IpAddr;
 use store::{
-    AccountState, Approval, Change, DocumentState, Fact, NewPolicy, NewSession, SessionKind, Store,
-    StoreError,
+    AccountState, Approval, AuditFault, Change, DocumentState, Fact, NewPolicy, NewSession, SessionKind,
+    Store, StoreError,
 };
 use uuid::Uuid;
 
@@ -27,6 +27,7 @@ pub async fn tell(store: &Store) {
     posts_are_held(store).await;
     the_installation_has_notes(store).await;
     the_chain_is_whole(store).await;
+    checkpoints_are_kept(store).await;
 }
 
 async fn people_come_and_change(store: &Store) {
@@ -197,6 +198,35 @@ async fn the_chain_is_whole(store: &Store) {
     assert!(notes[0].sequence > notes[1].sequence, "newest first");
     assert_eq!(facts[0].details().get("why").map(String::as_str), Some("the \"story\""));
     assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
+}
+
+/// Heads and checkpoints say where a chain has got to, and a later look finds it there.
+async fn checkpoints_are_kept(store: &Store) {
+    let heads = store.audit_heads().await.unwrap();
+    let head = heads.iter().find(|head| head.scope == Scope::Trust).unwrap().clone();
+    assert_eq!(store.audit_scopes().await.unwrap(), [ash(), Scope::Trust]);
+    assert_eq!(store.newest_checkpoint(&Scope::Trust).await.unwrap(), None);
+    let (key, signature) = ("aa".to_owned(), "bb".to_owned());
+    let (scope, at) = (Scope::Trust.to_string(), NOW);
+    let checkpoint = Checkpoint { scope, sequence: head.sequence, hash: head.hash, at, key, signature };
+    let change = Change::AddCheckpoint(checkpoint.clone());
+    store.commit(&fact("checkpoint"), std::slice::from_ref(&change)).await.unwrap();
+    assert!(store.commit(&fact("checkpoint"), &[change]).await.is_err(), "one for each fact");
+    assert_eq!(store.newest_checkpoint(&Scope::Trust).await.unwrap(), Some(checkpoint.clone()));
+    let kept = store.checkpoints(&Scope::Trust).await.unwrap();
+    assert_eq!(kept, std::slice::from_ref(&checkpoint));
+    assert_eq!(store.verify_audit_against(&Scope::Trust, &kept).await.unwrap().fault, None);
+    let other = Checkpoint { hash: "ab".to_owned(), ..checkpoint.clone() };
+    let found = store.verify_audit_against(&Scope::Trust, &[other]).await.unwrap();
+    assert_eq!(found.broken_at, Some(checkpoint.sequence));
+    assert_eq!(found.fault, Some(AuditFault::NotAsSigned { at: NOW }));
+    let later = Checkpoint { sequence: 10_000, ..checkpoint };
+    let found = store.verify_audit_against(&Scope::Trust, &[later]).await.unwrap();
+    assert_eq!(
+        found.fault,
+        Some(AuditFault::CutOff { reached: 10_000 }),
+        "as after an old copy was put back"
+    );
 }
 
 /// Two programs write at once, each with several tasks: every commit gets its place, and the chain stays whole.
