@@ -4,6 +4,7 @@
 
 pub mod archives;
 pub mod https;
+pub mod icap;
 pub mod images;
 pub mod logs;
 pub mod readers;

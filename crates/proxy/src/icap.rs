@@ -5,8 +5,8 @@
 //! same scanner and the same events. A request is told in history when it is decided; what comes of it the other proxy
 //! does not say. An answer is told only where it is refused, or let through unscanned.
 //!
-//! Left out: ICAP over TLS, trailers, drops of a file while it is scanned (the other proxy waits), and what lies behind the
-//! preview of an upload, where nothing is scanned.
+//! Left out: ICAP over TLS, trailers, partial answers (206), and what lies behind the preview of an upload, where nothing is
+//! scanned.
 //!
 //! Invariants: only listed proxies are served, and believed when they say for whom they ask; who is named and not on the
 //! roster is nobody; heads, chunks and waits are bounded; a question that cannot be read ends its connection.
@@ -15,15 +15,19 @@ mod answers;
 mod chunks;
 mod message;
 mod requests;
+mod transcript;
 mod wire;
 
+pub(crate) use chunks::chunk_size;
 pub(crate) use message::{StatusLine, read_status};
+pub use transcript::transcript;
 
 use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::inner::{authority_of, shape_of};
 use crate::rules::Judged;
 use crate::scan::{Source as _, Spooled};
+use crate::visit::Visit;
 use blockpage::BlockView;
 use bytes::Bytes;
 use chunks::{Ahead, IcapBody};
@@ -36,7 +40,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
-use wire::Wire;
+use wire::{Wire, Writing};
 
 /// Of each body, so much is asked for first: what tells a kind of file, and most pages.
 const PREVIEW_BYTES: usize = 4_096;
@@ -55,7 +59,7 @@ pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, stream: TcpStream) {
     let mut wire = Wire::new(stream, &gate.dialer.limits);
     loop {
         let head = tokio::select! {
-            head = wire.head() => head,
+            head = wire.reading.head() => head,
             () = gate.stopping.cancelled() => return,
         };
         let Ok(Some(head)) = head else { return };
@@ -80,13 +84,13 @@ async fn answer(gate: &Arc<Gate>, caller: &Caller, wire: &mut Wire, head: &[u8])
         _ => return refuse(gate, wire, Mistake::NoSuchService).await,
     };
     if question.method == IcapMethod::Options {
-        wire.write(options(gate, offered).as_bytes()).await?;
+        wire.writing.write(options(gate, offered).as_bytes()).await?;
         return Ok(if question.closes { Next::Close } else { Next::Keep });
     }
     if question.method != offered {
         return refuse(gate, wire, Mistake::Method).await;
     }
-    let heads = wire.exact(question.parts.heads).await?;
+    let heads = wire.reading.exact(question.parts.heads).await?;
     let Ok((request, response)) = question.parts.read(&heads) else {
         return refuse(gate, wire, Mistake::NotUnderstood).await;
     };
@@ -120,34 +124,39 @@ impl Exchange<'_> {
     ) -> io::Result<Next> {
         if head.is_none() && (self.question.allows_204 || ahead.body.is_at_preview()) {
             let answer = self.status_line("204 No Content", "");
-            ahead.body.wire().write(answer.as_bytes()).await?;
+            ahead.body.writing().write(answer.as_bytes()).await?;
             return ahead.body.drained().await;
         }
+        ahead.body.ask_for_the_rest().await?;
+        self.head(ahead.body.writing(), head).await?;
+        if self.question.parts.has_body { self.rest(ahead, held, 0).await } else { Ok(Next::Keep) }
+    }
+
+    /// Begins to give the message, with another head where there is one.
+    async fn head(&self, writing: &Writing, head: Option<Vec<u8>>) -> io::Result<()> {
         let parts = &self.question.parts;
         let head = head.map(Bytes::from).unwrap_or_else(|| self.heads.slice(parts.changed_from()..));
-        ahead.body.ask_for_the_rest().await?;
-        let answer = self.status_line("200 OK", &parts.field(head.len()));
-        ahead.body.wire().write(answer.as_bytes()).await?;
-        ahead.body.wire().write(&head).await?;
-        if !parts.has_body {
-            return Ok(Next::Keep);
-        }
+        writing.write(self.status_line("200 OK", &parts.field(head.len())).as_bytes()).await?;
+        writing.write(&head).await
+    }
+
+    /// Gives the body from this place on: what was held, and what is still to come.
+    async fn rest(&self, mut ahead: Ahead<'_>, held: Option<Arc<Spooled>>, mut at: u64) -> io::Result<Next> {
         if let Some(held) = held {
-            let mut at = 0;
             while let piece = held.read(at).await?
                 && !piece.is_empty()
             {
-                ahead.body.wire().chunk(&piece).await?;
+                ahead.body.writing().chunk(&piece).await?;
                 at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
             }
         }
         while let Some(frame) = ahead.next().await {
             let frame = frame.map_err(io::Error::other)?;
             if let Some(piece) = frame.data_ref().filter(|piece| !piece.is_empty()) {
-                ahead.body.wire().chunk(piece).await?;
+                ahead.body.writing().chunk(piece).await?;
             }
         }
-        ahead.body.wire().chunk(&[]).await?;
+        ahead.body.writing().chunk(&[]).await?;
         Ok(Next::Keep)
     }
 
@@ -160,16 +169,22 @@ impl Exchange<'_> {
     ) -> io::Result<Next> {
         let view = BlockView::of(refusal, &judged.ask.what.host);
         let page = blockpage::blocked(&view, &self.gate.links).page(shape_of(&head.headers));
-        let mut visit = self.gate.visit(&judged.ask, &judged.verdict, &head.method);
-        visit.judged_anew(refusal);
-        visit.answered(StatusCode::FORBIDDEN);
+        let visit = self.refused(judged, refusal, head);
         visit.moved.down.fetch_add(u64::try_from(page.body.len()).unwrap_or(0), Ordering::Relaxed);
         drop(visit);
         self.page(page, body).await
     }
 
+    /// The event of a refusal, which is told when it is dropped.
+    fn refused(&self, judged: &Judged, refusal: &Verdict, head: &request::Parts) -> Visit {
+        let mut visit = self.gate.visit(&judged.ask, &judged.verdict, &head.method);
+        visit.judged_anew(refusal);
+        visit.answered(StatusCode::FORBIDDEN);
+        visit
+    }
+
     /// Gives a page of ours in the message's place.
-    async fn page(&self, page: blockpage::Page, mut body: IcapBody<'_>) -> io::Result<Next> {
+    async fn page(&self, page: blockpage::Page, body: IcapBody<'_>) -> io::Result<Next> {
         let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::FORBIDDEN);
         let mut head =
             format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("Refused"));
@@ -179,10 +194,11 @@ impl Exchange<'_> {
         }
         let _ = write!(head, "content-length: {}\r\n\r\n", page.body.len());
         let answer = self.status_line("200 OK", &format!("res-hdr=0, res-body={}", head.len()));
-        body.wire().write(answer.as_bytes()).await?;
-        body.wire().write(head.as_bytes()).await?;
-        body.wire().chunk(page.body.as_bytes()).await?;
-        body.wire().chunk(&[]).await?;
+        let writing = body.writing();
+        writing.write(answer.as_bytes()).await?;
+        writing.write(head.as_bytes()).await?;
+        writing.chunk(page.body.as_bytes()).await?;
+        writing.chunk(&[]).await?;
         body.drained().await
     }
 
@@ -198,7 +214,7 @@ async fn refuse(gate: &Gate, wire: &mut Wire, mistake: Mistake) -> io::Result<Ne
         "ICAP/1.0 {status}\r\nISTag: {}\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n",
         istag(gate)
     );
-    wire.write(answer.as_bytes()).await?;
+    wire.writing.write(answer.as_bytes()).await?;
     Ok(Next::Close)
 }
 

@@ -67,6 +67,8 @@ mod websocket;
 pub use ca::CertificateAuthority;
 pub use config::{Config, Icap, Limits, Ports, Transparent, TransparentMode};
 pub use error::ProxyError;
+#[doc(hidden)]
+pub use icap::transcript as icap_transcript;
 pub use leaf::{LeafSigner, Likeness, Validity};
 pub use listen::{Addresses, Proxy};
 pub use pac::{PacDirect, PacRule, PacWay};

@@ -24,9 +24,11 @@ mod unpack;
 mod upload;
 mod watch;
 
-pub(crate) use hold::{End, Source, Taken, take};
+pub(crate) use hold::{End, Hold, Source, Taken, take};
 pub(crate) use progress::Asked;
-pub(crate) use release::{Begun, Fetched, HeldBody, ScannedBody, begin, download};
+pub(crate) use release::{
+    Begun, DROP_EVERY, Drops, Fetched, HeldBody, ScannedBody, begin, download, forget_validators,
+};
 pub(crate) use spool::Spooled;
 pub(crate) use upload::{Planned, Sent, plan, upload};
 pub(crate) use watch::UploadWatch;
@@ -202,6 +204,11 @@ impl ScanDesk {
         let [clean, infected, unscanned] = &self.counts;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         ScanCounts { clean: read(clean), infected: read(infected), unscanned: read(unscanned) }
+    }
+
+    /// After so long something is given of a file that is still being scanned.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The downloads whose progress is shown.

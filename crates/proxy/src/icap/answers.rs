@@ -3,12 +3,16 @@
 use super::chunks::Ahead;
 use super::{Exchange, Next, fields, target};
 use crate::inner::shape_of;
-use crate::rules;
-use crate::scan::{self, Asked, Begun, End, Taken, take};
+use crate::rules::{self, Judged};
+use crate::scan::{
+    self, Asked, Begun, Case, DROP_EVERY, Drops, End, Hold, ScanDesk, Taken, forget_validators, take,
+};
 use blockpage::Refusal;
 use http::{Request, request, response};
-use model::Outcome;
+use model::{Outcome, Verdict};
 use std::io;
+use std::pin::pin;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 pub(super) async fn answer(
     exchange: &Exchange<'_>,
@@ -45,27 +49,94 @@ pub(super) async fn answer(
         _ => None,
     };
     let Some((desk, case)) = case else { return exchange.pass(changed, ahead, None).await };
-    let (ahead, held, settled) = match scan::begin(desk, &case, &answer).await {
-        Begun::Settled(settled) => (ahead, None, settled),
+    match scan::begin(desk, &case, &answer).await {
+        Begun::Settled(Ok(note)) => {
+            tell(exchange, (&judged, &head), note);
+            exchange.pass(changed, ahead, None).await
+        }
+        Begun::Settled(Err(refusal)) => exchange.refuse(&judged, &refusal, (&head, ahead.body)).await,
         Begun::Hold(hold) => {
-            let Taken { spooled, source, end, .. } = take(ahead, *hold).await;
-            let settled = match end {
-                End::Broke(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                End::Refused(refusal) => Err(refusal),
-                End::Scanned(scanned) => desk.settle(&case, &scanned),
+            forget_validators(&mut answer.headers);
+            let dropping = fields(&start, &answer.headers);
+            let file = File { exchange, desk, case: &case, judged: &judged, head: &head };
+            file.held(*hold, ahead, (changed, dropping)).await
+        }
+    }
+}
+
+/// A file that is scanned.
+struct File<'a> {
+    exchange: &'a Exchange<'a>,
+    desk: &'a ScanDesk,
+    case: &'a Case,
+    judged: &'a Judged,
+    head: &'a request::Parts,
+}
+
+impl File<'_> {
+    /// Takes it in and answers: with the head that is given for it, or with the one under which it falls drop by drop where
+    /// the scanner takes long, so that neither the other proxy nor its client gives up.
+    async fn held(
+        &self,
+        hold: Hold,
+        mut ahead: Ahead<'_>,
+        (changed, dropping): (Option<Vec<u8>>, Vec<u8>),
+    ) -> io::Result<Next> {
+        let Self { exchange, judged, head, .. } = *self;
+        // Before the answer may begin.
+        ahead.body.ask_for_the_rest().await?;
+        let writing = ahead.body.writing().clone();
+        let mut drops = Drops::of(&hold);
+        let mut taking = pin!(take(ahead, hold));
+        if let Ok(taken) = timeout(self.desk.patience(), taking.as_mut()).await {
+            let Taken { spooled, source, .. } = taken;
+            return match self.settled(taken.end)? {
+                Ok(note) => {
+                    tell(exchange, (judged, head), note);
+                    exchange.pass(changed, source, Some(spooled)).await
+                }
+                Err(refusal) => exchange.refuse(judged, &refusal, (head, source.body)).await,
             };
-            (source, Some(spooled), settled)
         }
-    };
-    match settled {
-        Ok(note) => {
-            if let Some(note) = note {
-                let mut visit = gate.visit(&judged.ask, &judged.verdict, &head.method);
-                visit.judged_anew(&note);
-                visit.handed_on();
+        exchange.head(&writing, Some(dropping)).await?;
+        let mut falls = interval(DROP_EVERY);
+        falls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let Taken { spooled, source, end, .. } = loop {
+            tokio::select! {
+                taken = taking.as_mut() => break taken,
+                _ = falls.tick() => if let Some(drop) = drops.fall() {
+                    writing.chunk(&drop).await?;
+                },
             }
-            exchange.pass(changed, ahead, held).await
+        };
+        match self.settled(end)? {
+            Ok(note) => {
+                tell(exchange, (judged, head), note);
+                exchange.rest(source, Some(spooled), drops.given()).await
+            }
+            Err(refusal) => {
+                drop(exchange.refused(judged, &refusal, head));
+                // An answer without its end: nobody takes it for the file.
+                Err(io::ErrorKind::ConnectionAborted.into())
+            }
         }
-        Err(refusal) => exchange.refuse(&judged, &refusal, (&head, ahead.body)).await,
+    }
+
+    /// What follows from the file.
+    fn settled(&self, end: End) -> io::Result<Result<Option<Box<Verdict>>, Box<Verdict>>> {
+        match end {
+            End::Broke(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+            End::Refused(refusal) => Ok(Err(refusal)),
+            End::Scanned(scanned) => Ok(self.desk.settle(self.case, &scanned)),
+        }
+    }
+}
+
+/// Tells history of an answer that was let through unscanned.
+fn tell(exchange: &Exchange<'_>, (judged, head): (&Judged, &request::Parts), note: Option<Box<Verdict>>) {
+    if let Some(note) = note {
+        let mut visit = exchange.gate.visit(&judged.ask, &judged.verdict, &head.method);
+        visit.judged_anew(&note);
+        visit.handed_on();
     }
 }

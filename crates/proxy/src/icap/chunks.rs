@@ -2,7 +2,7 @@
 //! when it is asked for (RFC 3507, section 4.5).
 
 use super::message::Question;
-use super::wire::Wire;
+use super::wire::{Reading, Wire, Writing};
 use super::{Next, PREVIEW_BYTES};
 use crate::error::BodyFault;
 use crate::scan::Source;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::Frame;
 use std::collections::VecDeque;
 use std::io;
+use tokio::io::AsyncRead;
 
 /// A proxy's body that nobody wants is read to its end, up to so much, so that the connection can go on.
 const MOST_DRAINED_BYTES: u64 = 1024 * 1024;
@@ -21,6 +22,11 @@ const MOST_TRAILERS: usize = 100;
 /// A body on its way in.
 pub(super) struct IcapBody<'a> {
     wire: &'a mut Wire,
+    chunks: Chunks,
+}
+
+/// How far a body in chunks was read.
+pub(super) struct Chunks {
     place: Place,
     /// Of the chunk that is being read.
     left: u64,
@@ -37,44 +43,38 @@ enum Place {
     OverAtPreview,
 }
 
-impl<'a> IcapBody<'a> {
-    pub(super) fn new(wire: &'a mut Wire, question: &Question) -> Self {
+impl Chunks {
+    pub(super) fn of(question: &Question) -> Self {
         let place = match (question.parts.has_body, question.preview) {
             (false, _) => Place::Over,
             (true, Some(_)) => Place::Preview,
             (true, None) => Place::Rest,
         };
-        Self { wire, place, left: 0 }
+        Self { place, left: 0 }
     }
 
-    pub(super) fn wire(&mut self) -> &mut Wire {
-        self.wire
-    }
-
-    /// True while the other proxy waits to be told whether to send the rest.
-    pub(super) fn is_at_preview(&self) -> bool {
-        matches!(self.place, Place::AtPreview | Place::OverAtPreview)
-    }
-
-    /// Asks for what comes after the preview.
-    pub(super) async fn ask_for_the_rest(&mut self) -> io::Result<()> {
-        if self.place == Place::AtPreview {
-            self.wire.write(b"ICAP/1.0 100 Continue\r\n\r\n").await?;
+    /// The rest is on its way; true where it was waiting to be asked for.
+    pub(super) fn goes_on(&mut self) -> bool {
+        let waits = self.place == Place::AtPreview;
+        if waits {
             self.place = Place::Rest;
         }
-        Ok(())
+        waits
     }
 
     /// The next piece; `None` at the end of the preview or of the body.
-    pub(super) async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+    pub(super) async fn piece<R: AsyncRead + Unpin>(
+        &mut self,
+        reading: &mut Reading<R>,
+    ) -> io::Result<Option<Bytes>> {
         if !matches!(self.place, Place::Preview | Place::Rest) {
             return Ok(None);
         }
         if self.left == 0 {
-            let line = self.wire.line().await?;
+            let line = reading.line().await?;
             let (size, is_whole) = chunk_size(&line).ok_or(io::ErrorKind::InvalidData)?;
             if size == 0 {
-                self.trailers().await?;
+                trailers(reading).await?;
                 self.place = match (self.place, is_whole) {
                     (Place::Preview, false) => Place::AtPreview,
                     (Place::Preview, true) => Place::OverAtPreview,
@@ -84,12 +84,50 @@ impl<'a> IcapBody<'a> {
             }
             self.left = size;
         }
-        let piece = self.wire.some(self.left).await?;
+        let piece = reading.some(self.left).await?;
         self.left = self.left.saturating_sub(u64::try_from(piece.len()).unwrap_or(self.left));
-        if self.left == 0 && !self.wire.line().await?.is_empty() {
+        if self.left == 0 && !reading.line().await?.is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(Some(piece))
+    }
+}
+
+async fn trailers<R: AsyncRead + Unpin>(reading: &mut Reading<R>) -> io::Result<()> {
+    for _ in 0..MOST_TRAILERS {
+        if reading.line().await?.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+impl<'a> IcapBody<'a> {
+    pub(super) fn new(wire: &'a mut Wire, question: &Question) -> Self {
+        Self { wire, chunks: Chunks::of(question) }
+    }
+
+    /// The way out.
+    pub(super) fn writing(&self) -> &Writing {
+        &self.wire.writing
+    }
+
+    /// True while the other proxy waits to be told whether to send the rest.
+    pub(super) fn is_at_preview(&self) -> bool {
+        matches!(self.chunks.place, Place::AtPreview | Place::OverAtPreview)
+    }
+
+    /// Asks for what comes after the preview.
+    pub(super) async fn ask_for_the_rest(&mut self) -> io::Result<()> {
+        if self.chunks.goes_on() {
+            self.wire.writing.write(b"ICAP/1.0 100 Continue\r\n\r\n").await?;
+        }
+        Ok(())
+    }
+
+    /// The next piece; `None` at the end of the preview or of the body.
+    pub(super) async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        self.chunks.piece(&mut self.wire.reading).await
     }
 
     /// Reads over what nobody wants any more.
@@ -102,15 +140,6 @@ impl<'a> IcapBody<'a> {
             }
         }
         Ok(Next::Keep)
-    }
-
-    async fn trailers(&mut self) -> io::Result<()> {
-        for _ in 0..MOST_TRAILERS {
-            if self.wire.line().await?.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(io::ErrorKind::InvalidData.into())
     }
 }
 
@@ -125,7 +154,7 @@ impl<'a> Ahead<'a> {
     pub(super) async fn read(mut body: IcapBody<'a>) -> io::Result<Self> {
         let mut first = VecDeque::new();
         let mut bytes = 0;
-        while body.place == Place::Preview || bytes < PREVIEW_BYTES {
+        while body.chunks.place == Place::Preview || bytes < PREVIEW_BYTES {
             let Some(piece) = body.piece().await? else { break };
             bytes = piece.len().saturating_add(bytes);
             // Whoever promises a preview without an end is asking for room that nobody has.
@@ -144,7 +173,7 @@ impl<'a> Ahead<'a> {
 
     /// True where there is nothing in the body.
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_empty() && matches!(self.body.place, Place::Over | Place::OverAtPreview)
+        self.first.is_empty() && matches!(self.body.chunks.place, Place::Over | Place::OverAtPreview)
     }
 }
 
@@ -165,7 +194,7 @@ impl Source for Ahead<'_> {
 }
 
 /// The size of a chunk, and whether the preview ends the body (`0; ieof`).
-fn chunk_size(line: &[u8]) -> Option<(u64, bool)> {
+pub(crate) fn chunk_size(line: &[u8]) -> Option<(u64, bool)> {
     let line = std::str::from_utf8(line).ok()?;
     let (size, extension) = line.split_once(';').unwrap_or((line, ""));
     let size = size.trim();

@@ -1,29 +1,58 @@
 //! The bytes of an ICAP connection: heads, lines and pieces in, chunks out. Every wait and every length is bounded.
+//!
+//! Invariant: what is read does not depend on how the bytes were cut on their way.
 
 use crate::config::Limits;
 use bytes::{Bytes, BytesMut};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// The longest line before a chunk.
+/// The longest line before a chunk, with its end.
 const MOST_LINE_BYTES: usize = 1_024;
-/// Read at once.
+/// Read at once, and the longest piece.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A connection of another proxy.
 pub(super) struct Wire {
-    stream: TcpStream,
+    pub(super) reading: Reading<OwnedReadHalf>,
+    pub(super) writing: Writing,
+}
+
+/// The way in.
+pub(super) struct Reading<R> {
+    stream: R,
     held: BytesMut,
     head_bytes: usize,
     patience: Duration,
 }
 
+/// The way out; shared by whoever answers and whoever asks for the rest of a body.
+#[derive(Clone)]
+pub(super) struct Writing {
+    stream: Arc<Mutex<OwnedWriteHalf>>,
+    patience: Duration,
+}
+
 impl Wire {
     pub(super) fn new(stream: TcpStream, limits: &Limits) -> Self {
-        Self { stream, held: BytesMut::new(), head_bytes: limits.head_bytes, patience: limits.idle_timeout }
+        let (reading, writing) = stream.into_split();
+        Self {
+            reading: Reading::new(reading, limits),
+            writing: Writing { stream: Arc::new(Mutex::new(writing)), patience: limits.idle_timeout },
+        }
+    }
+}
+
+impl<R: AsyncRead + Unpin> Reading<R> {
+    pub(super) fn new(stream: R, limits: &Limits) -> Self {
+        let (head_bytes, patience) = (limits.head_bytes, limits.idle_timeout);
+        Self { stream, held: BytesMut::new(), head_bytes, patience }
     }
 
     /// The next head with its empty line; `None` where the connection ends before one.
@@ -31,13 +60,15 @@ impl Wire {
         let mut seen = 0;
         loop {
             let from = self.held.get(seen..).unwrap_or_default();
-            if let Some(end) = from.windows(4).position(|four| four == b"\r\n\r\n") {
-                return Ok(Some(self.held.split_to(seen.saturating_add(end).saturating_add(4)).freeze()));
-            }
-            seen = self.held.len().saturating_sub(3);
-            if self.held.len() > self.head_bytes {
+            let found = from.windows(4).position(|four| four == b"\r\n\r\n");
+            let end = found.map(|at| at.saturating_add(seen).saturating_add(4));
+            if end.unwrap_or_else(|| self.held.len().saturating_add(1)) > self.head_bytes {
                 return Err(io::ErrorKind::InvalidData.into());
             }
+            if let Some(end) = end {
+                return Ok(Some(self.held.split_to(end).freeze()));
+            }
+            seen = self.held.len().saturating_sub(3);
             if self.fill().await? == 0 {
                 return if self.held.is_empty() {
                     Ok(None)
@@ -59,29 +90,43 @@ impl Wire {
     /// A line without its end.
     pub(super) async fn line(&mut self) -> io::Result<Bytes> {
         loop {
-            if let Some(end) = self.held.windows(2).position(|two| two == b"\r\n") {
-                let mut line = self.held.split_to(end.saturating_add(2));
+            let end = self.held.windows(2).position(|two| two == b"\r\n");
+            let length = end.map_or(self.held.len().saturating_add(1), |end| end.saturating_add(2));
+            if length > MOST_LINE_BYTES {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            if let Some(end) = end {
+                let mut line = self.held.split_to(length);
                 line.truncate(end);
                 return Ok(line.freeze());
-            }
-            if self.held.len() > MOST_LINE_BYTES {
-                return Err(io::ErrorKind::InvalidData.into());
             }
             self.more().await?;
         }
     }
 
-    /// Some bytes, at most so many and at least one.
+    /// Some bytes: at least one, and no more than these or than are read at once.
     pub(super) async fn some(&mut self, most: u64) -> io::Result<Bytes> {
         if self.held.is_empty() {
             self.more().await?;
         }
-        let count = usize::try_from(most).unwrap_or(usize::MAX).min(self.held.len());
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(PIECE_BYTES);
+        let count = most.min(self.held.len());
         Ok(self.held.split_to(count).freeze())
     }
 
+    async fn more(&mut self) -> io::Result<()> {
+        if self.fill().await? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+
+    async fn fill(&mut self) -> io::Result<usize> {
+        self.held.reserve(PIECE_BYTES);
+        timeout(self.patience, self.stream.read_buf(&mut self.held)).await?
+    }
+}
+
+impl Writing {
     /// A chunk, or the end of chunks where there is nothing in it.
-    pub(super) async fn chunk(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn chunk(&self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return self.write(b"0\r\n\r\n").await;
         }
@@ -92,16 +137,8 @@ impl Wire {
         self.write(&chunk).await
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        timeout(self.patience, self.stream.write_all(bytes)).await?
-    }
-
-    async fn more(&mut self) -> io::Result<()> {
-        if self.fill().await? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-    }
-
-    async fn fill(&mut self) -> io::Result<usize> {
-        self.held.reserve(PIECE_BYTES);
-        timeout(self.patience, self.stream.read_buf(&mut self.held)).await?
+    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stream = self.stream.lock().await;
+        timeout(self.patience, stream.write_all(bytes)).await?
     }
 }

@@ -30,7 +30,7 @@ impl Scanner {
                 ScanService::ClamdSocket(path) => ClamdSession::at_socket(path).await.map(Session::Clamd),
                 ScanService::Clamd(authority) => ClamdSession::at(authority).await.map(Session::Clamd),
                 ScanService::Icap { authority, path } => {
-                    IcapSession::at(authority, path).await.map(Session::Icap)
+                    IcapSession::at(authority, path).await.map(|session| Session::Icap(Box::new(session)))
                 }
             }
         })
@@ -45,7 +45,7 @@ impl Scanner {
 /// One file at the scanner.
 enum Session {
     Clamd(ClamdSession),
-    Icap(IcapSession),
+    Icap(Box<IcapSession>),
 }
 
 impl Session {

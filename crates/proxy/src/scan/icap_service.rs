@@ -1,123 +1,110 @@
 //! Scanning by an ICAP service (RFC 3507): the file as the body of an answer that the service may modify (RESPMOD).
 //!
-//! Everything but "no modification needed" is taken as a refusal: services put a page of their own in an infected file's
-//! place. What the service is told of the answer is made up, since it needs nothing else to read a file.
+//! A file passes by "no modification needed" (204), or where the service gives it back byte for byte, as services do that have
+//! begun to answer before they were done. Everything else is taken as a refusal: services put a page of their own in an
+//! infected file's place. What the service is told of the answer is made up, since it needs nothing else to read a file.
 //!
 //! Left out: previews, several files on one connection, TLS.
 
-use super::clamd::{early, shown};
+mod answer;
+
+use super::clamd::early;
 use super::{Finding, ScanFault};
-use crate::icap::{StatusLine, read_status};
+use answer::{Answer, REFUSED, Said};
+use sha2::{Digest as _, Sha256};
+use std::io;
+use std::pin::pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// The longest head of an answer.
-const MOST_HEAD_BYTES: usize = 32 * 1024;
+/// Read at once.
+const PIECE_BYTES: usize = 16 * 1024;
 const ASKED: &str = "GET http://file.invalid/ HTTP/1.1\r\nHost: file.invalid\r\n\r\n";
 const ANSWERED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-/// Fields in which services name what they found, the first that is there counts.
-const NAMES: [&str; 4] = ["x-infection-found", "x-virus-id", "x-virus-name", "x-violations-found"];
 
 /// A file on its way into a service.
 pub(super) struct IcapSession {
-    stream: BufWriter<TcpStream>,
+    reading: OwnedReadHalf,
+    writing: BufWriter<OwnedWriteHalf>,
+    /// Of the file, as far as it was sent.
+    sent: Sha256,
+    answer: Answer,
+    room: Vec<u8>,
 }
 
 impl IcapSession {
     /// Begins with the service at `host:port` and this path.
     pub(super) async fn at(authority: &str, path: &str) -> Result<Self, ScanFault> {
         let stream = TcpStream::connect(authority).await.map_err(|_| ScanFault::Away)?;
-        let mut stream = BufWriter::with_capacity(32 * 1024, stream);
+        let (reading, writing) = stream.into_split();
+        let mut writing = BufWriter::with_capacity(32 * 1024, writing);
         let (response, body) = (ASKED.len(), ASKED.len() + ANSWERED.len());
         let head = format!(
             "RESPMOD icap://{authority}{path} ICAP/1.0\r\nHost: {authority}\r\nAllow: 204\r\nConnection: close\r\n\
              Encapsulated: req-hdr=0, res-hdr={response}, res-body={body}\r\n\r\n{ASKED}{ANSWERED}"
         );
-        stream.write_all(head.as_bytes()).await.map_err(|_| ScanFault::Away)?;
-        Ok(Self { stream })
+        writing.write_all(head.as_bytes()).await.map_err(|_| ScanFault::Away)?;
+        let (sent, answer) = (Sha256::new(), Answer::default());
+        Ok(Self { reading, writing, sent, answer, room: Vec::with_capacity(PIECE_BYTES) })
     }
 
-    /// Gives it the next bytes. Where it hangs up, the answer says why: malware by its name, or a fault.
+    /// Gives it the next bytes. Where it has answered already, the answer says why: malware by its name, or a fault.
     pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<Option<Box<str>>, ScanFault> {
-        let written = async {
-            self.stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
-            self.stream.write_all(bytes).await?;
-            self.stream.write_all(b"\r\n").await
-        };
-        match written.await {
-            Ok(()) => Ok(None),
-            Err(_) => early(self.answer().await).map(Some),
+        self.sent.update(bytes);
+        let size = format!("{:x}\r\n", bytes.len());
+        let written = self.write(&[size.as_bytes(), bytes, b"\r\n"]).await;
+        if written.is_ok() && !self.answer.is_over() {
+            return Ok(None);
         }
+        early(self.finding().await).map(Some)
     }
 
     /// Ends the file and takes the answer.
     pub(super) async fn finish(mut self) -> Result<Finding, ScanFault> {
-        let written = async {
-            self.stream.write_all(b"0\r\n\r\n").await?;
-            self.stream.flush().await
-        };
-        match written.await {
-            Ok(()) => self.answer().await,
-            Err(_) => early(self.answer().await).map(Finding::Infected),
+        match self.write(&[b"0\r\n\r\n"]).await {
+            Ok(()) if !self.answer.is_over() => self.finding().await,
+            _ => early(self.finding().await).map(Finding::Infected),
         }
     }
 
-    async fn answer(&mut self) -> Result<Finding, ScanFault> {
-        let mut head = Vec::new();
+    /// Writes to the service and takes in what it says meanwhile, so that one that gives the file back as it comes does not
+    /// stand still. Over as well when the answer is.
+    async fn write(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
+        let Self { reading, writing, answer, room, .. } = self;
+        let mut work = pin!(async {
+            for piece in pieces {
+                writing.write_all(piece).await?;
+            }
+            writing.flush().await
+        });
+        while !answer.is_over() {
+            tokio::select! {
+                biased;
+                written = work.as_mut() => return written,
+                read = reading.read_buf(room) => answer.came(read, room),
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer, once it is whole.
+    async fn finding(&mut self) -> Result<Finding, ScanFault> {
         loop {
-            let mut room = [0; 1_024];
-            match self.stream.read(&mut room).await {
-                Ok(0) | Err(_) => return Err(ScanFault::Answer),
-                Ok(count) => head.extend_from_slice(room.get(..count).unwrap_or_default()),
-            }
-            if let Some(answer) = read_status(&head) {
-                return finding(&answer);
-            }
-            if head.len() > MOST_HEAD_BYTES {
-                return Err(ScanFault::Answer);
+            match self.answer.said() {
+                None => {
+                    let read = self.reading.read_buf(&mut self.room).await;
+                    self.answer.came(read, &mut self.room);
+                }
+                Some(Said::Fault) => return Err(ScanFault::Answer),
+                Some(Said::Clean) => return Ok(Finding::Clean),
+                Some(Said::Infected(name)) => return Ok(Finding::Infected(name.clone())),
+                Some(Said::Gave(back)) => {
+                    let is_the_file = back[..] == self.sent.clone().finalize()[..];
+                    return Ok(if is_the_file { Finding::Clean } else { Finding::Infected(REFUSED.into()) });
+                }
             }
         }
-    }
-}
-
-fn finding(answer: &StatusLine) -> Result<Finding, ScanFault> {
-    match answer.status {
-        204 => Ok(Finding::Clean),
-        200 => {
-            let named = NAMES.iter().find_map(|name| {
-                let (_, value) = answer.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name))?;
-                let threat = value.split(';').find_map(|part| part.trim().strip_prefix("Threat="));
-                Some(threat.unwrap_or(value))
-            });
-            Ok(Finding::Infected(shown(named.unwrap_or("refused by the scanner").trim().as_bytes())))
-        }
-        _ => Err(ScanFault::Answer),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_tells_whether_and_what_was_found() {
-        for (head, expected) in [
-            ("ICAP/1.0 204 Unmodified\r\nISTag: \"x\"\r\n\r\n", Ok(Finding::Clean)),
-            (
-                "ICAP/1.0 200 OK\r\nX-Infection-Found: Type=0; Resolution=2; Threat=Bad.Test;\r\n\r\nmore",
-                Ok(Finding::Infected("Bad.Test".into())),
-            ),
-            (
-                "ICAP/1.0 200 OK\r\nX-Other: 1\r\n\t-\r\n\t0\r\nX-Virus-ID: Bad\r\n\r\n",
-                Ok(Finding::Infected("Bad".into())),
-            ),
-            ("ICAP/1.0 200 OK\r\nX-Virus-ID: Bad\r\n\r\n", Ok(Finding::Infected("Bad".into()))),
-            ("ICAP/1.0 200 OK\r\n\r\n", Ok(Finding::Infected("refused by the scanner".into()))),
-            ("ICAP/1.0 500 Error\r\n\r\n", Err(ScanFault::Answer)),
-        ] {
-            assert_eq!(finding(&read_status(head.as_bytes()).unwrap()), expected, "{head}");
-        }
-        assert!(read_status(b"ICAP/1.0 204 Unmod").is_none());
     }
 }

@@ -26,7 +26,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 /// A drop, and how often one falls: enough for no program to give up, and too little for anything to be made of it.
 const DROP_BYTES: usize = 512;
-const DROP_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const DROP_EVERY: Duration = Duration::from_secs(1);
 /// Of what has come, so much stays here whatever falls.
 const HELD_BACK_BYTES: u64 = 64 * 1024;
 
@@ -142,10 +142,15 @@ fn release(
 
 /// The head goes at once, without what a client would need to ask for the rest after it was cut off.
 fn trickle(mut head: response::Parts, visit: Visit, body: ScannedBody) -> Response<AnswerBody> {
-    for name in [ACCEPT_RANGES, ETAG, LAST_MODIFIED] {
-        head.headers.remove(name);
-    }
+    forget_validators(&mut head.headers);
     Response::from_parts(head, AnswerBody::scanned(body, visit))
+}
+
+/// Takes out what a client needs to ask for the rest of a file that was cut off.
+pub(crate) fn forget_validators(headers: &mut HeaderMap) {
+    for name in [ACCEPT_RANGES, ETAG, LAST_MODIFIED] {
+        headers.remove(name);
+    }
 }
 
 /// What becomes of a file that was taken in.
@@ -192,7 +197,7 @@ impl ScannedBody {
             match ready!(trickle.poll(cx)) {
                 Fallen::Drop(bytes) => return Poll::Ready((Some(Ok(Frame::data(bytes))), None)),
                 Fallen::Settled(Settled::Given(mut body, note)) => {
-                    body.at = trickle.given();
+                    body.at = trickle.drops.given();
                     *self = Self::Given(body);
                     said = note;
                 }
@@ -238,8 +243,7 @@ pub(crate) struct Trickle {
     desk: Arc<ScanDesk>,
     case: Case,
     taking: Taking,
-    arrived: Arc<Arrived>,
-    given: usize,
+    drops: Drops,
     next: Pin<Box<Sleep>>,
 }
 
@@ -250,11 +254,8 @@ enum Fallen {
 
 impl Trickle {
     fn new(desk: Arc<ScanDesk>, case: Case, (taking, arrived): (Taking, Arc<Arrived>)) -> Self {
-        Self { desk, case, taking, arrived, given: 0, next: Box::pin(sleep(Duration::ZERO)) }
-    }
-
-    fn given(&self) -> u64 {
-        u64::try_from(self.given).unwrap_or(u64::MAX)
+        let drops = Drops { arrived, given: 0 };
+        Self { desk, case, taking, drops, next: Box::pin(sleep(Duration::ZERO)) }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fallen> {
@@ -264,14 +265,38 @@ impl Trickle {
         loop {
             ready!(self.next.as_mut().poll(cx));
             self.next.set(sleep(DROP_EVERY));
-            let most = self.arrived.bytes().saturating_sub(HELD_BACK_BYTES);
-            let most = usize::try_from(most).unwrap_or(FIRST_BYTES).min(FIRST_BYTES);
-            let until = self.given.saturating_add(DROP_BYTES).min(most);
-            if let Some(piece) = self.arrived.piece(self.given, until) {
-                self.given = self.given.saturating_add(piece.len());
+            if let Some(piece) = self.drops.fall() {
                 return Poll::Ready(Fallen::Drop(piece));
             }
         }
+    }
+}
+
+/// What has fallen of a file that is being scanned.
+pub(crate) struct Drops {
+    arrived: Arc<Arrived>,
+    given: usize,
+}
+
+impl Drops {
+    /// Of a file that is to be held.
+    pub(crate) fn of(hold: &Hold) -> Self {
+        Self { arrived: hold.arrived(), given: 0 }
+    }
+
+    /// How many bytes.
+    pub(crate) fn given(&self) -> u64 {
+        u64::try_from(self.given).unwrap_or(u64::MAX)
+    }
+
+    /// The next drop; `None` where no more may fall yet.
+    pub(crate) fn fall(&mut self) -> Option<Bytes> {
+        let most = self.arrived.bytes().saturating_sub(HELD_BACK_BYTES);
+        let most = usize::try_from(most).unwrap_or(FIRST_BYTES).min(FIRST_BYTES);
+        let until = self.given.saturating_add(DROP_BYTES).min(most);
+        let piece = self.arrived.piece(self.given, until)?;
+        self.given = self.given.saturating_add(piece.len());
+        Some(piece)
     }
 }
 

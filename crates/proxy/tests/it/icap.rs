@@ -1,9 +1,13 @@
-//! The ICAP server, as another proxy asks it: by hand, with c-icap's client, and with Squid.
+//! The ICAP server, as another proxy asks it byte by byte. `icap_programs.rs` has the programs.
 
+use crate::clamd::{Clamd, MALWARE};
+use crate::scan::{program, zip};
 use crate::world::{Setting, World};
-use model::{Affiliation, EventOutcome, KnownBy, Person, PersonId, Role, SchoolId, Scope, YearGroup};
+use model::{Affiliation, EventOutcome, KnownBy, Layer, Person, PersonId, Role, SchoolId, Scope, YearGroup};
 use policy::rules::{TenantRule, TenantService, TrafficRules};
+use proxy::ScanConfig;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -11,7 +15,7 @@ fn peers() -> Vec<ipnet::IpNet> {
     vec!["127.0.0.1/32".parse().unwrap()]
 }
 
-async fn world(setting: Setting) -> (World, SocketAddr) {
+pub async fn world(setting: Setting) -> (World, SocketAddr) {
     let world = World::with(Setting { icap_peers: peers(), ..setting }).await;
     let icap = world.icap.unwrap();
     (world, icap)
@@ -101,18 +105,23 @@ async fn an_answer_to_what_cannot_be_read_is_not_let_through() {
     assert!(answer.starts_with("ICAP/1.0 200") && answer.contains("HTTP/1.1 400"), "{answer}");
 }
 
-#[tokio::test]
-async fn whoever_the_other_proxy_names_gets_their_group_and_a_stranger_gets_nobody_s() {
-    let senior = Person {
-        id: PersonId(uuid::Uuid::from_u128(11)),
-        login: "ben".to_owned(),
-        display_name: "Ben Beech".to_owned(),
+/// Somebody in this year, whose login is also their name.
+pub fn learner(login: &str, year: &str) -> Person {
+    Person {
+        id: PersonId(uuid::Uuid::from_u128(login.bytes().map(u128::from).sum())),
+        login: login.to_owned(),
+        display_name: login.to_owned(),
         affiliations: vec![Affiliation {
             scope: Scope::School(SchoolId::new("ash")),
             role: Role::Learner,
-            year: YearGroup::parse("11"),
+            year: YearGroup::parse(year),
         }],
-    };
+    }
+}
+
+#[tokio::test]
+async fn whoever_the_other_proxy_names_gets_their_group_and_a_stranger_gets_nobody_s() {
+    let senior = learner("ben", "11");
     let (world, icap) = world(Setting { people: vec![senior.clone()], ..Setting::default() }).await;
     let mut stream = TcpStream::connect(icap).await.unwrap();
     let named =
@@ -143,4 +152,98 @@ async fn a_proxy_that_is_not_listed_is_turned_away_and_nonsense_ends_its_connect
     let mut stream = TcpStream::connect(world.icap.unwrap()).await.unwrap();
     let mut nothing = Vec::new();
     assert_eq!(stream.read_to_end(&mut nothing).await.unwrap_or(0), 0);
+}
+
+/// A question about an answer with this file in it: what comes before the body, with the fields given.
+fn about_file(fields: &str, length: usize) -> String {
+    let request = "GET http://good.test/file HTTP/1.1\r\nHost: good.test\r\n\r\n";
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nETag: x\r\n\r\n");
+    format!(
+        "RESPMOD icap://gate.test/response ICAP/1.0\r\nHost: gate.test\r\n{fields}\r\n\
+         Encapsulated: req-hdr=0, res-hdr={}, res-body={}\r\n\r\n{request}{response}",
+        request.len(),
+        request.len() + response.len(),
+    )
+}
+
+/// The bytes of chunks, as far as they came.
+fn unchunked(mut chunks: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Some(end) = chunks.windows(2).position(|two| two == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&chunks[..end]).unwrap(), 16).unwrap();
+        let Some(chunk) = chunks.get(end + 2..end + 2 + size) else { break };
+        all.extend_from_slice(chunk);
+        chunks = &chunks[(end + 4 + size).min(chunks.len())..];
+    }
+    all
+}
+
+async fn read_until(stream: &mut TcpStream, had: &mut Vec<u8>, wanted: &[u8]) {
+    while !had.windows(wanted.len()).any(|part| part == wanted) {
+        assert!(stream.read_buf(had).await.unwrap() > 0, "{}", String::from_utf8_lossy(had));
+    }
+}
+
+#[tokio::test]
+async fn a_file_falls_drop_by_drop_where_the_scanner_takes_long_and_malware_has_no_end() {
+    let clamd = Clamd::start().await;
+    for is_infected in [false, true] {
+        let scan = ScanConfig { patience: Duration::from_millis(50), ..clamd.scanner() };
+        let (world, icap) = world(Setting { scan: Some(scan), ..Setting::default() }).await;
+        let mut file = program(900_000);
+        if is_infected {
+            file.extend(MALWARE.bytes());
+        }
+        let mut stream = TcpStream::connect(icap).await.unwrap();
+        let (preview, rest) = file.split_at(1_024);
+        let (begins, ends) = rest.split_at(rest.len() - 30);
+        let head = about_file("X-Client-IP: 127.0.0.9\r\nAllow: 204\r\nPreview: 1024", file.len());
+        let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+        stream.write_all(&[head.as_bytes(), &chunk(preview), b"0\r\n\r\n"].concat()).await.unwrap();
+        let mut had = Vec::new();
+        read_until(&mut stream, &mut had, b"100 Continue\r\n\r\n").await;
+        had.clear();
+        stream.write_all(&chunk(begins)).await.unwrap();
+        read_until(&mut stream, &mut had, b"ELF").await;
+        stream.write_all(&[chunk(ends).as_slice(), b"0\r\n\r\n"].concat()).await.unwrap();
+        if is_infected {
+            let _ = stream.read_to_end(&mut had).await;
+        } else {
+            read_until(&mut stream, &mut had, b"\r\n0\r\n\r\n").await;
+        }
+        let from = had.windows(10).position(|part| part == b"HTTP/1.1 2").unwrap();
+        let body = had[from..].windows(4).position(|part| part == b"\r\n\r\n").unwrap() + from + 4;
+        assert!(!String::from_utf8_lossy(&had[..body]).to_lowercase().contains("etag"));
+        let given = unchunked(&had[body..]);
+        if is_infected {
+            assert!(file.starts_with(&given) && given.len() < 10_000, "{}", given.len());
+        } else {
+            assert!(given == file, "{}", given.len());
+        }
+        drop(stream);
+        let told: Vec<_> = world.finish().await.iter().map(|event| (event.layer, event.outcome)).collect();
+        let expected = is_infected.then_some((Layer::Malware, EventOutcome::Blocked));
+        assert_eq!(told, Vec::from_iter(expected));
+    }
+}
+
+#[tokio::test]
+async fn questions_that_come_all_at_once_are_answered_one_after_the_other() {
+    let clamd = Clamd::start().await;
+    let (world, icap) = world(Setting { scan: Some(clamd.scanner()), ..Setting::default() }).await;
+    let mut stream = TcpStream::connect(icap).await.unwrap();
+    let file = zip("a.txt", b"words");
+    let body = [format!("{:x}\r\n", file.len()).as_bytes(), &file, b"\r\n0; ieof\r\n\r\n"].concat();
+    let asked = [
+        b"OPTIONS icap://gate.test/response ICAP/1.0\r\nHost: gate.test\r\n\r\n".to_vec(),
+        [about_file("Preview: 4096", file.len()).as_bytes(), &body].concat(),
+        [about_file("Allow: 204, 206\r\nPreview: 4096\r\nConnection: close", file.len()).as_bytes(), &body]
+            .concat(),
+    ];
+    stream.write_all(&asked.concat()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let answered: Vec<_> = answers.matches("ICAP/1.0 ").collect();
+    assert!(answered.len() == 3 && answers.matches("204 No Content").count() == 2, "{answers}");
+    assert!(world.finish().await.is_empty());
 }

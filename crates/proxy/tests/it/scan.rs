@@ -1,6 +1,6 @@
 //! Files through the scanner: ClamAV's daemon with a signature of the tests' own.
 
-use crate::clamd::{Clamd, MALWARE, NAME, scanner};
+use crate::clamd::{Clamd, IcapScanner, MALWARE, NAME, scanner};
 use crate::client::Answer;
 use crate::origin::{Origin, TestBody, full};
 use crate::world::{Setting, World};
@@ -20,17 +20,17 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 
 /// An origin with one file, of which the second half comes when it is told to.
-struct FileOrigin {
-    port: u16,
-    go_on: Arc<Notify>,
+pub struct FileOrigin {
+    pub port: u16,
+    pub go_on: Arc<Notify>,
 }
 
 impl FileOrigin {
-    async fn start(kind: &'static str, file: Vec<u8>) -> Self {
+    pub async fn start(kind: &'static str, file: Vec<u8>) -> Self {
         Self::with(kind, file, 0).await
     }
 
-    async fn with(fields: &'static str, file: Vec<u8>, held_back: usize) -> Self {
+    pub async fn with(fields: &'static str, file: Vec<u8>, held_back: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, go_on) = (listener.local_addr().unwrap().port(), Arc::new(Notify::new()));
         let told = Arc::clone(&go_on);
@@ -69,7 +69,7 @@ async fn get(world: &World, request: http::request::Builder) -> Answer {
     Answer::read(world.client().ask_proxy(request.body(full("")).unwrap()).await).await
 }
 
-fn zip(name: &str, file: &[u8]) -> Vec<u8> {
+pub fn zip(name: &str, file: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
     packed.write_all(file).unwrap();
     let packed = packed.finish().unwrap();
@@ -94,11 +94,11 @@ fn zip(name: &str, file: &[u8]) -> Vec<u8> {
     [local, central, end].concat()
 }
 
-fn infected() -> Vec<u8> {
+pub fn infected() -> Vec<u8> {
     format!("a file with {MALWARE} in its middle").into_bytes()
 }
 
-fn program(bytes: usize) -> Vec<u8> {
+pub fn program(bytes: usize) -> Vec<u8> {
     [b"\x7fELF\x02\x01\x01\0".as_slice(), &vec![7; bytes]].concat()
 }
 
@@ -271,6 +271,27 @@ async fn a_program_gets_a_large_file_drop_by_drop_and_never_the_end_of_an_infect
             assert!(had == file);
         }
     }
+}
+
+#[tokio::test]
+async fn an_icap_service_scans_as_the_daemon_does() {
+    let clamd = Clamd::start().await;
+    let service = IcapScanner::start(&clamd).await;
+    let folder = tempfile::tempdir().unwrap();
+    let icap = ScanService::Icap { authority: service.authority.clone(), path: "/virus_scan".to_owned() };
+    let world = world(scanner(icap, folder.path()), ScanRules::default()).await;
+    let large = zip("b.txt", &vec![b'b'; 900_000]);
+    for (file, expected) in
+        [(infected(), StatusCode::FORBIDDEN), (large, StatusCode::OK), (program(500_000), StatusCode::OK)]
+    {
+        let origin = FileOrigin::start("application/octet-stream", file.clone()).await;
+        let answer = get(&world, origin.get("/file")).await;
+        assert_eq!(answer.status, expected, "{}", answer.status);
+        assert_eq!(answer.body == file, expected == StatusCode::OK);
+    }
+    assert_eq!((world.scan_counts)(), ScanCounts { clean: 2, infected: 1, unscanned: 0 });
+    let events = world.finish().await;
+    assert_eq!((events[0].layer, events[0].outcome), (Layer::Malware, EventOutcome::Blocked));
 }
 
 fn form(files: &[(&str, &[u8])]) -> TestBody {
