@@ -111,6 +111,7 @@ impl Reach {
 impl App {
     /// Takes up the work: loads people, devices and who is at which address from the records.
     pub async fn start(parts: Parts, in_force: InForce) -> Result<Self, AppError> {
+        let lockout = Lockout::new(&parts.pepper)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let revisions = parts.store.revisions().await?;
         parts.roster.put(people::load_roster(&parts.store).await?);
@@ -126,7 +127,7 @@ impl App {
             lists_changed: Notify::new(),
             lists_seen: Mutex::new(None),
             hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
-            lockout: Mutex::new(Lockout::new()?),
+            lockout: Mutex::new(lockout),
             alerts_revision: watch::Sender::new(0),
             recipients: RwLock::default(),
             report_lanes: Mutex::default(),

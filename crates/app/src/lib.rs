@@ -31,6 +31,7 @@ mod history_rows;
 mod home;
 mod inspection;
 mod intake;
+mod lanes;
 mod leaks;
 mod lists;
 mod notifications;

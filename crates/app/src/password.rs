@@ -1,11 +1,11 @@
 //! Is this the right password for this login? The same work for a login that exists and for one that does not.
 
+use crate::lanes::turned_words;
 use crate::{App, AppError};
-use identity::{Attempt, LaneCounting, Lockout, LockoutRules, Password, StoredHash};
+use identity::{AccountSeen, Password, StoredHash};
 use model::Person;
-use policy::file::Counting;
 use std::net::IpAddr;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 use store::{Account, AccountState};
 
 /// The longest login that is looked up.
@@ -17,8 +17,9 @@ pub(crate) enum Checked {
     Right(Arc<Person>),
     /// They do not, or the account is closed. Where the login exists it is named, for the audit chain alone.
     Wrong { known_login: Option<String> },
-    /// Too many wrong ones came before, so nothing was compared. For logins that exist and for those that do not.
-    Locked { minutes: u32 },
+    /// Too many wrong ones came before, so nothing was compared: what to tell, the same for logins that exist and for those
+    /// that do not.
+    Locked { words: String },
 }
 
 impl App {
@@ -31,29 +32,32 @@ impl App {
         from: IpAddr,
     ) -> Result<Checked, AppError> {
         let login = login.trim().to_lowercase();
-        let (rules, at) = (self.lockout_rules(), self.now());
-        let attempt = Attempt { login: &login, address: from, at };
-        if let Some(until) = self.lockout().locked_until(&attempt, rules) {
-            let minutes = (until.0.saturating_sub(at.0) + 59_999) / 60_000;
-            return Ok(Checked::Locked { minutes: u32::try_from(minutes).unwrap_or(u32::MAX) });
-        }
-        let checked = self.compare(&login, typed).await?;
-        match &checked {
-            Checked::Right(_) => self.lockout().right(&attempt, rules),
-            Checked::Wrong { known_login } if self.lockout().wrong(&attempt, typed, rules) => {
-                tracing::warn!("an account was locked for where too many wrong passwords came from");
-                self.note_refusal("account-locked", known_login.clone(), from).await?;
+        let account = match login.len() {
+            0..=MOST_LOGIN_BYTES => self.0.parts.store.account(&login).await?,
+            _ => None,
+        };
+        let seen = if account.is_some() { AccountSeen::Ordinary } else { AccountSeen::Unknown };
+        let turn = match self.take_turn(&login, seen, from) {
+            Ok(turn) => turn,
+            Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),
+        };
+        let checked = match self.compare(account, typed).await {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.give_turn_back(turn);
+                return Err(error);
             }
-            _ => {}
+        };
+        match &checked {
+            Checked::Wrong { known_login } => {
+                self.count_wrong(turn, typed, known_login.clone(), from).await?;
+            }
+            _ => self.count_right(turn),
         }
         Ok(checked)
     }
 
-    async fn compare(&self, login: &str, typed: &str) -> Result<Checked, AppError> {
-        let account = match login.len() {
-            0..=MOST_LOGIN_BYTES => self.0.parts.store.account(login).await?,
-            _ => None,
-        };
+    async fn compare(&self, account: Option<Account>, typed: &str) -> Result<Checked, AppError> {
         let Ok(password) = Password::new(typed) else {
             return Ok(Checked::Wrong { known_login: account.map(|account| account.login) });
         };
@@ -66,23 +70,6 @@ impl App {
         })
         .await??;
         Ok(self.checked(account, right))
-    }
-
-    /// As the policy in force says.
-    fn lockout_rules(&self) -> LockoutRules {
-        let said = self.in_force().document.facts.lockout.clone();
-        LockoutRules {
-            attempts: said.attempts,
-            lock_ms: i64::from(said.minutes) * 60_000,
-            counting: match said.counting {
-                Counting::Lane => LaneCounting::ByAddress,
-                Counting::Account => LaneCounting::ByAccount,
-            },
-        }
-    }
-
-    fn lockout(&self) -> MutexGuard<'_, Lockout> {
-        self.0.lockout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn checked(&self, account: Option<Account>, right: bool) -> Checked {

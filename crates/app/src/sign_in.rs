@@ -43,9 +43,9 @@ impl App {
     ) -> Result<ConsoleSession, AppError> {
         let person = match self.check_password(login, password, from).await? {
             Checked::Right(person) => person,
-            Checked::Locked { minutes } => {
+            Checked::Locked { words } => {
                 return Err(AppError::refused(
-                    locked_words(minutes),
+                    words,
                     "expected fewer wrong passwords before, found the lane locked",
                 ));
             }
@@ -149,14 +149,6 @@ impl App {
         let fact = Fact::new(&Actor::Program, Scope::Trust, self.now(), action);
         self.note(&fact.about(subject).with("address", from.to_string())).await
     }
-}
-
-/// What somebody is told whose lane is locked.
-pub(crate) fn locked_words(minutes: u32) -> String {
-    let minutes = if minutes == 1 { "1 minute".to_owned() } else { format!("{minutes} minutes") };
-    format!(
-        "There were too many wrong passwords. Wait {minutes}, then try again; or ask your school\u{2019}s technician."
-    )
 }
 
 /// The person, with what they are where.

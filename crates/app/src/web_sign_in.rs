@@ -4,7 +4,7 @@
 //! one address; until they sign out again, the strictest rules among them count there.
 
 use crate::password::Checked;
-use crate::sign_in::{actor_of, locked_words};
+use crate::sign_in::actor_of;
 use crate::views::{PortalView, WebSignInView};
 use crate::{App, AppError, words};
 use model::{
@@ -79,8 +79,7 @@ impl App {
         }
         match self.check_password(login, password, address).await? {
             Checked::Right(person) => self.claim_address(&person, address).await?,
-            Checked::Locked { minutes } => {
-                let problem = locked_words(minutes);
+            Checked::Locked { words: problem } => {
                 return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
             }
             Checked::Wrong { known_login } => {

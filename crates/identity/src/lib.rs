@@ -1,5 +1,5 @@
-//! Who somebody is and what they may do: rules and generators of passwords, their hashes, lock-out, session tokens, and the
-//! table of roles and actions.
+//! Who somebody is and what they may do: rules and generators of passwords, their hashes, lock-out, second factors, the rule
+//! on administrators, session tokens, and the table of roles and actions.
 //!
 //! Left out on purpose: SQL and HTTP. Hashing takes tens of milliseconds and 19 MiB; whoever calls it bounds how many run at
 //! once.
@@ -7,6 +7,8 @@
 //! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
 //! the same work as one that does; what the table does not permit is denied.
 
+mod administrators;
+mod factors;
 mod fuse;
 mod generate;
 mod lockout;
@@ -16,9 +18,23 @@ mod pseudonym;
 mod random;
 mod rules;
 mod session;
+mod simulate;
 
+pub use administrators::{
+    AdministratorAccount, AdministratorChange, AdministratorRules, Administrators, AdministratorsRefused,
+    AdministratorsWarning, AskedBy, DELETION_DELAY_MS, Deletion, RecoveryAccount, WorkingFactor,
+};
+pub use factors::badge::{BadgeHash, BadgeSecret};
+pub use factors::pictures::{PICTURES, PicturePin};
+pub use factors::recovery::{RecoveryCode, RecoveryHash};
+pub use factors::sealed::{Exemption, Sealable, SealedFor, SealedRecord, SealingKey};
+pub use factors::temporary::{Issued, issue, still_counts};
+pub use factors::totp::{TotpSecret, TotpStep};
 pub use generate::{Generator, Order, generate};
-pub use lockout::{Attempt, LaneCounting, Lockout, LockoutRules};
+pub use lockout::{
+    AccountSeen, Admitted, Attempt, Counted, DeviceCookie, DeviceMark, Factor, LaneCounting, LaneKind,
+    LaneStanding, Lockout, LockoutRules, Origin, Turned, UnlockReason,
+};
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
 pub use pseudonym::{pseudonym, random_bytes};
@@ -29,6 +45,7 @@ pub use rules::{
     SecretFingerprint, TemporaryRule, YoungestRule, fingerprint, looks_pwned,
 };
 pub use session::{SessionToken, TokenHash};
+pub use simulate::{DayOutcome, SchoolDay, SimulatedRule, day, run};
 
 /// What went wrong with a secret.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -68,6 +85,15 @@ pub enum IdentityError {
         at_least: u32,
         /// The most, where there is a most.
         at_most: Option<u32>,
+    },
+    /// A sealed record or a wrapped key that does not open: another key, another child, or changed.
+    #[error("expected a seal that opens with this key for this record, found another")]
+    SealBroken,
+    /// Bytes that are no lock-out of ours.
+    #[error("expected a saved lock-out, found something else at {found}")]
+    UnreadableLocks {
+        /// What could not be read.
+        found: String,
     },
     /// The machine gave no random bytes.
     #[error("expected random bytes from the machine, found none")]

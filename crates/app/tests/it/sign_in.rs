@@ -134,6 +134,11 @@ async fn six_wrong_passwords_lock_the_account_for_where_they_came_from_and_nowhe
     for number in 0..6 {
         let wrong = format!("wrong {number}");
         assert!(world.app.sign_in("head", &wrong, here()).await.is_err());
+        if number == 2 {
+            let waits = theirs(world.app.sign_in("head", PASSWORD, here()).await.err().unwrap());
+            assert_eq!(waits, "Wait 2 seconds, then try again.");
+        }
+        world.clock.advance_ms([0, 0, 2_000, 5_000, 15_000, 0][number]);
     }
     let locked = theirs(world.app.sign_in("head", PASSWORD, here()).await.err().unwrap());
     assert!(locked.contains("Wait 15 minutes"), "{locked}");

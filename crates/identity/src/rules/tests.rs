@@ -89,12 +89,7 @@ fn every_rule_is_held_by_a_case() {
         ("P3 PWD-2: turned round and dressed up", adult(), "htr0w violet htrowhsa", Err(Refusal::Personal)),
         ("P3 PWD-2: birthday", adult(), "violet tractor 210388", Err(Refusal::Personal)),
         ("N5 V6.2.4 V6.2.12 PWD-3: common", adult(), "Iloveyou1234", short(13)),
-        (
-            "N5 V6.2.4 V6.2.12 PWD-3: common and long enough",
-            adult(),
-            "C0unterStr1ke",
-            Err(Refusal::Common),
-        ),
+        ("N5 V6.2.4 V6.2.12 PWD-3: common and long enough", adult(), "C0unterStr1ke", Err(Refusal::Common)),
         ("N5: keys in a row", adult(), "qwertyuiop1234567", Err(Refusal::Pattern)),
         ("N5: the same again", adult(), "ottersottersotters", Err(Refusal::Pattern)),
         ("P4 N5 PWD-3: theirs already", adult(), "Harbour lantern WALNUT", Err(Refusal::Used)),
