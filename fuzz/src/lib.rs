@@ -8,5 +8,6 @@ pub mod icap;
 pub mod images;
 pub mod logs;
 pub mod readers;
+pub mod secrets;
 pub mod transfers;
 pub mod wires;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) enum BenchError {
     /// The command line.
     #[error(
-        "expected `lists`, `dns`, `proxy` or `history`, then `--json` or `--quick` or neither, found `{found}`"
+        "expected `lists`, `dns`, `proxy`, `history` or `sign-in`, then `--json` or `--quick` or neither, found `{found}`"
     )]
     Arguments { found: String },
     /// A file.
@@ -53,6 +53,9 @@ pub(crate) enum BenchError {
     /// The history.
     #[error("the history")]
     History(#[from] history::HistoryError),
+    /// Hashing and its turns.
+    #[error("signing in")]
+    SignIn(#[from] identity::IdentityError),
     /// The rows could not be written as JSON.
     #[error("the rows as JSON")]
     Json(#[from] serde_json::Error),

@@ -1,4 +1,4 @@
-//! The benches: `bench lists`, `bench dns`, `bench proxy`, `bench history`, each side by side with its peer in one run.
+//! The benches: `bench lists`, `bench dns`, `bench proxy`, `bench history`, `bench sign-in`, each side by side with its peer in one run.
 //!
 //! Run by `cargo xtask bench`. Nothing of the product imports this crate. What the figures mean, and what they do not
 //! say, is in `docs/performance.md`.
@@ -27,6 +27,7 @@ mod row;
 mod say;
 mod school;
 mod serve;
+mod sign_in_bench;
 mod swap;
 mod sys;
 mod unbound;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         }
         ["proxy", options @ ..] => bench(proxy_bench::rows, options),
         ["history", options @ ..] => history_bench::bench(options),
+        ["sign-in", options @ ..] => bench(sign_in_bench::rows, options),
         ["keep-history", folder, events] => history_bench::keep(folder, events),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };

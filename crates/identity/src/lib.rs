@@ -1,8 +1,8 @@
 //! Who somebody is and what they may do: rules and generators of passwords, their hashes, lock-out, second factors, the rule
 //! on administrators, session tokens, and the table of roles and actions.
 //!
-//! Left out on purpose: SQL and HTTP. Hashing takes tens of milliseconds and 19 MiB; whoever calls it bounds how many run at
-//! once.
+//! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; [`HashingTurns`] bounds how many
+//! run at once.
 //!
 //! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
 //! the same work as one that does; what the table does not permit is denied.
@@ -19,6 +19,7 @@ mod random;
 mod rules;
 mod session;
 mod simulate;
+mod turns;
 
 pub use administrators::{
     AdministratorAccount, AdministratorChange, AdministratorRules, Administrators, AdministratorsRefused,
@@ -46,6 +47,7 @@ pub use rules::{
 };
 pub use session::{SessionToken, TokenHash};
 pub use simulate::{DayOutcome, SchoolDay, SimulatedRule, day, run};
+pub use turns::{HashingTurn, HashingTurns, HashingZone, LONGEST_WAIT_MS, TooBusy};
 
 /// What went wrong with a secret.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -4,12 +4,14 @@ mod authority;
 mod lists;
 mod notify;
 mod proxy;
+mod simulate;
 mod verify;
 
 pub(crate) use authority::AuthorityCommand;
 pub(crate) use lists::{ListsCommand, OutputArguments};
 pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;
+pub(crate) use simulate::SimulateCommand;
 pub(crate) use verify::{AuditArguments, PackArguments, VerifyArguments, VerifyCommand};
 
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +49,9 @@ pub(crate) enum Command {
     Notify(NotifyCommand),
     /// Prove that the audit log, or a pack of evidence, is what was written.
     Verify(VerifyArguments),
+    /// See what a rule would cost before it is chosen.
+    #[command(subcommand)]
+    Simulate(SimulateCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
     /// Change what people are.

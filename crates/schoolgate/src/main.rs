@@ -72,6 +72,7 @@ async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {
         Command::Notify(command) => commands::notify::run(&command).await,
         Command::Proxy(command) => commands::proxy::run(&command),
         Command::Lists(command) => commands::lists::run(&command).await,
+        Command::Simulate(command) => commands::simulate::run(&command),
         Command::People(command) => commands::people::change(&command).await,
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod notify;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod proxy;
+pub(crate) mod simulate;
 pub(crate) mod verify;
 
 use model::Actor;
