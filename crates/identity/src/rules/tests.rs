@@ -82,7 +82,7 @@ fn every_rule_is_held_by_a_case() {
             "N3 V6.2.9: spaces and other scripts, counted by character",
             adult(),
             "\u{43b}\u{435}\u{441} \u{2744} \u{43c}\u{43e}\u{440}\u{435} \u{43a}\u{43e}\u{442}",
-            plain_if_thirteen(),
+            longer,
         ),
         ("N3: only spaces is nothing", adult(), "              ", Err(Refusal::Blank)),
         ("P3 V6.2.11 PWD-2: own name", adult(), "robin likes violets", Err(Refusal::Personal)),
@@ -111,11 +111,6 @@ fn every_rule_is_held_by_a_case() {
     ] {
         assert_eq!(judge(rule, text), expected, "{ids}");
     }
-}
-
-/// Thirteen characters of Cyrillic and a snowflake, in more bytes than that.
-fn plain_if_thirteen() -> Result<Accepted, Refusal> {
-    Ok(Accepted { longer_is_encouraged: true })
 }
 
 #[test]
