@@ -28,9 +28,9 @@ pub fn record_and_watch(
     health: &Health,
     watcher: &mut dyn FnMut(&[EventId], &[AccessEvent]),
 ) {
-    let mut held = Held::default();
-    while let Some(batch) = events.batch(WAIT, MOST_IN_BATCH) {
-        held.take(batch);
+    let (mut held, mut batch) = (Held::default(), Vec::new());
+    while events.batch(WAIT, MOST_IN_BATCH, &mut batch) {
+        held.take(&mut batch);
         held.write(history, health, watcher);
         health.lost(events.lost().saturating_add(held.lost));
     }
@@ -51,8 +51,13 @@ struct Held {
 }
 
 impl Held {
-    fn take(&mut self, batch: Vec<AccessEvent>) {
-        self.events.extend(batch);
+    /// Leaves `batch` empty.
+    fn take(&mut self, batch: &mut Vec<AccessEvent>) {
+        if self.events.is_empty() {
+            std::mem::swap(&mut self.events, batch);
+        } else {
+            self.events.append(batch);
+        }
         let excess = self.events.len().saturating_sub(MOST_HELD);
         self.events.drain(..excess);
         self.lost = self.lost.saturating_add(u64::try_from(excess).unwrap_or(u64::MAX));

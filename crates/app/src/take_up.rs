@@ -37,7 +37,8 @@ impl App {
         let _turn = self.0.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = self.in_force().document.policy.clone();
         let (names, lists) = (image.names(), Arc::clone(image.revision()));
-        self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
+        let next = Snapshot::compile(policy, image, self.0.parts.own_hosts.clone());
+        lists::let_go(self.0.parts.snapshot.put(next));
         tracing::info!(names, %lists, "new lists were put in force");
     }
 
@@ -62,7 +63,8 @@ impl App {
         if hash == self.snapshot().policy().hash && hash == self.in_force().hash {
             return;
         }
-        self.0.parts.snapshot.put(Snapshot::compile(policy, image, self.0.parts.own_hosts.clone()));
+        let next = Snapshot::compile(policy, image, self.0.parts.own_hosts.clone());
+        lists::let_go(self.0.parts.snapshot.put(next));
         let other_lists = in_force.document.policy.lists != self.in_force().document.policy.lists;
         *self.0.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(in_force);
         tracing::info!(policy = %hash, "a policy was put in force");

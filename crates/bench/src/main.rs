@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         ["hold-image", folder, names] => hold::hold(Path::new(folder), names),
         ["lists", options @ ..] => bench(lists_bench::rows, options),
         ["dns", options @ ..] => bench(dns_bench::rows, options),
+        ["swap", options @ ..] => bench(swap::alone, options),
         ["serve-origin", folder] => proxy_bench::origin::serve(Path::new(folder)),
         ["serve-proxy", lists, own, origins] => {
             proxy_bench::serve::serve(Path::new(lists), Path::new(own), Path::new(origins))

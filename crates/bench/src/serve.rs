@@ -67,8 +67,9 @@ fn compiled(image: Image) -> Snapshot {
 }
 
 pub(crate) fn take_up(events: &EventReceiver) {
-    while let Some(batch) = events.batch(WAIT, MOST_IN_BATCH) {
-        drop(batch);
+    let mut batch = Vec::new();
+    while events.batch(WAIT, MOST_IN_BATCH, &mut batch) {
+        batch.clear();
     }
 }
 
@@ -89,9 +90,10 @@ fn swap(folder: &Path, files: &Path, snapshot: &CurrentSnapshot) -> Result<(), B
     sys::stay_on(&cores).map_err(BenchError::Socket)?;
     let built = lists_files::build(files)?;
     let image = lists::write(folder, &built)?;
+    drop(built);
     let next = compiled(image);
     say::result("swapping");
-    snapshot.put(next);
+    lists::let_go(snapshot.put(next));
     say::result(&format!("swapped {}", sys::thread_cpu().as_secs_f64()));
     Ok(())
 }

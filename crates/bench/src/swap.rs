@@ -10,7 +10,7 @@ use crate::names::Names;
 use crate::questions::{Expected, InForce, Questions};
 use crate::row::{Row, Target};
 use crate::school::School;
-use crate::{lists_files, say};
+use crate::{Depth, lists_files, say, sys, upstream};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +19,13 @@ const WARMING: Duration = Duration::from_secs(2);
 const LOAD: f64 = 0.7;
 /// Names that the new lists drop, and as many that they add.
 const CHANGED: u32 = 500;
+
+/// The same by itself: for whoever looks for what is lost.
+pub(crate) fn alone(depth: Depth) -> Result<Vec<Row>, BenchError> {
+    let [server_core, client_core] = machine::two_cores()?;
+    sys::stay_on(&[client_core]).map_err(BenchError::Socket)?;
+    rows(&Sizes::of(depth), &server_core.to_string(), upstream::start()?)
+}
 
 /// Measures; rows of what was wrong and what was lost.
 pub(crate) fn rows(sizes: &Sizes, core: &str, upstream: SocketAddr) -> Result<Vec<Row>, BenchError> {

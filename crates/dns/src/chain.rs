@@ -5,7 +5,7 @@
 
 use crate::answer::{Answer, Explained};
 use crate::blocked::{self, Blocked};
-use crate::cache::{Kept, Key, KeyRef, Look, Question, RenderContext};
+use crate::cache::{self, Kept, Key, KeyRef, Look, RenderContext};
 use crate::client::{Caller, Client, Desk, Log, Moment, type_text};
 use crate::config::{self, Discovery, LocalNames};
 use crate::query::{Asked, NAME_LIMIT_BYTES, Received};
@@ -17,6 +17,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use model::{AccessEvent, Ask, DnsAnswer, EventOutcome, HandedOut, Host, Layer, Outcome, Timestamp, Verdict};
+use policy::image::Trail;
 use policy::{Snapshot, Viewpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -39,6 +40,24 @@ pub(crate) struct Chain {
     gate: Vec<IpAddr>,
     resolver: Arc<Resolver>,
     handed_out: Arc<HandedOut>,
+}
+
+/// A message to be answered, and what its reader knows of it already.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) received: &'a Received,
+    pub(crate) caller: Caller,
+    /// Where the caller was among the desk's clients a moment ago.
+    pub(crate) client: Option<usize>,
+    /// The names of its host, brought near.
+    pub(crate) trail: Option<Trail<'a>>,
+}
+
+impl<'a> Question<'a> {
+    /// A message of which nothing is known yet.
+    pub(crate) fn of(received: &'a Received, caller: Caller) -> Self {
+        Self { received, caller, client: None, trail: None }
+    }
 }
 
 /// What became of a message at once.
@@ -129,45 +148,33 @@ impl Chain {
     }
 
     /// Answers a message at the end of `out`, as far as that can be done at once.
-    pub(crate) fn begin(
-        &self,
-        received: &Received,
-        caller: Caller,
-        desk: &mut Desk,
-        out: &mut Vec<u8>,
-    ) -> Begun {
-        match received {
+    pub(crate) fn begin(&self, question: Question<'_>, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+        match question.received {
             Received::Dropped => Begun::Dropped,
             Received::Broken(broken) => {
                 broken.write(out);
-                self.answered(caller, desk)
+                self.answered(question, desk)
             }
             Received::Unfit(asked, code) => {
                 Reply::begin(asked, *code, out).end(&[]);
-                self.answered(caller, desk)
+                self.answered(question, desk)
             }
-            Received::Asked(asked) => self.settle(asked, caller, desk, out),
+            Received::Asked(asked) => self.settle(asked, question, desk, out),
         }
     }
 
     /// Answers a message with nothing but that it must be asked again by TCP.
-    pub(crate) fn cut(
-        &self,
-        received: &Received,
-        caller: Caller,
-        desk: &mut Desk,
-        out: &mut Vec<u8>,
-    ) -> Begun {
-        let Received::Asked(asked) = received else { return Begun::Dropped };
+    pub(crate) fn cut(&self, question: Question<'_>, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+        let Received::Asked(asked) = question.received else { return Begun::Dropped };
         Reply::begin(asked, ResponseCode::NoError, out).end_truncated();
-        self.answered(caller, desk)
+        self.answered(question, desk)
     }
 
     /// An answer without a verdict: outsiders, whose addresses may be made up, get few of them.
-    fn answered(&self, caller: Caller, desk: &mut Desk) -> Begun {
+    fn answered(&self, question: Question<'_>, desk: &mut Desk) -> Begun {
         let Desk { moment, clients, .. } = desk;
-        let client = clients.find(caller, moment, &self.ports.identities);
-        if client.is_outsider { Begun::Refused } else { Begun::Answered }
+        let client = clients.find(question.caller, question.client, moment, &self.ports.identities);
+        if client.is_some_and(|client| !client.is_outsider) { Begun::Answered } else { Begun::Refused }
     }
 
     /// The chain. The first step that has an answer gives it; the order is part of the meaning:
@@ -185,20 +192,21 @@ impl Chain {
     /// 8. `ANY` is answered with next to nothing (RFC 8482).
     /// 9. What is left is looked up: cache, then upstreams.
     /// 10. The names behind the answer are judged last, for whoever asks, since they are not known before.
-    fn settle(&self, asked: &Asked, caller: Caller, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
-        let Desk { moment, clients, log, text } = desk;
-        let client = clients.find(caller, moment, &self.ports.identities);
-        if client.is_outsider {
+    fn settle(&self, asked: &Asked, question: Question<'_>, desk: &mut Desk, out: &mut Vec<u8>) -> Begun {
+        let (Desk { moment, clients, log, text }, caller) = (desk, question.caller);
+        // There always is one; were there none, nobody would be known.
+        let client = clients.find(caller, question.client, moment, &self.ports.identities);
+        let Some(client) = client.filter(|client| !client.is_outsider) else {
             refuse_outsider(asked, out);
             return Begun::Refused;
-        }
+        };
         if self.special_names.answer(asked, out) {
             return Begun::Answered;
         }
         let Some(host) = asked.host.clone() else {
             return self.settle_root(asked, caller.address, moment.now, out);
         };
-        let verdict = client.verdict(host, asked.type_number, moment);
+        let verdict = client.verdict(host, asked.type_number, question.trail, moment);
         let alias = leads_on(asked).then(|| listed_alias(&verdict)).flatten();
         if let Some(target) = alias {
             let at = At { address: caller.address, client, moment, log, text, out };
@@ -509,7 +517,7 @@ fn refuse_outsider(asked: &Asked, out: &mut Vec<u8>) {
 
 /// What is asked of an upstream: the name itself, or the safe form of it.
 fn key(asked: &Asked, safe_form: Option<&Name>) -> Key {
-    Key::of(&Question {
+    Key::of(&cache::Question {
         name: safe_form.cloned().unwrap_or_else(|| asked.name()),
         record_type: asked.record_type(),
         dnssec_ok: asked.dnssec_ok,

@@ -1,7 +1,7 @@
 //! DNS over HTTPS (RFC 8484): `GET` and `POST` at `/dns-query`, and at `/dns-query/TOKEN` for a device that is known by
 //! its token. HTTP/2, and HTTP/1.1 for those who have no better.
 
-use crate::chain::{Begun, Chain};
+use crate::chain::{Begun, Chain, Question};
 use crate::client::{Caller, Desk};
 use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
 use crate::reply;
@@ -120,7 +120,7 @@ impl Asking {
             if !self.turns.may_ask(caller.address, desk.moment.now) {
                 return Err(StatusCode::TOO_MANY_REQUESTS);
             }
-            let begun = self.chain.begin(&received, caller, &mut desk, &mut answer);
+            let begun = self.chain.begin(Question::of(&received, caller), &mut desk, &mut answer);
             self.chain.close(&mut desk);
             begun
         };

@@ -7,6 +7,7 @@
 use crate::config::RateLimit;
 use foldhash::quality::RandomState;
 use model::Timestamp;
+use policy::image::prefetch;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
@@ -37,6 +38,19 @@ pub(crate) struct Limiter {
     over: u64,
 }
 
+/// Where the bucket of an address is, and what tells it from others there. Of the limiter that made it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whose {
+    place: u32,
+    tag: u32,
+}
+
+impl Whose {
+    fn place(self) -> usize {
+        usize::try_from(self.place).unwrap_or(0) % PLACES
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Bucket {
     whose: u32,
@@ -58,15 +72,27 @@ impl Limiter {
         }
     }
 
-    /// Takes a token of whoever asks.
-    pub(crate) fn pace(&mut self, address: IpAddr, now: Timestamp) -> Pace {
-        if self.places.is_empty() {
-            return Pace::Within;
+    /// Where the bucket of an address is.
+    #[inline]
+    pub(crate) fn whose(&self, address: IpAddr) -> Whose {
+        let hash = self.hasher.hash_one(network(address));
+        let [h0, h1, h2, h3, w0, w1, w2, w3] = hash.to_be_bytes();
+        Whose { place: u32::from_be_bytes([h0, h1, h2, h3]), tag: u32::from_be_bytes([w0, w1, w2, w3]) }
+    }
+
+    /// Has a bucket brought from memory.
+    #[inline]
+    pub(crate) fn warm(&self, whose: Whose) {
+        if let Some(bucket) = self.places.get(whose.place()) {
+            prefetch(bucket);
         }
-        let [h0, h1, h2, h3, w0, w1, w2, w3] = self.hasher.hash_one(network(address)).to_be_bytes();
-        let whose = u32::from_be_bytes([w0, w1, w2, w3]);
-        let place = usize::try_from(u32::from_be_bytes([h0, h1, h2, h3])).unwrap_or(0) % PLACES;
-        let Some(bucket) = self.places.get_mut(place) else { return Pace::Within };
+    }
+
+    /// Takes a token of whoever asks.
+    pub(crate) fn pace(&mut self, whose: Whose, now: Timestamp) -> Pace {
+        // Without a limit there is no place.
+        let Some(bucket) = self.places.get_mut(whose.place()) else { return Pace::Within };
+        let whose = whose.tag;
         if bucket.whose != whose {
             *bucket = Bucket::full(whose, self.limit, now);
         }
@@ -121,6 +147,7 @@ mod tests {
     fn a_client_has_its_burst_and_then_its_rate_and_every_second_further_question_is_cut() {
         let mut limiter = Limiter::new(RateLimit { per_s: 10, burst: 3 });
         let [ash, elm]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let [ash, elm] = [ash, elm].map(|address| limiter.whose(address));
         let paces: Vec<Pace> = (0..7).map(|_| limiter.pace(ash, Timestamp(5_000))).collect();
         let (within, cut, beyond) = (Pace::Within, Pace::Cut, Pace::Beyond);
         assert_eq!(paces, [within, within, within, cut, beyond, cut, beyond]);
@@ -135,7 +162,8 @@ mod tests {
     #[test]
     fn a_limit_of_nothing_is_none() {
         let mut limiter = Limiter::new(RateLimit { per_s: 0, burst: 0 });
-        assert!((0..10_000).all(|_| limiter.pace("10.0.0.1".parse().unwrap(), Timestamp(0)) == Pace::Within));
+        let whose = limiter.whose("10.0.0.1".parse().unwrap());
+        assert!((0..10_000).all(|_| limiter.pace(whose, Timestamp(0)) == Pace::Within));
     }
 
     #[test]

@@ -132,7 +132,8 @@ pub(crate) fn read(bytes: &[u8], wire: Wire) -> Received {
 /// The question, and the version of EDNS it came with.
 fn read_question(head: &Head, bytes: &[u8], wire: Wire) -> Option<(Asked, u8)> {
     let question = bytes.get(HEAD_BYTES..)?;
-    let (text, rest) = read_name(question)?;
+    let mut room = [0; NAME_LIMIT_BYTES];
+    let (text, rest) = read_name(question, &mut room)?;
     let wire_question = WireQuestion::read(question, question.len() - rest.len())?;
     let (fixed, mut rest) = rest.split_first_chunk::<QUESTION_END_BYTES>()?;
     let [type_high, type_low, class_high, class_low] = *fixed;
@@ -151,7 +152,7 @@ fn read_question(head: &Head, bytes: &[u8], wire: Wire) -> Option<(Asked, u8)> {
     let offered = edns.map_or(UDP_LIMIT_WITHOUT_EDNS_BYTES, |edns| edns.payload);
     let asked = Asked {
         id: head.id,
-        host: text.host(),
+        host: text.host(&room),
         type_number: u16::from_be_bytes([type_high, type_low]),
         recursion_desired: head.flags & 0x0100 != 0,
         wants_authentic: head.flags & 0x0020 != 0,
@@ -254,22 +255,23 @@ fn labels(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The end of a name that is a host's: in lower case, a dot after each label.
+/// The end of a name that is a host's, in the room it was read into: in lower case, a dot after each label.
 struct HostText {
     length: usize,
-    bytes: [u8; NAME_LIMIT_BYTES],
     is_exact: bool,
-    /// The last label is a number, so that the whole may read as an address.
-    is_numeric: bool,
 }
 
 impl HostText {
     /// What the policy judges a name by: the name itself; where a label has characters that no host name has (a
     /// printer's service name, a dot within a label), the nearest name above it that is one. `None` where there is none.
-    fn host(&self) -> Option<Host> {
-        let bytes = self.bytes.get(..self.length.checked_sub(1)?)?;
+    fn host(&self, room: &[u8]) -> Option<Host> {
+        let bytes = room.get(..self.length.checked_sub(1)?)?;
         let text = std::str::from_utf8(bytes).ok()?;
-        if self.is_numeric { Host::parse(text).ok() } else { Some(Host::Name(Arc::from(text))) }
+        // Where the last label is a number, the whole may read as an address.
+        if bytes.last().is_some_and(u8::is_ascii_digit) {
+            return Host::parse(text).ok();
+        }
+        Some(Host::Name(Arc::from(text)))
     }
 }
 
@@ -289,34 +291,29 @@ const LOWER: [u8; 256] = {
     table
 };
 
-/// Reads an uncompressed name as a host, and gives what follows it.
-fn read_name(bytes: &[u8]) -> Option<(HostText, &[u8])> {
-    let mut text = HostText { length: 0, bytes: [0; NAME_LIMIT_BYTES], is_exact: true, is_numeric: false };
+/// Reads an uncompressed name as a host into `room`, and gives what follows it.
+fn read_name<'a>(bytes: &'a [u8], room: &mut [u8; NAME_LIMIT_BYTES]) -> Option<(HostText, &'a [u8])> {
+    let mut text = HostText { length: 0, is_exact: true };
     let mut rest = bytes;
     loop {
         let (length, after) = rest.split_first()?;
         if *length == 0 {
-            rest = after;
-            break;
+            return Some((text, after));
         }
         // 64 and above are pointers and the forms nobody uses.
         let (label, after) = after.split_at_checked(usize::from(*length)).filter(|_| *length < 64)?;
         rest = after;
         let end = text.length + label.len();
-        let (place, dot) = text.bytes.get_mut(text.length..=end)?.split_at_mut(label.len());
-        let (mut fits, mut is_numeric) = (true, true);
+        let (place, dot) = room.get_mut(text.length..=end)?.split_at_mut(label.len());
+        let mut fits = true;
         for (place, byte) in place.iter_mut().zip(label) {
-            let lower = LOWER.get(usize::from(*byte)).copied().unwrap_or(0);
-            fits &= lower != 0;
-            is_numeric &= lower.is_ascii_digit();
-            *place = lower;
+            *place = LOWER.get(usize::from(*byte)).copied().unwrap_or(0);
+            fits &= *place != 0;
         }
         dot.fill(b'.');
         text.length = if fits { end + 1 } else { 0 };
         text.is_exact &= fits;
-        text.is_numeric = is_numeric;
     }
-    Some((text, rest))
 }
 
 /// A record after the question, as far as it matters in a query.

@@ -38,6 +38,8 @@ const POINTER_TO_QUESTION: [u8; 2] = [0xc0, 0x0c];
 const RECORD_HEAD_BYTES: usize = 12;
 /// The name server and mailbox of our own "no".
 const OWN_SERVER: &[u8] = b"\x0aschoolgate\x07invalid\x00";
+/// Our own "no" with its head: the server's name, a pointer to it, and five numbers.
+const OWN_SOA_BYTES: usize = RECORD_HEAD_BYTES + OWN_SERVER.len() + 2 + 5 * 4;
 
 /// An extended DNS error (RFC 8914): a code, and words that anybody may read.
 pub(crate) type Told<'a> = (u16, &'a str);
@@ -120,13 +122,7 @@ impl<'a> Reply<'a> {
         let at = self.out.len() - self.start + RECORD_HEAD_BYTES;
         // Where the server's name stands; the question alone is before it, so it is always within a pointer's reach.
         let pointer = u16::try_from(at).unwrap_or(0) | 0xc000;
-        let length = u16::try_from(OWN_SERVER.len() + 2 + 20).unwrap_or(0);
-        self.record_head(TYPE_SOA, ttl_s, length);
-        self.out.extend_from_slice(OWN_SERVER);
-        self.out.extend_from_slice(&pointer.to_be_bytes());
-        for number in [1, ttl_s, ttl_s, ttl_s, ttl_s] {
-            self.out.extend_from_slice(&number.to_be_bytes());
-        }
+        self.out.extend_from_slice(&own_soa(ttl_s, pointer));
         self.authorities = self.authorities.saturating_add(1);
     }
 
@@ -157,12 +153,7 @@ impl<'a> Reply<'a> {
     }
 
     fn record_head(&mut self, type_number: u16, ttl_s: u32, length: u16) {
-        let [t0, t1] = type_number.to_be_bytes();
-        let [c0, c1] = CLASS_IN.to_be_bytes();
-        let [s0, s1, s2, s3] = ttl_s.to_be_bytes();
-        let [l0, l1] = length.to_be_bytes();
-        let [p0, p1] = POINTER_TO_QUESTION;
-        self.out.extend_from_slice(&[p0, p1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1]);
+        self.out.extend_from_slice(&record_head(type_number, ttl_s, length));
     }
 
     /// Adds our `OPT` record for a client that sent one.
@@ -201,6 +192,31 @@ impl<'a> Reply<'a> {
             place.copy_from_slice(&head);
         }
     }
+}
+
+fn record_head(type_number: u16, ttl_s: u32, length: u16) -> [u8; RECORD_HEAD_BYTES] {
+    let [t0, t1] = type_number.to_be_bytes();
+    let [c0, c1] = CLASS_IN.to_be_bytes();
+    let [s0, s1, s2, s3] = ttl_s.to_be_bytes();
+    let [l0, l1] = length.to_be_bytes();
+    let [p0, p1] = POINTER_TO_QUESTION;
+    [p0, p1, t0, t1, c0, c1, s0, s1, s2, s3, l0, l1]
+}
+
+/// The record of our own "no", in one piece: almost every blocked answer has it.
+fn own_soa(ttl_s: u32, server: u16) -> [u8; OWN_SOA_BYTES] {
+    let mut soa = [0; OWN_SOA_BYTES];
+    let content_bytes = u16::try_from(OWN_SOA_BYTES - RECORD_HEAD_BYTES).unwrap_or(0);
+    let head = record_head(TYPE_SOA, ttl_s, content_bytes);
+    let numbers = [1, ttl_s, ttl_s, ttl_s, ttl_s].map(u32::to_be_bytes);
+    let pieces = [&head[..], OWN_SERVER, &server.to_be_bytes(), numbers.as_flattened()];
+    let mut rest = &mut soa[..];
+    for piece in pieces {
+        let Some((place, after)) = rest.split_at_mut_checked(piece.len()) else { return soa };
+        place.copy_from_slice(piece);
+        rest = after;
+    }
+    soa
 }
 
 /// Fills a message that begins at `start` up to an even length, where it ends with an `OPT` record (RFC 8467, 4.1).

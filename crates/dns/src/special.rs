@@ -18,6 +18,10 @@ const RESOLVER_DISCOVERY: &str = "resolver.arpa";
 /// The one name below it that has an answer.
 const RESOLVER_DISCOVERY_NAME: &str = "_dns.resolver.arpa";
 
+const END_BYTES: usize = 8;
+/// How the special names end, and everything below them.
+const SPECIAL_ENDS: [&[u8; END_BYTES]; 3] = [b"-dns.net", b"loud.com", b"ver.arpa"];
+
 /// How long clients keep where our encrypted resolver is, in seconds.
 const DISCOVERY_TTL_S: u32 = 300;
 
@@ -48,6 +52,9 @@ impl SpecialNames {
     /// Appends the one answer to a special name; false for every other name.
     pub(crate) fn answer(&self, asked: &Asked, out: &mut Vec<u8>) -> bool {
         let Some(host) = &asked.host else { return false };
+        if !self.may_be_special(host) {
+            return false;
+        }
         let named = self.designated.as_ref().filter(|designated| is_host(host, &designated.by_name));
         let discovers = host.is_at_or_below(RESOLVER_DISCOVERY);
         let code = if CANARIES.iter().any(|canary| host.is_at_or_below(canary)) {
@@ -69,6 +76,16 @@ impl SpecialNames {
         }
         reply.end(&[]);
         true
+    }
+}
+
+impl SpecialNames {
+    /// False for almost every name, at a glance at how it ends.
+    fn may_be_special(&self, host: &Host) -> bool {
+        let Some(name) = host.name().map(str::as_bytes) else { return false };
+        let ends_as_one = |end: &[u8; END_BYTES]| SPECIAL_ENDS.contains(&end);
+        name.last_chunk().is_some_and(ends_as_one)
+            || self.designated.as_ref().is_some_and(|designated| designated.by_name.len() == name.len())
     }
 }
 
@@ -138,6 +155,17 @@ fn put_parameter(key: u16, value: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_special_name_ends_as_one() {
+        let none = SpecialNames::new(None);
+        for name in CANARIES.into_iter().chain([RESOLVER_DISCOVERY, RESOLVER_DISCOVERY_NAME]) {
+            for host in [name.to_owned(), format!("below.{name}")] {
+                assert!(none.may_be_special(&Host::parse(&host).unwrap()), "{host}");
+            }
+        }
+        assert!(!none.may_be_special(&Host::parse("example.com").unwrap()));
+    }
     use crate::query::{Received, Wire, read};
     use hickory_proto::op::{Message, Query};
     use hickory_proto::rr::{Name, RData};

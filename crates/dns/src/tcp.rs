@@ -1,7 +1,7 @@
 //! Connections: plain TCP (RFC 7766), DNS over TLS and over HTTPS. On the first two, many questions on one connection are
 //! answered as they are ready, in any order.
 
-use crate::chain::{Begun, Chain};
+use crate::chain::{Begun, Chain, Question};
 use crate::client::{Caller, Desk};
 use crate::https;
 use crate::query::{self, QUERY_LIMIT_BYTES, Wire};
@@ -263,7 +263,7 @@ impl Connection {
             }
             let mut answer = Vec::new();
             let received = query::read(&question, wire);
-            let begun = self.chain.begin(&received, self.caller, &mut desk, &mut answer);
+            let begun = self.chain.begin(Question::of(&received, self.caller), &mut desk, &mut answer);
             self.chain.close(&mut desk);
             match begun {
                 Begun::Dropped => {}

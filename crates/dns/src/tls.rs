@@ -86,7 +86,8 @@ impl Doorman {
         }
         self.note_wrong();
         let mut limiter = self.wrong_of_each.lock().unwrap_or_else(PoisonError::into_inner);
-        if limiter.pace(from, now) == Pace::Within { Ok(Named::Wrongly) } else { Err(TooManyWrong) }
+        let whose = limiter.whose(from);
+        if limiter.pace(whose, now) == Pace::Within { Ok(Named::Wrongly) } else { Err(TooManyWrong) }
     }
 
     /// Logs the first token that is nobody's and then at every doubling. The token may be a good one with a slip.

@@ -25,7 +25,8 @@ impl Turns {
     /// True where a client may ask one more question now.
     pub(crate) fn may_ask(&self, address: IpAddr, now: Timestamp) -> bool {
         let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-        limiter.pace(address, now) == Pace::Within
+        let whose = limiter.whose(address);
+        limiter.pace(whose, now) == Pace::Within
     }
 
     /// Finishes a question with the upstreams, or declines it where too many wait for them.

@@ -2,10 +2,10 @@
 //! clients. Each reads what is there, answers it, and sends the answers with one call.
 
 use crate::batch::{self, Mail};
-use crate::chain::{Begun, Chain, Pending};
+use crate::chain::{Begun, Chain, Pending, Question};
 use crate::client::{Caller, Desk};
 use crate::config::RateLimit;
-use crate::limit::{Limiter, Pace};
+use crate::limit::{Limiter, Pace, Whose};
 use crate::query::{self, Received, UDP_QUERY_LIMIT_BYTES, Wire};
 use crate::quota::Quota;
 use ipnet::IpNet;
@@ -56,10 +56,17 @@ struct Bench {
     mail: Mail,
     desk: Desk,
     limiter: Limiter,
-    /// The questions of a batch, and who asks each.
-    questions: Vec<(Received, IpAddr)>,
+    questions: Vec<Taken>,
     warming: Warming,
     answers: Vec<u8>,
+}
+
+/// A question of a batch, and what was looked up of who asks.
+struct Taken {
+    received: Received,
+    from: IpAddr,
+    whose: Whose,
+    client: Option<usize>,
 }
 
 impl Worker {
@@ -94,22 +101,33 @@ impl Worker {
     fn answer(&self, count: usize, bench: &mut Bench) {
         self.chain.open(&mut bench.desk);
         self.read(count, bench);
-        bench.answers.clear();
-        let questions = std::mem::take(&mut bench.questions);
-        for (place, (received, from)) in questions.iter().enumerate() {
-            let start = bench.answers.len();
-            match self.begin(received, *from, bench) {
-                Begun::Answered => bench.mail.reply(place, start..bench.answers.len()),
-                Begun::Refused if bench.limiter.may_refuse(bench.desk.moment.now) => {
-                    bench.mail.reply(place, start..bench.answers.len());
+        let Bench { mail, desk, limiter, questions, warming, answers } = bench;
+        answers.clear();
+        for (place, taken) in questions.iter().enumerate() {
+            let start = answers.len();
+            let caller = Caller::at(taken.from);
+            let question = Question {
+                received: &taken.received,
+                caller,
+                client: taken.client,
+                trail: Some(warming.trail(place)),
+            };
+            let begun = match limiter.pace(taken.whose, desk.moment.now) {
+                Pace::Within => self.chain.begin(question, desk, answers),
+                Pace::Cut => self.chain.cut(question, desk, answers),
+                Pace::Beyond => Begun::Dropped,
+            };
+            match begun {
+                Begun::Answered => mail.reply(place, start..answers.len()),
+                Begun::Refused if limiter.may_refuse(desk.moment.now) => {
+                    mail.reply(place, start..answers.len());
                 }
-                Begun::Refused | Begun::Dropped => bench.answers.truncate(start),
-                Begun::Later(pending) => self.finish_later(place, bench, *pending),
+                Begun::Refused | Begun::Dropped => answers.truncate(start),
+                Begun::Later(pending) => self.finish_later(place, mail, *pending),
             }
         }
-        bench.questions = questions;
-        self.chain.close(&mut bench.desk);
-        let failed = bench.mail.send(&self.socket, &bench.answers);
+        self.chain.close(desk);
+        let failed = mail.send(&self.socket, answers);
         if failed > 0 {
             tracing::debug!(failed, "could not send answers by UDP");
         }
@@ -117,31 +135,28 @@ impl Worker {
 
     /// Reads the whole batch first, so that what is known of all its names and clients is on its way from memory at once.
     fn read(&self, count: usize, bench: &mut Bench) {
-        bench.questions.clear();
+        let Bench { mail, desk, limiter, questions, warming, .. } = bench;
+        questions.clear();
         for place in 0..count {
-            let letter = bench.mail.letter(place).and_then(|(bytes, from)| self.unwrap(bytes, from));
-            bench.questions.push(match letter {
+            let letter = mail.letter(place).and_then(|(bytes, from)| self.unwrap(bytes, from));
+            let (received, from) = match letter {
                 Some((bytes, from)) => (query::read(bytes, Wire::Udp), from),
                 None => (Received::Dropped, IpAddr::from([0; 4])),
-            });
+            };
+            questions.push(Taken { received, from, whose: limiter.whose(from), client: None });
         }
-        let hosts = bench.questions.iter().filter_map(|(received, _)| match received {
+        let hosts = questions.iter().map(|taken| match &taken.received {
             Received::Asked(asked) => asked.host.as_ref(),
             _ => None,
         });
-        let image = bench.desk.moment.snapshot.image();
-        image.warm(hosts, &mut bench.warming);
+        let image = desk.moment.snapshot.image();
+        image.warm(hosts, warming);
         // The clients meanwhile: reasons can be asked for only once the names are there.
-        bench.questions.iter().for_each(|(_, from)| bench.desk.clients.warm(Caller::at(*from)));
-        image.warm_reasons(&mut bench.warming);
-    }
-
-    fn begin(&self, received: &Received, from: IpAddr, bench: &mut Bench) -> Begun {
-        match bench.limiter.pace(from, bench.desk.moment.now) {
-            Pace::Within => self.chain.begin(received, Caller::at(from), &mut bench.desk, &mut bench.answers),
-            Pace::Cut => self.chain.cut(received, Caller::at(from), &mut bench.desk, &mut bench.answers),
-            Pace::Beyond => Begun::Dropped,
+        for taken in questions.iter_mut() {
+            limiter.warm(taken.whose);
+            taken.client = desk.clients.warm(Caller::at(taken.from));
         }
+        image.warm_reasons(warming);
     }
 
     /// The question itself, and who asks: a listed proxy says it, and nobody else may.
@@ -153,8 +168,8 @@ impl Worker {
         (!bytes.starts_with(&ProxyHeader::SIGNATURE)).then_some((bytes, from))
     }
 
-    fn finish_later(&self, place: usize, bench: &Bench, pending: Pending) {
-        let Some(mut peer) = bench.mail.peer(place) else { return };
+    fn finish_later(&self, place: usize, mail: &Mail, pending: Pending) {
+        let Some(mut peer) = mail.peer(place) else { return };
         let Some(share) = self.quota.take(pending.address()) else { return };
         let (chain, socket) = (Arc::clone(&self.chain), Arc::clone(&self.socket));
         let finish = async move {

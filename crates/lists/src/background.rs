@@ -11,10 +11,15 @@
 use crate::ListError;
 use rustix::process::setpriority_process;
 use std::io;
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// The lowest there is: at a full processor about a seventieth of it, so that an update ends all the same.
 const NICE: i32 = 19;
+/// How often, and how long in between, it is looked whether somebody still has what is to be let go of.
+const LOOKS: u32 = 200;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Does work on a thread behind those that answer, and gives back what came of it.
 ///
@@ -59,6 +64,24 @@ where
     })
 }
 
+/// Lets go of what is no longer in force once nobody else has it, or after ten seconds: giving a whole image back to the
+/// system takes a moment, in which a thread that answers would not. Where there can be no thread for it, whoever has it last
+/// does.
+pub fn let_go<T: Send + Sync + 'static>(old: Arc<T>) {
+    let wait = move || {
+        for _ in 0..LOOKS {
+            if Arc::strong_count(&old) == 1 {
+                break;
+            }
+            std::thread::park_timeout(BETWEEN_LOOKS);
+        }
+        drop(old);
+    };
+    if let Err(error) = Builder::new().name("let-go".into()).spawn(wait) {
+        tracing::debug!(%error, "there is no thread to let go of old lists");
+    }
+}
+
 /// setpriority(2): on Linux "nice" is a thread's, and none named is the calling one. Going back takes no right.
 fn step_back() {
     if let Err(error) = setpriority_process(None, NICE) {
@@ -84,6 +107,23 @@ mod tests {
         .unwrap();
         assert_eq!((its, its_own), (NICE, NICE));
         assert_eq!(getpriority_process(None).unwrap(), mine, "no other thread is touched");
+    }
+
+    #[test]
+    fn what_others_still_have_is_let_go_of_after_them_and_not_by_them() {
+        struct Says(std::sync::mpsc::Sender<Option<String>>);
+        impl Drop for Says {
+            fn drop(&mut self) {
+                let _heard = self.0.send(std::thread::current().name().map(str::to_owned));
+            }
+        }
+        let (says, heard) = std::sync::mpsc::channel();
+        let old = Arc::new(Says(says));
+        let elsewhere = Arc::clone(&old);
+        let_go(old);
+        assert!(heard.try_recv().is_err(), "somebody has it");
+        drop(elsewhere);
+        assert_eq!(heard.recv().unwrap().as_deref(), Some("let-go"));
     }
 
     #[tokio::test]

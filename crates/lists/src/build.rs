@@ -8,7 +8,7 @@ use crate::report::{Alarm, Cause, DroppedLine, ListReport, Report};
 use crate::{Dropped, ListError, Tally, guard_rules};
 use bytes::Bytes;
 use model::{Host, ListId, Timestamp};
-use policy::image::{Image, ImageWriter, NewEntry, NewList};
+use policy::image::{Image, ImageWriter, NewList, NewSaid};
 use policy::rules::ListSource;
 
 /// The id of the list of illegal content that is in every image, whatever the policy lists.
@@ -51,17 +51,16 @@ impl Builder {
         let index = self.writer.list(NewList { id, name, read_at: list.read_at, dropped: Vec::new() })?;
         for row in list.rows() {
             let Says { reach, effect, weight, category } = row.says;
-            let Some(host) = row.host() else { continue };
-            let checked = match &host {
-                Host::Name(name) => self.guard.check(name, &row.says),
-                Host::Address(address) => Guard::check_address(*address),
+            let said = NewSaid { reach, effect, weight, category, line: row.line };
+            let checked = if row.is_address {
+                let Some(address) = row.address() else { continue };
+                Guard::check_address(address).map(|()| self.writer.push_address(index, address, said))
+            } else {
+                self.guard.check(row.text, &row.says).map(|()| self.writer.push_name(index, row.text, said))
             };
             if let Err(why) = checked {
                 account.add(row.text, category, row.line, why);
-                continue;
             }
-            self.writer
-                .push(index, NewEntry { host: &host, reach, effect, weight, category, line: row.line });
         }
         let refused = guard_rules::refused(&self.guard, list, &mut account);
         for (place, rule) in list.rules().iter().enumerate() {

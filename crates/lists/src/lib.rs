@@ -42,7 +42,7 @@ mod tree;
 mod update;
 mod zip;
 
-pub use background::{background_thread, in_background};
+pub use background::{background_thread, in_background, let_go};
 pub use build::{BUILT_IN_ILLEGAL, BuiltImage, build, holds, starter_image};
 pub use catalogue::{CatalogueEntry, catalogue};
 pub use diff::{Diff, ListDiff};

@@ -42,9 +42,14 @@ impl Row<'_> {
     /// The name or address, copied; `None` for an address that cannot be read, which no list holds.
     pub fn host(&self) -> Option<Host> {
         if self.is_address {
-            return self.text.parse::<IpAddr>().ok().map(Host::Address);
+            return self.address().map(Host::Address);
         }
         Some(Host::Name(self.text.into()))
+    }
+
+    /// The address, where it is one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.text.parse().ok().filter(|_| self.is_address)
     }
 }
 
@@ -172,6 +177,10 @@ impl ReadList {
         let bytes = text.as_bytes();
         // An address ends in a digit or a bracket, or has a colon, which no name has.
         let like_address = bytes.last().is_some_and(|byte| byte.is_ascii_digit() || *byte == b']');
+        if !like_address && is_name(text) {
+            self.keep_name(text, says, line);
+            return Ok(());
+        }
         if (like_address || bytes.contains(&b':'))
             && let Ok(Host::Address(address)) = Host::parse(text)
         {
@@ -181,14 +190,20 @@ impl ReadList {
         if !text.is_ascii() {
             return self.read_international(text, says, line);
         }
-        let capitals = has_capitals(text).ok_or(Dropped::NotAName)?;
+        if !is_name(text) {
+            return Err(Dropped::NotAName);
+        }
+        self.keep_name(text, says, line);
+        Ok(())
+    }
+
+    fn keep_name(&mut self, text: &str, says: Says, line: u32) {
         let start = self.names.len();
         self.names.push_str(text);
-        if capitals && let Some(name) = self.names.get_mut(start..) {
+        if let Some(name) = self.names.get_mut(start..) {
             name.make_ascii_lowercase();
         }
         self.keep(says, 0, line);
-        Ok(())
     }
 
     fn read_international(&mut self, text: &str, says: Says, line: u32) -> Result<(), Dropped> {
@@ -313,22 +328,17 @@ fn restrain(answer: &mut DnsAnswer, rewrites: bool) -> Option<Dropped> {
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Whether a text is a name, the same as for [`Host::parse`]; and if so, whether it has capitals.
-fn has_capitals(text: &str) -> Option<bool> {
+/// Whether a text is a name, in any case, the same as for [`Host::parse`].
+fn is_name(text: &str) -> bool {
     let mut label = 0;
-    let mut capitals = false;
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label < LONGEST_LABEL => label += 1,
-            b'A'..=b'Z' if label < LONGEST_LABEL => {
-                label += 1;
-                capitals = true;
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < LONGEST_LABEL => label += 1,
             b'.' if label > 0 => label = 0,
-            _ => return None,
+            _ => return false,
         }
     }
-    (label > 0 && text.len() <= LONGEST_NAME).then_some(capitals)
+    label > 0 && text.len() <= LONGEST_NAME
 }
 
 #[cfg(test)]

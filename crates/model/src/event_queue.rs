@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a receiver that waited lets events gather, after the first.
 const GATHERING: Duration = Duration::from_millis(10);
+/// How many it lets gather: few enough that they are still near the processor, many enough that waking costs nothing.
+const ENOUGH: usize = 512;
 
 /// Where the edges put events. Sending never waits: what does not fit is counted, and the console shows the count.
 #[derive(Debug)]
@@ -41,8 +43,10 @@ struct Waiting {
 
 /// Makes a channel of at most `capacity` waiting events.
 pub fn event_channel(capacity: usize) -> (EventSender, EventReceiver) {
+    // All the room there will ever be: a sender that had to ask the system for more would wait for whoever else does.
+    let waiting = Waiting { events: Vec::with_capacity(capacity), ..Waiting::default() };
     let queue = Arc::new(Queue {
-        waiting: Mutex::default(),
+        waiting: Mutex::new(waiting),
         enough: Condvar::new(),
         capacity,
         senders: AtomicUsize::new(1),
@@ -109,20 +113,25 @@ impl EventReceiver {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits up to `wait` for a first event and takes what else is there or comes within a moment, at most `most`.
-    /// `None` when every sender is gone and nothing is left.
-    pub fn batch(&self, wait: Duration, most: usize) -> Option<Vec<AccessEvent>> {
+    /// Waits up to `wait` for a first event and takes what else is there or comes within a moment, at most `most`, into
+    /// `batch`, whose events are let go of first. False when every sender is gone and nothing is left. The same `batch` is to
+    /// be given each time: its room is the queue's the next time, so that nobody asks the system for any.
+    pub fn batch(&self, wait: Duration, most: usize, batch: &mut Vec<AccessEvent>) -> bool {
+        batch.clear();
+        batch.reserve(self.0.capacity);
         let mut waiting = self.0.sleep(self.0.waiting(), 1, wait);
         if waiting.events.is_empty() {
-            return if self.0.is_deserted() { None } else { Some(Vec::new()) };
+            return !self.0.is_deserted();
         }
         // Never so many that those that come meanwhile find no room.
-        let many = most.min(self.0.capacity / 2);
+        let many = most.min(self.0.capacity / 2).min(ENOUGH);
         waiting = self.0.sleep(waiting, many, wait.min(GATHERING));
         if waiting.events.len() <= most {
-            return Some(std::mem::take(&mut waiting.events));
+            std::mem::swap(batch, &mut waiting.events);
+        } else {
+            batch.extend(waiting.events.drain(..most));
         }
-        Some(waiting.events.drain(..most).collect())
+        true
     }
 }
 
@@ -201,23 +210,25 @@ mod tests {
         }
     }
 
-    fn times(batch: Option<Vec<AccessEvent>>) -> Option<Vec<i64>> {
-        batch.map(|events| events.iter().map(|event| event.at.0).collect())
+    /// The times of the next batch; `None` after the last.
+    fn times(receiver: &EventReceiver, wait: Duration, most: usize) -> Option<Vec<i64>> {
+        let mut batch = vec![event(0)];
+        receiver.batch(wait, most, &mut batch).then(|| batch.iter().map(|event| event.at.0).collect())
     }
 
     #[test]
     fn events_come_in_their_order_in_batches_until_all_senders_are_gone() {
         let (sender, receiver) = event_channel(10);
         let other = sender.clone();
-        assert_eq!(times(receiver.batch(Duration::ZERO, 4)), Some(vec![]));
+        assert_eq!(times(&receiver, Duration::ZERO, 4), Some(vec![]));
         sender.send(event(1));
         let mut more = vec![event(2), event(3), event(4), event(5)];
         other.send_all(&mut more);
         assert!(more.is_empty());
-        assert_eq!(times(receiver.batch(LONG, 4)), Some(vec![1, 2, 3, 4]));
+        assert_eq!(times(&receiver, LONG, 4), Some(vec![1, 2, 3, 4]));
         drop((sender, other));
-        assert_eq!(times(receiver.batch(LONG, 4)), Some(vec![5]));
-        assert_eq!(times(receiver.batch(LONG, 4)), None);
+        assert_eq!(times(&receiver, LONG, 4), Some(vec![5]));
+        assert_eq!(times(&receiver, LONG, 4), None);
         assert_eq!(receiver.lost(), 0);
     }
 
@@ -228,7 +239,7 @@ mod tests {
         sender.send_all(&mut vec![event(2), event(3), event(4), event(5)]);
         sender.send(event(6));
         assert_eq!((sender.lost(), receiver.lost()), (3, 3));
-        assert_eq!(times(receiver.batch(Duration::ZERO, 9)), Some(vec![1, 2, 3]));
+        assert_eq!(times(&receiver, Duration::ZERO, 9), Some(vec![1, 2, 3]));
         drop(receiver);
         sender.send(event(7));
         sender.send_all(&mut vec![event(8)]);
@@ -244,7 +255,7 @@ mod tests {
             }
         });
         let mut all = Vec::new();
-        while let Some(batch) = times(receiver.batch(LONG, 7)) {
+        while let Some(batch) = times(&receiver, LONG, 7) {
             assert!(batch.len() <= 7);
             all.extend(batch);
         }

@@ -4,7 +4,7 @@
 //! case, and also where only the path as written begins so; an allow entry matches in its own case, and where servers
 //! may disagree about a path, only if the path as written begins so too.
 
-use crate::image::{Walk, address_hash};
+use crate::image::{Image, Trail, TrailRoom, usual_hash};
 use crate::path::{AskedPath, normal};
 use crate::rules::Entry;
 use foldhash::quality::RandomState;
@@ -16,6 +16,9 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(crate) struct EntryIndex {
     by_hash: HashMap<u64, Vec<AtHost>, RandomState>,
+    /// At least sixteen bits for each host, a power of two of words; a host whose bit is not set has no entry. Almost no
+    /// name that is asked for has any.
+    may_have: Vec<u64>,
 }
 
 /// What an entry is for.
@@ -72,7 +75,7 @@ impl EntryIndex {
         for (kind, group, entry) in entries {
             let path = entry.path.as_deref().map(normal);
             let filed = Filed { kind, group, entry: entry.clone(), path };
-            let here = index.by_hash.entry(hash_of(&entry.host)).or_default();
+            let here = index.by_hash.entry(usual_hash(&entry.host)).or_default();
             match here.iter_mut().find(|at| at.host == entry.host) {
                 Some(at) => at.filed.push(filed),
                 None => here.push(AtHost { host: entry.host.clone(), filed: vec![filed] }),
@@ -81,35 +84,50 @@ impl EntryIndex {
         for at in index.by_hash.values_mut().flatten() {
             at.filed.sort_by_key(|filed| (filed.kind, filed.group, Reverse(filed.path_length())));
         }
+        index.may_have = vec![0; (index.by_hash.len() / 4 + 1).next_power_of_two()];
+        for hash in index.by_hash.keys() {
+            let (word, bit) = place(*hash, index.may_have.len());
+            index.may_have.iter_mut().skip(word).take(1).for_each(|word| *word |= bit);
+        }
         index
     }
 
+    #[inline]
     fn at(&self, hash: u64, is_host: impl Fn(&Host) -> bool) -> &[Filed] {
+        let (word, bit) = place(hash, self.may_have.len());
+        if self.may_have.get(word).is_none_or(|word| word & bit == 0) {
+            return &[];
+        }
         let here = self.by_hash.get(&hash).and_then(|here| here.iter().find(|at| is_host(&at.host)));
         here.map(|at| at.filed.as_slice()).unwrap_or_default()
     }
 }
 
+/// The bit of a hash among so many words, of which there is a power of two.
+#[inline]
+fn place(hash: u64, words: usize) -> (usize, u64) {
+    let word = usize::try_from(hash >> 8).unwrap_or(0) & words.wrapping_sub(1);
+    (word, 1 << (hash & 63))
+}
+
 impl<'a> Candidates<'a> {
-    /// Allocates only where there is any.
-    pub(crate) fn of(host: &Host, base: &'a EntryIndex, added: &'a EntryIndex) -> Self {
+    /// Allocates only where there is any. `trail`: that of the host, of whichever image.
+    pub(crate) fn of(host: &Host, trail: Trail<'_>, [base, added]: [&'a EntryIndex; 2]) -> Self {
         let mut levels = Vec::new();
-        if base.by_hash.is_empty() && added.by_hash.is_empty() {
-            return Self(levels);
-        }
-        let mut look = |hash, is_host: &dyn Fn(&Host) -> bool| {
-            let level = Level { base: base.at(hash, is_host), added: added.at(hash, is_host) };
+        let mut room = TrailRoom::default();
+        let marks = match trail.usual_marks() {
+            Some(marks) => marks,
+            None => Image::usual_trail(host, &mut room),
+        };
+        for mark in marks {
+            let is_host = |entry: &Host| match host {
+                Host::Name(name) => entry.name() == name.get(mark.start()..),
+                Host::Address(_) => entry == host,
+            };
+            let level = Level { base: base.at(mark.hash, is_host), added: added.at(mark.hash, is_host) };
             if !level.base.is_empty() || !level.added.is_empty() {
                 levels.push(level);
             }
-        };
-        match host {
-            Host::Name(name) => {
-                for suffix in Walk::new(name, 0) {
-                    look(suffix.hash, &|host| host.name() == name.get(suffix.start..));
-                }
-            }
-            Host::Address(_) => look(hash_of(host), &|at| at == host),
         }
         levels.reverse();
         Self(levels)
@@ -137,13 +155,6 @@ fn first_match<'a>(filed: &'a [Filed], kind: Kind, group: usize, path: PathKnown
     let from = filed.partition_point(|entry| (entry.kind, entry.group) < (kind, group));
     let of_group = filed.iter().skip(from).take_while(|entry| (entry.kind, entry.group) == (kind, group));
     of_group.into_iter().find(|entry| entry.matches(path))
-}
-
-fn hash_of(host: &Host) -> u64 {
-    match host {
-        Host::Name(name) => Walk::new(name, 0).last().map_or(0, |suffix| suffix.hash),
-        Host::Address(address) => address_hash(*address),
-    }
 }
 
 impl Filed {
@@ -222,12 +233,17 @@ mod tests {
                 let others = entries.iter().flat_map(|entry| [(ALLOW, 2, entry), (DENY, 3, entry)]);
                 let base = EntryIndex::new(base.chain(others));
                 let added = EntryIndex::new(added.iter().map(|entry| (ALLOW, 3, entry)));
-                let candidates = Candidates::of(&host, &base, &added);
+                let candidates = candidates(&host, &base, &added);
                 let found = candidates.find(ALLOW, 3, path).map(|entry| &*entry.text);
                 assert_eq!(found, expected, "{host} {path:?}");
                 assert!(candidates.find(ALLOW, 4, path).is_none());
             }
         }
+    }
+
+    fn candidates<'a>(host: &Host, base: &'a EntryIndex, added: &'a EntryIndex) -> Candidates<'a> {
+        let mut room = TrailRoom::default();
+        Candidates::of(host, Image::empty().trail(host, &mut room), [base, added])
     }
 
     /// Whether one entry with a path matches each path.
@@ -236,7 +252,7 @@ mod tests {
             (EntryIndex::new([(kind, 0, &entry("example.com", Some(prefix)))]), EntryIndex::default());
         let host = Host::parse("example.com").unwrap();
         for (path, matches) in cases {
-            let candidates = Candidates::of(&host, &index, &none);
+            let candidates = candidates(&host, &index, &none);
             let found = candidates.find(kind, 0, PathKnown::Yes(&AskedPath::new(path))).is_some();
             assert_eq!(found, *matches, "{kind:?} {prefix} {path}");
         }

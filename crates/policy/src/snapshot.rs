@@ -3,12 +3,13 @@
 use crate::compiled::{School, document_entries};
 use crate::entries::{Candidates, EntryIndex, Kind, PathKnown};
 use crate::image::rules::RuleAsk;
-use crate::image::{Image, Listed, Matches};
+use crate::image::{Image, Listed, Matches, Trail, TrailRoom};
 use crate::path::AskedPath;
 use crate::precedence::{self, Decided, Found, Question};
 use crate::rules::{InspectionSetting, Policy};
 use crate::safe_search;
 use crate::viewpoint::{Ground, View, Viewpoint, group_of};
+use crate::who::Ranges;
 use arc_swap::ArcSwap;
 use model::{
     Affiliation, Ask, Category, CategorySet, Channel, DnsAnswer, Group, GroupId, Host, Inspection, Layer,
@@ -31,7 +32,9 @@ pub struct Snapshot {
     schools: HashMap<SchoolId, Arc<School>>,
     /// Where the school is not known.
     somewhere: Arc<School>,
-    network_groups: HashMap<NetworkId, GroupId>,
+    /// The place of the group that each network gives whoever is on it.
+    network_groups: HashMap<NetworkId, usize>,
+    pub(crate) ranges: Ranges,
     revisions: Revisions,
 }
 
@@ -61,7 +64,11 @@ impl Snapshot {
     /// Makes a policy and an image ready. `own_hosts` are the gate's own names, reachable by everybody.
     pub fn compile(policy: Policy, image: Image, own_hosts: Vec<Host>) -> Self {
         let school = |id: &SchoolId| (id.clone(), Arc::new(School::new(&policy, Some(id))));
-        let group = |network: &crate::rules::Network| Some((network.id.clone(), network.group.clone()?));
+        let places: HashMap<&GroupId, usize> =
+            policy.groups.iter().enumerate().rev().map(|(place, group)| (&group.id, place)).collect();
+        let group = |network: &crate::rules::Network| {
+            Some((network.id.clone(), *places.get(network.group.as_ref()?)?))
+        };
         Self {
             circumvention: WAYS_ROUND.into_iter().filter_map(Category::parse).collect(),
             revisions: Revisions { policy: policy.hash.clone(), lists: Arc::clone(image.revision()) },
@@ -69,6 +76,7 @@ impl Snapshot {
             schools: policy.schools.iter().map(|at| school(&at.id)).collect(),
             somewhere: Arc::new(School::new(&policy, None)),
             network_groups: policy.networks.iter().filter_map(group).collect(),
+            ranges: Ranges::new(&policy.networks),
             own_hosts,
             image,
             policy,
@@ -101,23 +109,31 @@ impl Snapshot {
 
     /// Decides. Never fails and never waits.
     pub fn decide(&self, ask: &Ask) -> Verdict {
-        self.judge_from(&self.view(&ask.who, ask.at), ask)
+        let mut room = TrailRoom::default();
+        let trail = self.image.trail(&ask.what.host, &mut room);
+        self.answer(&self.view(&ask.who, ask.at), (ask, trail), strictest)
     }
 
     /// All of a verdict that does not depend on what is asked for. To be kept for whoever asks again, until
     /// [`Viewpoint::until`], and no longer than who they are stays the same.
     pub fn viewpoint(&self, who: &Who, at: Timestamp) -> Viewpoint {
-        Viewpoint(Arc::new(self.view(who, at)))
+        Viewpoint(Arc::new(self.view(who, at).lasting(&self.policy.time_zone)))
     }
 
     /// Decides for somebody whose viewpoint is known: the viewpoint of `ask.who`. One that has ended, or was made from
     /// another snapshot, is made anew.
     pub fn judge(&self, viewpoint: &Viewpoint, ask: &Ask) -> Verdict {
+        let mut room = TrailRoom::default();
+        self.judge_warmed(viewpoint, ask, self.image.trail(&ask.what.host, &mut room))
+    }
+
+    /// The same for a host whose names are known: `trail` is that of `ask.what.host`, from [`Image::warm`].
+    pub fn judge_warmed(&self, viewpoint: &Viewpoint, ask: &Ask, trail: Trail<'_>) -> Verdict {
         let view = &*viewpoint.0;
         if view.holds_at(ask.at) && Arc::ptr_eq(&view.entries, &self.entries) {
-            self.judge_from(view, ask)
+            self.answer(view, (ask, trail), strictest)
         } else {
-            self.decide(ask)
+            self.answer(&self.view(&ask.who, ask.at), (ask, trail), strictest)
         }
     }
 
@@ -125,7 +141,9 @@ impl Snapshot {
     pub fn explain(&self, ask: &Ask) -> Explanation {
         let view = self.view(&ask.who, ask.at);
         let mut explained = None;
-        let verdict = self.answer(&view, ask, |view, question| {
+        let mut room = TrailRoom::default();
+        let trail = self.image.trail(&ask.what.host, &mut room);
+        let verdict = self.answer(&view, (ask, trail), |view, question| {
             let (found, decider) = strictest_by_walking(view, question);
             explained = view.groups().nth(decider).map(|group| {
                 let mut steps = Vec::new();
@@ -143,22 +161,18 @@ impl Snapshot {
         Explanation { verdict, steps: explained.unwrap_or_default(), groups_asked: view.group_count() }
     }
 
-    fn judge_from(&self, view: &View, ask: &Ask) -> Verdict {
-        self.answer(view, ask, strictest)
-    }
-
     /// The verdict on what `decide` finds. Where that rests on a list that turns out not to have the name, only to have one
     /// that looks like it, the question is put again without that name.
     fn answer(
         &self,
         view: &View,
-        ask: &Ask,
+        (ask, trail): (&Ask, Trail<'_>),
         mut decide: impl for<'q> FnMut(&'q View, &Question<'q>) -> Found<'q>,
     ) -> Verdict {
         let host = &ask.what.host;
-        let entries = Candidates::of(host, &self.entries, &view.school.added);
+        let entries = Candidates::of(host, trail, [&self.entries, &view.school.added]);
         let path = ask.what.path.as_deref().map(AskedPath::new);
-        let mut matches = self.matches(view, ask);
+        let mut matches = self.matches(view, ask, trail);
         loop {
             let listed = Listed { image: &self.image, host, matches: &matches };
             let question = Question {
@@ -182,15 +196,16 @@ impl Snapshot {
         }
     }
 
-    fn matches(&self, view: &View, ask: &Ask) -> Matches {
-        self.image.matches(&RuleAsk {
+    fn matches(&self, view: &View, ask: &Ask, trail: Trail<'_>) -> Matches {
+        let asked = RuleAsk {
             host: &ask.what.host,
             path: ask.what.path.as_deref(),
             record_type: ask.what.record_type,
             client: ask.who.address,
             device: view.device.as_deref(),
             tags: &view.tags,
-        })
+        };
+        self.image.matches(&asked, trail)
     }
 
     fn verdict(&self, view: &View, question: &Question<'_>, decided: Decided, answer: DnsAnswer) -> Verdict {
@@ -220,7 +235,7 @@ impl Snapshot {
             entries: &self.entries,
             school: self.school(who.school.as_ref()),
             time_zone: &self.policy.time_zone,
-            network_group: who.network.as_ref().and_then(|network| self.network_groups.get(network)),
+            network_group: who.network.as_ref().and_then(|network| self.network_groups.get(network)).copied(),
             with_rules: self.image.has_rules(),
         };
         View::new(&ground, who, at)
@@ -321,8 +336,9 @@ impl CurrentSnapshot {
         self.0.load_full()
     }
 
-    /// Puts a new snapshot in force; the next question is decided by it.
-    pub fn put(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
+    /// Puts a new snapshot in force; the next question is decided by it. The one before is given back, for whoever has the
+    /// time to let go of it.
+    pub fn put(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        self.0.swap(Arc::new(snapshot))
     }
 }

@@ -115,14 +115,14 @@ pub(crate) struct Ground<'a> {
     pub(crate) entries: &'a Arc<EntryIndex>,
     pub(crate) school: &'a Arc<School>,
     pub(crate) time_zone: &'a TimeZone,
-    /// The group that the network gives whoever is on it.
-    pub(crate) network_group: Option<&'a GroupId>,
+    /// The place of the group that the network gives whoever is on it.
+    pub(crate) network_group: Option<usize>,
     /// True when the lists have rules, which may ask for the device and for tags.
     pub(crate) with_rules: bool,
 }
 
 impl View {
-    /// How `who` sees things at a moment.
+    /// How `who` sees things at a moment, and only then.
     pub(crate) fn new(ground: &Ground<'_>, who: &Who, at: Timestamp) -> Self {
         let school = Arc::clone(ground.school);
         let (asked, membership) = asked(&school.groups, who, ground.network_group);
@@ -155,12 +155,21 @@ impl View {
             device: ground.with_rules.then(|| Some(who.device.as_ref()?.name.to_lowercase())).flatten(),
             tags: if ground.with_rules { tags(who) } else { Vec::new() },
             from: at,
-            until: next_edge(&groups, ground.time_zone, at, local),
+            until: at.plus_ms(1),
             membership,
             standing,
             asked,
             school,
         }
+    }
+
+    /// The same for as long as it stays so.
+    pub(crate) fn lasting(self, time_zone: &TimeZone) -> Self {
+        let places = self.asked.places(&self.school).iter();
+        let groups: Vec<&CompiledGroup> = places.filter_map(|place| self.school.groups.get(*place)).collect();
+        let local = time_zone.to_datetime(self.from.to_jiff());
+        let until = next_edge(&groups, time_zone, self.from, local);
+        Self { until, ..self }
     }
 
     pub(crate) fn holds_at(&self, at: Timestamp) -> bool {
@@ -216,7 +225,7 @@ impl Standing {
 }
 
 /// The groups whose rules count, and why.
-fn asked(here: &[CompiledGroup], who: &Who, network_group: Option<&GroupId>) -> (AskedPlaces, Membership) {
+fn asked(here: &[CompiledGroup], who: &Who, network_group: Option<usize>) -> (AskedPlaces, Membership) {
     let of_id = |id: &GroupId| here.iter().find(|group| group.group.id == *id);
     if let Some(group) = who.named_group.as_ref().and_then(of_id) {
         return (AskedPlaces::One(group.place), Membership::Named);
@@ -230,7 +239,7 @@ fn asked(here: &[CompiledGroup], who: &Who, network_group: Option<&GroupId>) -> 
         return (AskedPlaces::One(group.place), Membership::Equipment(device.kind.slug()));
     }
     if let Some(network) = &who.network
-        && let Some(group) = network_group.and_then(of_id)
+        && let Some(group) = network_group.and_then(|place| here.get(place))
     {
         return (AskedPlaces::One(group.place), Membership::Network(network.clone()));
     }

@@ -2,6 +2,7 @@
 
 use crate::Snapshot;
 use crate::rules::{AddressUse, Network, SignInWay};
+use ipnet::IpNet;
 use model::{IdentityMap, Known, KnownBy, NetworkId, Roster, Timestamp, Who};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,9 +13,9 @@ impl Snapshot {
     /// in to the network, else the person it is lent to. Several who are known equally well all count. Where a network's
     /// addresses are shared, and where its proxy asks each connection, nobody is known by their address.
     pub fn who(&self, address: IpAddr, at: Timestamp, roster: &Roster, identities: &IdentityMap) -> Who {
-        let mut who = self.whereabouts(address, roster);
-        if who.network.as_ref().and_then(|network| self.network(network)).is_none_or(Network::knows_addresses)
-        {
+        let network = self.network_at(address);
+        let mut who = whereabouts(network, address, roster);
+        if network.is_none_or(Network::knows_addresses) {
             who.people = known_at(address, at, roster, identities);
             if who.people.is_empty() {
                 let lent_to = who.device.as_ref().and_then(|device| roster.person(device.assigned_to?));
@@ -26,7 +27,7 @@ impl Snapshot {
 
     /// Who is behind a connection on which somebody signed in. What is known of its address counts no more.
     pub fn who_signed_in(&self, address: IpAddr, roster: &Roster, known: Known) -> Who {
-        Who { people: vec![known], ..self.whereabouts(address, roster) }
+        Who { people: vec![known], ..whereabouts(self.network_at(address), address, roster) }
     }
 
     /// The network with this id.
@@ -36,24 +37,71 @@ impl Snapshot {
 
     /// The narrowest network an address lies in.
     pub fn network_at(&self, address: IpAddr) -> Option<&Network> {
-        let address = address.to_canonical();
-        let lies_in = |network: &&Network| network.ranges.iter().any(|range| range.contains(&address));
-        self.policy.networks.iter().find(lies_in)
+        self.policy.networks.get(self.ranges.network_at(address.to_canonical())?)
+    }
+}
+
+/// Network, school and device of an address, with nobody at it.
+fn whereabouts(network: Option<&Network>, address: IpAddr, roster: &Roster) -> Who {
+    let device = roster.device_at(address);
+    Who {
+        address: Some(address.to_canonical()),
+        school: network
+            .map(|network| network.school.clone())
+            .or(device.map(|device| device.school.clone())),
+        network: network.map(|network| network.id.clone()),
+        device: device.cloned(),
+        people: Vec::new(),
+        named_group: None,
+    }
+}
+
+/// The ranges of all networks in the networks' order, close together: every new client is looked for among them.
+#[derive(Debug, Default)]
+pub(crate) struct Ranges {
+    v4: Vec<Range<u32>>,
+    v6: Vec<Range<u128>>,
+}
+
+/// An address lies in it whose bits under the mask are these.
+#[derive(Clone, Copy, Debug)]
+struct Range<T> {
+    bits: T,
+    mask: T,
+    network: usize,
+}
+
+impl Ranges {
+    pub(crate) fn new(networks: &[Network]) -> Self {
+        let mut ranges = Self::default();
+        for (network, range) in
+            networks.iter().enumerate().flat_map(|(place, at)| at.ranges.iter().map(move |range| (place, range)))
+        {
+            match range {
+                IpNet::V4(range) => {
+                    let mask = range.netmask().to_bits();
+                    ranges.v4.push(Range { bits: range.network().to_bits(), mask, network });
+                }
+                IpNet::V6(range) => {
+                    let mask = range.netmask().to_bits();
+                    ranges.v6.push(Range { bits: range.network().to_bits(), mask, network });
+                }
+            }
+        }
+        ranges
     }
 
-    /// Network, school and device of an address, with nobody at it.
-    fn whereabouts(&self, address: IpAddr, roster: &Roster) -> Who {
-        let network = self.network_at(address);
-        let device = roster.device_at(address);
-        Who {
-            address: Some(address.to_canonical()),
-            school: network
-                .map(|network| network.school.clone())
-                .or(device.map(|device| device.school.clone())),
-            network: network.map(|network| network.id.clone()),
-            device: device.cloned(),
-            people: Vec::new(),
-            named_group: None,
+    /// The first network that an address lies in, by its place.
+    fn network_at(&self, address: IpAddr) -> Option<usize> {
+        match address {
+            IpAddr::V4(address) => {
+                let bits = address.to_bits();
+                self.v4.iter().find(|range| bits & range.mask == range.bits).map(|range| range.network)
+            }
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                self.v6.iter().find(|range| bits & range.mask == range.bits).map(|range| range.network)
+            }
         }
     }
 }

@@ -126,7 +126,9 @@ impl World {
 
     /// The events so far. An event is there before its answer is.
     pub fn events(&self) -> Vec<AccessEvent> {
-        self.events.batch(Duration::ZERO, 100).unwrap_or_default()
+        let mut events = Vec::new();
+        self.events.batch(Duration::ZERO, 100, &mut events);
+        events
     }
 }
 

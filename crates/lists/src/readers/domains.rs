@@ -26,6 +26,11 @@ fn read_line(
     line: u32,
     list: &mut ReadList,
 ) -> Result<(), Dropped> {
+    // A name and nothing else, as almost every line is; what is no name may still be one beside a remark.
+    let begins_as_name = text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    if begins_as_name && list.read_name(text, Says::block(reach, category), line).is_ok() {
+        return Ok(());
+    }
     if text.is_empty() || text.starts_with(['!', ';']) || text.starts_with("//") {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 
 use crate::Dropped;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// The longest line that is read.
 pub(super) const LONGEST_LINE_BYTES: usize = 4096;
@@ -27,26 +28,42 @@ pub(super) fn decoded(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// The lines from 1, without the white space at either end. A line ends at LF, CR LF or CR.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, Result<&str, Dropped>)> {
-    (1..=u32::MAX).zip(raw_lines(bytes).map(|line| text(line).map(str::trim)))
+    whole_lines(bytes).map(|(number, line)| (number, line.map(trimmed)))
 }
 
 /// The same with their white space, for formats in which its beginning means something.
 pub(super) fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = (u32, Result<&str, Dropped>)> {
-    (1..=u32::MAX).zip(raw_lines(bytes).map(text))
+    // Almost every list is text as a whole, which is seen faster than line by line.
+    let whole = std::str::from_utf8(bytes).ok().filter(|whole| !whole.contains('\0'));
+    let read = move |range: Range<usize>| match whole {
+        Some(_) if range.len() > LONGEST_LINE_BYTES => Err(Dropped::LongLine),
+        Some(whole) => whole.get(range).ok_or(Dropped::NotText),
+        None => text(bytes.get(range).unwrap_or_default()),
+    };
+    (1..=u32::MAX).zip(raw_lines(bytes).map(read))
 }
 
-fn raw_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(bytes);
+/// Where each line lies.
+fn raw_lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(0);
     std::iter::from_fn(move || {
-        let all = rest?;
-        let Some(end) = all.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
-            rest = None;
-            return Some(all);
+        let start = next?;
+        let rest = bytes.get(start..)?;
+        let Some(length) = memchr::memchr2(b'\n', b'\r', rest) else {
+            next = None;
+            return Some(start..bytes.len());
         };
-        let (line, after) = all.split_at(end);
-        rest = Some(after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default());
-        Some(line)
+        let end = start + length;
+        let ends_in_two = bytes.get(end..).is_some_and(|rest| rest.starts_with(b"\r\n"));
+        next = Some(end + if ends_in_two { 2 } else { 1 });
+        Some(start..end)
     })
+}
+
+fn trimmed(line: &str) -> &str {
+    let bytes = line.as_bytes();
+    let is_bare = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_bare(bytes.first()) && is_bare(bytes.last()) { line } else { line.trim() }
 }
 
 fn text(line: &[u8]) -> Result<&str, Dropped> {

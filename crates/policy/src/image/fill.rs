@@ -262,16 +262,19 @@ impl Arranged {
 /// order they came, which is fast, and leaves the few to be looked at closely for after the sort.
 fn mark_covered(names: &Arena, rows: &mut [Row], seed: u64) -> bool {
     let subtrees = rows.iter().filter(|row| row.flags & SUBTREE != 0);
-    let mut filter = Filter::new(subtrees.clone().count());
+    let count = subtrees.clone().count();
+    let mut filter = Filter::new(count);
     subtrees.for_each(|row| filter.insert(row.hash, row.voice()));
     let mut any = false;
     for row in rows {
         row.flags &= !(MAY_BE_COVERED | DROPPED);
         let voice = row.voice();
-        let above = |start: usize| start > 0;
-        if Walk::new(names.text(row.place), seed)
-            .any(|suffix| above(suffix.start) && filter.may_hold(suffix.hash, voice))
-        {
+        let mut may_be = false;
+        if count > 0 {
+            let mut look = |hash, start| may_be |= start > 0 && filter.may_hold(hash, voice);
+            hash::each_suffix(names.get(row.place), seed, &mut look);
+        }
+        if may_be {
             row.flags |= MAY_BE_COVERED;
             any = true;
         }
@@ -284,11 +287,9 @@ fn drop_covered(names: &Arena, rows: &mut [Row], seed: u64) {
     let mut covered = Vec::new();
     let finder = Finder::new(rows);
     for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.flags & MAY_BE_COVERED != 0) {
-        let text = names.text(row.place);
-        let says_the_same = |above: &Row, name: &str| {
-            above.flags & SUBTREE != 0
-                && above.voice() == row.voice()
-                && names.get(above.place) == name.as_bytes()
+        let text = names.get(row.place);
+        let says_the_same = |above: &Row, name: &[u8]| {
+            above.flags & SUBTREE != 0 && above.voice() == row.voice() && names.get(above.place) == name
         };
         let mut above = Walk::new(text, seed).filter(|suffix| suffix.start > 0);
         if above.any(|suffix| {

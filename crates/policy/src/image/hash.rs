@@ -31,8 +31,8 @@ pub(crate) struct Suffix {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(name: &'a str, seed: u64) -> Self {
-        Self { text: name.as_bytes(), end: Some(name.len()), state: seed }
+    pub(crate) fn new(name: &'a [u8], seed: u64) -> Self {
+        Self { text: name, end: Some(name.len()), state: seed }
     }
 }
 
@@ -50,9 +50,51 @@ impl Iterator for Walk<'_> {
     }
 }
 
+/// Names up to this length have a bit for each of their bytes in a number.
+const MOST_BITS: usize = 64;
+
+/// Offers the hash of each name that ends `bytes`, the shortest first, and where it begins: what [`Walk`] gives, in fewer
+/// steps for names of usual length.
+#[inline]
+pub(super) fn each_suffix(bytes: &[u8], seed: u64, mut offer: impl FnMut(u64, usize)) {
+    if bytes.len() > MOST_BITS {
+        return Walk::new(bytes, seed).for_each(|suffix| offer(suffix.hash, suffix.start));
+    }
+    let (mut dots, mut end, mut state) = (all_dots(bytes), bytes.len(), seed);
+    loop {
+        // Where the label begins: after the last dot that is left, or at the front.
+        let start = (u64::BITS - dots.leading_zeros()) as usize;
+        state = absorb(state, bytes, start, end);
+        offer(last(state), start);
+        let Some(dot) = start.checked_sub(1) else { return };
+        dots &= !(1 << dot);
+        end = dot;
+    }
+}
+
+/// A bit for each byte that is a dot, of at most [`MOST_BITS`] bytes.
+#[inline]
+fn all_dots(bytes: &[u8]) -> u64 {
+    // Gathers the highest bits of eight bytes in one.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let (words, rest) = bytes.as_chunks::<WORD>();
+    let (mut found, mut shift) = (0, 0);
+    for word in words {
+        found |= ((dots(u64::from_le_bytes(*word)) >> 7).wrapping_mul(GATHER) >> 56) << shift;
+        shift += 8;
+    }
+    if rest.is_empty() {
+        return found;
+    }
+    let word = word_before(bytes, bytes.len()) >> (8 * (WORD - rest.len()));
+    found | ((dots(word) >> 7).wrapping_mul(GATHER) >> 56) << shift
+}
+
 /// The hash of a whole name.
 pub(super) fn of_name(name: &str, seed: u64) -> u64 {
-    Walk::new(name, seed).last().map_or(0, |suffix| suffix.hash)
+    let mut whole = 0;
+    each_suffix(name.as_bytes(), seed, |hash, _| whole = hash);
+    whole
 }
 
 /// The hash of an address's key, which is never that of a name but by chance.
@@ -160,11 +202,24 @@ mod tests {
                 expected.push(parent);
             }
             expected.reverse();
-            let walked: Vec<_> = Walk::new(name, 7).collect();
+            let walked: Vec<_> = Walk::new(name.as_bytes(), 7).collect();
             assert_eq!(walked.len(), expected.len());
+            let mut offered = Vec::new();
+            each_suffix(name.as_bytes(), 7, |hash, start| offered.push((hash, start)));
+            assert!(walked.iter().map(|suffix| (suffix.hash, suffix.start)).eq(offered), "{name}");
             for (suffix, parent) in walked.iter().zip(expected) {
                 assert_eq!((&name[suffix.start..], suffix.hash), (parent, of_name(parent, 7)));
             }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn both_ways_up_a_name_give_the_same(name in "[a-z.-]{1,80}|([a-z0-9_-]{1,20}\\.){0,12}[a-z]{1,9}") {
+            let mut offered = Vec::new();
+            each_suffix(name.as_bytes(), 7, |hash, start| offered.push((hash, start)));
+            let walked = Walk::new(name.as_bytes(), 7).map(|suffix| (suffix.hash, suffix.start));
+            proptest::prop_assert_eq!(walked.collect::<Vec<_>>(), offered);
         }
     }
 

@@ -10,8 +10,9 @@ use super::rule::DnsAnswer;
 use super::rules::{Extent, RuleAsk, RuleHit};
 use super::sets::SetEntry;
 use super::table::{NO_SET, Slot};
+use super::trail::Seen;
 use super::write::{Effect, Weight};
-use super::{Content, Image, Inner};
+use super::{Content, Image, Inner, Trail};
 use model::{Category, CategorySet, Host, ListLine};
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -201,13 +202,22 @@ enum Source {
 }
 
 impl Matches {
-    /// All that the image has on the host.
-    pub(super) fn find(image: &Inner, content: &Content, ask: &RuleAsk<'_>) -> Self {
+    /// All that the image has on the host; `trail`: the host's, of this image.
+    pub(super) fn find(image: &Inner, content: &Content, ask: &RuleAsk<'_>, trail: Trail<'_>) -> Self {
         let mut matches = Self::default();
-        let (host, table) = (ask.host, content.table());
-        content.each_hash(host, |hash, start| {
-            table.find(hash, |slot| matches.take_in(image, content, host, Place { slot, start }));
-        });
+        let host = ask.host;
+        for mark in trail.marks {
+            let mut take_in =
+                |slot| matches.take_in(image, content, host, Place { slot, start: mark.start() });
+            match mark.seen {
+                Seen::Absent => {}
+                // A slot with a set is always taken, so that nothing behind it is asked.
+                Seen::At(slot) if slot.set != NO_SET => {
+                    let _always_taken = take_in(slot);
+                }
+                Seen::At(_) | Seen::NotLookedFor => content.table().find(mark.hash, take_in),
+            }
+        }
         if !content.rules.is_empty() {
             content.rules.look(ask, &mut |hit| matches.votes.push(hit));
         }

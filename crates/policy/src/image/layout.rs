@@ -217,6 +217,18 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    /// Passes over a varint, however long.
+    #[inline]
+    pub(super) fn pass_varint(&mut self) -> Option<()> {
+        loop {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            if byte & 0x80 == 0 {
+                return Some(());
+            }
+        }
+    }
+
     pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

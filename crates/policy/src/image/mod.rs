@@ -47,14 +47,16 @@ pub mod rules;
 mod sets;
 mod table;
 mod tops;
+mod trail;
 mod write;
 
-pub(crate) use hash::Walk;
 pub use hits::Hits;
 pub(crate) use hits::{Listed, Matches};
 pub use prefetch::prefetch;
 pub use rule::{Client, Conditions, Digest, DnsAnswer, NewRule, Pattern};
-pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, Reach, Weight};
+pub use trail::Trail;
+pub(crate) use trail::{Mark, TrailRoom};
+pub use write::{Effect, ImageWriter, ListIndex, NewEntry, NewList, NewSaid, Reach, Weight};
 
 use layout::{Layout, Section};
 use model::{Category, Host, ListId, Timestamp};
@@ -63,18 +65,39 @@ use sets::Sets;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tops::Tops;
+use trail::Seen;
 
-/// The hash of an address, in the way names are hashed.
-pub(crate) fn address_hash(address: std::net::IpAddr) -> u64 {
-    hash::of_address(layout::AddressKey::new(address).as_bytes(), 0)
+/// The hash that a host's own mark in a trail has, in almost every image.
+pub(crate) fn usual_hash(host: &Host) -> u64 {
+    match host {
+        Host::Name(name) => hash::of_name(name, hash::SEEDS[0]),
+        Host::Address(address) => {
+            hash::of_address(layout::AddressKey::new(*address).as_bytes(), hash::SEEDS[0])
+        }
+    }
 }
 
-/// Room for [`Image::warm`], used anew for each batch.
+/// The trails of a batch of hosts, from [`Image::warm`]. Used anew for each batch.
 #[derive(Debug, Default)]
 pub struct Warming {
-    hashes: Vec<u64>,
-    buckets: Vec<usize>,
+    image: u64,
+    seed: u64,
+    marks: Vec<Mark>,
+    /// Where the marks of each host end.
+    ends: Vec<usize>,
+    buckets: Vec<u32>,
+}
+
+impl Warming {
+    /// The trail of the host at this place of the batch; without any name where there was no host.
+    pub fn trail(&self, place: usize) -> Trail<'_> {
+        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(place).copied().unwrap_or(start);
+        let marks = self.marks.get(start..end).unwrap_or_default();
+        Trail { image: self.image, seed: self.seed, marks }
+    }
 }
 
 /// A compiled list image. Cloning shares it.
@@ -82,6 +105,8 @@ pub struct Warming {
 pub struct Image(Arc<Inner>);
 
 struct Inner {
+    /// Another one for each image that was opened.
+    serial: u64,
     revision: Arc<str>,
     names: u64,
     lists: Vec<ImageList>,
@@ -186,12 +211,13 @@ impl Image {
         let layout::Table { lists, categories, tails, tops, sets } = table;
         let rules = Rules::open(rules.as_ref())?;
         let content = Some(Content { hot, homes, seed, index, reasons, tails, tops, sets, rules });
-        Ok(Self(Arc::new(Inner { revision, names, lists, categories, content })))
+        Ok(Self(Arc::new(Inner { serial: serial(), revision, names, lists, categories, content })))
     }
 
     /// An image of no lists. Its revision is sixteen zeros.
     pub fn empty() -> Self {
         Self(Arc::new(Inner {
+            serial: serial(),
             revision: "0000000000000000".into(),
             names: 0,
             lists: Vec::new(),
@@ -203,42 +229,95 @@ impl Image {
     /// What the lists say of a host: entries for the host itself, subtree entries for it and all names above it, and rules
     /// that hold whoever asks. Takes no lock; see the invariants for what it allocates.
     pub fn lookup<'a>(&'a self, host: &'a Host) -> Hits<'a> {
-        let ask = RuleAsk { host, path: None, record_type: None, client: None, device: None, tags: &[] };
-        Hits::new(self, host, self.matches(&ask))
+        let mut room = TrailRoom::default();
+        let trail = self.trail(host, &mut room);
+        self.lookup_warmed(host, trail)
     }
 
-    /// What the lists say of a question.
-    pub(crate) fn matches(&self, ask: &RuleAsk<'_>) -> Matches {
-        self.0.content.as_ref().map_or_else(Matches::default, |content| Matches::find(&self.0, content, ask))
+    /// The same for a host of a batch: its trail from [`Image::warm`].
+    pub fn lookup_warmed<'a>(&'a self, host: &'a Host, trail: Trail<'_>) -> Hits<'a> {
+        Hits::new(self, host, self.matches(&RuleAsk::of(host), trail))
+    }
+
+    /// What the lists say of a question; `trail`: that of its host, and whichever image's.
+    pub(crate) fn matches(&self, ask: &RuleAsk<'_>, trail: Trail<'_>) -> Matches {
+        let Some(content) = &self.0.content else { return Matches::default() };
+        if trail.image == self.0.serial {
+            return Matches::find(&self.0, content, ask, trail);
+        }
+        let mut room = TrailRoom::default();
+        Matches::find(&self.0, content, ask, self.trail(ask.host, &mut room))
+    }
+
+    /// The names of a host, to be looked for in this image.
+    pub(crate) fn trail<'r>(&self, host: &Host, room: &'r mut TrailRoom) -> Trail<'r> {
+        self.each_mark(host, |mark| room.push(mark));
+        Trail { image: self.0.serial, seed: self.seed(), marks: room.marks() }
     }
 
     /// Has what lookups of these hosts will read brought from memory: a read of memory takes as long as all else of a
-    /// lookup, and here those of a whole batch are on their way at once.
-    pub fn warm<'h>(&self, hosts: impl Iterator<Item = &'h Host>, room: &mut Warming) {
-        let Some(content) = &self.0.content else { return };
-        room.hashes.clear();
-        let table = content.table();
+    /// lookup, and here those of a whole batch are on their way at once. Their trails are in `room` then, in their order;
+    /// where there is no host, an empty one.
+    pub fn warm<'h>(&self, hosts: impl Iterator<Item = Option<&'h Host>>, room: &mut Warming) {
+        (room.image, room.seed) = (self.0.serial, self.seed());
+        room.marks.clear();
+        room.ends.clear();
+        let table = self.0.content.as_ref().map(Content::table);
         for host in hosts {
-            content.each_hash(host, |hash, _| {
-                table.warm(hash);
-                room.hashes.push(hash);
-            });
+            if let Some(host) = host {
+                self.each_mark(host, |mark| {
+                    if let (Seen::NotLookedFor, Some(table)) = (mark.seen, table) {
+                        table.warm(mark.hash);
+                    }
+                    room.marks.push(mark);
+                });
+            }
+            room.ends.push(room.marks.len());
         }
     }
 
-    /// The same for the reasons of those among them that are listed; after [`Image::warm`].
+    /// Looks for the names of the batch, and has the reasons of those that are listed brought as well; after
+    /// [`Image::warm`].
     pub fn warm_reasons(&self, room: &mut Warming) {
-        let Some(content) = &self.0.content else { return };
+        let Some(content) = self.0.content.as_ref().filter(|_| room.image == self.0.serial) else { return };
         room.buckets.clear();
-        let table = content.table();
-        for hash in &room.hashes {
-            table.find(*hash, |slot| {
-                reasons::warm_offset(content, slot.bucket);
-                room.buckets.push(slot.bucket);
-                ControlFlow::Break(())
-            });
+        let (table, index) = (content.table(), content.index.as_ref());
+        for mark in &mut room.marks {
+            if let Seen::NotLookedFor = mark.seen {
+                mark.seen = Seen::Absent;
+                table.find(mark.hash, |slot| {
+                    mark.seen = Seen::At(slot);
+                    reasons::warm_offset(index, slot.bucket);
+                    room.buckets.push(slot.bucket);
+                    ControlFlow::Break(())
+                });
+            }
         }
-        room.buckets.iter().for_each(|bucket| reasons::warm(content, *bucket));
+        let bytes = content.reasons.as_ref();
+        room.buckets.iter().for_each(|bucket| reasons::warm(index, bytes, *bucket));
+    }
+
+    /// The marks that a host's trail has in almost every image, for who has one of another.
+    pub(crate) fn usual_trail<'r>(host: &Host, room: &'r mut TrailRoom) -> &'r [Mark] {
+        let offer = |mark| room.push(mark);
+        each_mark(host, hash::SEEDS[0], |_| Seen::NotLookedFor, offer);
+        room.marks()
+    }
+
+    /// The seed of its names' hashes.
+    fn seed(&self) -> u64 {
+        self.0.content.as_ref().map_or(hash::SEEDS[0], |content| content.seed)
+    }
+
+    /// Offers a mark for the host and each name above it; one that certainly is not listed says so.
+    #[inline]
+    fn each_mark(&self, host: &Host, offer: impl FnMut(Mark)) {
+        let tops = self.0.content.as_ref().map(|content| &content.tops);
+        let seen = |top| match tops {
+            Some(tops) if !tops.may_have(top) => Seen::Absent,
+            _ => Seen::NotLookedFor,
+        };
+        each_mark(host, self.seed(), seen, offer);
     }
 
     /// True when it has rules, which may ask who asks.
@@ -285,23 +364,30 @@ impl Content {
     fn table(&self) -> table::Table<'_> {
         table::Table::new(self.hot.as_ref(), self.homes)
     }
+}
 
-    /// Offers the hash of the host and of each name above it that may be listed, and where in the host's text it begins.
-    #[inline]
-    fn each_hash(&self, host: &Host, mut offer: impl FnMut(u64, usize)) {
-        match host {
-            Host::Name(name) => {
-                let mut walk = hash::Walk::new(name, self.seed);
-                if let Some(top) = walk.next().filter(|top| self.tops.may_have(top.hash)) {
-                    offer(top.hash, top.start);
-                }
-                walk.for_each(|suffix| offer(suffix.hash, suffix.start));
-            }
-            Host::Address(address) => {
-                offer(hash::of_address(layout::AddressKey::new(*address).as_bytes(), self.seed), 0);
-            }
+/// Offers a mark for the host and each name above it; `seen` says what is known of one label's hash.
+#[inline]
+fn each_mark(host: &Host, seed: u64, seen: impl Fn(u64) -> Seen, mut offer: impl FnMut(Mark)) {
+    match host {
+        Host::Name(name) => {
+            let mut is_top = true;
+            hash::each_suffix(name.as_bytes(), seed, |hash, start| {
+                let seen = if std::mem::take(&mut is_top) { seen(hash) } else { Seen::NotLookedFor };
+                offer(Mark::new(hash, start, seen));
+            });
+        }
+        Host::Address(address) => {
+            let hash = hash::of_address(layout::AddressKey::new(*address).as_bytes(), seed);
+            offer(Mark::new(hash, 0, Seen::NotLookedFor));
         }
     }
+}
+
+/// A number that no image opened before has.
+fn serial() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl fmt::Debug for Image {

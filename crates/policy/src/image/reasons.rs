@@ -37,20 +37,20 @@ pub(super) struct Reason<'a> {
 impl<'a> Reason<'a> {
     /// The reason of a slot; `None` in a damaged image alone.
     pub(super) fn read(image: &'a Inner, content: &'a Content, slot: table::Slot) -> Option<Self> {
-        let offset = offset(content, slot.bucket)?;
-        let mut cursor = Cursor(content.reasons.as_ref().get(offset..)?);
+        let offset = offset(content.index.as_ref(), slot.bucket)?;
+        let mut reasons = content.reasons.as_ref().get(offset..)?;
         for (index, set) in (0..).zip(content.table().sets(slot.bucket)) {
-            let tail = cursor.byte()?;
-            let length = cursor.byte()?;
-            let rest = cursor.bytes(usize::from(length))?;
+            let [tail, length, after @ ..] = reasons else { return None };
+            let (rest, after) = after.split_at_checked(usize::from(*length))?;
+            let cursor = Cursor(after);
             if index == slot.index {
-                let tail = match usize::from(tail).checked_sub(1) {
+                let tail = match usize::from(*tail).checked_sub(1) {
                     Some(number) => content.tails.get(number)?,
                     None => "",
                 };
                 return Some(Self { rest, tail, cursor, set, image, content });
             }
-            pass_entries(&mut cursor, image, content, set)?;
+            reasons = after_entries(cursor, image, content, set)?;
         }
         None
     }
@@ -78,22 +78,26 @@ impl<'a> Reason<'a> {
 }
 
 /// Where a bucket's reasons begin.
-fn offset(content: &Content, bucket: usize) -> Option<usize> {
-    let at = bucket.checked_mul(OFFSET_BYTES)?;
-    let [a, b, c, d, e] = *content.index.as_ref().get(at..)?.first_chunk::<OFFSET_BYTES>()?;
+#[inline]
+fn offset(index: &[u8], bucket: u32) -> Option<usize> {
+    let at = usize::try_from(bucket).ok()?.checked_mul(OFFSET_BYTES)?;
+    let [a, b, c, d, e] = *index.get(at..)?.first_chunk::<OFFSET_BYTES>()?;
     usize::try_from(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])).ok()
 }
 
 /// Has the place in the index brought from memory that says where a bucket's reasons are.
-pub(super) fn warm_offset(content: &Content, bucket: usize) {
-    let at = bucket.saturating_mul(OFFSET_BYTES);
-    prefetch(content.index.as_ref().get(at..at.saturating_add(OFFSET_BYTES)).unwrap_or_default());
+#[inline]
+pub(super) fn warm_offset(index: &[u8], bucket: u32) {
+    let at = usize::try_from(bucket).unwrap_or(usize::MAX).saturating_mul(OFFSET_BYTES);
+    if let Some(first) = index.get(at) {
+        prefetch(first);
+    }
 }
 
 /// The same for its reasons, once the index is there.
-pub(super) fn warm(content: &Content, bucket: usize) {
-    let reasons = content.reasons.as_ref();
-    let at = offset(content, bucket).unwrap_or(reasons.len());
+#[inline]
+pub(super) fn warm(index: &[u8], reasons: &[u8], bucket: u32) {
+    let at = offset(index, bucket).unwrap_or(reasons.len());
     prefetch(reasons.get(at..reasons.len().min(at.saturating_add(USUAL_REASONS_BYTES))).unwrap_or_default());
 }
 
@@ -104,17 +108,24 @@ fn entry_count(cursor: &mut Cursor<'_>, content: &Content, set: u16) -> Option<u
     Some(content.sets.entries(set).len())
 }
 
-fn pass_entries(cursor: &mut Cursor<'_>, image: &Inner, content: &Content, set: u16) -> Option<()> {
-    let count = entry_count(cursor, content, set)?;
+/// What follows the entries that begin here.
+#[inline]
+fn after_entries<'a>(
+    mut cursor: Cursor<'a>,
+    image: &Inner,
+    content: &Content,
+    set: u16,
+) -> Option<&'a [u8]> {
+    let count = entry_count(&mut cursor, content, set)?;
     if set == table::NO_SET {
         for _ in 0..count {
-            read_entry(cursor, &image.categories, image.lists.len())?;
+            read_entry(&mut cursor, &image.categories, image.lists.len())?;
         }
     }
     for _ in 0..count {
-        cursor.varint()?;
+        cursor.pass_varint()?;
     }
-    Some(())
+    Some(cursor.0)
 }
 
 /// A name's reason, to be written.
@@ -192,9 +203,8 @@ impl NewTails {
 
     /// The number of the longest known ending, and what is before it.
     fn split<'n>(&self, name: &'n [u8]) -> (u8, &'n [u8]) {
-        let text = std::str::from_utf8(name).unwrap_or_default();
         let mut split = (0, name);
-        for suffix in hash::Walk::new(text, 0).take(2) {
+        for suffix in hash::Walk::new(name, 0).take(2) {
             let Some((hash, number)) = self.places.get(place(suffix.hash)) else { continue };
             if *number == 0 || *hash != suffix.hash {
                 continue;

@@ -35,9 +35,9 @@ pub(super) struct Table<'a> {
 /// A slot with a fingerprint that was looked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Slot {
-    pub(super) bucket: usize,
-    pub(super) index: u8,
+    pub(super) bucket: u32,
     pub(super) set: u16,
+    pub(super) index: u8,
 }
 
 /// A bucket that is being filled.
@@ -57,11 +57,13 @@ impl<'a> Table<'a> {
     pub(super) fn find(self, hash: u64, mut offer: impl FnMut(Slot) -> ControlFlow<()>) {
         let mut at = usize::try_from(home(hash, self.homes)).unwrap_or(usize::MAX);
         while let Some(bucket) = self.buckets.get(at) {
+            // 2^32 buckets would be 256 GiB.
+            let Ok(number) = u32::try_from(at) else { return };
             let [.., meta] = *bucket;
             let mut matching = matching(bucket, hash & FINGERPRINT) & !(!0 << (meta & COUNT));
             while matching != 0 {
                 let index = matching.trailing_zeros().to_le_bytes()[0];
-                if offer(Slot { bucket: at, index, set: set_of(bucket, index) }).is_break() {
+                if offer(Slot { bucket: number, set: set_of(bucket, index), index }).is_break() {
                     return;
                 }
                 matching &= matching - 1;
@@ -83,10 +85,13 @@ impl<'a> Table<'a> {
     }
 
     /// The sets of a bucket's slots.
-    pub(super) fn sets(self, bucket: usize) -> impl Iterator<Item = u16> {
-        let bucket = self.buckets.get(bucket).copied().unwrap_or([0; BUCKET_BYTES]);
-        let [.., meta] = bucket;
-        (0..meta & COUNT).map(move |index| set_of(&bucket, index))
+    #[inline]
+    pub(super) fn sets(self, bucket: u32) -> impl Iterator<Item = u16> + 'a {
+        let bucket = usize::try_from(bucket).ok().and_then(|bucket| self.buckets.get(bucket));
+        bucket.into_iter().flat_map(|bucket| {
+            let [.., meta] = *bucket;
+            (0..meta & COUNT).map(move |index| set_of(bucket, index))
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! What an image is made of, and how it is collected.
 
-use super::fill::{Arena, Filled, Row, fill};
+use super::fill::{Arena, Filled, Place, Row, fill};
 use super::layout::{
     self, ALIGNMENT, AddressKey, EXCEPTION, HEAD_BYTES, IMPORTANT, NewImage, SUBTREE, put_text, put_varint,
 };
 use super::reasons::MOST_REASON_BYTES;
 use super::{ImageError, NewRule, hash, rules};
 use model::{Category, Host, ListId, Timestamp};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What of a name an entry covers.
@@ -70,6 +71,21 @@ pub struct NewEntry<'a> {
     pub line: u32,
 }
 
+/// What an entry says of its name or address.
+#[derive(Clone, Copy, Debug)]
+pub struct NewSaid {
+    /// What of it the entry covers; an address is always exact.
+    pub reach: Reach,
+    /// What it does.
+    pub effect: Effect,
+    /// What it weighs.
+    pub weight: Weight,
+    /// The category it speaks of.
+    pub category: Category,
+    /// Its line in the list, from 1.
+    pub line: u32,
+}
+
 /// Collects lists and entries, then writes the image. About 24 bytes an entry and the name itself in memory.
 #[derive(Default)]
 pub struct ImageWriter {
@@ -103,21 +119,34 @@ impl ImageWriter {
 
     /// Adds an entry to a list.
     pub fn push(&mut self, list: ListIndex, entry: NewEntry<'_>) {
-        let mut flags = 0;
-        let (place, hash) = match entry.host {
-            Host::Name(name) => {
-                flags |= if entry.reach == Reach::Subtree { SUBTREE } else { 0 };
-                (self.names.push(name.as_bytes()), hash::of_name(name, hash::SEEDS[0]))
-            }
-            Host::Address(address) => {
-                let key = AddressKey::new(*address);
-                let hash = hash::of_address(key.as_bytes(), hash::SEEDS[0]);
-                (self.names.push(key.as_bytes()), hash)
-            }
-        };
-        flags |= if entry.effect == Effect::Exception { EXCEPTION } else { 0 };
-        flags |= if entry.weight == Weight::Important { IMPORTANT } else { 0 };
-        let (category, line) = (entry.category, entry.line);
+        let NewEntry { host, reach, effect, weight, category, line } = entry;
+        let said = NewSaid { reach, effect, weight, category, line };
+        match host {
+            Host::Name(name) => self.push_name(list, name, said),
+            Host::Address(address) => self.push_address(list, *address, said),
+        }
+    }
+
+    /// Adds an entry for a name, which is that of a [`Host`], from where it lies: there are millions.
+    pub fn push_name(&mut self, list: ListIndex, name: &str, said: NewSaid) {
+        let hash = hash::of_name(name, hash::SEEDS[0]);
+        let place = self.names.push(name.as_bytes());
+        let subtree = if said.reach == Reach::Subtree { SUBTREE } else { 0 };
+        self.add((place, hash), list, said, subtree);
+    }
+
+    /// Adds an entry for an address.
+    pub fn push_address(&mut self, list: ListIndex, address: IpAddr, said: NewSaid) {
+        let key = AddressKey::new(address);
+        let hash = hash::of_address(key.as_bytes(), hash::SEEDS[0]);
+        let place = self.names.push(key.as_bytes());
+        self.add((place, hash), list, said, 0);
+    }
+
+    fn add(&mut self, (place, hash): (Place, u64), list: ListIndex, said: NewSaid, mut flags: u8) {
+        flags |= if said.effect == Effect::Exception { EXCEPTION } else { 0 };
+        flags |= if said.weight == Weight::Important { IMPORTANT } else { 0 };
+        let NewSaid { category, line, .. } = said;
         self.rows.push(Row { hash, place, line, list: list.0, category, flags });
     }
 

@@ -224,9 +224,9 @@ impl World {
     pub async fn finish(self) -> Vec<AccessEvent> {
         self.stop.cancel();
         self.running.await.unwrap();
-        let mut all = Vec::new();
-        while let Some(batch) = self.events.batch(Duration::ZERO, 1024) {
-            all.extend(batch);
+        let (mut all, mut batch) = (Vec::new(), Vec::new());
+        while self.events.batch(Duration::ZERO, 1024, &mut batch) {
+            all.append(&mut batch);
         }
         all
     }

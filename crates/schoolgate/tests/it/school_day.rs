@@ -324,8 +324,8 @@ impl Day {
 async fn replay(day: Arc<Day>, events: EventReceiver) {
     let began = Instant::now();
     let recorder = std::thread::spawn(move || {
-        let mut recorded = 0;
-        while let Some(batch) = events.batch(Duration::from_millis(200), 1_000) {
+        let (mut recorded, mut batch) = (0, Vec::new());
+        while events.batch(Duration::from_millis(200), 1_000, &mut batch) {
             recorded += batch.len();
         }
         recorded

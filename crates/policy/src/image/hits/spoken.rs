@@ -4,6 +4,7 @@
 //! Left out: rules that hold for some clients, devices or question types, where the question does not name them.
 
 use super::{Extent, Image, Matches, Rank, Source, Voice, voice_of};
+use crate::image::TrailRoom;
 use crate::image::rules::{RuleAsk, RuleHit, RuleKind};
 use crate::image::write::{Effect, Weight};
 use model::{Category, Host, ListLine};
@@ -42,7 +43,8 @@ pub enum SpokenBy {
 impl Image {
     /// Everything that lists say of a question, by category, list and line; at most [`MOST_SPOKEN`].
     pub fn spoken(&self, ask: &RuleAsk<'_>) -> Vec<Spoken> {
-        let matches = self.matches(ask).confirmed(self, ask.host);
+        let mut room = TrailRoom::default();
+        let matches = self.matches(ask, self.trail(ask.host, &mut room)).confirmed(self, ask.host);
         let mut voices = Vec::new();
         matches.each_voice(&self.0, |voice| voices.push(voice));
         let mut spoken: Vec<Spoken> =
