@@ -249,7 +249,8 @@ impl Log {
     /// Notes the event of a client's last question.
     pub(crate) fn note(&mut self, client: &Client, verdict: Verdict, outcome: EventOutcome) {
         let method = self.type_text(client.ask.what.record_type.unwrap_or(0));
-        self.events.push(AccessEvent { outcome, ..AccessEvent::by(&client.asker, &client.ask, verdict, method) });
+        self.events
+            .push(AccessEvent { outcome, ..AccessEvent::by(&client.asker, &client.ask, verdict, method) });
     }
 
     fn type_text(&mut self, type_number: u16) -> Arc<str> {

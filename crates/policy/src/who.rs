@@ -46,9 +46,7 @@ fn whereabouts(network: Option<&Network>, address: IpAddr, roster: &Roster) -> W
     let device = roster.device_at(address);
     Who {
         address: Some(address.to_canonical()),
-        school: network
-            .map(|network| network.school.clone())
-            .or(device.map(|device| device.school.clone())),
+        school: network.map(|network| network.school.clone()).or(device.map(|device| device.school.clone())),
         network: network.map(|network| network.id.clone()),
         device: device.cloned(),
         people: Vec::new(),
@@ -74,8 +72,10 @@ struct Range<T> {
 impl Ranges {
     pub(crate) fn new(networks: &[Network]) -> Self {
         let mut ranges = Self::default();
-        for (network, range) in
-            networks.iter().enumerate().flat_map(|(place, at)| at.ranges.iter().map(move |range| (place, range)))
+        for (network, range) in networks
+            .iter()
+            .enumerate()
+            .flat_map(|(place, at)| at.ranges.iter().map(move |range| (place, range)))
         {
             match range {
                 IpNet::V4(range) => {

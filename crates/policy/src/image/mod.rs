@@ -242,7 +242,7 @@ impl Image {
     /// What the lists say of a question; `trail`: that of its host, and whichever image's.
     pub(crate) fn matches(&self, ask: &RuleAsk<'_>, trail: Trail<'_>) -> Matches {
         let Some(content) = &self.0.content else { return Matches::default() };
-        if trail.image == self.0.serial {
+        if trail.is_of(self.0.serial) {
             return Matches::find(&self.0, content, ask, trail);
         }
         let mut room = TrailRoom::default();

@@ -110,12 +110,7 @@ fn entry_count(cursor: &mut Cursor<'_>, content: &Content, set: u16) -> Option<u
 
 /// What follows the entries that begin here.
 #[inline]
-fn after_entries<'a>(
-    mut cursor: Cursor<'a>,
-    image: &Inner,
-    content: &Content,
-    set: u16,
-) -> Option<&'a [u8]> {
+fn after_entries<'a>(mut cursor: Cursor<'a>, image: &Inner, content: &Content, set: u16) -> Option<&'a [u8]> {
     let count = entry_count(&mut cursor, content, set)?;
     if set == table::NO_SET {
         for _ in 0..count {

@@ -370,3 +370,33 @@ proptest! {
         prop_assert!(Image::from_bytes(bytes).is_err());
     }
 }
+
+#[test]
+fn a_host_of_a_batch_is_found_as_by_itself_and_by_another_images_trail_too() {
+    let block = |name| Line(name, Reach::Subtree, BLOCK, "games");
+    let (image, other) =
+        (image(&[block("example.com"), block("198.51.100.7")]), image(&[block("example.org")]));
+    let names = ["www.example.com", "example.org", "198.51.100.7", "com", "a.b.c.d.e.f.g.example.com"];
+    let hosts = names.map(|name| Host::parse(name).unwrap());
+    let batch = || hosts.iter().flat_map(|host| [Some(host), None]);
+    for with_reasons in [false, true] {
+        for warmed in [&image, &other, &Image::empty()] {
+            let mut room = Warming::default();
+            warmed.warm(batch(), &mut room);
+            if with_reasons {
+                warmed.warm_reasons(&mut room);
+            }
+            for (place, host) in hosts.iter().enumerate() {
+                for asked in [&image, &other] {
+                    let expected = asked.lookup(host).categories();
+                    // The place of no host has a trail of nobody, by which everybody is found.
+                    for place in [2 * place, 2 * place + 1, 99] {
+                        let found = asked.lookup_warmed(host, room.trail(place)).categories();
+                        assert_eq!(found, expected, "{host} {place}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(!image.lookup(&hosts[0]).is_empty() && image.lookup(&hosts[1]).is_empty());
+}

@@ -65,8 +65,14 @@ impl Mark {
 }
 
 impl<'a> Trail<'a> {
-    /// The marks, where their hashes are those that every image but one in a million uses.
+    /// The marks, where their hashes are those that every image but one in a million uses. Every host has a mark: a trail
+    /// without any is nobody's.
     pub(crate) fn usual_marks(self) -> Option<&'a [Mark]> {
-        (self.seed == hash::SEEDS[0]).then_some(self.marks)
+        (self.seed == hash::SEEDS[0] && !self.marks.is_empty()).then_some(self.marks)
+    }
+
+    /// True where the image with this serial number made it, of some host.
+    pub(super) fn is_of(self, image: u64) -> bool {
+        self.image == image && !self.marks.is_empty()
     }
 }

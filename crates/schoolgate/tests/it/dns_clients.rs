@@ -237,8 +237,8 @@ async fn dnsperf_loses_nothing_and_counts_the_right_answers() {
         );
         assert_eq!(performed.codes, [("NOERROR".into(), 1_000), ("NXDOMAIN".into(), 3_000)].into(), "{mode}");
         let mut recorded = Vec::new();
-    assert!(events.batch(Duration::from_secs(1), 50_000, &mut recorded));
-    let recorded = recorded.len();
+        assert!(events.batch(Duration::from_secs(1), 50_000, &mut recorded));
+        let recorded = recorded.len();
         assert_eq!((resolver.sender.lost(), recorded), (0, 4_000), "{mode}: every question is one event");
     }
 }
