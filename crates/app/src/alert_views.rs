@@ -343,7 +343,7 @@ fn what_in_words(what: &str) -> &str {
         "merged" => "Merged",
         "named" => "Name shown",
         "escalated" => "Nobody acknowledged in time; called",
-        "unheard" => "Nobody acknowledged in time, and no address is set up for",
+        "unheard" => "No address is set up for",
         "worse" => "It came again, and worse",
         "case" => "Case opened",
         other => other,

@@ -9,6 +9,9 @@ use store::{AlertChange, AlertRecord, CaseRecord, Change, Fact};
 /// The longest text that is taken for a note or a reason, in bytes.
 pub(crate) const MOST_WORDS_BYTES: usize = 4_000;
 
+/// How many times an alert that was merged is followed.
+pub(crate) const MOST_MERGES: usize = 8;
+
 /// What somebody does with an alert.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AlertDeed {
@@ -57,6 +60,12 @@ impl App {
                 if self.alert_for(actor, into).await?.is_none() {
                     return Ok(false);
                 }
+                if into == id || self.ends_at(into, id).await? {
+                    return Err(AppError::refused(
+                        "That alert is a part of this one already. Merge it the other way round, or choose another one.",
+                        "expected an alert that does not lead back to this one, found one that does",
+                    ));
+                }
                 ("merge-alert", "merged", format!("into alert {into}"), AlertChange::Merge { id, into })
             }
         };
@@ -91,6 +100,19 @@ impl App {
             .with("person", format!("person:{person}"))
             .with("reason", reason.clone());
         self.commit(&fact, &[self.line(id, actor, "named", &reason)]).await?;
+        Ok(true)
+    }
+
+    /// True where following merges from one alert leads to another, or further than anybody follows.
+    async fn ends_at(&self, from: AlertId, to: AlertId) -> Result<bool, AppError> {
+        let mut id = from;
+        for _ in 0..MOST_MERGES {
+            match self.0.parts.store.alert(id).await?.and_then(|alert| alert.merged_into) {
+                None => return Ok(false),
+                Some(next) if next == to => return Ok(true),
+                Some(next) => id = next,
+            }
+        }
         Ok(true)
     }
 

@@ -108,17 +108,15 @@ impl App {
             .with("kind", alert.kind.slug())
             .with("severity", alert.severity.slug())
             .with("rule", alert.rule.to_string());
-        let [first, ..] = &ladder.0;
-        let calls = if is_called(alert.severity) {
-            self.calls(first, &scope, (&format!("alert:{id}"), alert.severity))?
-        } else {
-            Vec::new()
-        };
-        let due = self.next_due(alert.severity, &ladder, 0, now);
+        let called = self.call_from(&ladder, 0, &scope, (id, alert.severity))?;
+        let due = self.next_due(alert.severity, &ladder, called.rung, now);
         let new = NewAlert { id, scope, readers: ladder.readers(), ladder, due, at: now, alert, report };
         let mut changes = vec![Change::Alert(AlertChange::TakeUp(Box::new(new)))];
         changes.extend(more);
-        changes.extend(calls);
+        if called.rung > 0 {
+            changes.push(Change::Alert(AlertChange::Escalate { id, rung: called.rung, due }));
+        }
+        changes.extend(called.changes);
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();
         Ok(())
@@ -170,38 +168,39 @@ impl App {
             .about(format!("alert:{id}"))
             .with("severity", again.severity.slug())
             .with("count", again.count.to_string());
-        let mut changes = Vec::new();
+        let (mut changes, mut rung) = (Vec::new(), 0);
         if is_worse {
-            let [first, ..] = &there.ladder.0;
-            if is_called(again.severity) {
-                changes.extend(self.calls(first, &there.scope, (&format!("alert:{id}"), again.severity))?);
-            }
+            let called = self.call_from(&there.ladder, 0, &there.scope, (id, again.severity))?;
+            changes.extend(called.changes);
+            rung = called.rung;
             changes.push(self.line(id, &Actor::Program, "worse", again.severity.title()));
         }
-        let due = self.next_due(again.severity, &there.ladder, 0, self.now());
+        let due = self.next_due(again.severity, &there.ladder, rung, self.now());
         changes.push(Change::Alert(AlertChange::Repeat { id, again: Box::new(again), events, due }));
+        if rung > 0 {
+            changes.push(Change::Alert(AlertChange::Escalate { id, rung, due }));
+        }
         self.commit(&fact, &changes).await?;
         self.note_alerts_changed();
         Ok(())
     }
 
     async fn escalate(&self, alert: &AlertRecord, now: Timestamp) -> Result<(), AppError> {
-        // An empty rung is one that this kind of alert does not have.
-        let rungs = alert.ladder.0.iter().enumerate().skip(alert.rung + 1);
-        let Some((rung, called)) = rungs.into_iter().find(|(_, called)| !called.is_empty()) else {
+        let severity = alert.alert.severity;
+        let called = self.call_from(&alert.ladder, alert.rung + 1, &alert.scope, (alert.id, severity))?;
+        if called.rung <= alert.rung {
             return Ok(());
-        };
-        let words: Vec<&str> = called.iter().map(|addressee| addressee.title()).collect();
-        let about = format!("alert:{}", alert.id);
-        let mut changes = self.calls(called, &alert.scope, (&about, alert.alert.severity))?;
-        // What cannot leave was not said to anybody.
-        let what = if changes.is_empty() { "unheard" } else { "escalated" };
-        let due = self.next_due(alert.alert.severity, &alert.ladder, rung, now);
+        }
+        let (rung, mut changes) = (called.rung, called.changes);
+        let due = self.next_due(severity, &alert.ladder, rung, now);
         changes.push(Change::Alert(AlertChange::Escalate { id: alert.id, rung, due }));
-        changes.push(self.line(alert.id, &Actor::Program, what, &words.join(", ")));
+        let to = called.to.join(", ");
+        if !to.is_empty() {
+            changes.push(self.line(alert.id, &Actor::Program, "escalated", &to));
+        }
         let fact = Fact::new(&Actor::Program, alert.scope.clone(), now, "escalate-alert")
-            .about(about)
-            .with("to", words.join(", "));
+            .about(format!("alert:{}", alert.id))
+            .with("to", to);
         match self.commit(&fact, &changes).await {
             // Somebody acknowledged it between the look and the call.
             Err(AppError::Refused { .. }) => Ok(()),
@@ -210,6 +209,43 @@ impl App {
                 other
             }
         }
+    }
+
+    /// Calls the first rung from `from` on that anybody hears, at once: a post without an address keeps nobody waiting.
+    /// What nobody heard is a line of the alert.
+    fn call_from(
+        &self,
+        ladder: &Ladder,
+        from: usize,
+        scope: &Scope,
+        (id, severity): (AlertId, Severity),
+    ) -> Result<Called, AppError> {
+        let mut called = Called { rung: from.saturating_sub(1), to: Vec::new(), changes: Vec::new() };
+        if !is_called(severity) {
+            return Ok(called);
+        }
+        // An empty rung is one that this kind of alert does not have.
+        let rungs = ladder.0.iter().enumerate().skip(from).filter(|(_, posts)| !posts.is_empty());
+        let mut unheard: Vec<(usize, String)> = Vec::new();
+        for (rung, posts) in rungs {
+            let titles: Vec<&'static str> = posts.iter().map(|addressee| addressee.title()).collect();
+            let calls = self.calls(posts, scope, (&format!("alert:{id}"), severity))?;
+            if !calls.is_empty() {
+                let lines =
+                    unheard.iter().map(|(_, titles)| self.line(id, &Actor::Program, "unheard", titles));
+                let changes = calls.into_iter().chain(lines).collect();
+                return Ok(Called { rung, to: titles, changes });
+            }
+            unheard.push((rung, titles.join(", ")));
+        }
+        // Where nobody at all hears, the first post's clock goes on, and then the next one's.
+        if let Some((rung, titles)) = unheard.first() {
+            called.rung = *rung;
+            if from > 0 || self.has_recipients() {
+                called.changes.push(self.line(id, &Actor::Program, "unheard", titles));
+            }
+        }
+        Ok(called)
     }
 
     /// A line of what is done with an alert.
@@ -271,6 +307,16 @@ impl App {
         let random = identity::random_bytes::<10>()?;
         Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
+}
+
+/// Who was called.
+struct Called {
+    /// The rung that heard; the first one where none did.
+    rung: usize,
+    /// Its posts; empty where nobody heard.
+    to: Vec<&'static str>,
+    /// The messages, and a line for each rung before that nobody hears.
+    changes: Vec<Change>,
 }
 
 /// What an alert that comes is beside those that are there.

@@ -37,6 +37,9 @@ impl App {
         if view.question == ExplainQuestion::default() {
             return Ok(view);
         }
+        if !view.question.event.is_empty() {
+            return self.explain_event(actor, view, &snapshot).await;
+        }
         let asked = match self.read_question(&view.question, &reach, &snapshot) {
             Ok(asked) => asked,
             Err(problems) => return Ok(ExplainView { problems, ..view }),
@@ -49,6 +52,48 @@ impl App {
         let explanation = snapshot.explain(&asked.ask);
         view.answer = Some(answer(&asked, &explanation));
         Ok(view)
+    }
+
+    /// Explains a request of the history by today's rules. Whose it is stands there by pseudonym, and neither login nor
+    /// address of the page stands in the link.
+    async fn explain_event(
+        &self,
+        actor: &Actor,
+        view: ExplainView,
+        snapshot: &Snapshot,
+    ) -> Result<ExplainView, AppError> {
+        let reach = self.reach(actor, Action::SearchHistory).await?;
+        let Some(stored) = self.event_within(actor, &view.question.event, &reach).await? else {
+            let problems =
+                vec![problem("url", "That request is not in the history any more, or not for you")];
+            return Ok(ExplainView { problems, ..view });
+        };
+        self.note(&self.fact(actor, "explain").about(format!("event:{}", view.question.event))).await?;
+        let event = stored.event;
+        let roster = self.0.parts.roster.get();
+        let person = event.person.and_then(|id| roster.person(id));
+        let who = match person {
+            Some(person) => {
+                let known = Known::lasting(person, KnownBy::Named);
+                Who { school: event.school.clone(), people: vec![known], ..Who::default() }
+            }
+            None => snapshot.who(event.address, event.at, &roster, &self.0.parts.identities),
+        };
+        let called = match event.person {
+            Some(id) => self.pseudonym_of(id),
+            None => format!("Whoever is at {}", event.address),
+        };
+        let at = words::date_and_time(&snapshot.policy().time_zone, event.at);
+        let called = format!("{called}, at {} on {at}", event.host);
+        let path = Some(event.path).filter(|path| !path.is_empty());
+        let what = Target { host: event.host, port: Some(event.port), path, record_type: None };
+        let asked = Asked {
+            ask: Ask { who, what, how: Channel::Explain, at: event.at },
+            called,
+            names_somebody: true,
+        };
+        let explanation = snapshot.explain(&asked.ask);
+        Ok(ExplainView { answer: Some(answer(&asked, &explanation)), ..view })
     }
 
     fn read_question(

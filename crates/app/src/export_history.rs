@@ -1,13 +1,16 @@
 //! Taking history away as a file: comma-separated values (RFC 4180), newest first, at most 100,000 rows.
 //!
+//! People stand in it by pseudonym. With a reason the names of those whom whoever asks may name stand in it, which is
+//! recorded first.
+//!
 //! A cell that a spreadsheet would take for a formula begins with an apostrophe, since what stands in a URL is chosen by
 //! whoever wrote the page.
 
 use crate::history_query::cursor;
 use crate::history_rows::Names;
-use crate::search_history::with_filter;
-use crate::views::HistoryFilter;
-use crate::{App, AppError, words};
+use crate::history_sight::{Shown, Sight};
+use crate::views::HistoryPlace;
+use crate::{App, AppError, Purpose, words};
 use history::{Query, Stored};
 use model::{Action, Actor, Category};
 use std::ops::ControlFlow;
@@ -40,22 +43,39 @@ const COLUMNS: [&str; 20] = [
 ];
 
 impl App {
-    /// The matching history as a file. That it was taken is recorded first.
+    /// The history of a place as a file; `None` where there is no such place for this actor. That it was taken is recorded
+    /// first.
     ///
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Refused`] where the filter cannot be read.
-    pub async fn export_history(&self, actor: &Actor, filter: HistoryFilter) -> Result<Vec<u8>, AppError> {
+    pub async fn export_history(
+        &self,
+        actor: &Actor,
+        place: HistoryPlace,
+        names: Option<Purpose>,
+    ) -> Result<Option<Vec<u8>>, AppError> {
         let reach = self.reach(actor, Action::ExportHistory).await?;
-        let filter = HistoryFilter { page: String::new(), ..filter };
-        let query = self.history_query(&filter, &reach).map_err(|problems| {
+        if names.is_some() {
+            self.reach(actor, Action::ShowNames).await?;
+        }
+        let Some(asked) = self.asked(actor, place, &reach).await? else { return Ok(None) };
+        let plan = asked.plan.map_err(|problems| {
             let sentences: Vec<String> = problems.into_iter().map(|(_, sentence)| sentence).collect();
             AppError::refused(sentences.join(". "), "expected a filter that can be read, found mistakes")
         })?;
-        self.note(&with_filter(self.fact(actor, "export-history"), &filter)).await?;
-        let events = self.export_events(query).await?;
+        self.note(&self.search_fact(actor, &asked.place, &asked.filter, "export-history")).await?;
+        let events = self.export_events(Query { before: None, ..plan.query }).await?;
+        if let Some(purpose) = &names {
+            let named = self.people_to_name(actor, &reach, &events);
+            self.record_names(actor, &named, purpose).await?;
+        }
+        let shown = if plan.by_name || names.is_some() { Shown::Names } else { Shown::Pseudonyms };
         let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
         let names = Names::new(&roster, snapshot.policy());
-        write(&names, &events)
+        let file = self.with_sight(actor, &reach, |sight| {
+            as_csv(&COLUMNS, events.iter().map(|stored| cells(&names, sight, (stored, shown))))
+        });
+        file.map(Some)
     }
 
     async fn export_events(&self, query: Query) -> Result<Vec<Stored>, AppError> {
@@ -72,10 +92,6 @@ impl App {
     }
 }
 
-fn write(names: &Names<'_>, events: &[Stored]) -> Result<Vec<u8>, AppError> {
-    as_csv(&COLUMNS, events.iter().map(|stored| cells(names, stored)))
-}
-
 /// Rows as comma-separated values (RFC 4180), in which no cell is a formula.
 pub(crate) fn as_csv<const N: usize>(
     columns: &[&str; N],
@@ -90,15 +106,16 @@ pub(crate) fn as_csv<const N: usize>(
     file.into_inner().map_err(|error| failed(csv::Error::from(error.into_error())))
 }
 
-fn cells(names: &Names<'_>, stored: &Stored) -> [String; 20] {
+fn cells(names: &Names<'_>, sight: &Sight<'_>, (stored, shown): (&Stored, Shown)) -> [String; 20] {
     let event = &stored.event;
-    let row = names.row(stored);
+    let row = sight.row(names, stored, shown);
+    let login = sight.login(event.person, shown);
     [
         event.at.to_string(),
         words::date_and_time(names.zone(), event.at),
         event.school.as_ref().map(ToString::to_string).unwrap_or_default(),
         row.person,
-        names.login(event.person),
+        login,
         row.known_by,
         row.device,
         row.address,

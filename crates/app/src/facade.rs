@@ -1,5 +1,6 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
+use crate::history_looks::Looks;
 use crate::lists::{LastLook, ListsPlace};
 use crate::reports::ReportLanes;
 use crate::{AppError, Health, InForce, Recipient, Seals, people};
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) recipients: RwLock<Vec<Recipient>>,
     /// Who reported of late.
     pub(crate) report_lanes: Mutex<ReportLanes>,
+    /// Searches of the history that hold what must not stand in an address.
+    pub(crate) looks: Mutex<Looks>,
 }
 
 /// What an actor sees of what belongs to schools.
@@ -131,6 +134,7 @@ impl App {
             alerts_revision: watch::Sender::new(0),
             recipients: RwLock::default(),
             report_lanes: Mutex::default(),
+            looks: Mutex::default(),
         })))
     }
 

@@ -1,12 +1,13 @@
-//! Stored events as rows of a screen: names for ids, sentences for reasons.
+//! Stored events as rows of a screen: names of groups and devices for ids, sentences for reasons.
+//!
+//! Left out: whose they are, and what of a row somebody may see; that is `history_sight`'s.
 
 use crate::views::HistoryRow;
 use crate::words;
 use history::Stored;
 use jiff::tz::TimeZone;
 use model::{
-    AccessEvent, Channel, Device, DeviceId, EventOutcome, Group, GroupId, Membership, Outcome, PersonId,
-    Reason, Roster,
+    AccessEvent, Device, DeviceId, EventOutcome, Group, GroupId, Membership, Outcome, Reason, Roster,
 };
 use policy::Policy;
 use std::collections::HashMap;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 
 /// What names the ids in events.
 pub(crate) struct Names<'a> {
-    roster: &'a Roster,
     devices: HashMap<DeviceId, &'a Arc<Device>>,
     policy: &'a Policy,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Names<'a> {
 impl<'a> Names<'a> {
     pub(crate) fn new(roster: &'a Roster, policy: &'a Policy) -> Self {
         let devices = roster.devices().map(|device| (device.id, device)).collect();
-        Self { roster, devices, policy }
+        Self { devices, policy }
     }
 
     /// The school's clock.
@@ -30,13 +30,13 @@ impl<'a> Names<'a> {
         &self.policy.time_zone
     }
 
-    /// The event as a row.
+    /// The event as a row of nobody's, with all that was asked for.
     pub(crate) fn row(&self, stored: &Stored) -> HistoryRow {
         let event = &stored.event;
         HistoryRow {
             at: event.at,
             local_time: words::date_and_time(self.zone(), event.at),
-            person: self.person(event.person),
+            person: String::new(),
             known_by: known_in_words(self.zone(), event),
             device: self.device(event.device),
             address: event.address.to_string(),
@@ -45,26 +45,14 @@ impl<'a> Names<'a> {
             method: event.method.to_string(),
             host: event.host.to_string(),
             path: event.path.clone(),
+            is_withheld: false,
             outcome: event.outcome.slug().to_owned(),
             reason: self.reason(event),
             status: event.status.map(|status| status.to_string()).unwrap_or_default(),
             size: words::size(event.bytes_down),
-            explain_link: self.explain_link(event),
+            explain_link: String::new(),
+            around_link: String::new(),
         }
-    }
-
-    /// A person's name; "Not known" where there is none.
-    pub(crate) fn person(&self, id: Option<PersonId>) -> String {
-        match id.map(|id| self.roster.person(id)) {
-            Some(Some(person)) => person.display_name.clone(),
-            Some(None) => "Somebody who has left".to_owned(),
-            None => "Not known".to_owned(),
-        }
-    }
-
-    /// A person's login; empty where there is none.
-    pub(crate) fn login(&self, id: Option<PersonId>) -> String {
-        id.and_then(|id| self.roster.person(id)).map(|person| person.login.clone()).unwrap_or_default()
     }
 
     /// A device's name; empty where there is none.
@@ -104,15 +92,6 @@ impl<'a> Names<'a> {
 
     fn group_words(&self, id: Option<&GroupId>) -> String {
         id.map_or_else(|| "Not known: strictest rules".to_owned(), |id| self.group_name(id).to_string())
-    }
-
-    fn explain_link(&self, event: &AccessEvent) -> String {
-        let login = self.login(event.person);
-        let address = event.address.to_string();
-        let who = if login.is_empty() { &address } else { &login };
-        let scheme = if event.channel == Channel::Http { "http" } else { "https" };
-        let url = format!("{scheme}://{}{}", event.host, event.path);
-        words::link("/why", &[("who", who), ("url", &url), ("at", &words::form_time(self.zone(), event.at))])
     }
 }
 

@@ -39,6 +39,9 @@ impl App {
         // Before everything else that is as urgent: somebody may be in danger.
         needs.splice(0..0, alerts_need(waiting, worst));
         needs.extend(weeks_need(self.weeks_waiting(actor).await?));
+        if may(Action::WorkAlerts) {
+            needs.extend(self.unheard_needs(&reach));
+        }
         needs.sort_by_key(|need| need.urgency != "urgent");
         let quiet_since = seen.last_needed.unwrap_or(seen.started);
         if !needs.is_empty() {
@@ -57,6 +60,29 @@ impl App {
             figures: self.figures(&reach, actor).await?,
             health,
         })
+    }
+
+    /// Posts that are called first and have no address, by place.
+    fn unheard_needs(&self, reach: &Reach) -> Vec<NeedView> {
+        let unheard = self.unheard_posts().into_iter().filter(|(place, _)| reach.covers(place));
+        unheard
+            .map(|(place, posts)| {
+                let titles: Vec<&str> = posts.iter().map(|post| post.title()).collect();
+                let at = match self.place_of(&place) {
+                    place if place.is_empty() => String::new(),
+                    place => format!(" ({place})"),
+                };
+                NeedView {
+                    title: format!("Nobody is told for: {}{at}", titles.join(", ")),
+                    detail:
+                        "Alerts for them go on to the next post at once. Ask your technician to set up an \
+                             address in the configuration."
+                            .to_owned(),
+                    link: "/alerts".to_owned(),
+                    urgency: "soon".to_owned(),
+                }
+            })
+            .collect()
     }
 
     async fn figures(&self, reach: &Reach, actor: &Actor) -> Result<Vec<FigureView>, AppError> {

@@ -5,7 +5,8 @@
 //!
 //! Invariants: nothing is read or changed without a permission check; a check that fails is a fact in the audit chain; a
 //! look at the history is recorded before its rows are given; a person of one school sees no other school's rows. In
-//! views stand people's names; in log lines they never do.
+//! views of history, alerts and cases people stand by pseudonym, and by name where somebody asked with a reason; in log lines
+//! names never stand.
 
 mod alert_views;
 mod alert_work;
@@ -26,14 +27,18 @@ mod facade;
 mod frame;
 mod groups_seen;
 mod health;
+mod history_counts;
+mod history_looks;
 mod history_query;
 mod history_rows;
+mod history_sight;
 mod home;
 mod inspection;
 mod intake;
 mod lanes;
 mod leaks;
 mod lists;
+mod look_reason;
 mod notifications;
 mod password;
 mod password_policy;
@@ -67,6 +72,7 @@ pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
 };
+pub use look_reason::{LookReason, Purpose};
 pub use notifications::{Delivery, Recipient};
 pub use password_policy::password_policy;
 pub use people::{Move, move_person};

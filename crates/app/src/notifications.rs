@@ -31,6 +31,10 @@ impl Recipient {
     }
 }
 
+/// The posts that are called before any other about something.
+const FIRST_CALLED: [Addressee; 4] =
+    [Addressee::Lead, Addressee::Head, Addressee::DataProtection, Addressee::It];
+
 /// What became of a message at one try.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Delivery {
@@ -51,6 +55,29 @@ impl App {
     /// True when anybody at all is told.
     pub(crate) fn has_recipients(&self) -> bool {
         !self.0.recipients.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The posts that are called first about something, and whom nobody hears for, by place: where messages leave at all,
+    /// a post without an address is one that nobody meant to leave out.
+    pub(crate) fn unheard_posts(&self) -> Vec<(Scope, Vec<Addressee>)> {
+        if !self.has_recipients() {
+            return Vec::new();
+        }
+        let snapshot = self.snapshot();
+        let schools = snapshot.policy().schools.iter().map(|school| Scope::School(school.id.clone()));
+        let trust = (snapshot.policy().schools.len() != 1).then_some(Scope::Trust);
+        let recipients = self.0.recipients.read().unwrap_or_else(PoisonError::into_inner);
+        let is_unheard = |post: Addressee, place: &Scope| {
+            !recipients.iter().any(|recipient| recipient.is_for(&[post], place))
+        };
+        schools
+            .chain(trust)
+            .map(|place| {
+                let unheard = FIRST_CALLED.into_iter().filter(|post| is_unheard(*post, &place)).collect();
+                (place, unheard)
+            })
+            .filter(|(_, unheard): &(Scope, Vec<Addressee>)| !unheard.is_empty())
+            .collect()
     }
 
     /// Messages whose next try is due, most urgent first, at most `most`.

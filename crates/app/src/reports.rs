@@ -1,14 +1,17 @@
 //! Report something: anybody, signed in or not. A report becomes an alert at once, for those whom its kind is for; the
-//! reporter keeps a reference, by which they see that it was dealt with and nothing else.
+//! reporter keeps a reference, by which they see that it was dealt with and nothing else. What is about somebody who works
+//! here goes to the headteacher alone, and what is about a headteacher to the governors, whatever its kind.
 //!
 //! Bounded: so many reports from one address in an hour, and so many in all, so that nobody drowns the queue. Beyond
 //! that the form says to tell somebody in person.
 
+use crate::alert_work::MOST_MERGES;
 use crate::alerts::Reported;
 use crate::views::ReportStatusView;
 use crate::{App, AppError};
 use model::{
-    Actor, Alert, AlertId, AlertKind, AlertState, AlertSubject, ReportId, ReportKind, Severity, Timestamp,
+    About, Actor, Alert, AlertId, AlertKind, AlertState, AlertSubject, Ladder, ReportId, ReportKind,
+    Severity, Timestamp,
 };
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -19,12 +22,11 @@ use store::{AlertRecord, Change, ReportChange, ReportRecord};
 const MOST_WORDS_BYTES: usize = 4_000;
 /// The longest place, in bytes.
 const MOST_PLACE_BYTES: usize = 200;
-/// Reports from one address in an hour. A class behind one address reports one thing.
+/// Reports from one address in an hour, or from one network of IPv6, in which a device takes as many addresses as it likes.
+/// A class behind one address reports one thing.
 const MOST_FROM_ADDRESS: usize = 10;
 /// Reports from everybody in an hour.
 const MOST_IN_ALL: usize = 200;
-/// How many times an alert that was merged is followed.
-const MOST_MERGES: usize = 8;
 const HOUR_MS: i64 = 3_600_000;
 /// What references are made of: the 32 letters and digits that are hard to mistake for each other.
 const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
@@ -40,6 +42,8 @@ pub struct NewReport {
     pub words: String,
     /// Where; may be empty.
     pub place: String,
+    /// Whom it is about, as far as that changes who reads it.
+    pub about: About,
     /// Who, where they are signed in and say who they are.
     pub reporter: Option<Actor>,
     /// Where the connection comes from: counted, and not kept with the report.
@@ -109,7 +113,11 @@ impl App {
             at: now,
             alert: alert_id,
         };
-        let reported = Reported { report: report_id, ladder: new.kind.ladder() };
+        let ladder = match new.about {
+            About::Learner => new.kind.ladder(),
+            about => Ladder::of(AlertKind::Report, about),
+        };
+        let reported = Reported { report: report_id, ladder };
         let make = Change::Report(ReportChange::Make(record));
         self.take_up_as(alert_id, alert, Some(reported), [make]).await?;
         Ok(reference)
@@ -174,13 +182,24 @@ impl ReportLanes {
             forget(lane);
             !lane.is_empty()
         });
-        let lane = self.by_address.entry(address.to_canonical()).or_default();
+        let lane = self.by_address.entry(lane_of(address)).or_default();
         if lane.len() >= MOST_FROM_ADDRESS || self.all.len() >= MOST_IN_ALL {
             return false;
         }
         lane.push_back(now);
         self.all.push_back(now);
         true
+    }
+}
+
+/// The address that reports are counted by: the whole of it, and of IPv6 the first 64 bits.
+fn lane_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -242,6 +261,13 @@ mod tests {
         }
         assert!(!lanes.may(one, Timestamp(1)) && lanes.may(other, Timestamp(1)));
         assert!(lanes.may(one, Timestamp(HOUR_MS)), "an hour later");
+        let of_network = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, last, last, last, last]);
+        for last in 0..u16::try_from(MOST_FROM_ADDRESS).unwrap() {
+            assert!(lanes.may(of_network(last), Timestamp(HOUR_MS)));
+        }
+        assert!(!lanes.may(of_network(999), Timestamp(HOUR_MS)), "another address of the same network");
+        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
+        assert_eq!(lane_of(mapped), one);
         let mut drowned = ReportLanes::default();
         for number in 0..u32::try_from(MOST_IN_ALL).unwrap() {
             assert!(drowned.may(IpAddr::from(number.to_be_bytes()), Timestamp(0)));

@@ -7,26 +7,28 @@
 use crate::alert_views::{acknowledged_after_ms, title_of};
 use crate::alert_work::checked_words;
 use crate::views::{WeekRow, WeekView};
-use crate::{App, AppError};
+use crate::{App, AppError, LookReason};
 use identity::{permit, scopes_for};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Action, Actor, Addressee, AlertId, CaseId, Role, Scope, Severity, Timestamp};
+use model::{Action, Actor, Addressee, AlertId, CaseId, PersonId, Role, Scope, Severity, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use store::{AlertRecord, CaseRecord, Change, Fact, ReportChange, WeeklyReport};
 
-/// The most facts of one action that a week is counted from.
-const MOST_FACTS: usize = 20_000;
+/// The most looks at one person's history whose reasons are listed; all are counted.
+const MOST_LISTED: usize = 200;
 const MINUTE_MS: i64 = 60_000;
 
 /// Who is told that a report waits to be read and signed.
 const SIGNERS: [Addressee; 2] = [Addressee::Lead, Addressee::Head];
 
 /// What is looked at in a person's records, and what the report calls it.
-const LOOKS: [(&str, &str); 6] = [
-    ("search-history", "Searches of the history"),
+const LOOKS: [(&str, &str); 8] = [
+    ("look-at-person", "Looks at one person\u{2019}s history"),
+    ("search-history", "Pages of the history opened"),
+    ("count-history", "Counts of the history opened"),
     ("export-history", "History taken away as a file"),
     ("look-at-alert", "Alerts opened"),
     ("look-at-case", "Cases looked at"),
@@ -218,9 +220,10 @@ impl App {
 
     async fn report_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         let reports = self.0.parts.store.reports_since(week.from).await?;
-        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for report in reports.iter().filter(|report| report.scope == *scope && week.holds(report.at)) {
-            if report.kind.ladder().readers().contains(&Role::SafeguardingLead) {
+            let alert = self.0.parts.store.alert(report.alert).await?;
+            if alert.is_some_and(|alert| alert.readers.contains(&Role::SafeguardingLead)) {
                 *kinds.entry(report.kind.title()).or_default() += 1;
             }
         }
@@ -234,51 +237,78 @@ impl App {
 
     async fn case_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         let cases = self.0.parts.store.cases().await?;
-        let counted: Vec<_> =
+        let ours: Vec<_> =
             cases.iter().filter(|case| case.scope == *scope && is_case_for_lead(case)).collect();
         heading(body, "Cases");
-        line(body, "Opened", counted.iter().filter(|case| week.holds(case.opened.0)).count());
-        let closed = counted.iter().filter(|case| case.closed_at.is_some_and(|at| week.holds(at)));
-        line(body, "Closed with an outcome", closed.count());
-        line(
-            body,
-            "Open when this was drafted",
-            counted.iter().filter(|case| case.outcome.is_none()).count(),
-        );
+        line(body, "Opened", counted(ours.iter().filter(|case| week.holds(case.opened.0))));
+        let closed = ours.iter().filter(|case| case.closed_at.is_some_and(|at| week.holds(at)));
+        line(body, "Closed with an outcome", counted(closed));
+        line(body, "Open when this was drafted", counted(ours.iter().filter(|case| case.outcome.is_none())));
         Ok(())
     }
 
-    /// Who looked at people's records, and how often. A look at what the lead may not read is not counted: that somebody
-    /// opened an alert would tell that there is one.
+    /// Who looked at people's records, and how often: in the place's own chain, and in the trust's, where those stand who
+    /// look for all schools. A look at what the lead may not read is not counted: that somebody opened an alert would tell
+    /// that there is one.
     async fn look_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         heading(body, "Looks at people\u{2019}s records");
         let mut is_for_lead: BTreeMap<String, bool> = BTreeMap::new();
         for (action, title) in LOOKS {
-            let facts = self.0.parts.store.facts_of(scope, action, MOST_FACTS).await?;
-            let mut people: BTreeMap<String, usize> = BTreeMap::new();
-            for fact in facts.iter().filter(|fact| week.holds(fact.at)) {
-                let known = is_for_lead.get(&fact.subject).copied();
-                let counts = match known {
-                    Some(known) => known,
-                    None => self.is_look_for_lead(&fact.subject).await?,
-                };
-                if known.is_none() {
-                    is_for_lead.insert(fact.subject.clone(), counts);
+            let mut people: BTreeMap<String, u64> = BTreeMap::new();
+            for (place, words) in chains_of(scope) {
+                let counts = self.0.parts.store.count_facts(&place, action, (week.from, week.until)).await?;
+                for count in counts {
+                    let known = is_for_lead.get(&count.subject).copied();
+                    let counts = match known {
+                        Some(known) => known,
+                        None => self.is_look_for_lead(&count.subject).await?,
+                    };
+                    if known.is_none() {
+                        is_for_lead.insert(count.subject, counts);
+                    }
+                    if counts {
+                        *people.entry(self.name_in_audit(&count.actor) + words).or_default() += count.facts;
+                    }
                 }
-                if !counts {
-                    continue;
-                }
-                *people.entry(self.name_in_audit(&fact.actor)).or_default() += 1;
             }
             line(body, title, people.values().sum());
             for (name, count) in people {
                 line(body, &format!("{title}: {name}"), count);
             }
         }
+        self.reason_lines(body, scope, week).await
+    }
+
+    /// Each look at one person's history: when, who, at whom by pseudonym, and the reason that was chosen.
+    async fn reason_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
+        heading(body, "Why one person\u{2019}s history was looked at");
+        let mut listed = 0;
+        for (place, words) in chains_of(scope) {
+            for fact in self.0.parts.store.facts_of(&place, "look-at-person", MOST_LISTED).await? {
+                let person = fact.subject.strip_prefix("person:").and_then(PersonId::parse);
+                let Some(person) = person.filter(|id| week.holds(fact.at) && self.is_look_at_learner(*id))
+                else {
+                    continue;
+                };
+                let reason = fact.details().get("reason").and_then(|slug| LookReason::parse(slug));
+                let at = crate::words::date_and_hour(&self.snapshot().policy().time_zone, fact.at);
+                let label = format!(
+                    "{at}, {}{words}: {}",
+                    self.name_in_audit(&fact.actor),
+                    self.pseudonym_of(person)
+                );
+                text_line(body, &label, reason.map_or("No reason from the list", LookReason::title));
+                listed += 1;
+            }
+        }
+        if listed >= MOST_LISTED {
+            text_line(body, "Earlier ones", "counted above; the audit log has each");
+        }
         Ok(())
     }
 
-    /// True where what was looked at is no alert and no case, or one that the lead may read; what is gone is none.
+    /// True where what was looked at is no alert, no case and nobody who works here, or one that the lead may read; what is
+    /// gone is none.
     async fn is_look_for_lead(&self, subject: &str) -> Result<bool, AppError> {
         let store = &self.0.parts.store;
         let case = if let Some(id) = subject.strip_prefix("alert:") {
@@ -290,6 +320,8 @@ impl App {
         } else if let Some(id) = subject.strip_prefix("case:") {
             let Some(id) = CaseId::parse(id) else { return Ok(false) };
             Some(id)
+        } else if let Some(id) = subject.strip_prefix("person:") {
+            return Ok(PersonId::parse(id).is_some_and(|id| self.is_look_at_learner(id)));
         } else {
             None
         };
@@ -305,12 +337,12 @@ fn is_case_for_lead(case: &CaseRecord) -> bool {
 
 fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {
     heading(body, "Alerts");
-    line(body, "Alerts taken up", alerts.len());
+    line(body, "Alerts taken up", counted(alerts.iter()));
     for severity in Severity::ALL {
         let of = alerts.iter().filter(|alert| alert.alert.severity == severity);
-        line(body, severity.title(), of.count());
+        line(body, severity.title(), counted(of));
     }
-    let mut themes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut themes: BTreeMap<&str, u64> = BTreeMap::new();
     for alert in alerts {
         *themes.entry(title_of(alert.alert.kind)).or_default() += 1;
     }
@@ -319,13 +351,13 @@ fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {
         line(body, title, count);
     }
     heading(body, "What became of them");
-    let judged = |triage| alerts.iter().filter(|alert| alert.triage == Some(triage)).count();
+    let judged = |triage| counted(alerts.iter().filter(|alert| alert.triage == Some(triage)));
     for triage in model::Triage::ALL {
         line(body, triage.title(), judged(triage));
     }
-    line(body, "Called further because nobody acknowledged", alerts.iter().filter(|a| a.rung > 0).count());
+    line(body, "Called further because nobody acknowledged", counted(alerts.iter().filter(|a| a.rung > 0)));
     let waiting = alerts.iter().filter(|alert| alert.acknowledged.is_none() && alert.triage.is_none());
-    line(body, "Not acknowledged when this was drafted", waiting.count());
+    line(body, "Not acknowledged when this was drafted", counted(waiting));
     let slowest = alerts
         .iter()
         .filter(|alert| alert.alert.severity <= Severity::High)
@@ -341,10 +373,27 @@ fn heading(body: &mut String, words: &str) {
     let _ = writeln!(body, "{words}");
 }
 
-fn line(body: &mut String, label: &str, count: usize) {
+fn line(body: &mut String, label: &str, count: u64) {
+    text_line(body, label, &count.to_string());
+}
+
+fn text_line(body: &mut String, label: &str, value: &str) {
     // A tab or a new line in a name would make two lines of one.
     let label: String = label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let _ = writeln!(body, "{label}\t{count}");
+    let _ = writeln!(body, "{label}\t{value}");
+}
+
+/// How many.
+fn counted<T>(all: impl Iterator<Item = T>) -> u64 {
+    u64::try_from(all.count()).unwrap_or(u64::MAX)
+}
+
+/// The chains in which looks at a place's people stand, and what is said of whoever looked.
+fn chains_of(scope: &Scope) -> Vec<(Scope, &'static str)> {
+    match scope {
+        Scope::Trust => vec![(Scope::Trust, "")],
+        Scope::School(_) => vec![(scope.clone(), ""), (Scope::Trust, ", for every school")],
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod cases;
+mod history;
 mod inspection;
 mod lists;
 mod reports;
@@ -10,6 +11,10 @@ pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
+pub use history::{
+    CategoryCount, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace, HistoryRow, HistoryView,
+    TimeCount,
+};
 pub use inspection::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
 pub use reports::{ReportStatusView, WeekRow, WeekView};
@@ -140,29 +145,6 @@ pub struct ClauseView {
     pub owner: String,
 }
 
-/// What the history form asks for. Texts are as typed; the use case checks them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HistoryFilter {
-    /// A login or a part of a name.
-    pub person: String,
-    /// A part of a device's name, or an address.
-    pub device: String,
-    /// A part of a host.
-    pub host: String,
-    /// `allowed`, `blocked`, `refused-origin`, `failed` or empty.
-    pub outcome: String,
-    /// `dns`, `http`, `https`, `tunnel`, `web` (all but DNS) or empty.
-    pub channel: String,
-    /// A category's slug or empty.
-    pub category: String,
-    /// A local date, `2026-11-22`, or empty.
-    pub from: String,
-    /// A local date, inclusive, or empty.
-    pub until: String,
-    /// Where the next page begins, as [`HistoryView::next`] gave it; empty for the first.
-    pub page: String,
-}
-
 /// What a device's system is told of the portal (RFC 8908).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortalView {
@@ -170,64 +152,6 @@ pub struct PortalView {
     pub captive: bool,
     /// Seconds until the sign-in ends, where somebody is signed in.
     pub seconds_remaining: Option<u64>,
-}
-
-/// A page of history, newest first.
-#[derive(Clone, Debug)]
-pub struct HistoryView {
-    /// What was asked.
-    pub filter: HistoryFilter,
-    /// What was wrong with it: field name and a sentence.
-    pub problems: Vec<(String, String)>,
-    /// The rows.
-    pub rows: Vec<HistoryRow>,
-    /// How many rows match in all, counted up to a bound.
-    pub total: u64,
-    /// True when there are more than were counted.
-    pub total_is_more: bool,
-    /// Where the next page begins.
-    pub next: Option<String>,
-    /// The categories of the form: slug and title.
-    pub categories: Vec<(String, String)>,
-    /// True when this person may take the rows away as a file.
-    pub may_export: bool,
-}
-
-/// One row of history.
-#[derive(Clone, Debug)]
-pub struct HistoryRow {
-    /// When.
-    pub at: Timestamp,
-    /// The school's local date and time, `22 November 2026, 10:15:03`.
-    pub local_time: String,
-    /// The person's name, or "Not known".
-    pub person: String,
-    /// How they are known, in words, or empty.
-    pub known_by: String,
-    /// The device's name, or empty.
-    pub device: String,
-    /// The address.
-    pub address: String,
-    /// The group's name, or "Not known: strictest rules".
-    pub group: String,
-    /// `dns`, `http`, `https`, `tunnel`.
-    pub channel: String,
-    /// The method or question type.
-    pub method: String,
-    /// The host.
-    pub host: String,
-    /// The path, or empty.
-    pub path: String,
-    /// `allowed`, `blocked`, `refused-origin`, `failed`.
-    pub outcome: String,
-    /// Why, as a sentence.
-    pub reason: String,
-    /// The status the client was given, or empty.
-    pub status: String,
-    /// Bytes down, in words.
-    pub size: String,
-    /// Where "Why?" for this row is asked again.
-    pub explain_link: String,
 }
 
 /// What the explain form asks.
@@ -239,6 +163,8 @@ pub struct ExplainQuestion {
     pub url: String,
     /// A local date and time, `2026-11-22T10:15`, or empty for now.
     pub at: String,
+    /// Instead of all of those, a request of the history, as its row's link carries it.
+    pub event: String,
 }
 
 /// The answer of the explain form.

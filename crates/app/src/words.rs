@@ -9,6 +9,16 @@ pub(crate) fn date_and_time(zone: &TimeZone, at: Timestamp) -> String {
     zone.to_datetime(at.to_jiff()).strftime("%-d %B %Y, %H:%M:%S").to_string()
 }
 
+/// `22 November 2026, 10:00`, by the school's clock.
+pub(crate) fn date_and_hour(zone: &TimeZone, at: Timestamp) -> String {
+    zone.to_datetime(at.to_jiff()).strftime("%-d %B %Y, %H:%M").to_string()
+}
+
+/// `22 November 2026`, by that clock.
+pub(crate) fn date(zone: &TimeZone, at: Timestamp) -> String {
+    zone.to_datetime(at.to_jiff()).strftime("%-d %B %Y").to_string()
+}
+
 /// `15:30`, by the school's clock.
 pub(crate) fn time(zone: &TimeZone, at: Timestamp) -> String {
     zone.to_datetime(at.to_jiff()).strftime("%H:%M").to_string()
@@ -17,11 +27,6 @@ pub(crate) fn time(zone: &TimeZone, at: Timestamp) -> String {
 /// `2026-11-22`, by the school's clock: what a form's date field holds.
 pub(crate) fn form_date(zone: &TimeZone, at: Timestamp) -> String {
     zone.to_datetime(at.to_jiff()).date().to_string()
-}
-
-/// `2026-11-22T10:15`, by the school's clock: what a form's time field holds.
-pub(crate) fn form_time(zone: &TimeZone, at: Timestamp) -> String {
-    zone.to_datetime(at.to_jiff()).strftime("%Y-%m-%dT%H:%M").to_string()
 }
 
 /// The first millisecond of a date by the school's clock, as a form's date field holds it.
@@ -141,7 +146,6 @@ mod tests {
         assert_eq!(end_of_date(&london(), " 2026-07-01 ").unwrap(), start.plus_ms(86_400_000));
         assert_eq!(end_of_day(&london(), start), start.plus_ms(86_400_000));
         assert_eq!(form_date(&london(), start), "2026-07-01");
-        assert_eq!(form_time(&london(), start), "2026-07-01T00:00");
         assert_eq!(moment(&london(), "2026-07-01T00:00"), Some(start));
         assert_eq!(date_and_time(&london(), start), "1 July 2026, 00:00:00");
         assert_eq!((start_of_date(&london(), "1 July"), moment(&london(), "noon")), (None, None));

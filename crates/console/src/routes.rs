@@ -5,7 +5,8 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    alerts, cases, explain, history, home, inspection, lists, policy, report, sign_in, web, weekly,
+    alerts, cases, explain, history, history_counts, home, inspection, lists, policy, report, sign_in, web,
+    weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -95,6 +96,21 @@ pub const ROUTES: &[Route] = &[
     }),
     read("/policy/{clause}", May(Action::ReadPolicy), "One clause", || get(policy::clause)),
     read("/history", May(Action::SearchHistory), "Search the access history", || get(history::search)),
+    write(
+        "/history",
+        May(Action::SearchHistory),
+        "Search for people, devices or words; ask for names",
+        || post(history::ask),
+    ),
+    read("/history/looks/{look}", May(Action::SearchHistory), "A search that stands in no address", || {
+        get(history::kept)
+    }),
+    read("/history/around/{event}", May(Action::SearchHistory), "What happened around a request", || {
+        get(history::around)
+    }),
+    read("/history/counts", May(Action::SearchHistory), "Counts and charts of a search", || {
+        get(history_counts::show)
+    }),
     read("/history.csv", May(Action::ExportHistory), "The same rows as a file", || get(history::export)),
     read("/lists", May(Action::ReadPolicy), "The filter lists, and what is wrong with them", || {
         get(lists::all)

@@ -3,7 +3,6 @@
 
 use crate::pages::Frame;
 use crate::pages::explain::ExplainPage;
-use crate::pages::history::HistoryPage;
 use crate::pages::home::HomePage;
 use crate::pages::inspection::{HostPage, InspectionPage, InspectionQuestion};
 use crate::pages::lists::{GoBackPage, List, ListsPage};
@@ -11,13 +10,13 @@ use crate::pages::policy::{Clause, Narrowing, PolicyPage};
 use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
+use crate::samples_history;
 use crate::samples_work;
 use crate::templates::Templates;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
-    ExplainView, FigureView, FrameView, HealthView, HistoryFilter, HistoryRow, HistoryView, HomeView,
-    ImageView, InspectionView, LeftOutView, ListView, ListsView, NeedView, PolicyView, RefusedView, StepView,
-    SuggestionView, WebSignInView,
+    ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InspectionView, LeftOutView,
+    ListView, ListsView, NeedView, PolicyView, RefusedView, StepView, SuggestionView, WebSignInView,
 };
 use model::{ClauseState, Timestamp};
 use serde::Serialize;
@@ -133,54 +132,6 @@ fn policies() -> Vec<PolicyPage> {
     ]
 }
 
-fn row(outcome: &str, channel: &str) -> HistoryRow {
-    HistoryRow {
-        at: now(),
-        local_time: "22 November 2026, 10:15:03".to_owned(),
-        person: "Robin Sample".to_owned(),
-        known_by: if channel == "dns" { String::new() } else { "signed in".to_owned() },
-        device: if channel == "dns" { String::new() } else { "Tablet 12".to_owned() },
-        address: "10.1.4.20".to_owned(),
-        group: "Upper Key Stage 2".to_owned(),
-        channel: channel.to_owned(),
-        method: "GET".to_owned(),
-        host: "games.example".to_owned(),
-        path: format!("/search?q={HOSTILE}"),
-        outcome: outcome.to_owned(),
-        reason: "Blocked for the group Upper Key Stage 2: the category Games".to_owned(),
-        status: "200".to_owned(),
-        size: "12.1 kB".to_owned(),
-        explain_link: if channel == "dns" { String::new() } else { "/why?who=robin&url=x".to_owned() },
-    }
-}
-
-fn histories() -> Vec<HistoryPage> {
-    let rows = [("allowed", "https"), ("blocked", "dns"), ("refused-origin", "tunnel"), ("failed", "http")];
-    let full = HistoryView {
-        filter: HistoryFilter {
-            person: HOSTILE.to_owned(),
-            outcome: "blocked".to_owned(),
-            page: "2".to_owned(),
-            ..HistoryFilter::default()
-        },
-        problems: Vec::new(),
-        rows: rows.map(|(outcome, channel)| row(outcome, channel)).into(),
-        total: 10_000,
-        total_is_more: true,
-        next: Some("3".to_owned()),
-        categories: vec![("games".to_owned(), "Games".to_owned())],
-        may_export: true,
-    };
-    let first = HistoryView { filter: HistoryFilter::default(), may_export: false, ..full.clone() };
-    let last = HistoryView { next: None, total: 1, total_is_more: false, ..full.clone() };
-    let none = HistoryView { rows: Vec::new(), ..last.clone() };
-    let never = HistoryView { filter: HistoryFilter::default(), ..none.clone() };
-    let names = ["from", "until", "person", "device", "host", "outcome", "channel", "category"];
-    let problems = names.map(|name| (name.to_owned(), format!("Enter something else {HOSTILE}"))).into();
-    let wrong = HistoryView { problems, ..none.clone() };
-    [full, first, last, none, never, wrong].map(HistoryPage::of).into()
-}
-
 fn explanations() -> Vec<ExplainPage> {
     let step = |decided| StepView { layer: "Games".to_owned(), found: HOSTILE.to_owned(), decided };
     let answer = |verdict: &str| ExplainAnswer {
@@ -193,7 +144,12 @@ fn explanations() -> Vec<ExplainPage> {
     };
     let asked = |who: &str, verdict: Option<&str>, problems: &[&str]| {
         ExplainPage::of(ExplainView {
-            question: ExplainQuestion { who: who.to_owned(), url: HOSTILE.to_owned(), at: String::new() },
+            question: ExplainQuestion {
+                who: who.to_owned(),
+                url: HOSTILE.to_owned(),
+                at: String::new(),
+                event: String::new(),
+            },
             problems: problems.iter().map(|name| ((*name).to_owned(), "Enter it again".to_owned())).collect(),
             answer: verdict.map(answer),
             groups: vec![("upper-ks2".to_owned(), "Upper Key Stage 2".to_owned())],
@@ -366,7 +322,12 @@ fn gallery() -> Gallery {
     for view in clauses() {
         all.hang("clause.html", "Alex Sample", "/policy/FLT-2", &Clause::of(view, now()));
     }
-    histories().iter().for_each(|page| all.hang("history.html", "Alex Sample", "/history", page));
+    samples_history::counts()
+        .iter()
+        .for_each(|page| all.hang("history_counts.html", "Alex Sample", "/history/counts", page));
+    samples_history::histories()
+        .iter()
+        .for_each(|page| all.hang("history.html", "Alex Sample", "/history", page));
     lists().iter().for_each(|page| all.hang("lists.html", "Alex Sample", "/lists", page));
     for view in [list("games", "In order"), illegal_list()] {
         all.hang("list.html", "Alex Sample", "/lists/games", &List::of(view, now()));
@@ -455,15 +416,4 @@ fn a_group_that_was_asked_about_is_chosen_again_and_not_typed() {
     let chosen: Vec<_> =
         page.groups.iter().filter(|choice| choice.selected).map(|choice| &choice.value).collect();
     assert_eq!(chosen, ["upper-ks2"]);
-}
-
-#[test]
-fn the_way_through_history_keeps_the_question() {
-    let page = &histories()[0];
-    assert!(page.next.starts_with("/history?person=%22") && page.next.ends_with("&outcome=blocked&page=3"));
-    assert!(page.export.starts_with("/history.csv?") && !page.export.contains("page="));
-    assert!(page.newest.ends_with("outcome=blocked"));
-    assert_eq!(page.total, "More than 10,000 requests");
-    assert_eq!(histories()[1].export, "");
-    assert_eq!(histories()[2].total, "1 request");
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be typed. What each command does is in `commands`.
 
 mod authority;
+mod history;
 mod lists;
 mod notify;
 mod proxy;
@@ -8,6 +9,7 @@ mod simulate;
 mod verify;
 
 pub(crate) use authority::AuthorityCommand;
+pub(crate) use history::{HistoryCommand, SearchArguments};
 pub(crate) use lists::{ListsCommand, OutputArguments};
 pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Update, try, compare and put back the filter lists.
     #[command(subcommand)]
     Lists(ListsCommand),
+    /// Look into the access history.
+    #[command(subcommand)]
+    History(HistoryCommand),
     /// Show, replace and hand out the inspection authority.
     #[command(subcommand)]
     Authority(AuthorityCommand),

@@ -93,6 +93,7 @@ impl Gate {
             health: Arc::clone(&health),
             clock: clock.clone(),
             remembered: folder.monitoring(),
+            zone: in_force.document.policy.time_zone.clone(),
         };
         let (recorder, alerts) = recorder.start()?;
         let parts = Parts {
@@ -227,7 +228,7 @@ fn own_hosts(config: &Config) -> Result<Vec<Host>, ProgramError> {
 /// The pepper lies beside the records, in a file of its own: a copy of the records alone tells nothing of passwords.
 ///
 /// It is made once. Where people are on record and it is gone, a new one would only lock everybody out.
-async fn pepper(folder: &Folder, store: &Store) -> Result<Pepper, ProgramError> {
+pub(crate) async fn pepper(folder: &Folder, store: &Store) -> Result<Pepper, ProgramError> {
     let people = store.count_people().await.map_err(ProgramError::part("records"))?;
     if people > 0 && !folder.pepper().exists() {
         return Err(ProgramError::lost(&folder.pepper(), "nobody's password is right without it"));

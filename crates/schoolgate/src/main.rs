@@ -68,6 +68,7 @@ async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {
         }
         Command::Verify(arguments) => commands::verify::run(&arguments).await,
         Command::Explain(question) => commands::explain::explain(&question).await,
+        Command::History(command) => commands::history::run(&command).await,
         Command::Authority(command) => commands::authority::run(&command).await,
         Command::Notify(command) => commands::notify::run(&command).await,
         Command::Proxy(command) => commands::proxy::run(&command),

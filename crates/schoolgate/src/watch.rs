@@ -9,8 +9,9 @@ use crate::error::ProgramError;
 use app::{App, Health};
 use history::History;
 use inspect::search_words::said;
+use jiff::tz::TimeZone;
 use model::{AccessEvent, Alert, Channel, Clock, EventId, EventReceiver};
-use monitor::{Observed, Rules, Settings, State};
+use monitor::{Observed, Rules, Settings, State, Timetable};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,18 +44,23 @@ pub(crate) struct Recorder {
     pub(crate) clock: Clock,
     /// Where what the rules remember is kept across a restart.
     pub(crate) remembered: PathBuf,
+    /// The schools' clock, as the policy has it.
+    pub(crate) zone: TimeZone,
 }
 
 impl Recorder {
     /// Starts the thread; the alerts come out of the receiver until the thread ends.
     pub(crate) fn start(self) -> Result<(JoinHandle<()>, mpsc::Receiver<Alert>), ProgramError> {
         let failed = |words: String| ProgramError::Part { part: "monitoring", words };
-        let rules = Rules::shipped(Settings::usual()).map_err(|error| failed(error.to_string()))?;
+        let usual = Settings::usual();
+        let timetable = Timetable { zone: self.zone.clone(), ..usual.timetable };
+        let rules =
+            Rules::shipped(Settings { timetable, ..usual }).map_err(|error| failed(error.to_string()))?;
         let state = restored(&self.remembered, &rules);
         let (sender, alerts) = mpsc::channel(MOST_WAITING);
         let mut watch = Watch { rules, state, sender, kept_back: VecDeque::new() };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
-            let Self { receiver, history, health, clock, remembered } = self;
+            let Self { receiver, history, health, clock, remembered, .. } = self;
             let mut kept = clock.now();
             app::record_and_watch(&receiver, &history, &health, &mut |ids, events| {
                 watch.look(ids, events, &clock);

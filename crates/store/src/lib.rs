@@ -14,6 +14,7 @@ mod audit;
 mod audit_check;
 mod case;
 mod change;
+mod fact_counts;
 mod migrations;
 mod notification;
 mod open;
@@ -26,6 +27,7 @@ pub use audit::{AuditRow, Fact};
 pub use audit_check::{AuditCheck, AuditFault, ChainHead};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
+pub use fact_counts::FactCount;
 pub use notification::{
     NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,
 };

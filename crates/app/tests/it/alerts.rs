@@ -5,7 +5,7 @@ use app::views::AlertFilter;
 use app::{AlertDeed, AppError, Named, Recipient};
 use model::{
     Action, Actor, Addressee, Alert, AlertId, AlertKind, AlertState, AlertSubject, PersonId, Role, SchoolId,
-    Severity, Theme, Timestamp, Triage,
+    Scope, Severity, Theme, Timestamp, Triage,
 };
 use store::{NotificationChannel, NotificationState};
 
@@ -308,4 +308,58 @@ async fn one_school_sees_nothing_of_another_in_queues_pages_counts_or_weekly_rep
     assert!(!world.app.work_on_alert(&there, id, AlertDeed::Acknowledge).await.unwrap());
     world.assert_denied(Action::SignWeekly, world.app.set_alert_cover(&there, "nobody").await).await;
     world.app.set_alert_cover(&trust, "the site team").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_post_without_an_address_keeps_nobody_waiting_and_home_says_so() {
+    let world = World::new("trust.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let own = |address: &str, addressee| Recipient {
+        school: Some(SchoolId::new("ashbrook")),
+        ..mails_to(address, addressee)
+    };
+    // The trust itself has a headteacher's address alone; a school has its own lead's.
+    world.app.set_recipients(vec![own("lead", Addressee::Lead), mails_to("head", Addressee::Head)]);
+    let of_nobody = AlertSubject::default();
+    let of_school = AlertSubject { school: Some(SchoolId::new("ashbrook")), ..AlertSubject::default() };
+    for (subject, called, rung) in [(of_nobody, "head", 2), (of_school, "lead", 0)] {
+        let alert = Alert { subject, ..alert_about(None, Severity::Critical) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        let id = newest(&world).await;
+        assert_eq!(addresses_called(&world, id).await, [called]);
+        let there = world.store.alert(id).await.unwrap().unwrap();
+        assert_eq!(there.rung, rung, "{called}");
+        let lines = world.store.alert_entries(id).await.unwrap();
+        assert_eq!(lines.iter().filter(|line| line.what == "unheard").count(), rung, "each that has nobody");
+        world.clock.advance_ms(1);
+    }
+    let needs = world.app.home(&lead).await.unwrap().needs;
+    let unheard: Vec<&str> = needs
+        .iter()
+        .map(|need| need.title.as_str())
+        .filter(|title| title.starts_with("Nobody is told"))
+        .collect();
+    assert!(
+        unheard.iter().any(|title| title.contains("safeguarding lead") && title.ends_with("(The trust)"))
+    );
+    assert!(!unheard.iter().any(|title| title.contains("safeguarding lead") && title.contains("Ashbrook")));
+}
+
+#[tokio::test]
+async fn alerts_are_not_merged_round_in_a_ring() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let mut ids = Vec::new();
+    for theme in [Theme::SelfHarm, Theme::Drugs, Theme::Gambling] {
+        let alert = Alert { kind: AlertKind::Safeguarding(theme), ..alert_about(None, Severity::High) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        world.clock.advance_ms(1);
+        ids.push(newest(&world).await);
+    }
+    let merge =
+        |from: usize, into: usize| world.app.work_on_alert(&lead, ids[from], AlertDeed::Merge(ids[into]));
+    assert!(merge(0, 1).await.unwrap() && merge(1, 2).await.unwrap());
+    for (from, into) in [(2, 0), (2, 1), (2, 2)] {
+        assert!(matches!(merge(from, into).await, Err(AppError::Refused { .. })), "{from} into {into}");
+    }
 }

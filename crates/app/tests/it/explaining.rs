@@ -5,7 +5,8 @@ use app::views::{ExplainQuestion, ExplainView};
 use model::{Actor, Role, Scope};
 
 async fn ask(world: &World, actor: &Actor, who: &str, url: &str) -> ExplainView {
-    let question = ExplainQuestion { who: who.to_owned(), url: url.to_owned(), at: String::new() };
+    let question =
+        ExplainQuestion { who: who.to_owned(), url: url.to_owned(), at: String::new(), event: String::new() };
     world.app.explain(actor, question).await.unwrap()
 }
 
@@ -37,8 +38,12 @@ async fn an_empty_form_is_no_mistake_and_a_wrong_one_says_what_is_wrong() {
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let empty = world.app.explain(&head, ExplainQuestion::default()).await.unwrap();
     assert!(empty.problems.is_empty() && empty.answer.is_none() && empty.groups.len() > 4);
-    let question =
-        ExplainQuestion { who: "nobody".to_owned(), url: "two words".to_owned(), at: "noon".to_owned() };
+    let question = ExplainQuestion {
+        who: "nobody".to_owned(),
+        url: "two words".to_owned(),
+        at: "noon".to_owned(),
+        event: String::new(),
+    };
     let view = world.app.explain(&head, question).await.unwrap();
     let fields: Vec<_> = view.problems.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["who", "url", "at"]);

@@ -1,10 +1,10 @@
 //! Reports from anybody, and the weekly monitoring report.
 
 use crate::alerts::alert_about;
-use crate::world::{World, school};
-use app::views::AlertFilter;
+use crate::world::{NOW, World, school};
+use app::views::{AlertFilter, HistoryFilter};
 use app::{AlertDeed, AppError, NewReport};
-use model::{Action, ReportKind, Role, Severity, Triage};
+use model::{About, Action, ReportKind, Role, Severity, Triage};
 use std::net::IpAddr;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -14,6 +14,7 @@ fn report(kind: ReportKind, words: &str) -> NewReport {
         kind,
         words: words.to_owned(),
         place: "the library".to_owned(),
+        about: About::Learner,
         reporter: None,
         address: IpAddr::from([10, 0, 0, 7]),
     }
@@ -63,6 +64,19 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
     let model::Actor::Person { id: helper_id, .. } = helper else { unreachable!("a person") };
     let about_staff = alert_about(Some(helper_id), Severity::High);
     world.app.take_up_alerts(vec![alert_about(None, Severity::High), about_staff]).await.unwrap();
+    for (login, role) in [("amara", Role::Learner), ("other", Role::Staff)] {
+        let model::Actor::Person { id, .. } = world.add(login, role, school("larkfield")).await else {
+            unreachable!("a person")
+        };
+        world.visit(id, "larkfield", "education.schoolgate.test", NOW);
+        let look = HistoryFilter {
+            person: login.to_owned(),
+            reason: "concern".to_owned(),
+            why: "Amara told her friend".to_owned(),
+            ..HistoryFilter::default()
+        };
+        assert_eq!(world.app.search_history(&head, look).await.unwrap().total, 1);
+    }
     for alert in world.store.alerts_since(model::Timestamp(0)).await.unwrap() {
         assert!(world.app.alert_view(&head, alert.id, app::Named::No).await.unwrap().is_some());
     }
@@ -85,6 +99,17 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
     assert_eq!(line("Alerts taken up"), Some("2"), "the one about staff is not counted: {:?}", view.lines);
     assert_eq!(line("Alerts opened"), Some("1"), "nor that somebody opened it: {:?}", view.lines);
     assert_eq!(line("Reports made"), Some("1"));
+    assert_eq!(
+        line("Looks at one person\u{2019}s history"),
+        Some("1"),
+        "of staff it tells nothing: {:?}",
+        view.lines
+    );
+    let why = view.lines.iter().find(|(_, value)| value.starts_with("A concern")).unwrap();
+    assert!(
+        why.0.contains("Headteacher: Pupil ") && !format!("{:?}", view.lines).contains("Amara"),
+        "{why:?}"
+    );
     assert!(!view.may_sign);
     world.assert_denied(Action::SignWeekly, world.app.sign_week(&governor, (&week, ""), "").await).await;
     assert!(world.app.sign_week(&head, (&week, ""), "Seen").await.unwrap());
@@ -93,4 +118,25 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
     let signed = world.app.week_view(&lead, &week, "").await.unwrap().unwrap();
     assert!(signed.row.signed.unwrap().1.contains("Headteacher"));
     assert!(signed.row.read.unwrap().1.contains("Governor"), "the first reader counts");
+}
+
+#[tokio::test]
+async fn a_report_about_staff_goes_to_the_head_and_one_about_the_head_to_the_governors() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let governor = world.add("governor", Role::Governor, school("larkfield")).await;
+    for (about, readers) in [(About::Staff, [0, 1, 0]), (About::Head, [0, 1, 1])] {
+        let about = NewReport { about, ..report(ReportKind::UnsuitableMaterial, "On a phone") };
+        world.app.report(about).await.unwrap();
+        for (actor, alerts) in [&lead, &head, &governor].into_iter().zip(readers) {
+            let queue = world.app.alerts_view(actor, AlertFilter::default()).await.unwrap();
+            assert_eq!(queue.rows.len(), alerts, "{actor}");
+        }
+    }
+    world.clock.advance_ms(7 * DAY_MS);
+    world.app.draft_weekly_reports().await.unwrap();
+    let week = world.app.weeks_view(&lead).await.unwrap()[0].week.clone();
+    let lines = world.app.week_view(&lead, &week, "").await.unwrap().unwrap().lines;
+    assert!(lines.contains(&("Reports made".to_owned(), "0".to_owned())), "{lines:?}");
 }

@@ -222,8 +222,12 @@ async fn why_says_how_and_since_when_somebody_at_an_address_is_known() {
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     world.add_pupil("amara", "4", school("larkfield")).await;
     world.app.sign_in_to_web("amara", PASSWORD, here()).await.unwrap();
-    let question =
-        ExplainQuestion { who: HERE.to_owned(), url: "www.bbc.co.uk".to_owned(), at: String::new() };
+    let question = ExplainQuestion {
+        who: HERE.to_owned(),
+        url: "www.bbc.co.uk".to_owned(),
+        at: String::new(),
+        event: String::new(),
+    };
     let answer = world.app.explain(&head, question).await.unwrap().answer.unwrap();
     let expected = format!("Amara Thistlewick (signed in on this device at 10:15, until 18:15), at {HERE}");
     assert!(answer.who.starts_with(&expected), "{}", answer.who);

@@ -17,12 +17,13 @@ pub(crate) struct ExplainForm {
     group: String,
     url: String,
     at: String,
+    event: String,
 }
 
 impl From<ExplainForm> for ExplainQuestion {
     fn from(form: ExplainForm) -> Self {
         let who = if form.who.trim().is_empty() { form.group } else { form.who };
-        Self { who, url: form.url, at: form.at }
+        Self { who, url: form.url, at: form.at, event: form.event }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;
+pub(crate) mod history_counts;
 pub(crate) mod home;
 pub(crate) mod inspection;
 pub(crate) mod lists;

@@ -3,15 +3,29 @@
 
 use crate::desk::{Shared, Visit};
 use crate::extract::{Asked, Sent};
-use crate::pages::fields::{Field, SummaryLine, link, summary};
+use crate::pages::fields::{Choice, Field, SummaryLine, choices, link, summary};
 use crate::problem::Problem;
 use crate::words;
 use app::views::ReportStatusView;
 use app::{AppError, NewReport, soon};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use model::ReportKind;
+use model::{About, ReportKind};
 use serde::{Deserialize, Serialize};
+
+/// Whom a report may be about: value, words, and what that means for who reads it.
+const ABOUTS: [(&str, &str, About); 4] = [
+    ("", "A pupil, nobody, or I do not know", About::Learner),
+    ("staff", "Somebody who works here", About::Staff),
+    ("lead", "The safeguarding lead", About::Staff),
+    ("head", "The headteacher", About::Head),
+];
+
+/// What was chosen; what nobody can choose counts as a pupil.
+fn about_of(value: &str) -> (&'static str, &'static str, About) {
+    let [first, ..] = ABOUTS;
+    ABOUTS.into_iter().find(|(known, ..)| *known == value).unwrap_or(first)
+}
 
 /// The choice of what to report.
 #[derive(Debug, Serialize)]
@@ -35,6 +49,12 @@ pub(crate) struct ReportPage {
     pub words: Field,
     /// Where.
     pub place: Field,
+    /// Whom it is about: the choices.
+    pub abouts: Vec<Choice>,
+    /// The same, as it was chosen: its value.
+    pub about: String,
+    /// The same in words.
+    pub about_words: &'static str,
     /// Who says it, where they are signed in and it is said; empty otherwise.
     pub name: String,
     /// True where whoever reports is signed in and may say so.
@@ -73,6 +93,7 @@ pub(crate) struct ReportForm {
     step: String,
     words: String,
     place: String,
+    about: String,
     with_name: String,
 }
 
@@ -106,6 +127,9 @@ impl ReportPage {
             soon: soon(kind),
             words: Field::of("words", form.words, problems),
             place: Field::of("place", form.place, problems),
+            abouts: choices(ABOUTS.iter().map(|(value, words, _)| (*value, *words)), &form.about),
+            about_words: about_of(&form.about).1,
+            about: form.about,
             is_signed_in: !name.is_empty(),
             with_name: form.with_name == "yes",
             name,
@@ -168,6 +192,7 @@ pub(crate) async fn send(
         kind,
         words: form.words.clone(),
         place: form.place.clone(),
+        about: about_of(&form.about).2,
         reporter: visit.signed_in.clone().filter(|_| form.with_name == "yes"),
         address: visit.address,
     };

@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -18,6 +18,7 @@ const PAGES: [&str; 17] = [
     "/history",
     "/history?outcome=blocked",
     "/history?from=nonsense",
+    "/history/counts",
     "/lists",
     "/lists/starter",
     "/lists/illegal-built-in",

@@ -179,6 +179,16 @@ impl Gate {
 
     /// What a download of the history holds, as somebody who is signed in gets it with a client of their own.
     pub async fn history_csv(&self, login: &str, filter: &str) -> String {
+        self.csv(login, &format!("/history.csv?{filter}"), "").await
+    }
+
+    /// The same with names, asked for with a reason.
+    pub async fn history_csv_with_names(&self, login: &str, filter: &str) -> String {
+        let form = format!("{filter}&deed=names-file&names_reason=check&names_why=a+test");
+        self.csv(login, "/history", &form).await
+    }
+
+    async fn csv(&self, login: &str, path: &str, form: &str) -> String {
         let mut browser = self.console_browser(login).await;
         let cookie = browser.cookies(&self.address("console")).await.unwrap();
         let mut curl = Command::new("curl");
@@ -191,8 +201,10 @@ impl Gate {
             "--cookie",
             &cookie,
         ]);
-        let output =
-            curl.arg(format!("{}/history.csv?{filter}", self.address("console"))).output().await.unwrap();
+        if !form.is_empty() {
+            curl.args(["--header", "Sec-Fetch-Site: same-origin", "--data", form]);
+        }
+        let output = curl.arg(format!("{}{path}", self.address("console"))).output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }

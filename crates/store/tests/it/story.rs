@@ -196,6 +196,12 @@ async fn the_chain_is_whole(store: &Store) {
     let notes = store.facts_of(&Scope::Trust, "note", 10).await.unwrap();
     assert_eq!(notes.len(), 2, "of one action alone");
     assert!(notes[0].sequence > notes[1].sequence, "newest first");
+    let always = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    let counts = store.count_facts(&Scope::Trust, "note", always).await.unwrap();
+    assert_eq!(counts.iter().map(|count| count.facts).sum::<u64>(), 2, "{counts:?}");
+    assert!(counts.iter().all(|count| count.actor == notes[0].actor && count.subject == notes[0].subject));
+    let never = (Timestamp(0), Timestamp(0));
+    assert!(store.count_facts(&Scope::Trust, "note", never).await.unwrap().is_empty());
     assert_eq!(facts[0].details().get("why").map(String::as_str), Some("the \"story\""));
     assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
 }
