@@ -241,7 +241,7 @@ pub(crate) async fn pepper(folder: &Folder, store: &Store) -> Result<Pepper, Pro
 
 /// The key lies beside the records as the pepper does. It is made once: where checkpoints are on record and it is gone,
 /// a new one would only make every one of them another key's.
-async fn seals(folder: &Folder, store: &Store) -> Result<Seals, ProgramError> {
+pub(crate) async fn seals(folder: &Folder, store: &Store) -> Result<Seals, ProgramError> {
     let file = folder.audit_key();
     if !file.exists() {
         for scope in store.audit_scopes().await.map_err(ProgramError::part("records"))? {

@@ -87,6 +87,7 @@ async fn parts(
     let snapshot = Snapshot::compile(in_force.document.policy.clone(), Image::empty(), Vec::new());
     Ok(Parts {
         pepper: crate::gate::pepper(folder, &store).await?,
+        seals: crate::gate::seals(folder, &store).await?,
         store,
         history,
         snapshot: Arc::new(CurrentSnapshot::new(snapshot)),
