@@ -68,6 +68,11 @@ impl Row {
         self
     }
 
+    /// The target is missed, whatever the figure says.
+    pub(crate) fn missed(self) -> Self {
+        Self { holds: Some(false), ..self }
+    }
+
     /// Says nothing of the target where the machine was busy.
     pub(crate) fn on(mut self, machine: Machine) -> Self {
         if machine == Machine::Busy {

@@ -38,7 +38,10 @@ pub(crate) fn load(address: &str, signer: &Path, work: &str, seconds: &str) -> R
         "unread" => Work::UnreadBulk,
         "idle" => {
             let held = load::hold(&way, IDLE)?;
-            say::result(&format!("holding {}", held.len()));
+            say::result(&format!("holding {}", held.connections.len()));
+            if let Some(fault) = held.stopped {
+                return Err(fault);
+            }
             let begun = Instant::now();
             while let Some(left) = time.checked_sub(begun.elapsed()) {
                 thread::park_timeout(left);

@@ -3,7 +3,6 @@
 //! Counted is what belongs to the proxy and the programs it started (PSS). What the kernel holds for its sockets is not in it, nor
 //! in the peer's.
 
-use super::figures::Place;
 use super::{Runner, Stage, load, processes, squid};
 use crate::error::BenchError;
 use crate::row::{Row, Target};
@@ -21,16 +20,84 @@ const SPARE: u64 = 200;
 /// The most that a connection may take, in kB.
 const MOST_KB: f64 = 60.0;
 
-/// Measures; `connections` or as many as descriptors allow.
+/// Measures; `connections` or as many as descriptors allow. Whoever cannot hold them has a row that says so.
 pub(crate) fn row(stage: &Stage, connections: usize) -> Result<Row, BenchError> {
     let connections = connections.min(possible()?);
-    let ours = stage.ours("idle")?;
-    let ours = held(&ours, connections).map_err(|source| Place::Ours.failed(source))?;
-    let peer = stage.squid("idle-squid")?;
-    let peer = held(&peer, connections).map_err(|source| Place::Squid.failed(source))?;
-    say::remark(&format!("{connections} idle connections: ours {ours:.1} kB each, Squid {peer:.1} kB each"));
+    let runner = stage.ours("idle")?;
+    let ours = held(&runner, connections)?;
+    drop(runner);
     let what = format!("memory of each of {connections} idle inspected connections");
-    Ok(Row::new(what, "kB", ours, Target::AtMost(MOST_KB)).beside(&squid::version(), peer))
+    let missed = !ours.are_all() || ours.is_none();
+    let mut row = Row::new(ours.said_of(&what, "ours"), "kB", ours.kb_each(), Target::AtMost(MOST_KB));
+    if missed {
+        row = row.missed();
+    }
+    ours.say("ours");
+    let peer = stage.squid("idle-squid").and_then(|peer| held(&peer, connections));
+    match peer {
+        Ok(peer) => {
+            peer.say("Squid");
+            let name = peer.said_of(&squid::version(), "it");
+            Ok(if peer.is_none() { row } else { row.beside(&name, peer.kb_each()) })
+        }
+        Err(fault) => {
+            say::remark(&format!("Squid has no figure of idle connections: {}", chain(&fault)));
+            Ok(row)
+        }
+    }
+}
+
+/// What came of holding connections.
+struct Held {
+    /// How many were to be held.
+    wanted: usize,
+    /// How many were open at the same time.
+    opened: usize,
+    /// How many of these still answered at the end.
+    kept: usize,
+    /// What all of them add, in kB.
+    added_kb: f64,
+    /// Why there are no more.
+    fault: Option<BenchError>,
+}
+
+impl Held {
+    fn are_all(&self) -> bool {
+        self.kept == self.wanted
+    }
+
+    fn is_none(&self) -> bool {
+        self.opened == 0
+    }
+
+    fn kb_each(&self) -> f64 {
+        self.added_kb / self.opened.max(1) as f64
+    }
+
+    /// The text, and where not all were held how many were.
+    fn said_of(&self, text: &str, who: &str) -> String {
+        if self.are_all() { text.to_owned() } else { format!("{text} ({who} held {})", self.kept) }
+    }
+
+    fn say(&self, who: &str) {
+        let Self { wanted, opened, kept, .. } = self;
+        let why = self.fault.as_ref().map(|fault| format!(": {}", chain(fault))).unwrap_or_default();
+        let each = self.kb_each();
+        say::remark(&format!(
+            "{wanted} idle connections, {who}: {opened} opened, {kept} kept, {each:.1} kB each{why}"
+        ));
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &BenchError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// How many connections the system lets a proxy hold, which needs two descriptors for each. Raises what may be raised, for the
@@ -43,24 +110,28 @@ fn possible() -> Result<usize, BenchError> {
     Ok(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-/// What each connection adds, in kB.
-fn held(runner: &Runner, connections: usize) -> Result<f64, BenchError> {
-    let Some(process) = runner.process() else { return Ok(0.0) };
+/// Opens connections, waits, and asks each of them once more: whoever gave one up to save memory is found out by that.
+fn held(runner: &Runner, connections: usize) -> Result<Held, BenchError> {
+    let process = runner.process();
     let settled = || {
         let begun = Instant::now();
         while let Some(left) = SETTLING.checked_sub(begun.elapsed()) {
             thread::park_timeout(left);
         }
-        processes::memory_kb(process)
+        process.map_or(0.0, processes::memory_kb)
     };
     let first = load::hold(&runner.opened, FIRST)?;
     let before = settled();
-    let mut held = load::hold(&runner.opened, connections)?;
+    let load::Holding { connections: mut open, stopped: mut fault } =
+        load::hold(&runner.opened, connections)?;
     let after = settled();
-    // Whoever gave a connection up to save memory would be found out here.
-    for (number, connection) in held.iter_mut().enumerate() {
-        connection.page(number)?;
+    let mut kept = 0;
+    for (number, connection) in open.iter_mut().enumerate() {
+        match connection.page(number) {
+            Ok(_) => kept += 1,
+            Err(gone) => fault = fault.or(Some(gone)),
+        }
     }
     drop(first);
-    Ok((after - before) / connections.max(1) as f64)
+    Ok(Held { wanted: connections, opened: open.len(), kept, added_kb: after - before, fault })
 }

@@ -203,15 +203,17 @@ impl Shared<'_> {
         self.way.open(site, self.source(number))
     }
 
-    /// Opens connections one after the other and asks each for a page.
-    fn hold(&self, connections: usize) -> Result<Vec<Connection>, BenchError> {
-        let mut held = Vec::with_capacity(connections);
+    /// Opens connections one after the other and asks each for a page, until one fails.
+    fn hold(&self, connections: usize) -> Holding {
+        let mut held = Holding { connections: Vec::with_capacity(connections), stopped: None };
         for number in 0..connections {
-            let mut connection = self.open()?;
-            connection.page(number)?;
-            held.push(connection);
+            let opened = self.open().and_then(|mut open| open.page(number).map(|_| open));
+            match opened {
+                Ok(connection) => held.connections.push(connection),
+                Err(fault) => return Holding { stopped: Some(fault), ..held },
+            }
         }
-        Ok(held)
+        held
     }
 
     fn number(&self) -> usize {
@@ -294,24 +296,33 @@ fn ask_in_turns(
     Ok(times)
 }
 
+/// Connections that are held, and why there are no more.
+pub(crate) struct Holding {
+    pub(crate) connections: Vec<Connection>,
+    pub(crate) stopped: Option<BenchError>,
+}
+
 /// Fetches a page of every site, one after the other, so that every proxy has made its certificates before it is measured.
 pub(crate) fn meet_sites(way: &Way) -> Result<(), BenchError> {
     let shared = Shared { way, sites: opened(), sources: sources(), next: AtomicUsize::new(0) };
-    shared.hold(shared.sites.len()).map(drop)
+    shared.hold(shared.sites.len()).stopped.map_or(Ok(()), Err)
 }
 
-/// Opens connections, several at a time, asks each for a page, and keeps them all.
-pub(crate) fn hold(way: &Way, connections: usize) -> Result<Vec<Connection>, BenchError> {
+/// Opens connections, several at a time, asks each for a page, and keeps them all. Errors: of the bench itself; where the
+/// other side takes no more, what it took is held.
+pub(crate) fn hold(way: &Way, connections: usize) -> Result<Holding, BenchError> {
     let shared = Shared { way, sites: opened(), sources: sources(), next: AtomicUsize::new(0) };
     thread::scope(|scope| {
         let shared = &shared;
         let share = |opener| connections / OPENING + usize::from(opener < connections % OPENING);
         let openers: Vec<_> =
             (0..OPENING).map(|opener| scope.spawn(move || shared.hold(share(opener)))).collect();
-        let mut held = Vec::with_capacity(connections);
+        let mut all = Holding { connections: Vec::with_capacity(connections), stopped: None };
         for opener in openers {
-            held.extend(opener.join().map_err(|_| ended_early())??);
+            let held = opener.join().map_err(|_| ended_early())?;
+            all.connections.extend(held.connections);
+            all.stopped = all.stopped.or(held.stopped);
         }
-        Ok(held)
+        Ok(all)
     })
 }
