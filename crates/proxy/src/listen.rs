@@ -85,10 +85,10 @@ impl Proxy {
         &self.gate.addresses
     }
 
-    /// What became of files that were to be scanned, since the start; nothing where there is no scanner.
-    pub fn scan_counts(&self) -> impl Fn() -> ScanCounts + Send + Sync + use<> {
+    /// What became of files that were to be scanned, since the start; `None` where there is no scanner.
+    pub fn scan_counts(&self) -> impl Fn() -> Option<ScanCounts> + Send + Sync + use<> {
         let scan = self.gate.scan.clone();
-        move || scan.as_ref().map(|desk| desk.counts()).unwrap_or_default()
+        move || scan.as_ref().map(|desk| desk.counts())
     }
 
     /// How often it was known whether an origin's certificate is revoked, since the start.

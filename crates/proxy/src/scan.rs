@@ -109,7 +109,7 @@ pub enum ScanService {
     },
 }
 
-/// What became of the files that were to be scanned, since the start.
+/// What became of the files that were to be scanned, since the start, and how the scanner is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ScanCounts {
     /// Nothing was found.
@@ -118,6 +118,10 @@ pub struct ScanCounts {
     pub infected: u64,
     /// The scanner did not answer for them, or they were too large.
     pub unscanned: u64,
+    /// Files that are held at this moment.
+    pub held: u64,
+    /// Files in a row, up to the last, for which the scanner was away or said nothing that can be read.
+    pub silent: u64,
 }
 
 /// What the scanner found.
@@ -181,6 +185,7 @@ pub(crate) struct ScanDesk {
     hasher: RandomState,
     waiting: Arc<Waiting>,
     counts: [AtomicU64; 3],
+    silent: AtomicU64,
 }
 
 impl ScanDesk {
@@ -196,6 +201,7 @@ impl ScanDesk {
             hasher: RandomState::new(),
             waiting: Arc::default(),
             counts: Default::default(),
+            silent: AtomicU64::new(0),
         })
     }
 
@@ -203,7 +209,8 @@ impl ScanDesk {
     pub(crate) fn counts(&self) -> ScanCounts {
         let [clean, infected, unscanned] = &self.counts;
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        ScanCounts { clean: read(clean), infected: read(infected), unscanned: read(unscanned) }
+        let (held, silent) = (self.spool.held(), read(&self.silent));
+        ScanCounts { clean: read(clean), infected: read(infected), unscanned: read(unscanned), held, silent }
     }
 
     /// After so long something is given of a file that is still being scanned.
@@ -236,6 +243,13 @@ impl ScanDesk {
         scanned: &Result<Finding, ScanFault>,
     ) -> Result<Option<Box<Verdict>>, Box<Verdict>> {
         let [clean, infected, unscanned] = &self.counts;
+        match scanned {
+            Ok(_) => self.silent.store(0, Ordering::Relaxed),
+            Err(ScanFault::Away | ScanFault::TooSlow | ScanFault::Answer) => {
+                self.silent.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {}
+        }
         match scanned {
             Ok(Finding::Clean) => {
                 clean.fetch_add(1, Ordering::Relaxed);

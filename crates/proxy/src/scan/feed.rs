@@ -1,27 +1,35 @@
 //! A file on its way into the scanner: unpacked first, each file of a form by itself.
 //!
-//! Invariant: the scanner may be silent, or take nothing in, for no longer than its time-out.
+//! Invariants: the scanner may be silent, or take nothing in, for no longer than its time-out; what is unpacked and not with
+//! the scanner yet is bounded, of all files together.
 
 use super::clamd::ClamdSession;
 use super::form::{FormPart, FormReader};
 use super::icap_service::IcapSession;
-use super::unpack::Unpacker;
+use super::unpack::{MOST_OF_A_PIECE_KIB, PIECE_BYTES, Unpacker};
 use super::{Case, Finding, ScanConfig, ScanFault, ScanService};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+/// Of all files together, so much is unpacked at once, in KiB: whoever finds no room waits, as long as for the scanner.
+const ROOM_KIB: u32 = 64 * 1024;
 
 /// Who scans, and how patient the gate is.
 pub(crate) struct Scanner {
     service: ScanService,
     timeout: Duration,
+    /// The room for what is unpacked, in KiB.
+    room: Semaphore,
 }
 
 impl Scanner {
     pub(super) fn new(config: &ScanConfig) -> Self {
-        Self { service: config.service.clone(), timeout: config.timeout }
+        let room = Semaphore::new(usize::try_from(ROOM_KIB).unwrap_or(usize::MAX));
+        Self { service: config.service.clone(), timeout: config.timeout, room }
     }
 
     async fn begin(&self) -> Result<Session, ScanFault> {
@@ -35,6 +43,12 @@ impl Scanner {
             }
         })
         .await
+    }
+
+    /// Room for what a packed piece may become at the most.
+    async fn room(&self) -> Result<SemaphorePermit<'_>, ScanFault> {
+        let most = MOST_OF_A_PIECE_KIB.min(ROOM_KIB);
+        self.in_time(async { self.room.acquire_many(most).await.map_err(|_| ScanFault::NoRoom) }).await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, ScanFault>>) -> Result<T, ScanFault> {
@@ -98,8 +112,15 @@ impl Feeder {
 
     /// The next bytes of the body.
     pub(super) async fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
-        for piece in bytes.chunks(super::unpack::PIECE_BYTES) {
+        if !self.unpacker.is_packed() {
+            let counted = self.unpacker.push(bytes)?;
+            return self.pass(&counted).await;
+        }
+        let scanner = Arc::clone(&self.scanner);
+        for piece in bytes.chunks(PIECE_BYTES) {
+            let room = scanner.room().await?;
             let unpacked = self.unpacker.push(piece)?;
+            let _room = kept(room, &unpacked);
             self.pass(&unpacked).await?;
         }
         Ok(())
@@ -120,8 +141,12 @@ impl Feeder {
     }
 
     async fn end(&mut self) -> Result<(), ScanFault> {
+        let scanner = Arc::clone(&self.scanner);
+        let room = if self.unpacker.is_packed() { Some(scanner.room().await?) } else { None };
         let unpacked = self.unpacker.finish()?;
+        let room = room.map(|room| kept(room, &unpacked));
         self.pass(&unpacked).await?;
+        drop(room);
         self.end_file().await?;
         if self.form.as_ref().is_some_and(FormReader::is_broken) { Err(ScanFault::Packing) } else { Ok(()) }
     }
@@ -166,4 +191,11 @@ impl Feeder {
     fn seen_inside(&self, fault: ScanFault) -> ScanFault {
         if fault == ScanFault::Larger && self.unpacker.is_packed() { ScanFault::Bomb } else { fault }
     }
+}
+
+/// Gives back what a piece did not need.
+fn kept<'r>(mut room: SemaphorePermit<'r>, unpacked: &[u8]) -> SemaphorePermit<'r> {
+    let needed = unpacked.len().div_ceil(1_024);
+    drop(room.split(room.num_permits().saturating_sub(needed)));
+    room
 }

@@ -1,19 +1,20 @@
 //! Files that are held: the beginning in memory, the rest on disk, in files that have no name.
 //!
-//! Invariants: what is on disk, of all files together, is bounded, and so are the files at once; nothing is left behind
+//! Invariants: what is on disk is bounded, of all files together and of one address, and so are the files at once; nothing is left behind
 //! by a crash but an empty name, which the next start takes away; bytes that found no room are not lost, so that what is
 //! held can still be passed on.
 
 use super::ScanFault;
 use bytes::Bytes;
 use model::{Share, Shares};
+use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
@@ -27,16 +28,26 @@ const PIECE_BYTES: usize = 64 * 1024;
 const MOST_FILES: usize = 256;
 /// Of these, for one address, so that nobody takes everybody's places.
 const MOST_OF_AN_ADDRESS: usize = 32;
+/// The part of the disk's room that one address may have.
+const PART_OF_AN_ADDRESS: u64 = 4;
 const NAME: &str = "held-";
 
 /// Where files are held.
 pub(crate) struct Spool {
     folder: PathBuf,
     most_bytes: u64,
-    used: AtomicU64,
+    used: Mutex<Used>,
     names: AtomicU64,
     places: Arc<Semaphore>,
     shares: Arc<Shares>,
+}
+
+/// What is on disk.
+#[derive(Default)]
+struct Used {
+    bytes: u64,
+    /// Of it, by address; no address without a byte.
+    of: HashMap<IpAddr, u64>,
 }
 
 impl Spool {
@@ -51,7 +62,7 @@ impl Spool {
         }
         let places = Arc::new(Semaphore::new(MOST_FILES));
         let shares = Shares::new(MOST_OF_AN_ADDRESS);
-        Ok(Self { folder, most_bytes, used: AtomicU64::new(0), names: AtomicU64::new(0), places, shares })
+        Ok(Self { folder, most_bytes, used: Mutex::default(), names: AtomicU64::new(0), places, shares })
     }
 
     /// Begins to hold a file for this address.
@@ -61,8 +72,19 @@ impl Spool {
             None => None,
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| ScanFault::NoRoom)?;
-        let room = Room { spool: Arc::clone(self), bytes: 0, _place: place, _share: share };
+        let address = address.map(|address| address.to_canonical());
+        let room = Room { spool: Arc::clone(self), address, bytes: 0, _place: place, _share: share };
         Ok(Spooling { arrived: Arc::default(), tail: Vec::new(), file: None, on_disk: 0, room })
+    }
+
+    /// How many files are held now.
+    pub(super) fn held(&self) -> u64 {
+        let taken = MOST_FILES.saturating_sub(self.places.available_permits());
+        u64::try_from(taken).unwrap_or(u64::MAX)
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new file that has lost its name already.
@@ -79,6 +101,8 @@ impl Spool {
 /// A file's room on disk and its place among the files; free again when dropped.
 struct Room {
     spool: Arc<Spool>,
+    /// For whom.
+    address: Option<IpAddr>,
     bytes: u64,
     _place: OwnedSemaphorePermit,
     _share: Option<Share>,
@@ -87,9 +111,16 @@ struct Room {
 impl Room {
     fn take(&mut self, bytes: u64) -> Result<(), ScanFault> {
         let most = self.spool.most_bytes;
-        let add = |used: u64| used.checked_add(bytes).filter(|used| *used <= most);
-        let taken = self.spool.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
-        taken.map_err(|_| ScanFault::NoRoom)?;
+        let mut used = self.spool.used();
+        let mine = self.address.and_then(|address| used.of.get(&address).copied()).unwrap_or(0);
+        let (all, mine) = (used.bytes.saturating_add(bytes), mine.saturating_add(bytes));
+        if all > most || (self.address.is_some() && mine > most / PART_OF_AN_ADDRESS) {
+            return Err(ScanFault::NoRoom);
+        }
+        used.bytes = all;
+        if let Some(address) = self.address {
+            used.of.insert(address, mine);
+        }
         self.bytes = self.bytes.saturating_add(bytes);
         Ok(())
     }
@@ -97,7 +128,16 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.spool.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        let mut used = self.spool.used();
+        used.bytes = used.bytes.saturating_sub(self.bytes);
+        if let Some(address) = self.address
+            && let Some(mine) = used.of.get_mut(&address)
+        {
+            *mine = mine.saturating_sub(self.bytes);
+            if *mine == 0 {
+                used.of.remove(&address);
+            }
+        }
     }
 }
 
@@ -269,7 +309,7 @@ mod tests {
             assert!(read(&spooled).await == file, "{count}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no name is left");
         }
-        assert_eq!(spool.used.load(Ordering::Relaxed), 0);
+        assert_eq!(spool.used().bytes, 0);
     }
 
     #[test]
@@ -282,6 +322,25 @@ mod tests {
         assert!(spool.begin(Some(elm)).is_ok());
         drop(held);
         assert!(spool.begin(Some(ash)).is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_address_leaves_room_on_disk_for_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(folder.path().to_owned(), 4 << 20).unwrap());
+        let [ash, elm]: [IpAddr; 2] = ["10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap()];
+        let (part, half) = (bytes(FIRST_BYTES + (1 << 20)), bytes(FIRST_BYTES + (1 << 19)));
+        let mut first = spool.begin(Some(ash)).unwrap();
+        first.push(&part).await.unwrap();
+        assert_eq!(spool.held(), 1);
+        for address in ["10.0.0.1", "::ffff:10.0.0.1"] {
+            let mut more = spool.begin(Some(address.parse().unwrap())).unwrap();
+            assert_eq!(more.push(&half).await, Err(ScanFault::NoRoom));
+        }
+        spool.begin(Some(elm)).unwrap().push(&half).await.unwrap();
+        drop(first);
+        spool.begin(Some(ash)).unwrap().push(&half).await.unwrap();
+        assert!(spool.used().of.is_empty() && spool.held() == 0);
     }
 
     #[tokio::test]

