@@ -70,7 +70,7 @@ impl App {
                 trouble: seen.history_trouble.map(|_| "the technician's log says why".to_owned()),
             }),
             retention: self.oldest_day().await?.map(|oldest| RetentionSeen {
-                days: in_force.document.facts.retention.access_log_days,
+                days: crate::retention::shown_days(&in_force.document.facts.retention),
                 expired: seen.expired,
                 oldest,
             }),

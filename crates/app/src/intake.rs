@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How long a first event is waited for; what came in meanwhile is written at the latest then.
 const WAIT: Duration = Duration::from_millis(500);
 /// The most events of one batch.
-const MOST_IN_BATCH: usize = 4_096;
+const MOST_IN_BATCH: usize = 16_384;
 /// The most events that are held while the history cannot be written; past that the oldest are lost, and counted.
 const MOST_HELD: usize = 65_536;
 

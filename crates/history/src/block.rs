@@ -7,10 +7,11 @@
 //! walked by its headers alone and a damaged block can be stepped over. Both lengths are bounded. The payload is sealed with
 //! the day's key, about the day and the first sequence.
 
-use crate::HistoryError;
-use crate::key::{Key, Refused};
+use crate::key::{Key, Refused, SEAL_BYTES};
 use crate::row::{Row, RowForm};
+use crate::{HistoryError, threads};
 use model::{AccessEvent, Day, EventOutcome, Timestamp};
+use zstd::bulk::Compressor;
 
 /// The bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -23,12 +24,13 @@ pub(crate) const FIRST_MARK: [u8; 4] = *b"SGB1";
 
 /// A block is full at this many events...
 pub(crate) const FULL_EVENTS: usize = 4096;
-/// ...or at this many uncompressed bytes, give or take one row.
-const FULL_RAW_BYTES: usize = 1 << 20;
+/// ...or at this many uncompressed bytes, give or take one row; it must stay under what a block may say that it holds.
+const FULL_RAW_BYTES: usize = 7 << 18;
 /// The most a block may say that it holds.
 const MOST_RAW_BYTES: u32 = 2 << 20;
 const MOST_PAYLOAD_BYTES: u32 = MOST_RAW_BYTES + (64 << 10);
-const COMPRESSION_LEVEL: i32 = 3;
+/// zstd's least effort of the usual ones: a log is there for a day, and becomes columns then.
+const COMPRESSION_LEVEL: i32 = 1;
 
 /// What a header says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -154,69 +156,108 @@ pub(crate) fn outcome_place(outcome: EventOutcome) -> usize {
 /// A block that is ready to be written.
 pub(crate) struct Sealed {
     pub header: Header,
-    /// Header and payload.
-    pub bytes: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
-/// Turns events of a day into blocks, in the order given, counting on from `first_sequence`.
+impl Sealed {
+    /// Header and payload, as they are written.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.header.encode());
+        out.extend_from_slice(&self.payload);
+    }
+}
+
+/// Turns events of a day into blocks, in the order given, counting on from `first_sequence`. Many events are sealed in two
+/// threads.
 pub(crate) fn seal_all(
     events: &[&AccessEvent],
     first_sequence: u64,
     (day, key): (Day, &Key),
 ) -> Result<Vec<Sealed>, HistoryError> {
-    let mut blocks: Vec<Sealed> = Vec::new();
-    let mut sequence = first_sequence;
-    let mut rest = events;
-    while !rest.is_empty() {
-        let (sealed, after) = seal_first(rest, sequence, (day, key))?;
-        sequence = sealed.header.next_sequence();
-        blocks.push(sealed);
-        rest = after;
-    }
-    Ok(blocks)
+    let runs: Vec<(u64, &[&AccessEvent])> =
+        (first_sequence..).step_by(FULL_EVENTS).zip(events.chunks(FULL_EVENTS)).collect();
+    let sealed = threads::in_order(&runs, Sealer::new, |sealer, (first_sequence, run)| {
+        sealer.seal_run(run, *first_sequence, (day, key))
+    });
+    let sealed: Vec<Vec<Sealed>> = sealed.into_iter().collect::<Result<_, _>>()?;
+    Ok(sealed.into_iter().flatten().collect())
 }
 
-fn seal_first<'e>(
-    events: &'e [&'e AccessEvent],
-    first_sequence: u64,
-    (day, key): (Day, &Key),
-) -> Result<(Sealed, &'e [&'e AccessEvent]), HistoryError> {
-    let mut raw = Vec::new();
-    let mut taken = 0;
-    for event in events.iter().take(FULL_EVENTS) {
-        Row::of(event).write(&mut raw).map_err(|error| encode_error(taken, &error))?;
-        taken += 1;
-        if raw.len() >= FULL_RAW_BYTES {
-            break;
-        }
+/// Seals blocks one after the other; keeps what that needs again and again.
+struct Sealer {
+    compressor: Compressor<'static>,
+    raw: Vec<u8>,
+}
+
+impl Sealer {
+    fn new() -> Result<Self, HistoryError> {
+        let compressor = Compressor::new(COMPRESSION_LEVEL).map_err(|error| encode_error(0, &error))?;
+        Ok(Self { compressor, raw: Vec::with_capacity(FULL_RAW_BYTES) })
     }
-    let (block, rest) = events.split_at(taken);
-    let mut payload =
-        zstd::bulk::compress(&raw, COMPRESSION_LEVEL).map_err(|error| encode_error(taken, &error))?;
-    let refused =
-        |Refused| HistoryError::Encode { events: taken, why: "the system refused to encrypt".into() };
-    key.seal(&about(day, first_sequence), &mut payload).map_err(refused)?;
-    let mut outcomes = [0u32; 4];
-    for event in block {
-        if let Some(count) = outcomes.get_mut(outcome_place(event.outcome)) {
-            *count += 1;
+
+    /// Turns at most [`FULL_EVENTS`] into blocks: one, unless their texts are long.
+    fn seal_run(
+        &mut self,
+        run: &[&AccessEvent],
+        first_sequence: u64,
+        (day, key): (Day, &Key),
+    ) -> Result<Vec<Sealed>, HistoryError> {
+        let mut blocks: Vec<Sealed> = Vec::with_capacity(1);
+        let mut sequence = first_sequence;
+        let mut rest = run;
+        while !rest.is_empty() {
+            let (sealed, after) = self.seal_first(rest, sequence, (day, key))?;
+            sequence = sealed.header.next_sequence();
+            blocks.push(sealed);
+            rest = after;
         }
+        Ok(blocks)
     }
-    let times = || block.iter().map(|event| event.at);
-    let header = Header {
-        form: RowForm::WithAdded,
-        is_sealed: true,
-        payload_bytes: u32::try_from(payload.len()).map_err(|error| encode_error(taken, &error))?,
-        raw_bytes: u32::try_from(raw.len()).map_err(|error| encode_error(taken, &error))?,
-        events: u32::try_from(taken).map_err(|error| encode_error(taken, &error))?,
-        first_sequence,
-        earliest: times().min().unwrap_or(Timestamp(0)),
-        latest: times().max().unwrap_or(Timestamp(0)),
-        outcomes,
-        payload_crc: crc32fast::hash(&payload),
-    };
-    let bytes = [header.encode().as_slice(), &payload].concat();
-    Ok((Sealed { header, bytes }, rest))
+
+    fn seal_first<'e>(
+        &mut self,
+        events: &'e [&'e AccessEvent],
+        first_sequence: u64,
+        (day, key): (Day, &Key),
+    ) -> Result<(Sealed, &'e [&'e AccessEvent]), HistoryError> {
+        let raw = &mut self.raw;
+        raw.clear();
+        let mut taken = 0;
+        for event in events {
+            Row::of(event).write(raw).map_err(|error| encode_error(taken, &error))?;
+            taken += 1;
+            if raw.len() >= FULL_RAW_BYTES {
+                break;
+            }
+        }
+        let (block, rest) = events.split_at(taken);
+        let mut payload = Vec::with_capacity(zstd::zstd_safe::compress_bound(raw.len()) + SEAL_BYTES);
+        self.compressor.compress_to_buffer(raw, &mut payload).map_err(|error| encode_error(taken, &error))?;
+        let refused =
+            |Refused| HistoryError::Encode { events: taken, why: "the system refused to encrypt".into() };
+        key.seal(&about(day, first_sequence), &mut payload).map_err(refused)?;
+        let mut outcomes = [0u32; 4];
+        let (mut earliest, mut latest) = (i64::MAX, i64::MIN);
+        for event in block {
+            if let Some(count) = outcomes.get_mut(outcome_place(event.outcome)) {
+                *count += 1;
+            }
+            (earliest, latest) = (earliest.min(event.at.0), latest.max(event.at.0));
+        }
+        let header = Header {
+            form: RowForm::WithAdded,
+            is_sealed: true,
+            payload_bytes: u32::try_from(payload.len()).map_err(|error| encode_error(taken, &error))?,
+            raw_bytes: u32::try_from(raw.len()).map_err(|error| encode_error(taken, &error))?,
+            events: u32::try_from(taken).map_err(|error| encode_error(taken, &error))?,
+            first_sequence,
+            earliest: Timestamp(earliest),
+            latest: Timestamp(latest),
+            outcomes,
+            payload_crc: crc32fast::hash(&payload),
+        };
+        Ok((Sealed { header, payload }, rest))
+    }
 }
 
 fn encode_error(events: usize, error: &dyn std::error::Error) -> HistoryError {
@@ -261,10 +302,10 @@ mod tests {
         assert_eq!(blocks.len(), 2);
         let mut back = Vec::new();
         for block in &blocks {
-            let header = Header::decode(block.bytes.first_chunk().unwrap()).unwrap();
+            let header = Header::decode(&block.header.encode()).unwrap();
             assert_eq!(header, block.header);
             assert_eq!(header.first_sequence, 7 + back.len() as u64);
-            let payload = block.bytes[HEADER_BYTES..].to_vec();
+            let payload = block.payload.clone();
             assert!(header.open(payload.clone(), Day(1), Some(&key)).is_none());
             assert!(header.open(payload.clone(), Day(0), None).is_none());
             let raw = header.open(payload, Day(0), Some(&key)).unwrap();
@@ -280,7 +321,7 @@ mod tests {
         let one = event(1, "example.com");
         let block = seal_all(&[&one], 0, (Day(0), &Key::of_tests())).unwrap().remove(0);
         for bit in 0..HEADER_BYTES * 8 {
-            let mut bytes: [u8; HEADER_BYTES] = *block.bytes.first_chunk().unwrap();
+            let mut bytes: [u8; HEADER_BYTES] = block.header.encode();
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(Header::decode(&bytes), None, "bit {bit}");
         }

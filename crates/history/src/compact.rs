@@ -32,6 +32,9 @@ impl Embedded {
         let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut compacted = Compacted::default();
         for day in self.0.shelf.days() {
+            if !self.0.shelf.has_log(day) {
+                continue;
+            }
             let Some((files, _)) = self.0.shelf.readable_files(day)? else { continue };
             let Some(log) = &files.log else { continue };
             let mut blocks = log.all_blocks();
@@ -47,6 +50,15 @@ impl Embedded {
             compacted.events += events_of(&blocks) - damaged;
         }
         Ok(compacted)
+    }
+
+    /// Rewrites the log of one day, whole, where it has one. To be called by whoever holds `compacting`.
+    pub(crate) fn compact_day(&self, day: Day) -> Result<(), HistoryError> {
+        let Some((files, _)) = self.0.shelf.files(day)? else { return Ok(()) };
+        match &files.log {
+            Some(log) if log.events() > 0 => self.rewrite(&files, log, &log.all_blocks()).map(|_| ()),
+            _ => Ok(()),
+        }
     }
 
     /// Takes blocks of a day's log into its columns. Returns how many events could not be read.

@@ -3,7 +3,7 @@
 use crate::query::{Count, DaySummary, Exported, Page, Query, Stored};
 use crate::segment::{Segment, Staged};
 use crate::shelf::{self, Shelf, shelf_day};
-use crate::{Expired, HistoryError, Recovery, scan};
+use crate::{HistoryError, Recovery, scan};
 use model::{AccessEvent, Day, EventId, GateId, Timestamp};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
 impl Embedded {
     /// Opens the history in a folder, making it where there is none.
     ///
-    /// Fails when another process has it open, when a recent day was written by a later program, or when the disk refuses.
+    /// Fails when another process has it open, or when the disk refuses.
     pub fn open(folder: &Path, gate: GateId) -> Result<(Self, Recovery), HistoryError> {
         let shelf = Shelf::open(folder)?;
         let days = shelf.days();
@@ -105,30 +105,6 @@ impl Embedded {
         out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
     ) -> Result<Exported, HistoryError> {
         scan::export(&self.0.shelf, self.0.gate, query, out)
-    }
-
-    /// Removes every day before `before` for good, once what holds ask of it is copied. Each leaves a line in
-    /// `expired.log`: day, events, bytes, when, why, and how many of its events are held.
-    pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
-        let _compacting = self.0.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = self.holds()?;
-        let mut expired = Expired::default();
-        for day in self.0.shelf.days().into_iter().take_while(|day| *day < before) {
-            let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            let held = match self.hold_before_expiry(&holds, day) {
-                Err(error) if error.is_of_one_day() => {
-                    tracing::error!(%day, %error, "a day that holds ask about cannot be read, and does not expire");
-                    continue;
-                }
-                other => other?,
-            };
-            if let Some(removed) = self.0.shelf.remove(day, now, ("retention", held))? {
-                expired.days += 1;
-                expired.events += removed.events;
-                expired.bytes += removed.bytes;
-            }
-        }
-        Ok(expired)
     }
 
     /// The time of the newest event; `None` when there is none.

@@ -61,6 +61,14 @@ pub enum HistoryError {
         /// The day's columns.
         file: PathBuf,
     },
+    /// A hold that may need a day cannot be read, so the day stays.
+    #[error("expected to read the hold {hold:?}, which may need {day}, and it cannot be read")]
+    UnreadableHold {
+        /// The day.
+        day: Day,
+        /// The hold's name.
+        hold: String,
+    },
     /// The disk, or the system, refused.
     #[error("could not {doing} {}", file.display())]
     Disk {
@@ -83,9 +91,16 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
-    /// True where one day cannot be read and the others can.
+    /// True where one day cannot be read, or must stay, and the others are as ever.
     pub(crate) fn is_of_one_day(&self) -> bool {
-        matches!(self, Self::DayKeyMissing { .. } | Self::WrongKey { .. } | Self::DamagedDay { .. })
+        matches!(
+            self,
+            Self::DayKeyMissing { .. }
+                | Self::WrongKey { .. }
+                | Self::DamagedDay { .. }
+                | Self::LaterFormat { .. }
+                | Self::UnreadableHold { .. }
+        )
     }
 }
 

@@ -7,7 +7,8 @@
 //! days that are over, and of today what fills a slice, into columns; see `docs/history.md`. Both are sealed with a key per
 //! day, which the school's key wraps.
 //!
-//! **Left out:** retention by kind of event, and any rule about who may read what: `app` permits and scopes every query.
+//! **Left out:** how long each kind of event is kept, which the policy says, and any rule about who may read what: `app`
+//! permits and scopes every query.
 //!
 //! **Invariants:** ids are (gate, day, sequence), and never change. "Newest first" is by day and then by sequence, the
 //! order of recording; within one append it is the order of time. One block, or one slice, is in memory at a time. What is
@@ -18,6 +19,7 @@ mod columns;
 mod compact;
 mod embedded;
 mod error;
+mod expire;
 mod filter;
 mod held;
 mod hold;
@@ -32,11 +34,13 @@ mod scan;
 mod segment;
 mod shelf;
 mod sums;
+mod threads;
 
 pub use compact::Compacted;
 pub use error::HistoryError;
+pub use expire::{Expired, Keep, Kind, Tombstone};
 pub use held::Held;
-pub use hold::Hold;
+pub use hold::{Hold, HoldReason, UnreadableHold};
 pub use hosts::{HostsUsed, hosts_used};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
 pub use sums::{Every, HostSums, Sums, TopHosts};
@@ -74,25 +78,14 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Damaged places in those two that were stepped over.
     pub damaged: u64,
-    /// How many of those two cannot be read at all: a key that is gone, damaged columns. A search of them says which.
+    /// How many of those two cannot be read at all: a key that is gone, damaged columns, a later program's format. A search of them says which.
     pub unreadable_days: usize,
-}
-
-/// What expiry removed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Expired {
-    /// Days that are gone.
-    pub days: usize,
-    /// Events that are gone.
-    pub events: u64,
-    /// Bytes that are free.
-    pub bytes: u64,
 }
 
 impl History {
     /// Opens the history in a folder, making it where there is none.
     ///
-    /// Fails when another process has it open, when a recent day was written by a later program, or when the disk refuses.
+    /// Fails when another process has it open, or when the disk refuses.
     pub fn open(folder: &Path, gate: GateId) -> Result<(Self, Recovery), HistoryError> {
         let (embedded, recovery) = Embedded::open(folder, gate)?;
         Ok((Self { gate, place: Place::Embedded(embedded) }, recovery))
@@ -176,29 +169,49 @@ impl History {
         }
     }
 
-    /// Removes every day before `before` for good, once what holds ask of it is copied. Each leaves a line: day, events,
-    /// bytes, when, why, and how many of its events are held.
-    pub fn expire(&self, before: Day, now: Timestamp) -> Result<Expired, HistoryError> {
+    /// Removes what is kept no longer for good, once what holds ask of it is copied: whole days, and of days the kinds that
+    /// are kept for less long. Each leaves a line: day, events, bytes, when, why, and how many of its events are held.
+    pub fn expire(&self, keep: &Keep, now: Timestamp) -> Result<Expired, HistoryError> {
         match &self.place {
-            Place::Embedded(embedded) => embedded.expire(before, now),
+            Place::Embedded(embedded) => embedded.expire(keep, now),
+        }
+    }
+
+    /// What expired of the days of a query's time, oldest first; its other conditions do not count.
+    pub fn tombstones(&self, query: &Query) -> Result<Vec<Tombstone>, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.tombstones(query),
         }
     }
 
     /// Holds every event that matches, from now until [`History::release`]; what is held so far. A hold of that name is made
-    /// wider or narrower from now on.
+    /// wider or narrower from now on, and what it holds already stays.
     ///
     /// # Errors
     /// [`HistoryError::HoldName`]; what reading and writing days may end in.
-    pub fn hold(&self, name: &str, query: &Query, now: Timestamp) -> Result<Hold, HistoryError> {
+    pub fn hold(
+        &self,
+        name: &str,
+        query: &Query,
+        reason: &HoldReason,
+        now: Timestamp,
+    ) -> Result<Hold, HistoryError> {
         match &self.place {
-            Place::Embedded(embedded) => embedded.hold(name, query, now),
+            Place::Embedded(embedded) => embedded.hold(name, query, reason, now),
         }
     }
 
-    /// Every hold, by name.
+    /// Every hold that can be read, by name.
     pub fn holds(&self) -> Result<Vec<Hold>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.holds(),
+        }
+    }
+
+    /// The holds that cannot be read, by name. The days that they may need do not expire.
+    pub fn unreadable_holds(&self) -> Result<Vec<UnreadableHold>, HistoryError> {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.unreadable_holds(),
         }
     }
 

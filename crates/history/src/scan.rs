@@ -8,17 +8,11 @@ use crate::query::{Exported, Page, Stored};
 use crate::row;
 use crate::segment::{Block, Segment};
 use crate::shelf::{DayFiles, Shelf, shelf_day};
-use crate::{HistoryError, Query};
+use crate::{HistoryError, Query, threads};
 use model::{Day, EventId, GateId};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-/// Slices that are looked into at once, by this many threads.
-const THREADS: usize = 2;
 /// The most slices whose matches wait to be dealt with.
 const MOST_AT_ONCE: usize = 8;
 
@@ -334,46 +328,10 @@ pub(crate) fn each_part(
 
 /// Looks into slices, two at a time, and gives what was found in their order. Blocks have nothing found in them yet.
 fn look_into(parts: &[Part], filter: &Filter<'_>) -> Vec<Result<Found, HistoryError>> {
-    in_order(parts, |looker, part| match part.slice() {
+    threads::in_order(parts, Looker::new, |looker, part| match part.slice() {
         Some((columns, slice)) => looker.find(columns, slice, filter, part.before),
         None => Ok(Found::default()),
     })
-}
-
-/// Does something with each of these in two threads, and gives what came of it in their order.
-pub(crate) fn in_order<P: Sync, T: Send>(
-    parts: &[P],
-    work: impl Fn(&mut Looker, &P) -> Result<T, HistoryError> + Sync,
-) -> Vec<Result<T, HistoryError>> {
-    let run = |looker: &mut Result<Looker, HistoryError>, part: &P| match looker {
-        Ok(looker) => work(looker, part),
-        Err(_) => Looker::new().and_then(|mut looker| work(&mut looker, part)),
-    };
-    if parts.len() < 2 {
-        let mut looker = Looker::new();
-        return parts.iter().map(|part| run(&mut looker, part)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(parts.len()));
-    let take = || {
-        let mut looker = Looker::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(part) = parts.get(place) else { return };
-            let outcome = run(&mut looker, part);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((place, outcome));
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..THREADS.min(parts.len()) {
-            // Where the system has no thread to give, this one does it all.
-            let _ = thread::Builder::new().name("history".into()).spawn_scoped(scope, take);
-        }
-        take();
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_unstable_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Reads a block's rows. Adds what could not be read.

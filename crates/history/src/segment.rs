@@ -5,7 +5,7 @@
 //! nothing. Blocks below `floor` lie in the day's columns already and count for nothing either. Many may read while one writes; the writer is whoever holds the history's write lock.
 
 use crate::HistoryError;
-use crate::block::{self, FIRST_MARK, HEADER_BYTES, Header, MARK, Sealed, UNSEALED_MARK};
+use crate::block::{self, FIRST_MARK, HEADER_BYTES, Header, MARK, UNSEALED_MARK};
 use crate::error::disk;
 use crate::key::Key;
 use crate::shelf::FILE_MODE;
@@ -132,11 +132,13 @@ impl Segment {
         tail.untidy = true;
         let mut end = tail.end;
         let mut blocks = Vec::with_capacity(sealed.len());
-        for Sealed { header, bytes } in sealed {
-            self.file.write_all_at(&bytes, end).map_err(disk("write", &self.path))?;
-            blocks.push(Block { offset: end, header });
-            end += header.block_bytes();
+        let mut bytes = Vec::with_capacity(sealed.iter().map(|one| HEADER_BYTES + one.payload.len()).sum());
+        for one in sealed {
+            one.write_to(&mut bytes);
+            blocks.push(Block { offset: end, header: one.header });
+            end += one.header.block_bytes();
         }
+        self.file.write_all_at(&bytes, tail.end).map_err(disk("write", &self.path))?;
         Ok(Staged { blocks, end, first_sequence })
     }
 
@@ -469,7 +471,9 @@ mod tests {
 
     fn a_block() -> Vec<u8> {
         let one = event(1, "example.com");
-        block::seal_all(&[&one], 3, (Day(0), &Key::of_tests())).unwrap().remove(0).bytes
+        let mut bytes = Vec::new();
+        block::seal_all(&[&one], 3, (Day(0), &Key::of_tests())).unwrap().remove(0).write_to(&mut bytes);
+        bytes
     }
 
     #[test]

@@ -10,13 +10,15 @@
 use crate::HistoryError;
 use crate::columns::{Columns, columns_file};
 use crate::error::disk;
+use crate::expire::MOST_READ_BYTES;
+use crate::hold::{held_folder, settle};
 use crate::key::{Key, Keys, day_key_file};
 use crate::query::DaySummary;
 use crate::segment::{Block, Repair, Segment, may_be_sealed, write_log};
 use model::{Day, Timestamp};
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -32,8 +34,9 @@ pub(crate) const FILE_MODE: u32 = 0o600;
 const LAST_DAY: i32 = 2_932_895;
 /// What a file is called while it is written that will take another's place.
 const UNFINISHED: &str = "new";
-/// What sequences begin at once a day's files were set aside: how far they went cannot be read any more, and no day comes
-/// near it, so no id is ever given twice. The second setting aside begins at twice that, and so on.
+/// What sequences begin at once a day's files were set aside, or the day went and an event of it came all the same: how far
+/// they went cannot be read any more, and no day comes near it, so no id is ever given twice: a hold may have its row. The
+/// second time begins at twice that, and so on.
 const FIRST_AFTER_ASIDE: u64 = 1 << 40;
 /// How often the files of one day may be set aside.
 const MOST_ASIDES: u64 = 1_000;
@@ -43,6 +46,8 @@ pub(crate) struct Shelf {
     folder: PathBuf,
     access: Access,
     days: Mutex<BTreeMap<Day, Place>>,
+    /// How often each day went whole, as far back as `expired.log` is read.
+    gone: Mutex<BTreeMap<Day, u64>>,
 }
 
 /// What may be done with the folder.
@@ -119,7 +124,12 @@ impl Shelf {
             }
         }
         let access = Access::Write { _lock: lock, keys: Keys::open(folder)? };
-        Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days) })
+        let (days, gone) = (Mutex::new(days), Mutex::default());
+        let shelf = Self { folder: folder.to_owned(), access, days, gone };
+        let stones = shelf.expired_log(MOST_READ_BYTES)?;
+        *shelf.gone() = times_gone(&stones);
+        settle(&held_folder(folder), &shelf.expired_log_file(), &|line| shelf.note_expired(line))?;
+        Ok(shelf)
     }
 
     /// Opens a folder that is there, which another process may be writing to.
@@ -128,7 +138,7 @@ impl Shelf {
         let days = entries.flatten().filter_map(|entry| day_of_file(entry.file_name().to_str()?));
         let days = days.map(|day| (day, Place::default())).collect();
         let access = Access::Read(Keys::open_to_read(folder)?);
-        Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days) })
+        Ok(Self { folder: folder.to_owned(), access, days: Mutex::new(days), gone: Mutex::default() })
     }
 
     /// Opens the folder of a hold, to read.
@@ -211,8 +221,9 @@ impl Shelf {
         Ok(log)
     }
 
-    /// Renames what of a day cannot be read, so that the day can begin anew: the columns alone where the key opens, else
-    /// everything that was sealed with it, and the key. Nothing is removed before the day expires.
+    /// Renames what of a day cannot be read, so that the day can begin anew: the file of a later program alone, the columns
+    /// alone where the key opens, else everything that was sealed with it, and the key. Nothing is removed before the day
+    /// expires.
     fn set_aside(
         &self,
         days: &mut BTreeMap<Day, Place>,
@@ -228,7 +239,11 @@ impl Shelf {
         if number > MOST_ASIDES {
             return Err(disk("set aside", &columns)(io::Error::other("it was done too often before")));
         }
-        let broken = if key_opens { vec![columns] } else { vec![columns, log, key] };
+        let broken = match why {
+            HistoryError::LaterFormat { file, .. } => vec![file.clone()],
+            _ if key_opens => vec![columns],
+            _ => vec![columns, log, key],
+        };
         for path in broken {
             let aside = aside_of(&path, number);
             match fs::rename(&path, &aside) {
@@ -257,7 +272,12 @@ impl Shelf {
     }
 
     fn lowest_sequence(&self, day: Day) -> u64 {
-        self.asides(day).saturating_mul(FIRST_AFTER_ASIDE)
+        let gone = self.gone().get(&day).copied().unwrap_or(0);
+        self.asides(day).saturating_add(gone).saturating_mul(FIRST_AFTER_ASIDE)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<Day, u64>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a day is kept in, the key last: a day whose key alone is left is no day.
@@ -278,6 +298,11 @@ impl Shelf {
             },
             Access::Read(_) => Err(HistoryError::DayKeyMissing { day }),
         }
+    }
+
+    /// Whether a day has a log. Told without opening the day: most days of a year have none.
+    pub fn has_log(&self, day: Day) -> bool {
+        log_file(&self.folder, day).exists()
     }
 
     /// Events and bytes of a day.
@@ -344,6 +369,7 @@ impl Shelf {
             _ => (0, files.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len()).sum()),
         };
         self.note_expired(&format!("{day}\t{events}\t{bytes}\t{now}\t{why}\t{held} held\n"))?;
+        *self.gone().entry(day).or_default() += 1;
         let mut days = self.locked();
         let log = log_file(&self.folder, day);
         let pieces = ["torn", "damaged"].map(|end| log.with_extension(end));
@@ -367,12 +393,38 @@ impl Shelf {
 
     /// Adds a line to `expired.log`, and waits until it is on the disk.
     pub fn note_expired(&self, line: &str) -> Result<(), HistoryError> {
-        let stone = self.folder.join("expired.log");
+        let stone = self.expired_log_file();
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(FILE_MODE);
         let mut stones = options.open(&stone).map_err(disk("open", &stone))?;
         stones.write_all(line.as_bytes()).map_err(disk("write", &stone))?;
         stones.sync_all().map_err(disk("sync", &stone))
+    }
+
+    /// The end of `expired.log`, from the beginning of a line; empty where nothing ever expired.
+    pub fn expired_log(&self, most_bytes: u64) -> Result<String, HistoryError> {
+        let path = self.expired_log_file();
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(&path)?;
+            let from = file.metadata()?.len().saturating_sub(most_bytes);
+            file.seek(SeekFrom::Start(from))?;
+            let mut text = Vec::new();
+            file.take(most_bytes).read_to_end(&mut text)?;
+            if from > 0 {
+                let first_end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+                text.drain(..first_end);
+            }
+            Ok(text)
+        };
+        match read() {
+            Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(source) => Err(disk("read", &path)(source)),
+        }
+    }
+
+    fn expired_log_file(&self) -> PathBuf {
+        self.folder.join("expired.log")
     }
 
     fn take_down(
@@ -421,12 +473,29 @@ impl Shelf {
     }
 }
 
-/// The days of a shelf, oldest first. The first call opens each day once.
+/// How often each day went whole, by the lines about it.
+fn times_gone(expired_log: &str) -> BTreeMap<Day, u64> {
+    let mut gone = BTreeMap::new();
+    let whole =
+        expired_log.lines().filter_map(crate::expire::tombstone).filter(|stone| stone.kinds.is_empty());
+    for stone in whole {
+        *gone.entry(stone.day).or_default() += 1;
+    }
+    gone
+}
+
+/// The days of a shelf, oldest first; those that cannot be read are left out. The first call opens each day once.
 pub(crate) fn summaries(shelf: &Shelf) -> Result<Vec<DaySummary>, HistoryError> {
     let mut summaries = Vec::new();
     for day in shelf.days() {
-        if let Some((events, bytes)) = shelf.size(day)? {
-            summaries.push(DaySummary { day, events, bytes });
+        match shelf.size(day) {
+            Ok(Some((events, bytes))) => summaries.push(DaySummary { day, events, bytes }),
+            Err(error) if error.is_of_one_day() => {
+                tracing::error!(%day, %error, "a day of history cannot be read, and is left out");
+            }
+            other => {
+                other?;
+            }
         }
     }
     Ok(summaries)

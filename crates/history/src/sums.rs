@@ -173,7 +173,8 @@ pub(crate) fn each_sum(
         if batch.len() < AT_ONCE && !is_last {
             continue;
         }
-        let sums = scan::in_order(&batch, |looker, part| add_up(looker, part, filter, of));
+        let sums =
+            crate::threads::in_order(&batch, Looker::new, |looker, part| add_up(looker, part, filter, of));
         for (part, sums) in batch.iter().zip(sums) {
             if read >= filter.query.read_at_most {
                 return Ok(true);

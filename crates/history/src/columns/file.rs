@@ -66,6 +66,15 @@ pub(crate) struct SliceEntry {
     pub pages: Vec<PageEntry>,
 }
 
+/// Rows of a kind that were left out when the columns were written anew.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LeftOut {
+    pub kind: String,
+    pub events: u64,
+    /// Of rows with sequences below this.
+    pub below: u64,
+}
+
 /// What the end says.
 #[derive(Clone, Copy)]
 struct End {
@@ -84,6 +93,7 @@ pub(crate) struct Columns {
     key: Key,
     end: End,
     slices: Vec<SliceEntry>,
+    left_out: Vec<LeftOut>,
 }
 
 impl Columns {
@@ -112,13 +122,13 @@ impl Columns {
         let end = read_end(&file, length).ok_or_else(damaged)?;
         let key = key()?.ok_or(HistoryError::DayKeyMissing { day })?;
         let place = Place { offset: end.directory_at, sealed_bytes: end.directory_bytes, number: DIRECTORY };
-        let columns = Self { day, path, file, key, end, slices: Vec::new() };
+        let columns = Self { day, path, file, key, end, slices: Vec::new(), left_out: Vec::new() };
         let mut unpack = Unpack::new().map_err(disk("read", &columns.path))?;
         let packed = columns.chunk(place)?;
         let text = packed.and_then(|packed| super::planes::Reader::new(&packed).text(&mut unpack));
-        let slices = text.and_then(|text| postcard::from_bytes::<Vec<SliceEntry>>(&text).ok());
-        match slices.filter(|slices| are_in_order(slices)) {
-            Some(slices) => Ok(Some(Self { slices, ..columns })),
+        let directory = text.and_then(|text| directory_of(&text));
+        match directory.filter(|(slices, _)| are_in_order(slices)) {
+            Some((slices, left_out)) => Ok(Some(Self { slices, left_out, ..columns })),
             None => Err(HistoryError::DamagedDay { day, file: columns.path }),
         }
     }
@@ -126,6 +136,11 @@ impl Columns {
     /// The slices, oldest first.
     pub fn slices(&self) -> &[SliceEntry] {
         &self.slices
+    }
+
+    /// What was left out, each kind once.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
     }
 
     pub fn events(&self) -> u64 {
@@ -171,6 +186,9 @@ pub(crate) struct NewFile {
     unwritten: Vec<u8>,
     next_number: u32,
     slices: Vec<SliceEntry>,
+    left_out: Vec<LeftOut>,
+    /// The sequence that follows is this at the lowest.
+    least_next: u64,
 }
 
 impl NewFile {
@@ -189,13 +207,47 @@ impl NewFile {
         };
         let end = begun(before).map_err(disk("write", &path))?;
         let slices = before.map(|before| before.slices.clone()).unwrap_or_default();
-        let numbers = slices.iter().flat_map(|slice| {
-            let own = [slice.whos, slice.names, slice.tally];
-            let pages = slice.pages.iter().flat_map(|page| page.places);
-            own.into_iter().chain(pages).map(|place| place.number)
-        });
-        let next_number = numbers.max().map_or(0, |last| last.saturating_add(1));
-        Ok(Self { day, path, file, key, end, unwritten: Vec::new(), next_number, slices })
+        Ok(Self {
+            day,
+            path,
+            file,
+            key,
+            end,
+            unwritten: Vec::new(),
+            next_number: before.map_or(0, next_number),
+            slices,
+            left_out: before.map(|before| before.left_out.clone()).unwrap_or_default(),
+            least_next: before.map_or(0, Columns::next_sequence),
+        })
+    }
+
+    /// Begins a file at `path` that takes the place of `before`, with none of its rows yet. What was left out of it stays
+    /// said, and none of its ids is given again.
+    pub fn begin_anew(path: PathBuf, key: Key, before: &Columns) -> Result<Self, HistoryError> {
+        let file = Self::begin(path, before.day, key, None)?;
+        Ok(Self {
+            next_number: next_number(before),
+            left_out: before.left_out.clone(),
+            least_next: before.next_sequence(),
+            ..file
+        })
+    }
+
+    /// Notes that so many rows of a kind were left out.
+    pub fn leave_out(&mut self, kind: &str, events: u64) {
+        let below = self.least_next;
+        match self.left_out.iter_mut().find(|left| left.kind == kind) {
+            Some(left) => {
+                *left = LeftOut { events: left.events.saturating_add(events), below, kind: kind.to_owned() }
+            }
+            None => self.left_out.push(LeftOut { kind: kind.to_owned(), events, below }),
+        }
+    }
+
+    /// Removes what was written; where it lay.
+    pub fn give_up(self) -> Result<PathBuf, HistoryError> {
+        std::fs::remove_file(&self.path).map_err(disk("remove", &self.path))?;
+        Ok(self.path)
     }
 
     /// Seals and writes a chunk.
@@ -203,11 +255,6 @@ impl NewFile {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
         self.seal(number, &mut chunk)
-    }
-
-    /// Events in it so far.
-    pub fn events(&self) -> u64 {
-        self.slices.iter().map(|slice| slice.events).sum()
     }
 
     /// Takes a slice into the directory.
@@ -218,7 +265,8 @@ impl NewFile {
     /// Ends the file, waits until it is on the disk, and says where it lies.
     pub fn finish(mut self) -> Result<PathBuf, HistoryError> {
         let failed = |error: io::Error| HistoryError::Encode { events: 0, why: error.to_string() };
-        let directory = postcard::to_stdvec(&self.slices).map_err(|error| failed(io::Error::other(error)))?;
+        let directory = postcard::to_stdvec(&(&self.slices, &self.left_out));
+        let directory = directory.map_err(|error| failed(io::Error::other(error)))?;
         let mut writer = Writer::new(3).map_err(failed)?;
         writer.text(&directory).map_err(failed)?;
         let place = self.seal(DIRECTORY, &mut writer.take())?;
@@ -226,7 +274,7 @@ impl NewFile {
             directory_at: place.offset,
             directory_bytes: place.sealed_bytes,
             events: self.slices.iter().map(|slice| slice.events).sum(),
-            next_sequence: self.slices.last().map_or(0, |last| last.next_sequence),
+            next_sequence: self.slices.last().map_or(0, |last| last.next_sequence).max(self.least_next),
             latest: self.slices.iter().map(|slice| slice.latest).max().unwrap_or(0),
         };
         self.unwritten.extend_from_slice(&end_bytes(&end));
@@ -256,6 +304,25 @@ impl NewFile {
         self.unwritten.clear();
         Ok(())
     }
+}
+
+/// Slices, and what was left out; the first programs wrote none of that.
+fn directory_of(text: &[u8]) -> Option<(Vec<SliceEntry>, Vec<LeftOut>)> {
+    let (slices, rest) = postcard::take_from_bytes::<Vec<SliceEntry>>(text).ok()?;
+    match rest {
+        [] => Some((slices, Vec::new())),
+        rest => Some((slices, postcard::from_bytes(rest).ok()?)),
+    }
+}
+
+/// A number that no chunk of these columns has.
+fn next_number(columns: &Columns) -> u32 {
+    let numbers = columns.slices.iter().flat_map(|slice| {
+        let own = [slice.whos, slice.names, slice.tally];
+        let pages = slice.pages.iter().flat_map(|page| page.places);
+        own.into_iter().chain(pages).map(|place| place.number)
+    });
+    numbers.max().map_or(0, |last| last.saturating_add(1))
 }
 
 /// Slices follow each other, and none says more than it may.

@@ -203,25 +203,12 @@ impl Looker {
         matches: &[Match],
         deal: &mut dyn FnMut(u64, &Row<'_>) -> ControlFlow<()>,
     ) -> Result<(u64, ControlFlow<()>), HistoryError> {
-        let (Some(whos), Some(names)) = (slice.whos(), slice.names()) else {
+        let Some(mut rows) = Rows::new(slice) else {
             return Ok((matches.len() as u64, ControlFlow::Continue(())));
         };
         let mut unreadable = 0;
-        let mut pages: Vec<Option<Option<Page>>> = Vec::new();
-        pages.resize_with(slice.entry.pages.len(), || None);
         for found in matches {
-            let number = usize::try_from(found.page).unwrap_or(usize::MAX);
-            let (Some(space), Some(entry)) = (pages.get_mut(number), slice.entry.pages.get(number)) else {
-                unreadable += 1;
-                continue;
-            };
-            if space.is_none() {
-                *space = Some(self.page(slice, entry)?);
-            }
-            let before: u32 = slice.entry.pages.iter().take(number).map(|page| page.rows).sum();
-            let page = space.as_ref().and_then(Option::as_ref);
-            let row = page.and_then(|page| page.row(found.row, before, &whos, &names));
-            match row {
+            match rows.row(self, *found)? {
                 Some(row) if deal(found.sequence, &row).is_break() => {
                     return Ok((unreadable, ControlFlow::Break(())));
                 }
@@ -283,7 +270,7 @@ impl Looker {
         let [.., place] = page.places;
         let Some(chunk) = columns.chunk(place)? else { return Ok(true) };
         let mut reader = Reader::new(&chunk);
-        let text = reader.numbers(count(page), &mut self.unpack).and_then(|_| reader.text(&mut self.unpack));
+        let text = reader.skip().and_then(|()| reader.text(&mut self.unpack));
         Ok(text.is_none_or(|mut text| {
             text.make_ascii_lowercase();
             Finder::new(part).find(&text).is_some()
@@ -302,6 +289,47 @@ impl Looker {
         let Some(lengths) = reader.numbers(count(page), &mut self.unpack) else { return Ok(None) };
         let text = reader.text(&mut self.unpack);
         Ok(text.and_then(|text| Paths::new(&lengths, text, by_host(hosts))))
+    }
+}
+
+/// The rows of a slice, whole; each page is unpacked when a row of it is first asked for.
+pub(crate) struct Rows<'s, 'c> {
+    slice: &'s Slice<'c>,
+    whos: Whos<'s>,
+    names: Names<'s>,
+    /// `None` where it was not asked for yet, and within where it could not be read.
+    pages: Vec<Option<Option<Page>>>,
+    /// The place in the slice of each page's first row.
+    firsts: Vec<u32>,
+}
+
+impl<'s, 'c> Rows<'s, 'c> {
+    /// `None` where what repeats in the slice makes no sense.
+    pub fn new(slice: &'s Slice<'c>) -> Option<Self> {
+        let (whos, names) = (slice.whos()?, slice.names()?);
+        let mut pages = Vec::new();
+        pages.resize_with(slice.entry.pages.len(), || None);
+        let firsts = slice.entry.pages.iter().scan(0u32, |next, page| {
+            let first = *next;
+            *next = next.saturating_add(page.rows);
+            Some(first)
+        });
+        Some(Self { slice, whos, names, pages, firsts: firsts.collect() })
+    }
+
+    /// The row of a match; `None` where it cannot be read.
+    pub fn row(&mut self, looker: &mut Looker, found: Match) -> Result<Option<Row<'_>>, HistoryError> {
+        let number = usize::try_from(found.page).unwrap_or(usize::MAX);
+        let (Some(space), Some(entry)) = (self.pages.get_mut(number), self.slice.entry.pages.get(number))
+        else {
+            return Ok(None);
+        };
+        if space.is_none() {
+            *space = Some(looker.page(self.slice, entry)?);
+        }
+        let page = space.as_ref().and_then(Option::as_ref);
+        let first = self.firsts.get(number).copied().unwrap_or_default();
+        Ok(page.and_then(|page| page.row(found.row, first, &self.whos, &self.names)))
     }
 }
 

@@ -17,7 +17,7 @@ mod rollup;
 
 pub(crate) use build::Builder;
 pub(crate) use file::{Columns, NewFile, SliceEntry, columns_file};
-pub(crate) use look::{Found, Looker, Slice};
+pub(crate) use look::{Found, Looker, Match, Rows, Slice};
 pub(crate) use rollup::{Rollup, UNKNOWN_OUTCOME};
 
 use model::Day;

@@ -90,6 +90,11 @@ impl<'b> Reader<'b> {
         Self { rest: bytes }
     }
 
+    /// Steps over a column of numbers.
+    pub fn skip(&mut self) -> Option<()> {
+        self.column().map(|_| ())
+    }
+
     /// A column of so many numbers.
     pub fn numbers(&mut self, count: usize, unpack: &mut Unpack) -> Option<Vec<u64>> {
         let mut column = self.column()?;

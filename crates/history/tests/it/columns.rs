@@ -1,7 +1,7 @@
 //! Logs that became columns say what they said before.
 
 use crate::{DAY_MS, all_times, event, folder, open};
-use history::{Every, History, Query, Stored};
+use history::{Every, History, Keep, Query, Stored};
 use model::{
     AccessEvent, Category, Channel, Day, DeviceId, EventOutcome, GroupId, Layer, ListId, ListLine, PersonId,
     SchoolId, Timestamp,
@@ -193,7 +193,7 @@ fn what_of_a_log_cannot_be_read_is_kept_aside() {
     assert_eq!((done.events, done.damaged), (2, 1));
     assert_eq!(all_times(&history, &Query::default()), [2, 1]);
     assert_eq!(std::fs::read(folder.join("1970-01-01.damaged")).unwrap(), bytes);
-    history.expire(Day(1), Timestamp(DAY_MS)).unwrap();
+    history.expire(&Keep::from(Day(1)), Timestamp(DAY_MS)).unwrap();
     assert_eq!(names(folder), ["expired.log", "lock"]);
 }
 
@@ -275,7 +275,7 @@ fn a_day_without_its_key_says_so() {
     assert_eq!(history.compact(Day(2)).unwrap().days, 1);
     let query = Query { from: Some(Timestamp(DAY_MS)), ..Query::default() };
     assert_eq!(all_times(&history, &query), [DAY_MS]);
-    assert_eq!(history.expire(Day(1), Timestamp(DAY_MS)).unwrap().days, 1);
+    assert_eq!(history.expire(&Keep::from(Day(1)), Timestamp(DAY_MS)).unwrap().days, 1);
     assert_eq!(all_times(&history, &Query::default()), [DAY_MS]);
 }
 
@@ -297,7 +297,7 @@ fn a_day_that_cannot_be_read_is_set_aside_and_takes_events_again() {
         assert_eq!(all_times(&history, &Query::default()), [DAY_MS, 2], "{broken}");
         let aside = folder.join(format!("1970-01-01.{broken}.unreadable-1"));
         assert_eq!(std::fs::read(aside).unwrap(), b"not what was written");
-        history.expire(Day(1), Timestamp(DAY_MS)).unwrap();
+        history.expire(&Keep::from(Day(1)), Timestamp(DAY_MS)).unwrap();
         assert!(!names(folder).iter().any(|name| name.starts_with("1970-01-01")), "{broken}");
     }
 }

@@ -1,8 +1,8 @@
 //! The promise: what `append` returned for is there after `kill -9`.
 
-use crate::{Folder, event, folder, open};
-use history::Query;
-use model::Day;
+use crate::{DAY_MS, Folder, event, folder, open};
+use history::{History, HoldReason, Keep, Query};
+use model::{Day, Timestamp};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
@@ -31,6 +31,22 @@ fn nothing_is_lost_or_doubled_when_the_process_is_killed_while_logs_become_colum
         ControlFlow::Continue(())
     };
     assert_eq!(history.export(&Query::default(), &mut out).unwrap().unreadable, 0);
+}
+
+#[test]
+fn a_hold_is_whole_or_gone_when_the_process_is_killed_while_it_is_changed_and_released() {
+    let folder = kill_again_and_again("killed::appends_and_holds_until_it_is_killed");
+    let history = open(folder.path());
+    let by_hold = |name: &str| history.held(name).unwrap().count(&Query::default(), u64::MAX).unwrap().events;
+    assert!(history.unreadable_holds().unwrap().is_empty());
+    let all = events_of(&history);
+    history.hold("always", &Query::default(), &HoldReason::default(), Timestamp(1)).unwrap();
+    assert_eq!(by_hold("always"), all);
+    for hold in history.holds().unwrap() {
+        assert_eq!(by_hold(&hold.name), hold.events);
+    }
+    history.expire(&Keep::from(Day(9)), Timestamp(9 * DAY_MS)).unwrap();
+    assert_eq!((by_hold("always"), events_of(&history)), (all, 0));
 }
 
 /// Lets a child of this program do its part, and kills it, some times over.
@@ -87,6 +103,33 @@ fn appends_and_compacts_until_it_is_killed() {
     });
 }
 
+/// The same, while another thread makes, changes and releases holds.
+#[test]
+fn appends_and_holds_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let history = open(Path::new(&folder));
+    let batch: Vec<_> = (0..50).map(|ms| event(ms, "www.example.com")).collect();
+    let late = Query { from: Some(Timestamp(25)), ..Query::default() };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..100_000 {
+                for (name, query) in [("always", &late), ("now-and-then", &Query::default())] {
+                    history.hold(name, query, &HoldReason::default(), Timestamp(round)).unwrap();
+                }
+                history.release("now-and-then", Timestamp(round)).unwrap();
+            }
+        });
+        for _ in 0..100_000 {
+            history.append(&batch).unwrap();
+            println!("\nappended");
+        }
+    });
+}
+
 fn events_in(folder: &Path) -> u64 {
-    open(folder).count(&Query::default(), u64::MAX).unwrap().events
+    events_of(&open(folder))
+}
+
+fn events_of(history: &History) -> u64 {
+    history.count(&Query::default(), u64::MAX).unwrap().events
 }

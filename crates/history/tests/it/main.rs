@@ -5,6 +5,7 @@
 mod columns;
 mod hold;
 mod killed;
+mod retention;
 #[path = "../../src/samples.rs"]
 mod samples;
 mod verbs;

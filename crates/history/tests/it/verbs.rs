@@ -1,7 +1,7 @@
 //! `append`, `scan`, `count`, `expire` and `export`.
 
 use crate::{DAY_MS, all_times, event, folder, open};
-use history::{DaySummary, History, HistoryError, Query, Stored};
+use history::{DaySummary, History, HistoryError, Keep, Query, Stored};
 use model::{
     AccessEvent, Category, Channel, Day, DeviceId, EventOutcome, GateId, GroupId, Host, KnownBy, Layer,
     ListId, ListLine, PersonId, SchoolId, Timestamp,
@@ -146,7 +146,7 @@ fn expiry_removes_whole_days_and_leaves_a_line_for_each() {
     for day in 0..20 {
         history.append(&[event(DAY_MS * day, "example.com")]).unwrap();
     }
-    let expired = history.expire(Day(18), Timestamp(DAY_MS * 20)).unwrap();
+    let expired = history.expire(&Keep::from(Day(18)), Timestamp(DAY_MS * 20)).unwrap();
     assert_eq!((expired.days, expired.events), (18, 18));
     let days: Vec<Day> = history.days().unwrap().iter().map(|summary: &DaySummary| summary.day).collect();
     assert_eq!(days, [Day(18), Day(19)]);
@@ -292,7 +292,7 @@ fn folder_and_files_are_for_their_user_alone_also_those_that_were_open_to_others
     let folder = folder.path();
     let history = open(folder);
     history.append(&[event(0, "example.com"), event(2 * DAY_MS, "example.com")]).unwrap();
-    history.expire(Timestamp(DAY_MS).day(), Timestamp(2 * DAY_MS)).unwrap();
+    history.expire(&Keep::from(Timestamp(DAY_MS).day()), Timestamp(2 * DAY_MS)).unwrap();
     drop(history);
     let files = || std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     assert_eq!(files().count(), 4, "a day and its key, the log of expiry, the lock");

@@ -151,9 +151,15 @@ pub struct Bounds {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Retention {
-    /// Pages, searches and name look-ups.
+    /// Pages, searches, blocks and name look-ups: the most that any of them is kept.
     #[schemars(range(min = 1, max = 3_650))]
     pub access_log_days: u32,
+    /// Of these, pages and searches that were not blocked; left out, as long as the others.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub page_log_days: Option<u32>,
+    /// Of these, name look-ups that were answered; left out, as long as the others.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub name_log_days: Option<u32>,
     /// Changes to the filter and who approved them.
     #[schemars(range(min = 1, max = 3_650))]
     pub change_log_days: u32,
@@ -163,6 +169,18 @@ pub struct Retention {
     /// Sign-ins and other system logs.
     #[schemars(range(min = 1, max = 3_650))]
     pub system_log_days: u32,
+}
+
+impl Retention {
+    /// How many days pages and searches are kept that were not blocked.
+    pub fn page_days(&self) -> u32 {
+        self.page_log_days.unwrap_or(self.access_log_days).min(self.access_log_days)
+    }
+
+    /// How many days name look-ups are kept that were answered.
+    pub fn name_days(&self) -> u32 {
+        self.name_log_days.unwrap_or(self.access_log_days).min(self.access_log_days)
+    }
 }
 
 /// Password rules.
