@@ -43,7 +43,8 @@ async fn a_pupils_search_stands_on_the_leads_open_queue_within_two_seconds_is_ma
     let gate = Gate::start_with(&mails.configuration()).await;
     let axe = axe();
     let mut lead = gate.console_browser("safeguarding-lead").await;
-    pupil_searches(&gate, &mut lead).await;
+    let took = pupil_searches(&gate, &mut lead).await;
+    println!("from the pupil's page to the lead's open queue: {took:?}");
     told_by_mail(&mails).await;
     let alert = alert_of_the_queue(&mut lead).await;
     let case = case_from(&mut lead, &alert).await;
@@ -61,8 +62,8 @@ async fn a_pupils_search_stands_on_the_leads_open_queue_within_two_seconds_is_ma
     close(&mut lead, &case).await;
 }
 
-/// A pupil searches for what a rule finds; the lead's open queue has it in time, and names nobody.
-pub async fn pupil_searches(gate: &Gate, lead: &mut Browser) {
+/// A pupil searches for what a rule finds; the lead's open queue has it in time, and names nobody. How soon.
+pub async fn pupil_searches(gate: &Gate, lead: &mut Browser) -> Option<Duration> {
     let (_origin, url) = gate.origin("one.education.schoolgate.test", Fault::None, "<h1>Search</h1>").await;
     gate.sign_in_to_web("elsie").await;
     lead.visit(&format!("{}/alerts", gate.address("console"))).await.unwrap();
@@ -72,9 +73,9 @@ pub async fn pupil_searches(gate: &Gate, lead: &mut Browser) {
     let _ = pupil.open(&format!("{url}{SEARCH}")).await.unwrap();
     let took = says(lead, TITLE, SOON).await;
     assert!(took.is_some(), "{}", lead.text().await.unwrap());
-    println!("from the pupil's page to the lead's open queue: {took:?}");
     let queue = lead.text().await.unwrap();
     assert!(queue.contains("Pupil ") && !queue.to_lowercase().contains("elsie"), "{queue}");
+    took
 }
 
 /// The lead's mail says that something waits and where, and neither who nor what.
