@@ -7,6 +7,7 @@ pub mod https;
 pub mod icap;
 pub mod images;
 pub mod logs;
+pub mod packs;
 pub mod readers;
 pub mod secrets;
 pub mod transfers;

@@ -37,6 +37,8 @@ pub struct AuditReport {
     pub chains: Vec<ChainReport>,
     /// What is wrong, a whole sentence each, worst first; empty: every fact stands where it was written.
     pub faults: Vec<String>,
+    /// What somebody should know and proves nothing, a whole sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What a look at one chain found.
@@ -74,15 +76,25 @@ pub async fn verify_audit_log(
     witness: &Witness,
     now: Timestamp,
 ) -> Result<AuditReport, AppError> {
-    let mut report = AuditReport { at: now, chains: Vec::new(), faults: Vec::new() };
+    let mut report = AuditReport { at: now, chains: Vec::new(), faults: Vec::new(), notes: Vec::new() };
     for line in &witness.noted.unreadable {
-        report.faults.push(format!("Line {line} of the file of checkpoints cannot be read."));
+        let sentence = "cannot be read, as after a loss of power while it was written.";
+        report.notes.push(format!("Line {line} of the file of checkpoints {sentence}"));
     }
+    let in_file: BTreeSet<&str> =
+        witness.noted.checkpoints.iter().map(|noted| noted.signature.as_str()).collect();
     let noted = witness.noted.checkpoints.iter().filter_map(|noted| Scope::parse(&noted.scope));
     let scopes: BTreeSet<Scope> = store.audit_scopes().await?.into_iter().chain(noted).collect();
     for scope in scopes {
         let name = scope.to_string();
         let mut checkpoints = store.checkpoints(&scope).await?;
+        let missing = checkpoints.iter().filter(|kept| !in_file.contains(kept.signature.as_str())).count();
+        if missing > 0 {
+            report.notes.push(format!(
+                "{missing} checkpoints of {name} are in the records and not in the file beside them: it was cut, changed or \
+                 put back from an older copy."
+            ));
+        }
         checkpoints.extend(witness.noted.checkpoints.iter().filter(|noted| noted.scope == name).cloned());
         let (genuine, others) = judged(checkpoints, witness.key.as_ref());
         report.faults.extend(others);

@@ -4,11 +4,12 @@ use crate::circle::may_read_case;
 use crate::history_rows::Names;
 use crate::views::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 use crate::{App, AppError, Named, words};
+use jiff::tz::TimeZone;
 use model::{Action, Actor, CaseEntryKind, CaseId, CaseLinkKind, CaseOutcome, DeviceId, Role};
 use store::{CaseLink, CaseRecord};
 
 /// The columns of the file that a safeguarding record takes in.
-const COLUMNS: [&str; 9] = [
+pub(crate) const COLUMNS: [&str; 9] = [
     "case",
     "time (UTC)",
     "school time",
@@ -86,19 +87,9 @@ impl App {
         self.commit(&fact, &[line]).await?;
         let rows = self.0.parts.store.case_entries(id).await?;
         let zone = self.snapshot().policy().time_zone.clone();
-        let lines = rows.into_iter().map(|entry| self.case_line_view(entry)).map(|line| {
-            [
-                id.to_string(),
-                line.at.to_string(),
-                words::date_and_time(&zone, line.at),
-                line.kind.title().to_owned(),
-                line.by,
-                line.words,
-                line.reason,
-                line.struck.map(|(_, by, why)| format!("{by}: {why}")).unwrap_or_default(),
-                case.reference.clone().unwrap_or_default(),
-            ]
-        });
+        let (id, reference) = (id.to_string(), case.reference.clone().unwrap_or_default());
+        let lines = rows.into_iter().map(|entry| self.case_line_view(entry));
+        let lines = lines.map(|line| line_cells(&id, &line, &zone, &reference));
         crate::export_history::as_csv(&COLUMNS, lines).map(Some)
     }
 
@@ -128,6 +119,21 @@ impl App {
             struck: entry.struck.map(|(at, by, why)| (at, self.name_in_audit(&by), why)),
         }
     }
+}
+
+/// A line of the timeline as cells of a table.
+pub(crate) fn line_cells(id: &str, line: &CaseLineView, zone: &TimeZone, reference: &str) -> [String; 9] {
+    [
+        id.to_owned(),
+        line.at.to_string(),
+        words::date_and_time(zone, line.at),
+        line.kind.title().to_owned(),
+        line.by.clone(),
+        line.words.clone(),
+        line.reason.clone(),
+        line.struck.as_ref().map(|(_, by, why)| format!("{by}: {why}")).unwrap_or_default(),
+        reference.to_owned(),
+    ]
 }
 
 fn evidence_view(link: &CaseLink) -> Option<EvidenceView> {

@@ -9,7 +9,7 @@
 use crate::history_query::cursor;
 use crate::history_rows::Names;
 use crate::history_sight::{Shown, Sight};
-use crate::views::HistoryPlace;
+use crate::views::{HistoryPlace, HistoryRow};
 use crate::{App, AppError, Purpose, words};
 use history::{Query, Stored};
 use model::{Action, Actor, Category};
@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 const MOST_ROWS: usize = 100_000;
 
 /// The columns, in order.
-const COLUMNS: [&str; 20] = [
+pub(crate) const COLUMNS: [&str; 20] = [
     "time (UTC)",
     "school time",
     "school",
@@ -107,9 +107,17 @@ pub(crate) fn as_csv<const N: usize>(
 }
 
 fn cells(names: &Names<'_>, sight: &Sight<'_>, (stored, shown): (&Stored, Shown)) -> [String; 20] {
-    let event = &stored.event;
     let row = sight.row(names, stored, shown);
-    let login = sight.login(event.person, shown);
+    cells_of(names, stored, (row, sight.login(stored.event.person, shown)))
+}
+
+/// The cells of a row, in the order of [`COLUMNS`].
+pub(crate) fn cells_of(
+    names: &Names<'_>,
+    stored: &Stored,
+    (row, login): (HistoryRow, String),
+) -> [String; 20] {
+    let event = &stored.event;
     [
         event.at.to_string(),
         words::date_and_time(names.zone(), event.at),
@@ -135,7 +143,7 @@ fn cells(names: &Names<'_>, sight: &Sight<'_>, (stored, shown): (&Stored, Shown)
 }
 
 /// The cell, so that no spreadsheet takes it for a formula.
-fn harmless(cell: &str) -> String {
+pub(crate) fn harmless(cell: &str) -> String {
     match cell.as_bytes().first() {
         Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => format!("'{cell}"),
         _ => cell.to_owned(),

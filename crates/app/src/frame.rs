@@ -4,16 +4,17 @@
 use crate::App;
 use crate::views::FrameView;
 use identity::scopes_for;
-use model::{Action, Actor, PersonId, Role};
+use model::{Action, Actor, PersonId, Role, Scope};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 9] = [
+const SCREENS: [(Action, &str, &str); 10] = [
     (Action::SeeHome, "/", "Home"),
     (Action::WorkAlerts, "/alerts", "Alerts"),
     (Action::WorkCases, "/cases", "Cases"),
     (Action::ReadWeekly, "/weekly", "Weekly report"),
     (Action::ReadPolicy, "/policy", "The policy"),
     (Action::SearchHistory, "/history", "History"),
+    (Action::ExportHistory, "/exports", "Exports"),
     (Action::ReadPolicy, "/lists", "Lists"),
     (Action::SearchHistory, "/inspection", "Inspection"),
     (Action::ExplainVerdict, "/why", "Why?"),
@@ -31,6 +32,22 @@ impl App {
             role_title: actor.map(role_title).unwrap_or_default(),
             screens: screens.map(|(_, path, title)| (path.to_owned(), title.to_owned())).collect(),
             warnings: if actor.is_some() { self.warnings() } else { Vec::new() },
+        }
+    }
+
+    /// The name of a place: the school's, or the trust's for all of it.
+    pub(crate) fn organisation_of(&self, scope: &Scope) -> String {
+        let snapshot = self.snapshot();
+        let policy = snapshot.policy();
+        let own = match (scope, policy.schools.as_slice()) {
+            (Scope::Trust, [only]) => Some(only),
+            (Scope::Trust, _) => None,
+            (Scope::School(id), schools) => schools.iter().find(|school| school.id == *id),
+        };
+        match (own, &policy.trust) {
+            (Some(school), _) => school.name.to_string(),
+            (None, Some(trust)) => trust.to_string(),
+            (None, None) => policy.title.to_string(),
         }
     }
 

@@ -85,7 +85,7 @@ impl App {
             ));
         }
         let (alert_id, report_id) = (AlertId(self.new_uuid()?), ReportId(self.new_uuid()?));
-        let reference = new_reference()?;
+        let reference = new_reference("SG")?;
         let reporter = match &new.reporter {
             Some(Actor::Person { id, .. }) => Some(*id),
             _ => None,
@@ -203,8 +203,8 @@ fn lane_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// `SG-4K7P-2WQX`: 40 bits of the machine's randomness, so that nobody finds another's by trying.
-fn new_reference() -> Result<String, AppError> {
+/// `SG-4K7P-2WQX`: what it begins with, and 40 bits of the machine's randomness, so that nobody finds another's by trying.
+pub(crate) fn new_reference(begins: &str) -> Result<String, AppError> {
     let bytes = identity::random_bytes::<REFERENCE_LETTERS>()?;
     let letters: String = bytes
         .iter()
@@ -212,7 +212,7 @@ fn new_reference() -> Result<String, AppError> {
         .map(|letter| char::from(*letter))
         .collect();
     let (first, second) = letters.split_at(REFERENCE_LETTERS / 2);
-    Ok(format!("SG-{first}-{second}"))
+    Ok(format!("{begins}-{first}-{second}"))
 }
 
 /// Reads a reference as people type it: small letters, spaces, no hyphens.
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_reference_reads_back_however_it_is_typed() {
-        let reference = new_reference().unwrap();
+        let reference = new_reference("SG").unwrap();
         assert_eq!(reference.len(), 12);
         for typed in [reference.clone(), reference.to_lowercase(), reference.replace('-', " ")] {
             assert_eq!(read_reference(&typed), Some(reference.clone()), "{typed}");

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod cases;
+mod exports;
 mod history;
 mod inspection;
 mod lists;
@@ -11,6 +12,7 @@ pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
+pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use history::{
     CategoryCount, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace, HistoryRow, HistoryView,
     TimeCount,

@@ -5,8 +5,8 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    alerts, cases, explain, history, history_counts, home, inspection, lists, policy, report, sign_in, web,
-    weekly,
+    alerts, cases, explain, exports, history, history_counts, home, inspection, lists, policy, report,
+    sign_in, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -84,6 +84,7 @@ pub const ROUTES: &[Route] = &[
     read("/cases/{case}/file", May(Action::WorkCases), "A case\u{2019}s timeline as a file", || {
         get(cases::file)
     }),
+    read("/cases/{case}/pack", May(Action::WorkCases), "A case as a sealed pack", || get(cases::pack)),
     read("/weekly", May(Action::ReadWeekly), "The weekly monitoring reports", || get(weekly::all)),
     read("/weekly/{week}", May(Action::ReadWeekly), "One weekly report", || get(weekly::one)),
     write("/weekly/{week}", May(Action::SignWeekly), "Sign a weekly report", || post(weekly::sign)),
@@ -112,6 +113,25 @@ pub const ROUTES: &[Route] = &[
         get(history_counts::show)
     }),
     read("/history.csv", May(Action::ExportHistory), "The same rows as a file", || get(history::export)),
+    read("/exports", May(Action::ExportHistory), "What others asked for of the history", || {
+        get(exports::all)
+    }),
+    read("/exports/ask", May(Action::ExportHistory), "Put a request down: the first question", || {
+        get(exports::begin)
+    }),
+    write("/exports/ask", May(Action::ExportHistory), "Put a request down: the next question", || {
+        post(exports::answer)
+    }),
+    read("/exports/{export}", May(Action::ExportHistory), "One request", || get(exports::one)),
+    write("/exports/{export}", May(Action::ExportHistory), "Approve a request, or turn it down", || {
+        post(exports::work)
+    }),
+    read(
+        "/exports/{export}/pack",
+        May(Action::ExportHistory),
+        "The pack that was made for a request",
+        || get(exports::pack),
+    ),
     read("/lists", May(Action::ReadPolicy), "The filter lists, and what is wrong with them", || {
         get(lists::all)
     }),

@@ -10,9 +10,8 @@ use crate::pages::policy::{Clause, Narrowing, PolicyPage};
 use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
-use crate::samples_history;
-use crate::samples_work;
 use crate::templates::Templates;
+use crate::{samples_exports, samples_history, samples_work};
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
     ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InspectionView, LeftOutView,
@@ -368,6 +367,15 @@ fn hang_work(all: &mut Gallery) {
         .iter()
         .for_each(|page| all.hang("cases.html", "Alex Sample", "/cases", page));
     samples_work::cases(now).iter().for_each(|page| all.hang("case.html", "Alex Sample", "/cases/1", page));
+    samples_exports::lists(now)
+        .iter()
+        .for_each(|page| all.hang("exports.html", "Alex Sample", "/exports", page));
+    samples_exports::requests(now)
+        .iter()
+        .for_each(|page| all.hang("export.html", "Alex Sample", "/exports/1", page));
+    samples_exports::questions()
+        .iter()
+        .for_each(|page| all.hang("export_ask.html", "Alex Sample", "/exports/ask", page));
     all.hang("report_kinds.html", "", "/report", &samples_work::kinds());
     samples_work::reports().iter().for_each(|page| all.hang("report.html", "", "/report/got-through", page));
     samples_work::statuses(now)

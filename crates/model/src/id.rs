@@ -98,6 +98,10 @@ uuid_id! {
     CaseId
 }
 uuid_id! {
+    /// A request of somebody outside for a part of the records.
+    ExportId
+}
+uuid_id! {
     /// A report that somebody made.
     ReportId
 }

@@ -18,6 +18,7 @@ mod clause;
 mod device;
 mod event;
 mod event_queue;
+mod export;
 mod file_kind;
 mod handed_out;
 mod host;
@@ -48,12 +49,13 @@ pub use clause::{ClauseId, ClauseState, HowMet};
 pub use device::{Device, DeviceKind};
 pub use event::{AccessEvent, Asker, EventId, EventOutcome, MAX_TARGET_BYTES};
 pub use event_queue::{EventReceiver, EventSender, event_channel};
+pub use export::{CustodyStep, ExportKind, ExportState, LawfulBasis, Naming};
 pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
-    AlertId, CaseId, DeviceId, GateId, GroupId, ListId, NetworkId, NotificationId, PersonId, PolicyHash,
-    ReportId, SchoolId,
+    AlertId, CaseId, DeviceId, ExportId, GateId, GroupId, ListId, NetworkId, NotificationId, PersonId,
+    PolicyHash, ReportId, SchoolId,
 };
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;

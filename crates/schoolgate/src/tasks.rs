@@ -29,6 +29,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How often it is seen whether a checkpoint of the audit log is due.
 const SEAL: Duration = Duration::from_secs(60);
+/// How often that is in a day.
+const SEALS_OF_DAY: u32 = 24 * 60;
 /// How often it is seen whether an alert was acknowledged in time.
 const ESCALATE: Duration = Duration::from_secs(30);
 /// How often it is seen whether a test alert or a weekly report is due.
@@ -78,22 +80,17 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
     tasks.spawn(async move { keep_fresh(&stop, &app, &kept).await });
 }
 
-/// Signs where the audit log has got to, and compares it every day with what was signed.
+/// Signs where the audit log has got to, and compares it at the start and every day with what was signed.
 fn mind_audit_log(tasks: &TaskTracker, stop: &CancellationToken, app: &App) {
-    let seal = app.clone();
+    let (app, mut turn) = (app.clone(), 0_u32);
     tasks.spawn(every(SEAL, stop.clone(), move || {
-        let app = seal.clone();
+        let (app, is_first_of_day) = (app.clone(), turn.is_multiple_of(SEALS_OF_DAY));
+        turn = turn.wrapping_add(1);
         async move {
             if let Err(error) = app.seal_audit_log().await {
                 tracing::error!(%error, "a checkpoint of the audit log could not be signed");
             }
-        }
-    }));
-    let look = app.clone();
-    tasks.spawn(every(DAY, stop.clone(), move || {
-        let app = look.clone();
-        async move {
-            if let Err(error) = app.look_at_audit_log().await {
+            if is_first_of_day && let Err(error) = app.look_at_audit_log().await {
                 tracing::error!(%error, "the audit log could not be verified");
             }
         }

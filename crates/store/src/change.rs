@@ -3,8 +3,8 @@
 
 use crate::read::{POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    AccountState, AlertChange, CaseChange, Fact, NotificationChange, ReportChange, SessionKind, Store,
-    StoreError, alert, audit, audit_check, case, notification, report,
+    AccountState, AlertChange, CaseChange, ExportChange, Fact, NotificationChange, ReportChange, SessionKind,
+    Store, StoreError, alert, audit, audit_check, case, export, notification, report,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -119,6 +119,8 @@ pub enum Change {
     Case(CaseChange),
     /// Changes what was reported, or a weekly report.
     Report(ReportChange),
+    /// Changes a request of somebody outside.
+    Export(ExportChange),
     /// Changes what is to leave.
     Notification(NotificationChange),
 }
@@ -261,6 +263,7 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::Alert(change) => alert::apply(connection, change).await,
         Change::Case(change) => case::apply(connection, change).await,
         Change::Report(change) => report::apply(connection, change).await,
+        Change::Export(change) => export::apply(connection, change).await,
         Change::Notification(change) => notification::apply(connection, change).await,
     }
 }

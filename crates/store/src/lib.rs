@@ -14,6 +14,7 @@ mod audit;
 mod audit_check;
 mod case;
 mod change;
+mod export;
 mod fact_counts;
 mod migrations;
 mod notification;
@@ -27,6 +28,7 @@ pub use audit::{AuditRow, Fact};
 pub use audit_check::{AuditCheck, AuditFault, ChainHead};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
+pub use export::{CustodyEntry, ExportChange, ExportRecord, MOST_CUSTODY, MOST_EXPORTS, MadePack, NewExport};
 pub use fact_counts::FactCount;
 pub use notification::{
     NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,

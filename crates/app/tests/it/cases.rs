@@ -8,7 +8,7 @@ use model::{
     Action, Actor, Alert, CaseEntryKind, CaseId, CaseOutcome, EventId, GateId, PersonId, Role, Severity,
 };
 
-async fn open(world: &World, actor: &Actor, person: Option<PersonId>) -> CaseId {
+pub async fn open(world: &World, actor: &Actor, person: Option<PersonId>) -> CaseId {
     let mut alert = alert_about(person, Severity::High);
     if let Some(person) = person {
         world.visit(person, "larkfield", "gambling.schoolgate.test", NOW);

@@ -14,6 +14,7 @@ mod audit;
 mod cases;
 mod demo;
 mod explaining;
+mod exports;
 mod history;
 mod inspection;
 mod lists;

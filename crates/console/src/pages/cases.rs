@@ -280,6 +280,19 @@ pub(crate) async fn file(
     Ok((headers, file).into_response())
 }
 
+/// `GET /cases/{case}/pack`: all of it, sealed.
+pub(crate) async fn pack(
+    State(desk): State<Shared>,
+    visit: Visit,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = CaseId::parse(&id).ok_or(Problem::NotFound)?;
+    let pack = desk.app.export_case_pack(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
+    let name = format!("attachment; filename=\"case-{}.zip\"", words::iso_day(desk.clock.now()));
+    let headers = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, pack).into_response())
+}
+
 /// `POST /cases/{case}`
 pub(crate) async fn work(
     State(desk): State<Shared>,

@@ -5,6 +5,7 @@
 pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod explain;
+pub(crate) mod exports;
 pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;

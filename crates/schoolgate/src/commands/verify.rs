@@ -51,7 +51,7 @@ async fn audit(arguments: &AuditArguments) -> Result<Answer, ProgramError> {
 }
 
 fn audit_as_text(report: &AuditReport, fingerprint: Option<&str>) -> String {
-    let mut lines = report.faults.clone();
+    let mut lines: Vec<String> = report.faults.iter().chain(&report.notes).cloned().collect();
     for chain in &report.chains {
         let signed = chain.signed.map_or_else(
             || "no checkpoint was signed yet".to_owned(),
@@ -86,6 +86,7 @@ fn audit_as_json(report: &AuditReport, fingerprint: Option<&str>) -> String {
         "key": fingerprint,
         "chains": chains.collect::<Vec<_>>(),
         "faults": report.faults,
+        "notes": report.notes,
     })
     .to_string()
 }
@@ -95,13 +96,14 @@ fn pack(path: &Path, arguments: &PackArguments) -> Result<Answer, ProgramError> 
     let report = verify_pack(&mut BufReader::new(file), arguments.key.as_deref());
     let words = match arguments.json {
         true => pack_as_json(&report),
-        false => pack_as_text(&report, arguments.key.is_some()),
+        false => pack_as_text(&report, arguments.key.as_deref()),
     };
     let wrong = (!report.faults.is_empty()).then_some("The pack is not what was made.");
     Ok(Answer { words, wrong })
 }
 
-fn pack_as_text(report: &PackReport, key_was_given: bool) -> String {
+/// `typed`: the fingerprint that was given, and was compared.
+fn pack_as_text(report: &PackReport, typed: Option<&str>) -> String {
     let mut lines: Vec<String> = report.faults.iter().map(|fault| format!("{fault}.")).collect();
     let is_whole = lines.is_empty();
     if let (true, Some(manifest)) = (is_whole, &report.manifest) {
@@ -116,7 +118,7 @@ fn pack_as_text(report: &PackReport, key_was_given: bool) -> String {
     }
     if let Some(key) = &report.key {
         lines.push(format!("Signed by the key {}", key.fingerprint()));
-        if !key_was_given {
+        if typed.is_none() {
             lines.push("Compare it with the fingerprint that the school published: anybody can sign with a key of their own.".into());
         }
     }

@@ -5,13 +5,13 @@ use crate::NOW;
 use crate::story::{fact, maya};
 use model::{
     About, Alert, AlertId, AlertKind, AlertState, AlertSubject, CaseEntryKind, CaseId, CaseLinkKind,
-    CaseOutcome, Day, EventId, GateId, Ladder, NotificationId, ReportId, ReportKind, Role, Scope, Severity,
-    Theme, Triage,
+    CaseOutcome, CustodyStep, Day, EventId, ExportId, ExportKind, ExportState, GateId, Ladder, LawfulBasis,
+    NotificationId, ReportId, ReportKind, Role, Scope, Severity, Theme, Triage,
 };
 use store::{
-    AlertChange, AlertEntry, CaseChange, CaseEntry, CaseLink, Change, NewAlert, NewCase, NewNotification,
-    NotificationChange, NotificationChannel, NotificationState, ReportChange, ReportRecord, Store,
-    StoreError,
+    AlertChange, AlertEntry, CaseChange, CaseEntry, CaseLink, Change, CustodyEntry, ExportChange, MadePack,
+    NewAlert, NewCase, NewExport, NewNotification, NotificationChange, NotificationChannel,
+    NotificationState, ReportChange, ReportRecord, Store, StoreError,
 };
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ pub async fn tell(store: &Store) {
     alerts_are_worked_through(store).await;
     cases_keep_everything(store).await;
     reports_are_found_by_reference(store).await;
+    exports_are_decided_once(store).await;
     weeks_are_signed_once(store).await;
     messages_leave_or_are_given_up(store).await;
 }
@@ -156,6 +157,46 @@ async fn cases_keep_everything(store: &Store) {
     store.commit(&fact("reopen-case"), &changes).await.unwrap();
     let case = store.case(id).await.unwrap().unwrap();
     assert_eq!((case.outcome, case.circle.len()), (None, 0));
+}
+
+async fn exports_are_decided_once(store: &Store) {
+    let id = ExportId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0900));
+    let asked = NewExport {
+        id,
+        scope: Scope::Trust,
+        reference: "EX-AAAA-BBBB".to_owned(),
+        kind: ExportKind::Police,
+        basis: LawfulBasis::Crime,
+        requester: "PC 4711".to_owned(),
+        their_reference: String::new(),
+        purpose: "To find who wrote".to_owned(),
+        person: Some(maya().id),
+        period: (NOW, NOW.plus_ms(5)),
+        hold: Some("request-ex".to_owned()),
+        asked: (NOW, "person:a".to_owned()),
+    };
+    let step = |step| CustodyEntry { at: NOW, actor: "person:a".to_owned(), step, words: "w".to_owned() };
+    let ask = Change::Export(ExportChange::Ask(Box::new(asked.clone())));
+    let first = Change::Export(ExportChange::Step(id, step(CustodyStep::Asked)));
+    store.commit(&fact("ask-for-export"), &[ask.clone(), first]).await.unwrap();
+    assert!(store.commit(&fact("ask-for-export"), &[ask]).await.is_err());
+    let record = store.export(id).await.unwrap().unwrap();
+    assert_eq!((&record.asked, record.state, &record.decided), (&asked, ExportState::Asked, &None));
+    let made = MadePack { at: NOW, bytes: 7, requests: 3, manifest: "ab".to_owned() };
+    let make = [Change::Export(ExportChange::Made(id, made.clone()))];
+    assert!(store.commit(&fact("make-export"), &make).await.is_err(), "nobody approved it");
+    let (by, why) = ("person:b".to_owned(), "checked".to_owned());
+    let decide = ExportChange::Decide { id, state: ExportState::Approved, at: NOW, by, why };
+    let decide = [Change::Export(decide)];
+    store.commit(&fact("approve-export"), &decide).await.unwrap();
+    assert!(store.commit(&fact("approve-export"), &decide).await.is_err(), "once");
+    let last = Change::Export(ExportChange::Step(id, step(CustodyStep::Made)));
+    store.commit(&fact("make-export"), &[make[0].clone(), last]).await.unwrap();
+    let all = store.exports().await.unwrap();
+    assert_eq!((all.len(), all[0].state, all[0].made.clone()), (1, ExportState::Made, Some(made)));
+    assert_eq!(all[0].decided.as_ref().unwrap().2, "checked");
+    let custody = store.custody(id).await.unwrap();
+    assert_eq!(custody, [step(CustodyStep::Asked), step(CustodyStep::Made)]);
 }
 
 async fn reports_are_found_by_reference(store: &Store) {

@@ -1,0 +1,357 @@
+//! Making a pack: the history that was asked for, as it is kept and as it is read; what was changed of the filter; what the
+//! pack is, who had it in hand, whose names it hides and why; and a signed manifest.
+//!
+//! Everything goes to disk a row at a time, so that the memory it takes does not grow with it. A pack's time is that of its
+//! approval: making it twice gives the same bytes while the audit log stands still.
+
+use crate::export_history::{COLUMNS, cells_of, harmless};
+use crate::export_rows::{Original, page_end, page_start, row_as_html};
+use crate::export_words;
+use crate::exports::{MOST_REQUESTS, export_fact, too_many};
+use crate::facade::{Reach, reach_of};
+use crate::history_rows::Names;
+use crate::views::HistoryRow;
+use crate::{App, AppError, words};
+use history::{Query, Stored};
+use model::{Actor, CustodyStep, ExportId, ExportState, Naming, PersonId, Scope, Timestamp};
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write as _};
+use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Change, ExportChange, ExportRecord, MadePack};
+use wire::{AuditHead, Made, Manifest, PackWriter, SigningKey};
+
+/// Rows of a page of the readable copy.
+const ROWS_OF_PAGE: u64 = 2_000;
+/// Facts of one kind that are looked through for a pack.
+const MOST_FACTS: usize = 50_000;
+/// What changes the filter, by the name that the audit log gives it.
+const FILTER_CHANGES: [&str; 7] = [
+    "propose-policy",
+    "approve-policy",
+    "change-lists",
+    "move-person",
+    "make-next-authority",
+    "finish-authority-change",
+    "expire-history",
+];
+
+/// What a pack holds beside the history, all of it short.
+struct Papers {
+    members: Vec<(&'static str, String)>,
+    manifest: Manifest,
+}
+
+/// What rows are written with.
+struct Scribe {
+    app: App,
+    naming: Naming,
+    subject: Option<PersonId>,
+}
+
+impl App {
+    /// Makes the pack of a request that was approved, and notes it.
+    pub(crate) async fn make_pack(&self, actor: &Actor, id: ExportId) -> Result<(), AppError> {
+        let Some(record) = self.export_for(actor, id).await? else { return Ok(()) };
+        let Some((decided, ..)) = record.decided.clone().filter(|_| record.state == ExportState::Approved)
+        else {
+            return Err(AppError::refused(
+                "Only a request that was approved, and whose pack is not made yet, can be made.",
+                "expected an approved request, found another",
+            ));
+        };
+        let papers = self.papers(&record, decided).await?;
+        let mut query = self.export_query(&record.asked);
+        query.until = query.until.map(|until| until.min(decided));
+        let scribe =
+            Scribe { app: self.clone(), naming: record.asked.kind.naming(), subject: record.asked.person };
+        let (folder, path) = (self.0.parts.seals.packs.clone(), self.pack_path(id));
+        let (history, key) = (self.0.parts.history.clone(), Arc::clone(&self.0.parts.seals.key));
+        let work = move || {
+            let spool = Spool::in_folder(&folder, id)?;
+            let requests = scribe.spool(&history, &query, &spool)?;
+            let made = spool.bind(papers, requests, &key, &path)?;
+            Ok::<_, AppError>((made, requests))
+        };
+        let (made, requests) = tokio::task::spawn_blocking(work).await??;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let pack = MadePack {
+            at: self.now(),
+            bytes: number(made.bytes),
+            requests: number(requests),
+            manifest: made.manifest_sha256.clone(),
+        };
+        let words = format!("{requests} requests; the manifest's SHA-256 is {}", made.manifest_sha256);
+        let changes =
+            [Change::Export(ExportChange::Made(id, pack)), self.step(id, actor, CustodyStep::Made, &words)];
+        let fact = export_fact(actor, &record.asked, "make-export", self.now())
+            .with("manifest", made.manifest_sha256)
+            .with("requests", requests.to_string());
+        self.commit(&fact, &changes).await
+    }
+
+    /// Somebody's name and login.
+    fn name_and_login(&self, person: PersonId) -> (String, String) {
+        let roster = self.0.parts.roster.get();
+        roster.person(person).map_or_else(
+            || ("Somebody who has left".to_owned(), String::new()),
+            |found| (found.display_name.clone(), found.login.clone()),
+        )
+    }
+
+    /// Where the pack of a request lies.
+    pub(crate) fn pack_path(&self, id: ExportId) -> PathBuf {
+        self.0.parts.seals.packs.join(format!("{id}.zip"))
+    }
+
+    async fn papers(&self, record: &ExportRecord, decided: Timestamp) -> Result<Papers, AppError> {
+        let (asked, store) = (&record.asked, &self.0.parts.store);
+        let zone = self.snapshot().policy().time_zone.clone();
+        let organisation = self.organisation_of(&asked.scope);
+        let custody = store.custody(asked.id).await?;
+        let custody = custody.iter().filter(|entry| entry.step != CustodyStep::Downloaded);
+        let lines: Vec<String> = custody
+            .map(|entry| {
+                let (at, by) = (words::date_and_time(&zone, entry.at), self.name_in_audit(&entry.actor));
+                format!("{} | {at} | {} | {by} | {}\r\n", entry.at, entry.step.title(), entry.words)
+            })
+            .collect();
+        let scopes = self.chains_of(record);
+        let heads = store.audit_heads().await?.into_iter().filter(|head| scopes.contains(&head.scope));
+        let manifest = Manifest {
+            organisation: organisation.clone(),
+            reference: asked.reference.clone(),
+            kind: asked.kind.slug().to_owned(),
+            made_at: decided.to_string(),
+            from: asked.period.0.to_string(),
+            until: asked.period.1.min(decided).to_string(),
+            time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+            audit: heads
+                .map(|head| AuditHead {
+                    scope: head.scope.to_string(),
+                    sequence: head.sequence,
+                    hash: head.hash,
+                })
+                .collect(),
+            ..Manifest::default()
+        };
+        let mut members = vec![
+            ("readme.txt", export_words::readme(&organisation, &manifest, &self.key_fingerprint())),
+            ("request.txt", export_words::terms(&self.export_terms(record))),
+            ("custody.txt", export_words::custody(&lines)),
+            ("redactions.txt", export_words::redactions(asked.kind)),
+        ];
+        if asked.kind.naming() == Naming::Everybody {
+            members.push(("originals/changes.jsonl", self.filter_changes(record).await?));
+        }
+        Ok(Papers { members, manifest })
+    }
+
+    /// The facts about changes of the filter in the period, oldest first, a JSON object a line.
+    async fn filter_changes(&self, record: &ExportRecord) -> Result<String, AppError> {
+        let (from, until) = record.asked.period;
+        let mut facts = Vec::new();
+        for scope in self.chains_of(record) {
+            for action in FILTER_CHANGES {
+                let found = self.0.parts.store.facts_of(&scope, action, MOST_FACTS).await?;
+                // Newest first: where the bound was met above the period's beginning, older ones would be missing.
+                if found.len() >= MOST_FACTS && found.last().is_some_and(|oldest| oldest.at >= from) {
+                    return Err(AppError::failed(format!(
+                        "expected at most {MOST_FACTS} facts of {action} since the beginning of the period, found more"
+                    )));
+                }
+                facts.extend(found);
+            }
+        }
+        facts.retain(|fact| (from..until).contains(&fact.at));
+        facts.sort_by(|one, other| {
+            (one.at, &one.scope, one.sequence).cmp(&(other.at, &other.scope, other.sequence))
+        });
+        Ok(facts.iter().map(export_words::fact_as_json).collect())
+    }
+
+    /// The chains of the audit log that a request reaches: its own and, where its place is all there is, the trust's.
+    fn chains_of(&self, record: &ExportRecord) -> Vec<Scope> {
+        let own = record.asked.scope.clone();
+        let reach = reach_of(std::slice::from_ref(&own), &self.snapshot());
+        if own != Scope::Trust && reach == Reach::Everything { vec![own, Scope::Trust] } else { vec![own] }
+    }
+}
+
+impl Scribe {
+    /// Writes each row as it is kept, as a line of a table, and as a row of a page; how many there are.
+    fn spool(&self, history: &history::History, query: &Query, spool: &Spool) -> Result<u64, AppError> {
+        let (roster, snapshot) = (self.app.0.parts.roster.get(), self.app.snapshot());
+        let names = Names::new(&roster, snapshot.policy());
+        let mut out = spool.begin()?;
+        out.table.write_record(COLUMNS).map_err(failed)?;
+        let (mut requests, mut trouble) = (0, None);
+        history.export(query, &mut |stored| {
+            if requests == MOST_REQUESTS {
+                trouble = Some(too_many());
+                return ControlFlow::Break(());
+            }
+            match self.write_row(&names, &stored, (&mut out, requests)) {
+                Ok(()) => {
+                    requests += 1;
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    trouble = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        out.end()?;
+        trouble.map_or(Ok(requests), Err)
+    }
+
+    fn write_row(
+        &self,
+        names: &Names<'_>,
+        stored: &Stored,
+        (out, place): (&mut Rows<'_>, u64),
+    ) -> Result<(), AppError> {
+        let hidden = stored.event.person.filter(|person| self.is_hidden(*person));
+        let pseudonym = hidden.map(|person| self.app.pseudonym_of(person));
+        let (person, login) = match (&pseudonym, stored.event.person) {
+            (Some(pseudonym), _) => (pseudonym.clone(), String::new()),
+            (None, Some(person)) => self.app.name_and_login(person),
+            (None, None) => ("Not known".to_owned(), String::new()),
+        };
+        let row = HistoryRow { person, ..names.row(stored) };
+        let mut cells = cells_of(names, stored, (row, login));
+        // A device's name may have a person's in it: column 6.
+        if (pseudonym.is_some() || self.naming == Naming::Nobody)
+            && let Some(device) = cells.get_mut(6)
+        {
+            *device = stored.event.device.map(|device| device.to_string()).unwrap_or_default();
+        }
+        serde_json::to_writer(&mut out.originals, &Original::of(stored, pseudonym)).map_err(failed)?;
+        out.originals.write_all(b"\n").map_err(failed)?;
+        out.table.write_record(cells.iter().map(|cell| harmless(cell))).map_err(failed)?;
+        if place.is_multiple_of(ROWS_OF_PAGE) {
+            out.turn_page()?;
+        }
+        out.page()?.write_all(row_as_html(&cells).as_bytes()).map_err(failed)
+    }
+
+    fn is_hidden(&self, person: PersonId) -> bool {
+        match self.naming {
+            Naming::Everybody => false,
+            Naming::Nobody => true,
+            Naming::OnlySubject => self.subject != Some(person),
+        }
+    }
+}
+
+/// A folder for what goes into a pack, gone with everything in it when it is dropped.
+struct Spool {
+    folder: PathBuf,
+}
+
+/// The files that rows are written to.
+struct Rows<'a> {
+    spool: &'a Spool,
+    originals: BufWriter<File>,
+    table: csv::Writer<BufWriter<File>>,
+    pages: usize,
+    page: Option<BufWriter<File>>,
+}
+
+impl Spool {
+    fn in_folder(packs: &Path, id: ExportId) -> Result<Self, AppError> {
+        let folder = packs.join(format!("making-{id}"));
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+        Ok(Self { folder })
+    }
+
+    fn begin(&self) -> Result<Rows<'_>, AppError> {
+        let table = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(BufWriter::new(self.file("requests.csv")?));
+        let originals = BufWriter::new(self.file("requests.jsonl")?);
+        Ok(Rows { spool: self, originals, table, pages: 0, page: None })
+    }
+
+    fn file(&self, name: &str) -> Result<File, AppError> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).open(self.folder.join(name)).map_err(failed)
+    }
+
+    /// Puts everything into the pack, which lies at `path` whole or not at all.
+    fn bind(&self, papers: Papers, requests: u64, key: &SigningKey, path: &Path) -> Result<Made, AppError> {
+        let unfinished = self.folder.join("pack.zip");
+        let mut pack = PackWriter::new(BufWriter::new(self.file("pack.zip")?));
+        for (name, text) in &papers.members {
+            pack.add(name, &mut text.as_bytes())?;
+        }
+        let mut copies = vec![
+            ("originals/requests.jsonl".to_owned(), "requests.jsonl".to_owned()),
+            ("readable/requests.csv".to_owned(), "requests.csv".to_owned()),
+        ];
+        let pages = (1..).map(page_name).take_while(|name| self.folder.join(name).exists());
+        copies.extend(pages.map(|name| (format!("readable/{name}"), name)));
+        for (name, file) in copies {
+            let copy = File::open(self.folder.join(file)).map_err(failed)?;
+            pack.add(&name, &mut BufReader::new(copy))?;
+        }
+        let (out, made) = pack.finish(Manifest { rows: requests, ..papers.manifest }, key)?;
+        let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(unfinished, path).map_err(failed)?;
+        Ok(made)
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(%error, "what a pack was made of could not be removed");
+        }
+    }
+}
+
+impl Rows<'_> {
+    fn turn_page(&mut self) -> Result<(), AppError> {
+        self.end_page()?;
+        self.pages += 1;
+        let mut page = BufWriter::new(self.spool.file(&page_name(self.pages))?);
+        page.write_all(page_start(self.pages, &COLUMNS).as_bytes()).map_err(failed)?;
+        self.page = Some(page);
+        Ok(())
+    }
+
+    fn page(&mut self) -> Result<&mut BufWriter<File>, AppError> {
+        self.page.as_mut().ok_or_else(|| AppError::failed("expected a page to write on, found none"))
+    }
+
+    fn end_page(&mut self) -> Result<(), AppError> {
+        match self.page.take() {
+            Some(mut page) => {
+                page.write_all(page_end().as_bytes()).and_then(|()| page.flush()).map_err(failed)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), AppError> {
+        self.end_page()?;
+        self.table.flush().map_err(failed)?;
+        self.originals.flush().map_err(failed)
+    }
+}
+
+fn page_name(number: usize) -> String {
+    format!("requests-{number:04}.html")
+}
+
+fn failed(error: impl std::fmt::Display) -> AppError {
+    AppError::failed(format!("expected to write a pack, found: {error}"))
+}

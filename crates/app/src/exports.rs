@@ -1,0 +1,431 @@
+//! Requests by others for a part of the history: somebody puts one down, another person approves it, the pack is made and
+//! taken away; each step is a line of its custody and a fact.
+//!
+//! Invariants: who approves is not who asked; nobody asks for, approves or takes what is about themselves; a request
+//! reaches no further than the place for which whoever asked may export.
+
+use crate::alert_work::checked_words;
+use crate::facade::reach_of;
+use crate::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
+use crate::{App, AppError, words};
+use history::Query;
+use identity::{permit, scopes_for};
+use model::{
+    Action, Actor, CustodyStep, ExportId, ExportKind, ExportState, LawfulBasis, Naming, PersonId, Scope,
+};
+use std::fs::File;
+use store::{Change, CustodyEntry, ExportChange, ExportRecord, Fact, NewExport};
+
+/// The most requests of a pack.
+pub(crate) const MOST_REQUESTS: u64 = 200_000;
+/// The longest text of a field, in bytes.
+const MOST_FIELD_BYTES: usize = 200;
+
+/// What is done with a request that waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExportDeed {
+    /// Approves it, with the reason, and makes the pack.
+    Approve(String),
+    /// Turns it down, with the reason.
+    Refuse(String),
+    /// Makes the pack of one that was approved, where that failed before.
+    Make,
+}
+
+/// A pack to take away.
+#[derive(Debug)]
+pub struct PackFile {
+    /// What to call it.
+    pub name: String,
+    /// How long it is.
+    pub bytes: u64,
+    /// It, to be read from its beginning.
+    pub file: File,
+}
+
+impl App {
+    /// What is wrong with a request as typed, by field, in the form's order; empty when nothing is.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn export_problems(
+        &self,
+        actor: &Actor,
+        typed: &ExportQuestion,
+    ) -> Result<Vec<(String, String)>, AppError> {
+        self.reach(actor, Action::ExportHistory).await?;
+        Ok(self.read_export(actor, typed).err().unwrap_or_default())
+    }
+
+    /// Puts a request down; where it is the police's and they wish so, what it is about is kept from expiring at once.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where something is missing, or too much matches for one pack.
+    pub async fn ask_for_export(&self, actor: &Actor, typed: &ExportQuestion) -> Result<ExportId, AppError> {
+        self.reach(actor, Action::ExportHistory).await?;
+        let new = self.read_export(actor, typed).map_err(|problems| {
+            let sentences: Vec<String> = problems.into_iter().map(|(_, sentence)| sentence).collect();
+            AppError::refused(sentences.join(". "), "expected a whole request, found mistakes")
+        })?;
+        let id = ExportId(self.new_uuid()?);
+        let reference = crate::reports::new_reference("EX")?;
+        let is_held = new.kind == ExportKind::Police && typed.hold == "yes";
+        let hold = is_held.then(|| format!("request-{}", reference.to_lowercase()));
+        let new = NewExport { id, reference, hold, ..new };
+        let query = self.export_query(&new);
+        let history = self.0.parts.history.clone();
+        let counted = query.clone();
+        let count = tokio::task::spawn_blocking(move || history.count(&counted, MOST_REQUESTS + 1)).await??;
+        if count.more || count.events > MOST_REQUESTS {
+            return Err(too_many());
+        }
+        if let Some(name) = new.hold.clone() {
+            let (history, now) = (self.0.parts.history.clone(), self.now());
+            let held = tokio::task::spawn_blocking(move || history.hold(&name, &query, now)).await??;
+            let words = format!("{} requests, until somebody releases the hold {}", held.events, held.name);
+            let fact = export_fact(actor, &new, "hold-history", self.now()).with("hold", held.name);
+            self.note(&fact.with("words", words)).await?;
+        }
+        let mut changes = vec![
+            Change::Export(ExportChange::Ask(Box::new(new.clone()))),
+            self.step(id, actor, CustodyStep::Asked, &format!("For {}", new.requester)),
+        ];
+        let held =
+            new.hold.as_ref().map(|name| self.step(id, actor, CustodyStep::Held, &format!("As {name}")));
+        changes.extend(held);
+        let fact = export_fact(actor, &new, "ask-for-export", self.now())
+            .with("kind", new.kind.slug())
+            .with("basis", new.basis.slug())
+            .with("requester", new.requester.clone())
+            .with("purpose", new.purpose.clone())
+            .with("from", new.period.0.to_string())
+            .with("until", new.period.1.to_string())
+            .with("person", new.person.map(|person| format!("person:{person}")).unwrap_or_default());
+        self.commit(&fact, &changes).await?;
+        Ok(id)
+    }
+
+    /// Does something with a request; false where this person may see no such request.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] where who approves is who asked, without a reason, or where somebody was quicker.
+    pub async fn work_on_export(
+        &self,
+        actor: &Actor,
+        id: ExportId,
+        deed: ExportDeed,
+    ) -> Result<bool, AppError> {
+        let Some(record) = self.export_for(actor, id).await? else { return Ok(false) };
+        match deed {
+            ExportDeed::Approve(why) => {
+                self.decide(actor, &record, (ExportState::Approved, &why)).await?;
+                self.make_pack(actor, id).await?;
+            }
+            ExportDeed::Refuse(why) => self.decide(actor, &record, (ExportState::Refused, &why)).await?,
+            ExportDeed::Make => self.make_pack(actor, id).await?,
+        }
+        Ok(true)
+    }
+
+    async fn decide(
+        &self,
+        actor: &Actor,
+        record: &ExportRecord,
+        (state, why): (ExportState, &str),
+    ) -> Result<(), AppError> {
+        if record.asked.asked.1 == actor.to_string() {
+            return Err(AppError::refused(
+                "You asked for this. Another person must look at it.",
+                "expected another person than the one who asked, found the same",
+            ));
+        }
+        let why = checked_words(why, true)?;
+        let (id, at, by) = (record.asked.id, self.now(), actor.to_string());
+        let (step, action) = match state {
+            ExportState::Refused => (CustodyStep::Refused, "refuse-export"),
+            _ => (CustodyStep::Approved, "approve-export"),
+        };
+        let changes = [
+            Change::Export(ExportChange::Decide { id, state, at, by, why: why.clone() }),
+            self.step(id, actor, step, &why),
+        ];
+        let fact = export_fact(actor, &record.asked, action, at).with("reason", why);
+        self.commit(&fact, &changes).await
+    }
+
+    /// The pack, to take away; `None` where this person may see no such request, or it is not made. That it is taken is
+    /// recorded first.
+    pub async fn download_export(&self, actor: &Actor, id: ExportId) -> Result<Option<PackFile>, AppError> {
+        let Some(record) = self.export_for(actor, id).await? else { return Ok(None) };
+        let Some(made) = record.made else { return Ok(None) };
+        let path = self.pack_path(id);
+        let opened = tokio::task::spawn_blocking(move || File::open(path)).await?;
+        let file =
+            opened.map_err(|error| AppError::failed(format!("expected a pack to open, found: {error}")))?;
+        let fact = export_fact(actor, &record.asked, "download-export", self.now());
+        let step = self.step(id, actor, CustodyStep::Downloaded, "");
+        self.commit(&fact.with("manifest", made.manifest), &[step]).await?;
+        let name = format!("{}.zip", record.asked.reference.to_lowercase());
+        Ok(Some(PackFile { name, bytes: u64::try_from(made.bytes).unwrap_or(0), file }))
+    }
+
+    /// The requests that this person may see, those that wait first.
+    pub async fn exports_view(&self, actor: &Actor) -> Result<ExportsView, AppError> {
+        self.reach(actor, Action::ExportHistory).await?;
+        let records = self.0.parts.store.exports().await?;
+        let rows = records.iter().filter(|record| may_see(actor, &record.asked));
+        let audit = self.0.parts.health.seen().audit;
+        Ok(ExportsView {
+            rows: rows.map(|record| self.export_row(record)).collect(),
+            fingerprint: self.key_fingerprint(),
+            audit: audit.map(|audit| (audit.at, audit.facts, audit.faults)),
+        })
+    }
+
+    /// One request; `None` where this person may see no such one.
+    pub async fn export_view(&self, actor: &Actor, id: ExportId) -> Result<Option<ExportView>, AppError> {
+        let Some(record) = self.export_for(actor, id).await? else { return Ok(None) };
+        let custody = self.0.parts.store.custody(id).await?;
+        let custody = custody.into_iter().map(|entry| CustodyView {
+            at: entry.at,
+            by: self.name_in_audit(&entry.actor),
+            step: entry.step,
+            words: entry.words,
+        });
+        let number = |number: i64| u64::try_from(number).unwrap_or(0);
+        let waits = record.state == ExportState::Asked;
+        let by_viewer = record.asked.asked.1 == actor.to_string();
+        Ok(Some(ExportView {
+            row: self.export_row(&record),
+            terms: self.export_terms(&record),
+            custody: custody.collect(),
+            may_decide: waits && !by_viewer,
+            asked_by_viewer: waits && by_viewer,
+            fingerprint: self.key_fingerprint(),
+            made: record.made.map(|made| (number(made.bytes), number(made.requests), made.manifest)),
+        }))
+    }
+
+    /// What a request is about, name and words: on the screen and in the pack.
+    pub(crate) fn export_terms(&self, record: &ExportRecord) -> Vec<(String, String)> {
+        let asked = &record.asked;
+        let zone = self.snapshot().policy().time_zone.clone();
+        let about = match (asked.person, asked.kind.naming()) {
+            (None, _) => "Everybody".to_owned(),
+            (Some(person), Naming::Nobody) => self.pseudonym_of(person),
+            (Some(person), _) => self.display_name(person),
+        };
+        let last = asked.period.1.plus_ms(-1);
+        let decided = record.decided.as_ref().map(|(at, by, why)| {
+            format!("{} by {}: {why}", words::date_and_time(&zone, *at), self.name_in_audit(by))
+        });
+        let by = |(at, by): &(model::Timestamp, String)| {
+            format!("{} by {}", words::date_and_time(&zone, *at), self.name_in_audit(by))
+        };
+        [
+            ("Reference", asked.reference.clone()),
+            ("Who asks", format!("{}: {}", asked.kind.title(), asked.requester)),
+            ("Their reference", asked.their_reference.clone()),
+            ("Lawful basis", asked.basis.title().to_owned()),
+            ("What for", asked.purpose.clone()),
+            ("Whose requests", about),
+            ("First day", words::form_date(&zone, asked.period.0)),
+            ("Last day", words::form_date(&zone, last)),
+            ("Place", self.place_in_words(&asked.scope)),
+            ("Kept from expiring as", asked.hold.clone().unwrap_or_default()),
+            ("Asked for", by(&asked.asked)),
+            (
+                if record.state == ExportState::Refused { "Refused" } else { "Approved" },
+                decided.unwrap_or_default(),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(name, words)| (name.to_owned(), words))
+        .collect()
+    }
+
+    fn place_in_words(&self, scope: &Scope) -> String {
+        match self.place_of(scope) {
+            place if place.is_empty() => "Everywhere".to_owned(),
+            place => place,
+        }
+    }
+
+    fn export_row(&self, record: &ExportRecord) -> ExportRow {
+        let asked = &record.asked;
+        ExportRow {
+            id: asked.id.to_string(),
+            reference: asked.reference.clone(),
+            kind: asked.kind,
+            requester: asked.requester.clone(),
+            state: record.state,
+            asked_at: asked.asked.0,
+            asked_by: self.name_in_audit(&asked.asked.1),
+        }
+    }
+
+    /// The request, where this person may see it.
+    pub(crate) async fn export_for(
+        &self,
+        actor: &Actor,
+        id: ExportId,
+    ) -> Result<Option<ExportRecord>, AppError> {
+        self.reach(actor, Action::ExportHistory).await?;
+        let record = self.0.parts.store.export(id).await?;
+        Ok(record.filter(|record| may_see(actor, &record.asked)))
+    }
+
+    pub(crate) fn step(&self, id: ExportId, actor: &Actor, step: CustodyStep, words: &str) -> Change {
+        let (at, actor, words) = (self.now(), actor.to_string(), words.to_owned());
+        Change::Export(ExportChange::Step(id, CustodyEntry { at, actor, step, words }))
+    }
+
+    /// The requests of the history that it is about.
+    pub(crate) fn export_query(&self, asked: &NewExport) -> Query {
+        let reach = reach_of(std::slice::from_ref(&asked.scope), &self.snapshot());
+        Query {
+            from: Some(asked.period.0),
+            until: Some(asked.period.1),
+            people: asked.person.map(|person| vec![person]),
+            schools: reach.schools(),
+            ..Query::default()
+        }
+    }
+
+    /// Reads the form; the id, reference and hold are still to be set.
+    fn read_export(&self, actor: &Actor, typed: &ExportQuestion) -> Result<NewExport, Vec<(String, String)>> {
+        let mut problems = Vec::new();
+        let mut note = |field: &str, sentence: &str| problems.push((field.to_owned(), sentence.to_owned()));
+        let kind = ExportKind::parse(&typed.kind);
+        if kind.is_none() {
+            note("kind", "Choose who asks");
+        }
+        let requester = line(&typed.requester, true);
+        if requester.is_none() {
+            note("requester", "Write who asks, in 200 characters at most");
+        }
+        let their_reference = line(&typed.their_reference, false);
+        if their_reference.is_none() {
+            note("their_reference", "Write their reference in 200 characters at most");
+        }
+        let scope = scopes_for(actor, Action::ExportHistory).into_iter().next().unwrap_or(Scope::Trust);
+        let person =
+            self.person_of_export((actor, &scope), kind, typed.person.trim()).unwrap_or_else(|sentence| {
+                note("person", sentence);
+                None
+            });
+        let period = self.period_of_export(typed).unwrap_or_else(|(field, sentence)| {
+            note(field, sentence);
+            (self.now(), self.now())
+        });
+        let basis = LawfulBasis::parse(&typed.basis);
+        if basis.is_none() {
+            note("basis", "Choose the lawful basis");
+        }
+        let purpose = checked_words(&typed.purpose, true).ok();
+        if purpose.is_none() {
+            note("purpose", "Write what it is for");
+        }
+        if kind == Some(ExportKind::Police) && !matches!(typed.hold.as_str(), "yes" | "no") {
+            note("hold", "Choose yes or no");
+        }
+        let read = (kind, requester, their_reference, basis, purpose);
+        let (Some(kind), Some(requester), Some(their_reference), Some(basis), Some(purpose), true) =
+            (read.0, read.1, read.2, read.3, read.4, problems.is_empty())
+        else {
+            return Err(problems);
+        };
+        Ok(NewExport {
+            id: ExportId(uuid::Uuid::nil()),
+            scope,
+            reference: String::new(),
+            kind,
+            basis,
+            requester,
+            their_reference,
+            purpose,
+            person,
+            period,
+            hold: None,
+            asked: (self.now(), actor.to_string()),
+        })
+    }
+
+    fn person_of_export(
+        &self,
+        (actor, scope): (&Actor, &Scope),
+        kind: Option<ExportKind>,
+        login: &str,
+    ) -> Result<Option<PersonId>, &'static str> {
+        if login.is_empty() {
+            return match kind {
+                Some(ExportKind::SubjectAccess) => {
+                    Err("Write the user name of whoever asks what is held about them")
+                }
+                _ => Ok(None),
+            };
+        }
+        let roster = self.0.parts.roster.get();
+        let reach = reach_of(std::slice::from_ref(scope), &self.snapshot());
+        let found =
+            roster.person_by_login(&login.to_lowercase()).filter(|person| reach.covers_person(person));
+        match found {
+            None => Err("Nobody here has that user name. Check how it is spelt"),
+            Some(person) if is_actor(actor, person.id) => {
+                Err("This is about you: ask somebody else to deal with it")
+            }
+            Some(person) => Ok(Some(person.id)),
+        }
+    }
+
+    fn period_of_export(
+        &self,
+        typed: &ExportQuestion,
+    ) -> Result<(model::Timestamp, model::Timestamp), (&'static str, &'static str)> {
+        let zone = self.snapshot().policy().time_zone.clone();
+        let wrong = "Write the date as year, month and day, such as 2026-11-22";
+        let from = words::start_of_date(&zone, &typed.from).ok_or(("from", wrong))?;
+        let until = words::end_of_date(&zone, &typed.until).ok_or(("until", wrong))?;
+        match (from < until, from <= self.now()) {
+            (true, true) => Ok((from, until)),
+            (false, _) => Err(("until", "The last day must not be before the first")),
+            (true, false) => Err(("from", "The first day must not be after today")),
+        }
+    }
+}
+
+pub(crate) fn too_many() -> AppError {
+    AppError::refused(
+        "More than 200,000 requests match, and that is the most that one pack holds. Ask for a shorter time, or for one \
+         person, and make several packs.",
+        "expected at most 200,000 requests for a pack, found more",
+    )
+}
+
+pub(crate) fn export_fact(
+    actor: &Actor,
+    asked: &NewExport,
+    action: &'static str,
+    at: model::Timestamp,
+) -> Fact {
+    Fact::new(actor, asked.scope.clone(), at, action)
+        .about(format!("export:{}", asked.id))
+        .with("reference", asked.reference.clone())
+}
+
+fn may_see(actor: &Actor, asked: &NewExport) -> bool {
+    let is_about_them = asked.person.is_some_and(|person| is_actor(actor, person));
+    !is_about_them && permit(actor, Action::ExportHistory, &asked.scope).is_ok()
+}
+
+fn is_actor(actor: &Actor, person: PersonId) -> bool {
+    matches!(actor, Actor::Person { id, .. } if *id == person)
+}
+
+fn line(typed: &str, needed: bool) -> Option<String> {
+    let typed = typed.trim();
+    let fits =
+        typed.len() <= MOST_FIELD_BYTES && !(needed && typed.is_empty()) && !typed.contains(char::is_control);
+    fits.then(|| typed.to_owned())
+}

@@ -1,0 +1,211 @@
+//! Requests for a part of the history: asked by one, approved by another, made into a pack that names whom it may.
+
+use crate::cases::open;
+use crate::world::{NOW, World, school};
+use app::views::ExportQuestion;
+use app::{AppError, CaseDeed, ExportDeed};
+use model::{Actor, CaseEntryKind, CaseOutcome, ExportId, ExportState, PersonId, Role, Scope};
+use std::io::{Cursor, Read as _};
+use wire::verify_pack;
+
+fn question(kind: &str) -> ExportQuestion {
+    let text = str::to_owned;
+    ExportQuestion {
+        kind: text(kind),
+        requester: text("PC 4711, Northshire Police"),
+        their_reference: text("NS/22/7"),
+        person: text(""),
+        from: text("2026-11-01"),
+        until: text("2026-11-30"),
+        basis: text("crime"),
+        purpose: text("To find who wrote to her"),
+        hold: text("no"),
+    }
+}
+
+/// A school with a lead, a head, two pupils and a request of each.
+async fn small_school() -> (World, Actor, Actor, [PersonId; 2]) {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let mut pupils = Vec::new();
+    for login in ["amara", "ben"] {
+        let pupil = world.add_pupil(login, "4", school("larkfield")).await;
+        world.visit(pupil, "larkfield", "education.schoolgate.test", NOW.plus_ms(-60_000));
+        pupils.push(pupil);
+    }
+    (world, lead, head, [pupils[0], pupils[1]])
+}
+
+async fn approved(
+    world: &World,
+    (lead, head): (&Actor, &Actor),
+    typed: &ExportQuestion,
+) -> (ExportId, Vec<u8>) {
+    let id = world.app.ask_for_export(lead, typed).await.unwrap();
+    let deed = ExportDeed::Approve("checked by telephone".to_owned());
+    assert!(world.app.work_on_export(head, id, deed).await.unwrap());
+    let mut pack = world.app.download_export(lead, id).await.unwrap().unwrap();
+    let mut bytes = Vec::new();
+    pack.file.read_to_end(&mut bytes).unwrap();
+    assert_eq!(pack.bytes, bytes.len() as u64);
+    (id, bytes)
+}
+
+#[tokio::test]
+async fn a_police_request_is_asked_approved_by_another_made_and_taken() {
+    let (world, lead, head, _) = small_school().await;
+    let typed = ExportQuestion { hold: "yes".to_owned(), ..question("police") };
+    let id = world.app.ask_for_export(&lead, &typed).await.unwrap();
+    assert!(world.app.download_export(&lead, id).await.unwrap().is_none(), "nobody approved it yet");
+    let own = world.app.work_on_export(&lead, id, ExportDeed::Approve("fine".to_owned())).await;
+    assert!(matches!(own, Err(AppError::Refused { .. })), "who asks does not approve");
+    let silent = world.app.work_on_export(&head, id, ExportDeed::Approve(String::new())).await;
+    assert!(matches!(silent, Err(AppError::Refused { .. })), "a reason is needed");
+    let early = world.app.work_on_export(&head, id, ExportDeed::Make).await;
+    assert!(matches!(early, Err(AppError::Refused { .. })), "it was not approved");
+    let deed = || ExportDeed::Approve("checked by telephone".to_owned());
+    assert!(world.app.work_on_export(&head, id, deed()).await.unwrap());
+    assert!(world.app.work_on_export(&head, id, deed()).await.is_err(), "once is enough");
+    let held = world.history.holds().unwrap();
+    assert_eq!((held.len(), held[0].events), (1, 2), "kept from expiring since it was asked");
+
+    let mut taken = world.app.download_export(&head, id).await.unwrap().unwrap();
+    let mut bytes = Vec::new();
+    taken.file.read_to_end(&mut bytes).unwrap();
+    let report = verify_pack(&mut Cursor::new(&bytes), Some(&world.app.key_fingerprint()));
+    assert_eq!(report.faults, []);
+    let manifest = report.manifest.unwrap();
+    assert_eq!((manifest.rows, manifest.kind.as_str()), (2, "police"));
+    assert!(manifest.audit.iter().all(|head| head.sequence > 0) && !manifest.audit.is_empty());
+    let text = String::from_utf8_lossy(&bytes);
+    for part in ["PC 4711", "NS/22/7", "checked by telephone", "Europe/London", "Nobody's name is hidden"] {
+        assert!(text.contains(part), "{part}");
+    }
+    let view = world.app.export_view(&lead, id).await.unwrap().unwrap();
+    let steps: Vec<&str> = view.custody.iter().map(|line| line.step.slug()).collect();
+    assert_eq!(steps, ["asked", "held", "approved", "made", "downloaded"]);
+    for action in ["ask-for-export", "hold-history", "approve-export", "make-export", "download-export"] {
+        assert_eq!(world.count_facts(action).await, 1, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn a_pack_shows_no_more_names_than_its_kind_may() {
+    let (world, lead, head, pupils) = small_school().await;
+    let both = (&lead, &head);
+    let id_of = |place: usize| pupils[place].to_string();
+    let (_, police) = approved(&world, both, &question("police")).await;
+    let police = String::from_utf8_lossy(&police).into_owned();
+    assert!(police.contains(&id_of(0)) && police.contains("amara"));
+    let (_, provider) = approved(&world, both, &question("filtering-provider")).await;
+    let provider = String::from_utf8_lossy(&provider).into_owned();
+    for hidden in [id_of(0), id_of(1), "amara".to_owned(), "ben\"".to_owned()] {
+        assert!(!provider.contains(&hidden), "{hidden}");
+    }
+    assert!(provider.contains("Pupil ") && provider.contains("Every person has a pseudonym"));
+    let own = ExportQuestion { person: "Amara".to_owned(), ..question("subject-access") };
+    let (_, subject) = approved(&world, both, &own).await;
+    let subject = String::from_utf8_lossy(&subject).into_owned();
+    assert!(subject.contains(&id_of(0)) && !subject.contains(&id_of(1)));
+}
+
+#[tokio::test]
+async fn mistakes_are_named_by_field_and_nothing_is_put_down() {
+    let (world, lead, _, _) = small_school().await;
+    let fields = async |typed: &ExportQuestion| {
+        let problems = world.app.export_problems(&lead, typed).await.unwrap();
+        problems.into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&question("police")).await, [""; 0]);
+    let empty = fields(&ExportQuestion::default()).await;
+    assert_eq!(empty, ["kind", "requester", "from", "basis", "purpose"]);
+    assert_eq!(fields(&question("subject-access")).await, ["person"], "it is about somebody");
+    let backwards = ExportQuestion { until: "2026-10-01".to_owned(), ..question("police") };
+    assert_eq!(fields(&backwards).await, ["until"]);
+    let future = ExportQuestion {
+        from: "2027-11-01".to_owned(),
+        until: "2027-11-02".to_owned(),
+        ..question("police")
+    };
+    assert_eq!(fields(&future).await, ["from"]);
+    let about_self = ExportQuestion { person: "lead".to_owned(), ..question("police") };
+    assert_eq!(fields(&about_self).await, ["person"]);
+    assert!(world.app.ask_for_export(&lead, &ExportQuestion::default()).await.is_err());
+    assert!(world.app.exports_view(&lead).await.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_sees_another_schools_request_or_one_about_themselves() {
+    let world = World::new("trust.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let elsewhere = world.add("elsewhere", Role::Headteacher, school("whitestone")).await;
+    let technician = world.add("technician", Role::Technician, school("ashbrook")).await;
+    let theirs = world.add_pupil("theirs", "4", school("whitestone")).await;
+    world.visit(theirs, "whitestone", "education.schoolgate.test", NOW.plus_ms(-60_000));
+    let id = world.app.ask_for_export(&lead, &question("police")).await.unwrap();
+    for other in [&elsewhere, &technician] {
+        assert!(!matches!(world.app.export_view(other, id).await, Ok(Some(_))));
+        assert!(!matches!(world.app.download_export(other, id).await, Ok(Some(_))));
+        let deed = ExportDeed::Approve("fine".to_owned());
+        assert!(!matches!(world.app.work_on_export(other, id, deed).await, Ok(true)));
+    }
+    assert!(world.app.exports_view(&elsewhere).await.unwrap().rows.is_empty());
+    let named = ExportQuestion { person: "theirs".to_owned(), ..question("police") };
+    assert_eq!(world.app.export_problems(&lead, &named).await.unwrap()[0].0, "person");
+    let (_, pack) = approved(&world, (&lead, &head), &question("police")).await;
+    let report = verify_pack(&mut Cursor::new(&pack), None);
+    assert_eq!(report.manifest.unwrap().rows, 0, "what another school did is not in it");
+
+    let about_head = ExportQuestion { person: "head".to_owned(), ..question("police") };
+    let id = world.app.ask_for_export(&lead, &about_head).await.unwrap();
+    assert!(world.app.export_view(&head, id).await.unwrap().is_none());
+    let refuse = ExportDeed::Refuse("no".to_owned());
+    assert!(!world.app.work_on_export(&head, id, refuse).await.unwrap());
+    let record = world.store.export(id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.asked.scope), (ExportState::Asked, school("ashbrook")));
+    assert_ne!(school("ashbrook"), Scope::Trust);
+}
+
+#[tokio::test]
+async fn a_case_is_taken_away_as_a_pack_that_proves_itself() {
+    let (world, lead, head, pupils) = small_school().await;
+    let case = open(&world, &lead, Some(pupils[0])).await;
+    let note = CaseDeed::Write {
+        kind: CaseEntryKind::Note,
+        words: "Looked <b>twice</b>".to_owned(),
+        reason: String::new(),
+    };
+    for deed in [
+        note,
+        CaseDeed::Strike { sequence: 2, why: "The wrong week".to_owned() },
+        CaseDeed::Refer("CP-118".to_owned()),
+        CaseDeed::Close { outcome: CaseOutcome::Police, words: "Handed over".to_owned() },
+    ] {
+        assert!(world.app.work_on_case(&lead, case, deed).await.unwrap());
+    }
+    let bytes = world.app.export_case_pack(&lead, case).await.unwrap().unwrap();
+    let report = verify_pack(&mut Cursor::new(&bytes), Some(&world.app.key_fingerprint()));
+    assert_eq!(report.faults, []);
+    let members: Vec<String> =
+        report.manifest.unwrap().members.into_iter().map(|member| member.name).collect();
+    assert_eq!(members, ["case.html", "timeline.csv", "evidence/0001.txt"]);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    for part in [
+        "<s>Looked &lt;b&gt;twice",
+        "The wrong week",
+        "CP-118",
+        "Unchanged since it was copied",
+        "Europe/London",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(text.contains("Police. Handed over") && !text.contains("amara"));
+    let view = world.app.case_view(&lead, case, app::Named::No).await.unwrap().unwrap();
+    let last = view.lines.last().unwrap();
+    assert!(last.kind == CaseEntryKind::Exported && last.words.contains("SHA-256"), "{}", last.words);
+    let staff = world.add("staff", Role::Technician, school("larkfield")).await;
+    assert!(!matches!(world.app.export_case_pack(&staff, case).await, Ok(Some(_))));
+    assert!(world.app.export_case_pack(&head, case).await.unwrap().is_some(), "the head reads it");
+}
