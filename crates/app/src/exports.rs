@@ -8,7 +8,7 @@ use crate::alert_work::checked_words;
 use crate::facade::reach_of;
 use crate::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 use crate::{App, AppError, words};
-use history::Query;
+use history::{HoldReason, Query};
 use identity::{permit, scopes_for};
 use model::{
     Action, Actor, CustodyStep, ExportId, ExportKind, ExportState, LawfulBasis, Naming, PersonId, Scope,
@@ -81,7 +81,14 @@ impl App {
         }
         if let Some(name) = new.hold.clone() {
             let (history, now) = (self.0.parts.history.clone(), self.now());
-            let held = tokio::task::spawn_blocking(move || history.hold(&name, &query, now)).await??;
+            let by = match actor {
+                Actor::Person { id, .. } => Some(*id),
+                Actor::CommandLine { .. } | Actor::Program => None,
+            };
+            let why = format!("For the request {}", new.reference);
+            let reason = HoldReason { why, by, ..HoldReason::default() };
+            let held =
+                tokio::task::spawn_blocking(move || history.hold(&name, &query, &reason, now)).await??;
             let words = format!("{} requests, until somebody releases the hold {}", held.events, held.name);
             let fact = export_fact(actor, &new, "hold-history", self.now()).with("hold", held.name);
             self.note(&fact.with("words", words)).await?;
