@@ -6,12 +6,13 @@
 mod people;
 mod visits;
 
+use crate::people_seen::kind_for;
 use crate::{App, AppError};
 use identity::{Password, hash};
-use model::{Actor, Role, Scope};
+use model::{AccountId, AccountState, Actor, CredentialId, CredentialKind, Person, Role, Scope, Timestamp};
 use people::Cast;
 use std::sync::Arc;
-use store::{Change, Fact};
+use store::{Account, AccountChange, Change, Credential, Fact};
 
 /// What the demo is made from.
 #[derive(Clone, Debug)]
@@ -50,20 +51,20 @@ impl App {
     /// Everybody's account, hashed as many at once as sign-ins are.
     async fn accounts(&self, cast: &Cast, demo: &Demo, random: &mut Random) -> Result<Vec<Change>, AppError> {
         let password = Password::new(&demo.password)?;
+        let now = self.now();
         let mut hashing = Vec::new();
         for part in &cast.people {
             let (pepper, password, salt) = (self.0.parts.pepper.clone(), password.clone(), random.bytes());
             let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
-            let (person, login) = (part.person.id, part.person.login.clone());
+            let person = part.person.clone();
             hashing.push(tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                let password_hash = hash(&pepper, &password, salt)?.0;
-                Ok::<_, AppError>(Change::AddAccount { person, login, password_hash, scope: Scope::Trust })
+                Ok::<_, AppError>(account_of(&person, hash(&pepper, &password, salt)?.0, now))
             }));
         }
         let mut accounts = Vec::new();
         for hashed in hashing {
-            accounts.push(hashed.await??);
+            accounts.extend(hashed.await??);
         }
         Ok(accounts)
     }
@@ -75,6 +76,36 @@ impl App {
         tokio::task::spawn_blocking(move || history.append(&events)).await??;
         Ok(())
     }
+}
+
+/// An open account with a password that stays: nobody in the demo was handed one. Both go by their person's id.
+fn account_of(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
+    let account = Account {
+        id: AccountId(person.id.0),
+        person: person.id,
+        kind: kind_for(&person.affiliations),
+        login: person.login.clone(),
+        state: AccountState::Open,
+        starts: now,
+        ends: None,
+        must_change: false,
+        created: now,
+        created_by: Actor::Program.to_string(),
+        scope: Scope::Trust,
+    };
+    let credential = Credential {
+        id: CredentialId(person.id.0),
+        account: account.id,
+        kind: CredentialKind::Password,
+        verifier,
+        counter: 0,
+        created: now,
+        expires: None,
+        last_worked: None,
+        revoked: None,
+    };
+    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
+    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
 }
 
 /// A small generator of numbers that look random (SplitMix64): the same from the same seed, and no secret.

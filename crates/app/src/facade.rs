@@ -57,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) in_force: RwLock<Arc<InForce>>,
     /// What was last taken up of other programs' changes. Held while taking up, so that it happens once at a time.
     pub(crate) taken_up: tokio::sync::Mutex<Revisions>,
+    /// The newest end of somebody's sessions that was taken up.
+    pub(crate) ended_seen: Mutex<Timestamp>,
     /// Held while a snapshot is compiled and put in force, so that lists and policy never overwrite each other.
     pub(crate) compiling: Mutex<()>,
     /// Told when a policy with other lists comes into force.
@@ -116,7 +118,7 @@ impl App {
     pub async fn start(parts: Parts, in_force: InForce) -> Result<Self, AppError> {
         let lockout = Lockout::new(&parts.pepper)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let revisions = parts.store.revisions().await?;
+        let (revisions, started) = (parts.store.revisions().await?, parts.clock.now());
         parts.roster.put(people::load_roster(&parts.store).await?);
         for held in parts.store.web_claims(parts.clock.now()).await? {
             parts.identities.claim(held.address, held.claim);
@@ -126,6 +128,7 @@ impl App {
             in_force: RwLock::new(Arc::new(in_force)),
             // Between loading the policy and this moment another may have been approved: the first look compares hashes.
             taken_up: tokio::sync::Mutex::new(Revisions { policy: None, ..revisions }),
+            ended_seen: Mutex::new(started),
             compiling: Mutex::new(()),
             lists_changed: Notify::new(),
             lists_seen: Mutex::new(None),

@@ -16,6 +16,7 @@ const SCREENS: [(Action, &str, &str); 10] = [
     (Action::SearchHistory, "/history", "History"),
     (Action::ExportHistory, "/exports", "Exports"),
     (Action::ReadPolicy, "/lists", "Lists"),
+    (Action::ReadPeople, "/people", "People"),
     (Action::SearchHistory, "/inspection", "Inspection"),
     (Action::ExplainVerdict, "/why", "Why?"),
 ];

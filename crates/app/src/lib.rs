@@ -8,6 +8,7 @@
 //! views of history, alerts and cases people stand by pseudonym, and by name where somebody asked with a reason; in log lines
 //! names never stand.
 
+mod accounts;
 mod alert_views;
 mod alert_work;
 mod alerts;
@@ -19,6 +20,7 @@ mod case_pack;
 mod case_views;
 mod cases;
 mod checks;
+mod choose_password;
 mod circle;
 mod demo;
 mod error;
@@ -44,10 +46,14 @@ mod lanes;
 mod leaks;
 mod lists;
 mod look_reason;
+mod my_account;
 mod notifications;
 mod password;
 mod password_policy;
+mod password_rules;
 mod people;
+mod people_reach;
+mod people_seen;
 mod policies;
 mod policy_view;
 mod pseudonyms;
@@ -56,11 +62,13 @@ mod reports_weekly;
 mod retention;
 mod search_history;
 mod sign_in;
+mod sign_in_steps;
 mod take_up;
 pub mod views;
 mod web_sign_in;
 mod words;
 
+pub use accounts::{AccountDeed, HandedOver, MadeSure, NewPerson, ResetChecks};
 pub use alert_views::Named;
 pub use alert_work::AlertDeed;
 pub use approved::{InForce, approved_policy};
@@ -79,9 +87,11 @@ pub use lists::{
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,
 };
 pub use look_reason::{LookReason, Purpose};
+pub use my_account::{OtherSessions, PasswordChange};
 pub use notifications::{Delivery, Recipient};
 pub use password_policy::password_policy;
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
 pub use reports::{NewReport, soon};
-pub use sign_in::ConsoleSession;
+pub use sign_in::{ConsoleSession, Fresh, SignInStep};
+pub use sign_in_steps::NewPassword;

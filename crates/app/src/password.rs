@@ -3,23 +3,52 @@
 use crate::lanes::turned_words;
 use crate::{App, AppError};
 use identity::{AccountSeen, Password, StoredHash};
-use model::Person;
+use model::{CredentialKind, Person, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, AccountState};
+use store::{Account, AccountChange, Change, Credential};
 
 /// The longest login that is looked up.
 const MOST_LOGIN_BYTES: usize = 200;
 
 /// What became of a login and a password.
 pub(crate) enum Checked {
-    /// They belong together, and to this person.
-    Right(Arc<Person>),
-    /// They do not, or the account is closed. Where the login exists it is named, for the audit chain alone.
+    /// They belong together.
+    Right(Box<Proven>),
+    /// They do, but it was a temporary password that has run out.
+    RunOut,
+    /// They do not, or the account may not be used. Where the login exists it is named, for the audit chain alone.
     Wrong { known_login: Option<String> },
     /// Too many wrong ones came before, so nothing was compared: what to tell, the same for logins that exist and for those
     /// that do not.
     Locked { words: String },
+}
+
+/// Whose password it was.
+pub(crate) struct Proven {
+    /// The person.
+    pub(crate) person: Arc<Person>,
+    /// The account.
+    pub(crate) account: Account,
+    credential: Credential,
+    rehashed: Option<StoredHash>,
+}
+
+impl Proven {
+    /// True where another password must be chosen before this one opens anything.
+    pub(crate) fn must_change(&self) -> bool {
+        self.account.must_change || self.credential.kind == CredentialKind::Temporary
+    }
+
+    /// What is noted of a password that opened its account.
+    pub(crate) fn changes(&self, at: Timestamp) -> Vec<Change> {
+        let credential = self.credential.id;
+        let mut changes = vec![Change::Account(AccountChange::Worked { credential, at, counter: None })];
+        if let Some(StoredHash(verifier)) = self.rehashed.clone() {
+            changes.push(Change::Account(AccountChange::Rehash { credential, verifier }));
+        }
+        changes
+    }
 }
 
 impl App {
@@ -58,26 +87,53 @@ impl App {
     }
 
     async fn compare(&self, account: Option<Account>, typed: &str) -> Result<Checked, AppError> {
+        let credential = match &account {
+            Some(account) => password_of(self.0.parts.store.credentials(account.id).await?),
+            None => None,
+        };
         let Ok(password) = Password::new(typed) else {
             return Ok(Checked::Wrong { known_login: account.map(|account| account.login) });
         };
-        let stored = account.as_ref().map(|account| StoredHash(account.password_hash.clone()));
-        let pepper = self.0.parts.pepper.clone();
+        let stored = credential.as_ref().map(|credential| StoredHash(credential.verifier.clone()));
+        let (pepper, salt) = (self.0.parts.pepper.clone(), identity::random_bytes::<16>()?);
         let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
-        let right = tokio::task::spawn_blocking(move || {
+        let (right, rehashed) = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            identity::verify(&pepper, &password, stored.as_ref())
+            let right = identity::verify(&pepper, &password, stored.as_ref())?;
+            let is_old = |hash: StoredHash| !hash.0.starts_with(&StoredHash::current_prefix());
+            let rehashed = match right && stored.is_some_and(is_old) {
+                true => Some(identity::hash(&pepper, &password, salt)?),
+                false => None,
+            };
+            Ok::<_, AppError>((right, rehashed))
         })
         .await??;
-        Ok(self.checked(account, right))
+        Ok(self.checked(account, credential.filter(|_| right), rehashed))
     }
 
-    fn checked(&self, account: Option<Account>, right: bool) -> Checked {
+    /// `right` is the credential whose secret was given.
+    fn checked(
+        &self,
+        account: Option<Account>,
+        right: Option<Credential>,
+        rehashed: Option<StoredHash>,
+    ) -> Checked {
         let Some(account) = account else { return Checked::Wrong { known_login: None } };
+        let now = self.now();
         let person = self.0.parts.roster.get().person(account.person).map(Arc::clone);
-        match person {
-            Some(person) if right && account.state == AccountState::Open => Checked::Right(person),
+        match (person, right) {
+            (Some(_), Some(credential)) if account.may_sign_in(now) && !credential.works(now) => {
+                Checked::RunOut
+            }
+            (Some(person), Some(credential)) if account.may_sign_in(now) => {
+                Checked::Right(Box::new(Proven { person, account, credential, rehashed }))
+            }
             _ => Checked::Wrong { known_login: Some(account.login) },
         }
     }
+}
+
+/// The password of an account; there is one at most, chosen or temporary.
+fn password_of(held: Vec<Credential>) -> Option<Credential> {
+    held.into_iter().rfind(|held| matches!(held.kind, CredentialKind::Password | CredentialKind::Temporary))
 }

@@ -1,11 +1,14 @@
 //! Signing in to the console, and out of it. Staff only; a wrong login and a wrong password are told apart by nobody.
+//!
+//! A right password opens a partial session where something is to be done first, and a partial session opens nothing but
+//! that. Each step ends the session of the one before: a token that was known before a step is worth nothing after it.
 
-use crate::password::Checked;
+use crate::password::{Checked, Proven};
 use crate::{App, AppError};
 use identity::{SessionToken, permits};
-use model::{Action, Actor, Person, Scope, Timestamp};
+use model::{AccountKind, Action, Actor, Person, Scope, SessionId, Timestamp};
 use std::net::IpAddr;
-use store::{Change, Fact, NewSession, SessionKind};
+use store::{Account, Change, Fact, NewSession, Session, SessionChange, SessionKind, SessionStage};
 
 /// How long a console session lasts, whatever is done in it.
 const SESSION_MS: i64 = 12 * 3_600_000;
@@ -13,6 +16,10 @@ const SESSION_MS: i64 = 12 * 3_600_000;
 const IDLE_MS: i64 = 3_600_000;
 /// How exactly is known when a session was last used.
 const TOUCH_MS: i64 = 60_000;
+/// How long somebody has for what is to be done before a sign-in is whole.
+const PARTIAL_MS: i64 = 15 * 60_000;
+/// How long a proof that it is still the same person counts for what is sensitive.
+const FRESH_MS: i64 = 15 * 60_000;
 
 /// What the browser is given. The token is secret, and is in no record.
 pub struct ConsoleSession {
@@ -20,6 +27,30 @@ pub struct ConsoleSession {
     pub token: String,
     /// From when on it does not count.
     pub expires: Timestamp,
+    /// What is to be done before it opens anything.
+    pub step: SignInStep,
+}
+
+/// What is to be done before a sign-in is whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignInStep {
+    /// Nothing: it is.
+    Done,
+    /// The password was issued; choose another.
+    ChoosePassword,
+}
+
+/// That somebody proved a few minutes ago that it is them: what sensitive use cases ask for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fresh {
+    session: String,
+}
+
+impl Fresh {
+    /// The hash of the session's token.
+    pub(crate) fn session(&self) -> &str {
+        &self.session
+    }
 }
 
 /// Whether a request shows that somebody is there.
@@ -30,19 +61,20 @@ enum Visit {
 }
 
 impl App {
-    /// Signs somebody in to the console.
+    /// Signs somebody in to the console, as far as a password goes.
     ///
     /// # Errors
-    /// [`AppError::Refused`] for a wrong login or password, and, only after a right one, for somebody whose role has
-    /// nothing to do in the console.
+    /// [`AppError::Refused`] for a wrong login or password, and, only after a right one, for a temporary password that has
+    /// run out and for somebody whose role has nothing to do in the console.
     pub async fn sign_in(
         &self,
         login: &str,
         password: &str,
         from: IpAddr,
     ) -> Result<ConsoleSession, AppError> {
-        let person = match self.check_password(login, password, from).await? {
-            Checked::Right(person) => person,
+        let proven = match self.check_password(login, password, from).await? {
+            Checked::Right(proven) => proven,
+            Checked::RunOut => return Err(run_out()),
             Checked::Locked { words } => {
                 return Err(AppError::refused(
                     words,
@@ -57,8 +89,8 @@ impl App {
                 ));
             }
         };
-        let actor = actor_of(&person);
-        if !person.affiliations.iter().any(|affiliation| permits(affiliation.role, Action::SeeHome)) {
+        let actor = actor_of(&proven.person);
+        if !proven.person.affiliations.iter().any(|affiliation| permits(affiliation.role, Action::SeeHome)) {
             self.note(&self.fact(&actor, "denied").about("sign-in").with("address", from.to_string()))
                 .await?;
             return Err(AppError::refused(
@@ -67,32 +99,52 @@ impl App {
                 "expected a role that permits see-home, found none",
             ));
         }
-        self.open_session(&person, &actor, from).await
+        self.open_session(&proven, from).await
     }
 
-    async fn open_session(
+    async fn open_session(&self, proven: &Proven, from: IpAddr) -> Result<ConsoleSession, AppError> {
+        let now = self.now();
+        let step = if proven.must_change() { SignInStep::ChoosePassword } else { SignInStep::Done };
+        let mut changes = proven.changes(now);
+        changes.push(Change::ForgetEnded { before: now });
+        self.enter(Entering { person: &proven.person, account: &proven.account, step, from }, changes).await
+    }
+
+    /// Opens a session with what else is to be changed, and the fact of it.
+    pub(crate) async fn enter(
         &self,
-        person: &Person,
-        actor: &Actor,
-        from: IpAddr,
+        entering: Entering<'_>,
+        mut changes: Vec<Change>,
     ) -> Result<ConsoleSession, AppError> {
+        let Entering { person, account, step, from } = entering;
         let (now, token) = (self.now(), SessionToken::random()?);
-        let expires = now.plus_ms(SESSION_MS);
-        let session = NewSession {
+        let (stage, lasts_ms, action) = match step {
+            SignInStep::Done => (SessionStage::Full, SESSION_MS, "sign-in"),
+            SignInStep::ChoosePassword => (SessionStage::Partial, PARTIAL_MS, "sign-in-begun"),
+        };
+        let until = now.plus_ms(lasts_ms);
+        let expires = account.ends.map_or(until, |ends| ends.min(until));
+        changes.push(Change::Session(SessionChange::Open(NewSession {
             token_hash: token.hash().as_str().to_owned(),
+            id: SessionId(self.new_uuid()?),
             person: person.id,
+            account: account.id,
             kind: SessionKind::Console,
+            stage,
+            methods: "pwd".to_owned(),
             address: from,
             created: now,
             expires,
             scope: Scope::Trust,
-        };
-        let fact = self.fact(actor, "sign-in").about(actor.to_string()).with("address", from.to_string());
-        self.commit(&fact, &[Change::ForgetEnded { before: now }, Change::OpenSession(session)]).await?;
-        Ok(ConsoleSession { token: token.reveal().to_owned(), expires })
+        })));
+        let actor = actor_of(person);
+        let fact = self.fact(&actor, action).about(actor.to_string()).with("address", from.to_string());
+        let kind = if account.kind == AccountKind::Standard { "" } else { account.kind.slug() };
+        self.commit(&fact.with("account", kind), &changes).await?;
+        Ok(ConsoleSession { token: token.reveal().to_owned(), expires, step })
     }
 
-    /// Who holds this token; `None` when it is no token, has ended, slept too long, or its person left.
+    /// Who holds this token; `None` when it is no token, has ended, slept too long, is partial, or its person left.
     pub async fn actor(&self, token: &str) -> Option<Actor> {
         self.holder(token, Visit::Counts).await
     }
@@ -104,18 +156,8 @@ impl App {
 
     async fn holder(&self, token: &str, visit: Visit) -> Option<Actor> {
         let hash = SessionToken::parse(token)?.hash();
-        let now = self.now();
-        let store = &self.0.parts.store;
-        let session = match store.session(hash.as_str(), now).await {
-            Ok(session) => session?,
-            Err(error) => {
-                tracing::error!(%error, "a session could not be looked up");
-                return None;
-            }
-        };
-        if session.kind != SessionKind::Console || session.last_seen.plus_ms(IDLE_MS) <= now {
-            return None;
-        }
+        let (now, store) = (self.now(), &self.0.parts.store);
+        let session = self.session_in_use(hash.as_str(), SessionStage::Full).await?;
         if visit == Visit::Counts
             && session.last_seen.plus_ms(TOUCH_MS) <= now
             && let Err(error) = store.touch_session(hash.as_str(), now).await
@@ -123,6 +165,71 @@ impl App {
             tracing::warn!(%error, "it could not be noted that a session is alive");
         }
         self.0.parts.roster.get().person(session.person).map(|person| actor_of(person))
+    }
+
+    /// The console session of a token's hash, where it is awake and has come as far as `stage`.
+    pub(crate) async fn session_in_use(&self, token_hash: &str, stage: SessionStage) -> Option<Session> {
+        let now = self.now();
+        let session = match self.0.parts.store.session(token_hash, now).await {
+            Ok(session) => session?,
+            Err(error) => {
+                tracing::error!(%error, "a session could not be looked up");
+                return None;
+            }
+        };
+        let awake = session.last_seen.plus_ms(IDLE_MS) > now;
+        (session.kind == SessionKind::Console && session.stage == stage && awake).then_some(session)
+    }
+
+    /// The proof that the holder of a token proved a few minutes ago that it is them; `None` where that is longer ago.
+    pub async fn fresh(&self, token: &str) -> Option<Fresh> {
+        let hash = SessionToken::parse(token)?.hash();
+        let session = self.session_in_use(hash.as_str(), SessionStage::Full).await?;
+        let proved = session.stepped_up.unwrap_or(session.created).max(session.created);
+        (self.now() < proved.plus_ms(FRESH_MS)).then(|| Fresh { session: hash.as_str().to_owned() })
+    }
+
+    /// Takes the password once more, for what is sensitive. It counts for a quarter of an hour.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] for a wrong password; it is counted as one at sign-in.
+    pub async fn confirm(&self, token: &str, password: &str, from: IpAddr) -> Result<(), AppError> {
+        let Some(token) = SessionToken::parse(token) else { return Err(AppError::Denied) };
+        let token_hash = token.hash().as_str().to_owned();
+        let session = self.session_in_use(&token_hash, SessionStage::Full).await.ok_or(AppError::Denied)?;
+        let accounts = self.0.parts.store.accounts_of(session.person).await?;
+        let account = accounts.into_iter().find(|account| account.id == session.account);
+        let account = account.ok_or(AppError::Denied)?;
+        let proven = self.prove(&account.login, password, from).await?;
+        let actor = actor_of(&proven.person);
+        let at = self.now();
+        let fact = self.fact(&actor, "confirm").about(actor.to_string()).with("address", from.to_string());
+        let step = SessionChange::StepUp { token_hash, at, methods: session.methods };
+        self.commit(&fact, &[Change::Session(step)]).await
+    }
+
+    /// The account whose password this is; for somebody who is signed in already.
+    pub(crate) async fn prove(
+        &self,
+        login: &str,
+        password: &str,
+        from: IpAddr,
+    ) -> Result<Box<Proven>, AppError> {
+        match self.check_password(login, password, from).await? {
+            Checked::Right(proven) => Ok(proven),
+            Checked::RunOut => Err(run_out()),
+            Checked::Locked { words } => Err(AppError::refused(
+                words,
+                "expected fewer wrong passwords before, found the lane locked",
+            )),
+            Checked::Wrong { known_login } => {
+                self.note_refusal("confirm-refused", known_login, from).await?;
+                Err(AppError::refused(
+                    "That is not your password. Type the one that you sign in with.",
+                    "expected the account's password, found another",
+                ))
+            }
+        }
     }
 
     /// Ends a session. A token that holds none is no mistake.
@@ -134,7 +241,7 @@ impl App {
         let person = self.0.parts.roster.get().person(session.person).cloned();
         let actor = person.map_or(Actor::Program, |person| actor_of(&person));
         let fact = self.fact(&actor, "sign-out").about(format!("person:{}", session.person));
-        self.commit(&fact, &[Change::CloseSession { token_hash }]).await
+        self.commit(&fact, &[Change::Session(SessionChange::Close { token_hash })]).await
     }
 
     /// Records a sign-in that did not work. A login that does not exist is not written down: people type passwords there.
@@ -149,6 +256,22 @@ impl App {
         let fact = Fact::new(&Actor::Program, Scope::Trust, self.now(), action);
         self.note(&fact.about(subject).with("address", from.to_string())).await
     }
+}
+
+/// Who comes in, how far, and from where.
+pub(crate) struct Entering<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) account: &'a Account,
+    pub(crate) step: SignInStep,
+    pub(crate) from: IpAddr,
+}
+
+/// What somebody is told whose temporary password was right, and too old.
+pub(crate) fn run_out() -> AppError {
+    AppError::refused(
+        "Your temporary password has run out. Ask whoever gave it to you for a new one.",
+        "expected a temporary password within its time, found one that had run out",
+    )
 }
 
 /// The person, with what they are where.

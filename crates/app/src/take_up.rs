@@ -5,6 +5,10 @@ use crate::{App, AppError, InForce, approved_policy, people};
 use policy::{Image, Snapshot};
 use std::sync::{Arc, PoisonError};
 
+/// How far behind the newest end that was taken up others are looked for: clocks of two programs on one machine agree,
+/// and a commit takes no longer.
+const LOOK_BACK_MS: i64 = 10_000;
+
 impl App {
     /// Looks whether roster or policy changed, and takes up what did. To be called every second or two.
     ///
@@ -18,6 +22,10 @@ impl App {
             taken_up.roster = revisions.roster;
             tracing::info!("a changed roster was taken up");
         }
+        if revisions.access != taken_up.access {
+            self.take_up_ended().await?;
+            taken_up.access = revisions.access;
+        }
         if revisions.policy != taken_up.policy {
             match approved_policy(store).await {
                 Ok(in_force) => {
@@ -27,6 +35,20 @@ impl App {
                 // It is tried again at the next look: the reason may have been the database's.
                 Err(error) => self.policy_trouble(&error),
             }
+        }
+        Ok(())
+    }
+
+    /// Ends at this gate's doors what was ended by whoever else writes to the records. Looking back a little further than
+    /// the last time loses nobody whose end was written down in the same moment.
+    async fn take_up_ended(&self) -> Result<(), AppError> {
+        let after = *self.0.ended_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.0.parts.store.ended_after(after.plus_ms(-LOOK_BACK_MS)).await?;
+        for (person, at) in &ended {
+            self.0.parts.identities.end_sessions(*person, *at);
+        }
+        if let Some((_, newest)) = ended.last() {
+            *self.0.ended_seen.lock().unwrap_or_else(PoisonError::into_inner) = after.max(*newest);
         }
         Ok(())
     }

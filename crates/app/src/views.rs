@@ -6,6 +6,7 @@ mod exports;
 mod history;
 mod inspection;
 mod lists;
+mod people;
 mod reports;
 
 pub use alerts::{
@@ -19,6 +20,10 @@ pub use history::{
 };
 pub use inspection::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
+pub use people::{
+    AccountFactView, AccountView, ChoosePasswordView, MyAccountView, NewPersonChoices, PeopleFilter,
+    PeopleView, PersonRow, PersonView, SessionView, SlipView,
+};
 pub use reports::{ReportStatusView, WeekRow, WeekView};
 
 use model::{ClauseState, Timestamp};
@@ -221,4 +226,6 @@ pub struct WebSignInView {
     pub problem: String,
     /// Until when it counts, in local time.
     pub until: String,
+    /// True where the password was right, and another must be chosen before it opens anything.
+    pub must_choose: bool,
 }

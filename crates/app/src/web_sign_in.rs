@@ -3,8 +3,8 @@
 //! It counts for eight hours, or until the school's day ends, whichever comes first. Several people may be signed in at
 //! one address; until they sign out again, the strictest rules among them count there.
 
-use crate::password::Checked;
-use crate::sign_in::actor_of;
+use crate::password::{Checked, Proven};
+use crate::sign_in::{actor_of, run_out};
 use crate::views::{PortalView, WebSignInView};
 use crate::{App, AppError, words};
 use model::{
@@ -13,7 +13,7 @@ use model::{
 use policy::rules::{AddressUse, Network, SignInWay};
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{AccountState, Change, Fact};
+use store::{Change, Fact};
 
 /// How long a sign-in to the web counts at most.
 const WEB_SIGN_IN_MS: i64 = 8 * 3_600_000;
@@ -50,6 +50,7 @@ impl App {
             signed_in: names.join(" and "),
             problem: String::new(),
             until: until.map(|until| words::time(zone, until)).unwrap_or_default(),
+            must_choose: false,
         }
     }
 
@@ -78,7 +79,14 @@ impl App {
             return Ok(WebSignInView { problem: problem.to_owned(), ..self.web_sign_in_view(address).await });
         }
         match self.check_password(login, password, address).await? {
-            Checked::Right(person) => self.claim_address(&person, address).await?,
+            Checked::Right(proven) if proven.must_change() => {
+                return Ok(WebSignInView { must_choose: true, ..self.web_sign_in_view(address).await });
+            }
+            Checked::Right(proven) => self.claim_address(&proven, address).await?,
+            Checked::RunOut => {
+                let problem = run_out().theirs().to_owned();
+                return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
+            }
             Checked::Locked { words: problem } => {
                 return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
             }
@@ -116,8 +124,13 @@ impl App {
     async fn sign_in_to_proxy(&self, credentials: Credentials) -> Result<SignInAnswer, AppError> {
         let Credentials { login, password, address } = credentials;
         Ok(match self.check_password(&login, &password, address).await? {
-            Checked::Right(person) => SignInAnswer::Known { person: person.id, until: self.web_until() },
-            Checked::Locked { .. } => SignInAnswer::Wrong,
+            // Nobody is asked here to choose another; the sign-in page does that.
+            Checked::Right(proven) if proven.must_change() => SignInAnswer::Wrong,
+            Checked::Right(proven) => {
+                let until = self.web_until().min(proven.account.ends.unwrap_or(Timestamp(i64::MAX)));
+                SignInAnswer::Known { person: proven.person.id, until }
+            }
+            Checked::RunOut | Checked::Locked { .. } => SignInAnswer::Wrong,
             Checked::Wrong { known_login } => {
                 self.note_refusal("sign-in-to-proxy-refused", known_login, address).await?;
                 SignInAnswer::Wrong
@@ -135,7 +148,7 @@ impl App {
         let at_school =
             principal.school.is_none_or(|school| person.affiliation_at(&Scope::School(school)).is_some());
         let account = self.0.parts.store.account(&login).await?;
-        if at_school && account.is_none_or(|account| account.state == AccountState::Open) {
+        if at_school && account.is_none_or(|account| account.may_sign_in(self.now())) {
             return Ok(SignInAnswer::Known { person: person.id, until: self.web_until() });
         }
         self.note_refusal("sign-in-to-proxy-refused", Some(login), principal.address).await?;
@@ -149,14 +162,18 @@ impl App {
         now.plus_ms(WEB_SIGN_IN_MS).min(end_of_day)
     }
 
-    async fn claim_address(&self, person: &Person, address: IpAddr) -> Result<(), AppError> {
+    async fn claim_address(&self, proven: &Proven, address: IpAddr) -> Result<(), AppError> {
+        let person = &proven.person;
         let (now, until) = (self.now(), self.web_until());
+        let until = proven.account.ends.map_or(until, |ends| ends.min(until));
         let claim = Claim { person: person.id, by: KnownBy::SignIn, from: now, until };
         let actor = actor_of(person);
         let fact = self.fact(&actor, "sign-in-to-web");
         let scope = fact.scope.clone();
         let fact = fact.about(actor.to_string()).with("address", address.to_canonical().to_string());
-        let changes = [Change::ForgetEnded { before: now }, Change::ClaimAddress { address, claim, scope }];
+        let mut changes = proven.changes(now);
+        changes.push(Change::ForgetEnded { before: now });
+        changes.push(Change::ClaimAddress { address, claim, scope });
         self.commit(&fact, &changes).await?;
         self.0.parts.identities.claim(address, claim);
         Ok(())

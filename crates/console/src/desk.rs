@@ -3,7 +3,7 @@
 use crate::pages::Frame;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use app::App;
+use app::{App, Fresh};
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -52,6 +52,11 @@ impl Visit {
     pub(crate) fn actor(&self) -> Result<&Actor, Problem> {
         self.signed_in.as_ref().ok_or(Problem::SignInFirst)
     }
+
+    /// The token of the session that is acted in.
+    pub(crate) fn session(&self) -> Result<&str, Problem> {
+        self.token.as_deref().ok_or(Problem::SignInFirst)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
@@ -83,6 +88,12 @@ impl Desk {
             Problem::OurFault
         })?;
         Ok(Html(html).into_response())
+    }
+
+    /// The proof that the visitor showed a few minutes ago that it is them; whoever did not is led to do so, and back.
+    pub(crate) async fn fresh(&self, visit: &Visit) -> Result<Fresh, Problem> {
+        let fresh = self.app.fresh(visit.session()?).await;
+        fresh.ok_or_else(|| Problem::ConfirmFirst(visit.path.clone()))
     }
 
     /// A form given back with what is wrong with it.

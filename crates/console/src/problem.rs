@@ -11,6 +11,8 @@ use serde::Serialize;
 pub(crate) enum Problem {
     /// Nobody is signed in, and the page is not for everybody.
     SignInFirst,
+    /// What is asked for is sensitive, and the last proof of who asks is too long ago; the path to go on to afterwards.
+    ConfirmFirst(String),
     /// What was sent cannot be read as this page's form.
     Unreadable,
     /// It was sent from another site, or by a browser that does not say from where.
@@ -56,7 +58,7 @@ impl Problem {
     /// The status of its answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::SignInFirst => StatusCode::UNAUTHORIZED,
+            Self::SignInFirst | Self::ConfirmFirst(_) => StatusCode::UNAUTHORIZED,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::OtherSite | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -72,6 +74,7 @@ impl Problem {
     pub(crate) fn page(&self) -> ProblemPage {
         let (title, advice): (_, Vec<&str>) = match self {
             Self::SignInFirst => ("Sign in first", vec!["This page is for people who are signed in."]),
+            Self::ConfirmFirst(_) => ("Show that it is you", vec!["Type your password once more to go on."]),
             Self::Unreadable => (
                 "We could not read that",
                 vec!["Something in the address or the form was not as expected. Go back and try again."],
@@ -147,6 +150,9 @@ pub(crate) async fn dress(desk: &Desk, visit: &Visit, wanted: &str, response: Re
     let Some(problem) = marked.or(unmarked) else { return response };
     if problem == Problem::SignInFirst {
         return Redirect::to(&crate::pages::fields::link("/sign-in", &[("next", wanted)])).into_response();
+    }
+    if let Problem::ConfirmFirst(next) = &problem {
+        return Redirect::to(&crate::pages::fields::link("/confirm", &[("next", next)])).into_response();
     }
     let mut page = match desk.page("problem.html", visit, &problem.page()).await {
         Ok(page) => page,

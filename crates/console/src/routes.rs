@@ -5,8 +5,8 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    alerts, cases, explain, exports, history, history_counts, home, inspection, lists, policy, report,
-    sign_in, web, weekly,
+    alerts, cases, choose_password, explain, exports, history, history_counts, home, inspection, lists, my_account, people,
+    people_new, people_reset, policy, report, sign_in, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -171,11 +171,66 @@ pub const ROUTES: &[Route] = &[
     read("/why", May(Action::ExplainVerdict), "Why something is or would be allowed or blocked", || {
         get(explain::show)
     }),
+    read("/people", May(Action::ReadPeople), "People and the state of their accounts", || get(people::all)),
+    read("/people.csv", May(Action::ReadPeople), "The same people as a file", || get(people::export)),
+    read("/people/new", May(Action::ManageAccounts), "Add somebody with an account", || get(people_new::ask)),
+    write("/people/new", May(Action::ManageAccounts), "Add somebody with an account", || {
+        post(people_new::answer)
+    }),
+    read("/people/{person}", May(Action::ReadPeople), "One person, their accounts and sessions", || {
+        get(people::one)
+    }),
+    write(
+        "/people/{person}",
+        May(Action::ManageAccounts),
+        "Suspend, open or close an account, or end somebody\u{2019}s sessions",
+        || post(people::work),
+    ),
+    read(
+        "/people/{person}/reset",
+        May(Action::ResetPassword),
+        "Give somebody a password: make sure who asks",
+        || get(people_reset::ask),
+    ),
+    write("/people/{person}/reset", May(Action::ResetPassword), "Give somebody a password", || {
+        post(people_reset::reset)
+    }),
+    read("/my-account", May(Action::OwnAccount), "One\u{2019}s own account and sessions", || {
+        get(my_account::show)
+    }),
+    write("/my-account", May(Action::OwnAccount), "End one\u{2019}s own sessions", || post(my_account::end)),
+    read("/my-account/password", May(Action::OwnAccount), "Change one\u{2019}s own password", || {
+        get(my_account::ask_password)
+    }),
+    write("/my-account/password", May(Action::OwnAccount), "Change one\u{2019}s own password", || {
+        post(my_account::change_password)
+    }),
+    read("/confirm", May(Action::OwnAccount), "Show once more that it is oneself", || {
+        get(my_account::ask_confirm)
+    }),
+    write("/confirm", May(Action::OwnAccount), "Show once more that it is oneself", || {
+        post(my_account::confirm)
+    }),
     read("/sign-in", Anybody, "Sign in to the console", || get(sign_in::show)),
     write("/sign-in", Anybody, "Sign in to the console", || post(sign_in::enter)),
+    read(
+        "/sign-in/password",
+        Anybody,
+        "Choose a password in the place of an issued one; for whoever has just given that",
+        || get(choose_password::ask_first),
+    ),
+    write("/sign-in/password", Anybody, "Choose a password in the place of an issued one", || {
+        post(choose_password::choose_first)
+    }),
     write("/sign-out", Anybody, "Sign out of the console", || post(sign_in::leave)),
     read("/web/sign-in", Anybody, "Sign in to use the web from this device", || get(web::show)),
     write("/web/sign-in", Anybody, "Sign in to use the web from this device", || post(web::enter)),
+    read("/web/password", Anybody, "Choose a password, with the one that one has", || {
+        get(choose_password::ask_web)
+    }),
+    write("/web/password", Anybody, "Choose a password, with the one that one has", || {
+        post(choose_password::choose_web)
+    }),
     read("/web/portal", Anybody, "What a device\u{2019}s system asks of a captive portal (RFC 8908)", || {
         get(web::portal)
     }),
@@ -237,9 +292,13 @@ mod tests {
                 "/report/{kind}",
                 "/sign-in",
                 "/sign-in",
+                "/sign-in/password",
+                "/sign-in/password",
                 "/sign-out",
                 "/web/sign-in",
                 "/web/sign-in",
+                "/web/password",
+                "/web/password",
                 "/web/portal",
                 "/web/sign-out",
                 "/assets/{revision}/{file}"

@@ -11,7 +11,7 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_exports, samples_history, samples_work};
+use crate::{samples_exports, samples_history, samples_people, samples_work};
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
     ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InspectionView, LeftOutView,
@@ -296,6 +296,7 @@ fn web_sign_ins() -> Vec<WebSignInPage> {
         signed_in: signed_in.to_owned(),
         problem: problem.to_owned(),
         until: until.to_owned(),
+        must_choose: false,
     };
     let views = [view("", "", ""), view("Robin", "", "16:00"), view("", "Try again.", "")];
     views.map(|view| WebSignInPage::of(view, HOSTILE.to_owned())).into()
@@ -347,6 +348,7 @@ fn gallery() -> Gallery {
     sign_ins().iter().for_each(|page| all.hang("sign_in.html", "", "/sign-in", page));
     web_sign_ins().iter().for_each(|page| all.hang("web_sign_in.html", "", "/web/sign-in", page));
     hang_work(&mut all);
+    hang_people(&mut all);
     for problem in
         [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
     {
@@ -357,6 +359,22 @@ fn gallery() -> Gallery {
 }
 
 /// The pages about alerts, cases and reports.
+fn hang_people(all: &mut Gallery) {
+    let (now, who) = (now(), "Alex Sample");
+    samples_people::lists().iter().for_each(|page| all.hang("people.html", who, "/people", page));
+    samples_people::people(now).iter().for_each(|page| all.hang("person.html", who, "/people/1", page));
+    samples_people::additions().iter().for_each(|page| all.hang("people_new.html", who, "/people/new", page));
+    samples_people::resets()
+        .iter()
+        .for_each(|page| all.hang("people_reset.html", who, "/people/1/reset", page));
+    samples_people::slips(now).iter().for_each(|page| all.hang("slip.html", who, "/people/1/reset", page));
+    samples_people::own(now).iter().for_each(|page| all.hang("my_account.html", who, "/my-account", page));
+    samples_people::confirmations().iter().for_each(|page| all.hang("confirm.html", who, "/confirm", page));
+    samples_people::choices()
+        .iter()
+        .for_each(|page| all.hang("choose_password.html", "", "/sign-in/password", page));
+}
+
 fn hang_work(all: &mut Gallery) {
     let now = now();
     samples_work::queues(now).iter().for_each(|page| all.hang("alerts.html", "Alex Sample", "/alerts", page));

@@ -15,11 +15,17 @@
 //!   which is decided row by row (`app`'s circle). A technician sees neither cases nor names.
 //! - The weekly report has no names: leaders and governors read it, the lead and the headteacher sign it.
 //! - Teachers and staff may ask why a page is closed, and never see what a named child did.
-//! - Learners and guests do nothing in the console.
+//! - People and accounts are seen by those who lead, safeguard or look after accounts (ACC-1, ACC-2); a class teacher sees
+//!   the learners of their own classes, and gives them passwords (PWD-9, ACC-7): `app` sees to whose they are.
+//! - Accounts are made and closed by those who lead and by the technician (ACC-1); nobody touches their own, or gains by
+//!   another's. Who gives passwords is the policy's choice among those that the table permits (`access.reset_by`).
+//! - Whoever uses the console looks after their own account.
+//! - Learners and guests do nothing in the console: their own password they change on the web's sign-in page.
 
 use Action::{
-    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, MovePerson, ProposePolicy, ReadPolicy,
-    ReadWeekly, SearchHistory, SeeHome, ShowNames, SignWeekly, WorkAlerts, WorkCases,
+    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, ManageAccounts, MovePerson, OwnAccount,
+    ProposePolicy, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, SearchHistory, SeeHome, ShowNames,
+    SignWeekly, WorkAlerts, WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -27,11 +33,18 @@ use std::fmt::Write;
 
 /// What each role may do, in the order of [`Role::ALL`].
 const TABLE: [(Role, &[Action]); 14] = [
-    (Role::Governor, &[SeeHome, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly]),
+    (
+        Role::Governor,
+        &[SeeHome, OwnAccount, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly],
+    ),
     (
         Role::Headteacher,
         &[
             SeeHome,
+            OwnAccount,
+            ReadPeople,
+            ManageAccounts,
+            ResetPassword,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -51,6 +64,10 @@ const TABLE: [(Role, &[Action]); 14] = [
         Role::SeniorLeader,
         &[
             SeeHome,
+            OwnAccount,
+            ReadPeople,
+            ManageAccounts,
+            ResetPassword,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -65,6 +82,8 @@ const TABLE: [(Role, &[Action]); 14] = [
         Role::SafeguardingLead,
         &[
             SeeHome,
+            OwnAccount,
+            ReadPeople,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -79,21 +98,57 @@ const TABLE: [(Role, &[Action]); 14] = [
     ),
     (
         Role::OnlineSafetyLead,
-        &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, ReadWeekly],
+        &[SeeHome, OwnAccount, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, ReadWeekly],
     ),
     (
         Role::BusinessManager,
-        &[SeeHome, ReadPolicy, ExplainVerdict, ProposePolicy, ApprovePolicy, MovePerson, ChangeLists],
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadPeople,
+            ManageAccounts,
+            ResetPassword,
+            ReadPolicy,
+            ExplainVerdict,
+            ProposePolicy,
+            ApprovePolicy,
+            MovePerson,
+            ChangeLists,
+        ],
     ),
     (
         Role::DataProtectionOfficer,
-        &[SeeHome, ReadPolicy, SearchHistory, ExportHistory, WorkAlerts, WorkCases, ShowNames],
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadPeople,
+            ReadPolicy,
+            SearchHistory,
+            ExportHistory,
+            WorkAlerts,
+            WorkCases,
+            ShowNames,
+        ],
     ),
-    (Role::DataProtectionLead, &[SeeHome, ReadPolicy]),
-    (Role::GovernanceProfessional, &[SeeHome, ReadPolicy]),
-    (Role::Technician, &[SeeHome, ReadPolicy, ExplainVerdict, SearchHistory, ProposePolicy, WorkAlerts]),
-    (Role::ClassTeacher, &[SeeHome, ReadPolicy, ExplainVerdict]),
-    (Role::Staff, &[SeeHome, ReadPolicy, ExplainVerdict]),
+    (Role::DataProtectionLead, &[SeeHome, OwnAccount, ReadPolicy]),
+    (Role::GovernanceProfessional, &[SeeHome, OwnAccount, ReadPolicy]),
+    (
+        Role::Technician,
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadPeople,
+            ManageAccounts,
+            ResetPassword,
+            ReadPolicy,
+            ExplainVerdict,
+            SearchHistory,
+            ProposePolicy,
+            WorkAlerts,
+        ],
+    ),
+    (Role::ClassTeacher, &[SeeHome, OwnAccount, ReadPeople, ResetPassword, ReadPolicy, ExplainVerdict]),
+    (Role::Staff, &[SeeHome, OwnAccount, ReadPolicy, ExplainVerdict]),
     (Role::Learner, &[]),
     (Role::Guest, &[]),
 ];

@@ -132,11 +132,19 @@ pub enum Action {
     ReadWeekly,
     /// Sign the weekly monitoring report.
     SignWeekly,
+    /// See people, their accounts and how they sign in.
+    ReadPeople,
+    /// Make, suspend, open and close accounts, and end others' sessions.
+    ManageAccounts,
+    /// Give somebody else a temporary password, after making sure who asks.
+    ResetPassword,
+    /// See one's own account, end one's own sessions, and change how one signs in.
+    OwnAccount,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 14] = [
+    pub const ALL: [Action; 18] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -151,6 +159,10 @@ impl Action {
         Self::ShowNames,
         Self::ReadWeekly,
         Self::SignWeekly,
+        Self::ReadPeople,
+        Self::ManageAccounts,
+        Self::ResetPassword,
+        Self::OwnAccount,
     ];
 
     /// The name in the audit log and in the printed table.
@@ -170,6 +182,10 @@ impl Action {
             Self::ShowNames => "show-names",
             Self::ReadWeekly => "read-weekly",
             Self::SignWeekly => "sign-weekly",
+            Self::ReadPeople => "read-people",
+            Self::ManageAccounts => "manage-accounts",
+            Self::ResetPassword => "reset-password",
+            Self::OwnAccount => "own-account",
         }
     }
 }

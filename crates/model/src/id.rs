@@ -90,6 +90,22 @@ uuid_id! {
     DeviceId
 }
 uuid_id! {
+    /// An account.
+    AccountId
+}
+uuid_id! {
+    /// Something that opens an account: a password, an app's codes.
+    CredentialId
+}
+uuid_id! {
+    /// A signed-in session, as screens name it; what opens it is its token.
+    SessionId
+}
+uuid_id! {
+    /// A class.
+    ClassId
+}
+uuid_id! {
     /// An alert in the records.
     AlertId
 }

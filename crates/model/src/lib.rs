@@ -7,6 +7,7 @@
 //! nothing here reads a clock except [`Clock`].
 
 mod access;
+mod account;
 mod alert;
 mod alert_route;
 mod alert_work;
@@ -38,6 +39,7 @@ mod verdict;
 mod way_round;
 
 pub use access::{Action, Actor, Role};
+pub use account::{AccountKind, AccountState, ClassKind, ClassPart, CredentialKind};
 pub use alert::{Alert, AlertKind, AlertSubject, MOST_EVENTS_OF_ALERT, Severity};
 pub use alert_route::{About, Addressee, Ladder};
 pub use alert_work::{AlertState, Triage};
@@ -54,8 +56,8 @@ pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
-    AlertId, CaseId, DeviceId, ExportId, GateId, GroupId, ListId, NetworkId, NotificationId, PersonId,
-    PolicyHash, ReportId, SchoolId,
+    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId, NetworkId,
+    NotificationId, PersonId, PolicyHash, ReportId, SchoolId, SessionId,
 };
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;

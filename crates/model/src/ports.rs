@@ -103,6 +103,8 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct IdentityMap {
     claims: RwLock<HashMap<IpAddr, Vec<Claim>>>,
+    /// When the sessions of people were last ended from outside.
+    ended: RwLock<HashMap<PersonId, Timestamp>>,
     revision: AtomicU64,
 }
 
@@ -111,6 +113,8 @@ impl IdentityMap {
     pub const MOST_ADDRESSES: usize = 65_536;
     /// The most people it remembers at one address; a newer one takes the place of the oldest.
     pub const MOST_PEOPLE_AT_AN_ADDRESS: usize = 32;
+    /// The most people whose ended sessions it remembers.
+    pub const MOST_ENDED: usize = 65_536;
 
     /// Notes that a person is at an address. An earlier claim of the same person there, known in the same way, is replaced.
     pub fn claim(&self, address: IpAddr, claim: Claim) {
@@ -154,6 +158,30 @@ impl IdentityMap {
     /// until then. A claim also ends by its own time, which changes nothing here: see [`IdentityMap::at_until`].
     pub fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// Ends what a person signed in to until `at`: their sign-ins to the web end at every address, and whoever remembers
+    /// one asks again. What the network says of them stays, since that is not a sign-in of ours.
+    pub fn end_sessions(&self, person: PersonId, at: Timestamp) {
+        let mut claims = self.claims.write().unwrap_or_else(PoisonError::into_inner);
+        for here in claims.values_mut() {
+            here.retain(|claim| claim.person != person || claim.by != KnownBy::SignIn || claim.from > at);
+        }
+        claims.retain(|_, here| !here.is_empty());
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        if ended.len() >= Self::MOST_ENDED && !ended.contains_key(&person) {
+            // What is forgotten here was long ago; nothing that is remembered of a sign-in lasts as long.
+            let oldest = ended.iter().min_by_key(|(_, at)| **at).map(|(person, _)| *person);
+            oldest.and_then(|person| ended.remove(&person));
+        }
+        ended.insert(person, at);
+        self.revision.fetch_add(1, Ordering::Release);
+    }
+
+    /// When the person's sessions were last ended from outside: a sign-in that is remembered from then or before does
+    /// not count any more. `None`: not since the program started.
+    pub fn sessions_ended(&self, person: PersonId) -> Option<Timestamp> {
+        self.ended.read().unwrap_or_else(PoisonError::into_inner).get(&person).copied()
     }
 
     /// The claims as [`IdentityMap::at`] gives them, and until when they stay so unless the revision changes: the next
@@ -224,6 +252,23 @@ mod tests {
         assert_eq!(map.at(address, Timestamp(6)).len(), 2);
         assert!(map.end(address, claim(1, 0, 0).person, KnownBy::Radius));
         assert_eq!(map.at(address, Timestamp(6)), [claim(1, 0, 50)]);
+    }
+
+    #[test]
+    fn ending_somebodys_sessions_ends_what_they_said_everywhere_and_nothing_else() {
+        let map = IdentityMap::default();
+        let (here, there) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        map.claim(here, claim(1, 0, 50));
+        map.claim(here, claim(2, 0, 50));
+        map.claim(there, claim(1, 0, 50));
+        map.claim(there, Claim { by: KnownBy::Radius, ..claim(1, 0, 50) });
+        let before = map.revision();
+        map.end_sessions(claim(1, 0, 0).person, Timestamp(7));
+        assert_eq!(map.at(here, Timestamp(8)), [claim(2, 0, 50)]);
+        assert_eq!(map.at(there, Timestamp(8)), [Claim { by: KnownBy::Radius, ..claim(1, 0, 50) }]);
+        assert_eq!(map.sessions_ended(claim(1, 0, 0).person), Some(Timestamp(7)));
+        assert_eq!(map.sessions_ended(claim(2, 0, 0).person), None);
+        assert_ne!(map.revision(), before);
     }
 
     #[test]

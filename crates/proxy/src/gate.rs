@@ -61,7 +61,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, addresses: Addresses) -> Result<Self, ProxyError> {
         let (tls, verifier) = crate::verify::client_tls(&config, &ports.clock)?;
-        let sign_in = SignInDesk::new(&config)?;
+        let sign_in = SignInDesk::new(&config, Arc::clone(&ports.identities))?;
         let idle = config.limits.idle_timeout;
         let scan = config.scan.as_ref().map(|scan| ScanDesk::open(scan, idle)).transpose()?.map(Arc::new);
         let requests_per_second = config.limits.requests_per_second;

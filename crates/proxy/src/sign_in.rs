@@ -34,7 +34,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{HeaderMap, PROXY_AUTHORIZATION, VIA};
 use http::{HeaderName, HeaderValue, Response};
 use kerberos::TicketRefused;
-use model::{Known, KnownBy, Person, PersonId, Presented, Shares, SignIn, SignInAnswer, Timestamp};
+use model::{
+    IdentityMap, Known, KnownBy, Person, PersonId, Presented, Shares, SignIn, SignInAnswer, Timestamp,
+};
 use negotiate::Negotiation;
 use policy::rules::SignInWay;
 use quick_cache::sync::Cache;
@@ -161,6 +163,8 @@ pub(crate) struct SignInDesk {
     queues: [Mutex<()>; QUEUES],
     waiting: Semaphore,
     shares: Arc<Shares>,
+    /// Whose sessions were ended from outside.
+    identities: Arc<IdentityMap>,
 }
 
 /// An answer, and until when the same question has it.
@@ -179,7 +183,7 @@ enum Entry {
 }
 
 impl SignInDesk {
-    pub(crate) fn new(config: &Config) -> Result<Self, ProxyError> {
+    pub(crate) fn new(config: &Config, identities: Arc<IdentityMap>) -> Result<Self, ProxyError> {
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(key.as_mut_slice())?;
         Ok(Self {
@@ -191,6 +195,7 @@ impl SignInDesk {
             queues: std::array::from_fn(|_| Mutex::default()),
             waiting: Semaphore::new(MOST_WAITING),
             shares: Shares::new(MOST_WAITING_OF_AN_ADDRESS),
+            identities,
         })
     }
 
@@ -248,7 +253,15 @@ impl SignInDesk {
     /// What was answered to the same, where that still counts.
     fn recall(&self, key: &[u8; 32], now: Timestamp) -> Option<Entry> {
         let held = self.remembered.get(key).filter(|held| now < held.until)?;
+        if held.signed_in.is_some_and(|signed_in| self.was_ended(&signed_in)) {
+            return None;
+        }
         Some(held.signed_in.map_or(Entry::Ask, Entry::Known))
+    }
+
+    /// True where the person's sessions were ended from outside since they signed in: their account was suspended, say.
+    fn was_ended(&self, signed_in: &SignedIn) -> bool {
+        self.identities.sessions_ended(signed_in.person).is_some_and(|at| signed_in.since <= at)
     }
 
     /// Remembers an answer. Whoever gives the same password again goes on as they began.
@@ -256,7 +269,10 @@ impl SignInDesk {
         let (signed_in, until) = match answer {
             SignInAnswer::Known { person, until } => {
                 let before = self.remembered.get(&key).and_then(|held| held.signed_in);
-                let before = before.filter(|before| before.person == person && now < before.until);
+                let goes_on = |before: &SignedIn| {
+                    before.person == person && now < before.until && !self.was_ended(before)
+                };
+                let before = before.filter(goes_on);
                 let signed_in = before.unwrap_or(SignedIn { person, by, since: now, until });
                 (Some(signed_in), now.plus_ms(RIGHT_FOR_MS).min(signed_in.until))
             }
@@ -299,7 +315,7 @@ impl Connection {
         };
         let now = gate.ports.clock.now();
         let (entry, proof) = match given(headers) {
-            Given::Nothing => (self.shown_before(headers, now), None),
+            Given::Nothing => (self.shown_before(desk, headers, now), None),
             Given::Basic(token) if asked.takes_passwords() => {
                 // Whoever gives a password does so with each request, and goes on as nobody else without.
                 self.belongs_to(None);
@@ -327,9 +343,11 @@ impl Connection {
         }
     }
 
-    fn shown_before(&self, headers: &HeaderMap, now: Timestamp) -> Entry {
+    fn shown_before(&self, desk: &SignInDesk, headers: &HeaderMap, now: Timestamp) -> Entry {
         let shown = *self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        match shown.filter(|shown| now < shown.until && !headers.contains_key(VIA)) {
+        let counts =
+            |shown: &SignedIn| now < shown.until && !headers.contains_key(VIA) && !desk.was_ended(shown);
+        match shown.filter(counts) {
             Some(signed_in) => Entry::Known(signed_in),
             None => Entry::Ask,
         }
@@ -410,16 +428,56 @@ mod tests {
         assert_eq!(signed_in.within(later, later), None);
     }
 
+    fn desk(identities: &Arc<IdentityMap>) -> SignInDesk {
+        SignInDesk {
+            sign_in: None,
+            plain: PlainPasswords::Refused,
+            negotiation: None,
+            key: Zeroizing::new([7; 32]),
+            remembered: Cache::new(8),
+            queues: std::array::from_fn(|_| Mutex::default()),
+            waiting: Semaphore::new(1),
+            shares: Shares::new(1),
+            identities: Arc::clone(identities),
+        }
+    }
+
     #[test]
-    fn what_was_shown_on_a_connection_holds_until_somebody_else_signs_in() {
+    fn what_was_shown_on_a_connection_holds_until_somebody_else_signs_in_or_the_session_is_ended() {
         let [since, now, until] = [0, 1_000, 2_000].map(Timestamp);
         let person = PersonId(uuid::Uuid::from_u128(1));
+        let identities = Arc::new(IdentityMap::default());
+        let desk = desk(&identities);
         let connection = Connection { wire: Wire::Plain, shown: std::sync::Mutex::default() };
         let headers = HeaderMap::new();
-        connection.note(&Entry::Known(SignedIn { person, by: KnownBy::Ticket, since, until }), &headers);
-        assert!(matches!(connection.shown_before(&headers, now), Entry::Known(_)));
+        let known = SignedIn { person, by: KnownBy::Ticket, since, until };
+        connection.note(&Entry::Known(known), &headers);
+        assert!(matches!(connection.shown_before(&desk, &headers, now), Entry::Known(_)));
+        identities.end_sessions(person, since);
+        assert!(matches!(connection.shown_before(&desk, &headers, now), Entry::Ask));
+        connection.note(&Entry::Known(SignedIn { since: now, ..known }), &headers);
+        assert!(matches!(connection.shown_before(&desk, &headers, now), Entry::Known(_)), "signed in since");
         connection.belongs_to(None);
-        assert!(matches!(connection.shown_before(&headers, now), Entry::Ask));
+        assert!(matches!(connection.shown_before(&desk, &headers, now), Entry::Ask));
+    }
+
+    #[test]
+    fn a_remembered_password_is_asked_about_again_once_its_sessions_were_ended() {
+        let now = Timestamp(1_000);
+        let (person, key) = (PersonId(uuid::Uuid::from_u128(1)), [1; 32]);
+        let identities = Arc::new(IdentityMap::default());
+        let desk = desk(&identities);
+        let known = SignInAnswer::Known { person, until: Timestamp(900_000) };
+        desk.remember(key, (known, KnownBy::Proxy), now);
+        assert!(matches!(desk.recall(&key, now), Some(Entry::Known(_))));
+        identities.end_sessions(person, now);
+        assert!(desk.recall(&key, now).is_none());
+        let later = Timestamp(1_001);
+        desk.remember(key, (known, KnownBy::Proxy), later);
+        assert!(
+            matches!(desk.recall(&key, later), Some(Entry::Known(_))),
+            "where the account may be used again"
+        );
     }
 
     #[test]

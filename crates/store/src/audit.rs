@@ -175,6 +175,21 @@ impl Store {
         .await?;
         rows.iter().map(read_row).collect()
     }
+
+    /// The facts about one subject in every scope, newest first, at most `most` and at most
+    /// [`MOST_ROWS`](crate::MOST_ROWS). Whoever asks leaves out what its reader may not see.
+    pub async fn facts_about(&self, subject: &str, most: usize) -> Result<Vec<AuditRow>, StoreError> {
+        let limit = i64::try_from(most.min(crate::MOST_ROWS)).unwrap_or(0);
+        let rows = sqlx::query(
+            "select scope, sequence, at, actor, action, subject, details, previous, hash from audit \
+             where subject = $1 order by at desc, sequence desc limit $2",
+        )
+        .bind(subject.to_owned())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_row).collect()
+    }
 }
 
 fn read_row(row: &AnyRow) -> Result<AuditRow, StoreError> {

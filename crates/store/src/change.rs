@@ -1,10 +1,11 @@
 //! Changing the records: every change is a value, and [`Store::commit`] is the one door they go through, together with
 //! the fact that says who makes them.
 
-use crate::read::{POLICY_REVISION, ROSTER_REVISION};
+use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    AccountState, AlertChange, CaseChange, ExportChange, Fact, NotificationChange, ReportChange, SessionKind,
-    Store, StoreError, alert, audit, audit_check, case, export, notification, report,
+    AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange, ReportChange,
+    SessionChange, Store, StoreError, account_change, alert, audit, audit_check, case, class, export, notification, report,
+    session,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -28,35 +29,14 @@ pub enum Change {
         /// What they are from now on; the first that covers a place counts there.
         affiliations: Vec<Affiliation>,
     },
-    /// Gives somebody a login.
-    AddAccount {
-        /// Whose.
-        person: PersonId,
-        /// The login, lower case.
-        login: String,
-        /// The password's hash in the PHC text form.
-        password_hash: String,
-        /// Whose record it is.
-        scope: Scope,
-    },
-    /// Opens or closes an account; closing it ends its person's sessions.
-    SetAccountState {
-        /// The login.
-        login: String,
-        /// What it is from now on.
-        state: AccountState,
-    },
+    /// Changes an account or what opens it.
+    Account(AccountChange),
     /// Adds a device with its addresses.
     AddDevice(Device),
-    /// Opens a session.
-    OpenSession(NewSession),
-    /// Ends a session; one that is gone already is no mistake.
-    CloseSession {
-        /// The SHA-256 of its token.
-        token_hash: String,
-    },
-    /// Ends every session of a person.
-    CloseSessionsOf(PersonId),
+    /// Changes a session.
+    Session(SessionChange),
+    /// Changes a class.
+    Class(ClassChange),
     /// Takes away sessions and claims that ended before a time.
     ForgetEnded {
         /// The time.
@@ -125,25 +105,6 @@ pub enum Change {
     Notification(NotificationChange),
 }
 
-/// A session to open.
-#[derive(Clone)]
-pub struct NewSession {
-    /// The SHA-256 of its token.
-    pub token_hash: String,
-    /// Whose.
-    pub person: PersonId,
-    /// What it opens.
-    pub kind: SessionKind,
-    /// Where it was opened from.
-    pub address: IpAddr,
-    /// When.
-    pub created: Timestamp,
-    /// From when on it does not count.
-    pub expires: Timestamp,
-    /// Whose record it is.
-    pub scope: Scope,
-}
-
 /// A policy document to put forward.
 #[derive(Clone, Debug)]
 pub struct NewPolicy {
@@ -193,6 +154,7 @@ impl Change {
                 Some(ROSTER_REVISION)
             }
             Self::ApprovePolicy(_) => Some(POLICY_REVISION),
+            Self::Account(change) if change.ends_something() => Some(ACCESS_REVISION),
             _ => None,
         }
     }
@@ -225,18 +187,10 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::SetAffiliations { person, affiliations } => {
             set_affiliations(connection, *person, affiliations).await
         }
-        Change::AddAccount { person, login, password_hash, scope } => {
-            add_account(connection, (*person, login), password_hash, scope).await
-        }
-        Change::SetAccountState { login, state } => set_account_state(connection, login, *state).await,
+        Change::Account(change) => account_change::apply(connection, change).await,
         Change::AddDevice(device) => add_device(connection, device).await,
-        Change::OpenSession(session) => open_session(connection, session).await,
-        Change::CloseSession { token_hash } => {
-            let query = sqlx::query("delete from session where token_hash = $1").bind(token_hash.clone());
-            query.execute(connection).await?;
-            Ok(())
-        }
-        Change::CloseSessionsOf(person) => close_sessions_of(connection, *person).await,
+        Change::Session(change) => session::apply(connection, change).await,
+        Change::Class(change) => class::apply(connection, change).await,
         Change::ForgetEnded { before } => forget_ended(connection, *before).await,
         Change::ClaimAddress { address, claim, scope } => {
             claim_address(connection, *address, claim, scope).await
@@ -319,46 +273,6 @@ async fn insert_affiliations(
     Ok(())
 }
 
-async fn add_account(
-    connection: &mut AnyConnection,
-    (person, login): (PersonId, &str),
-    password_hash: &str,
-    scope: &Scope,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into account (login, scope, person, password_hash, state, changed) values ($1, $2, $3, $4, 'open', $5)",
-    )
-    .bind(login.to_owned())
-    .bind(scope.to_string())
-    .bind(person.to_string())
-    .bind(password_hash.to_owned())
-    .bind(unix_ms(person.0))
-    .execute(connection)
-    .await
-    .map_err(|error| taken(error, "a login"))?;
-    Ok(())
-}
-
-async fn set_account_state(
-    connection: &mut AnyConnection,
-    login: &str,
-    state: AccountState,
-) -> Result<(), StoreError> {
-    let update = sqlx::query("update account set state = $2 where login = $1")
-        .bind(login.to_owned())
-        .bind(state.slug());
-    if update.execute(&mut *connection).await?.rows_affected() != 1 {
-        return Err(StoreError::Conflict { expected: "an account with that login" });
-    }
-    if state == AccountState::Closed {
-        sqlx::query("delete from session where person = (select person from account where login = $1)")
-            .bind(login.to_owned())
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
-}
-
 async fn add_device(connection: &mut AnyConnection, device: &Device) -> Result<(), StoreError> {
     let scope = Scope::School(device.school.clone()).to_string();
     sqlx::query(
@@ -382,28 +296,6 @@ async fn add_device(connection: &mut AnyConnection, device: &Device) -> Result<(
             .await
             .map_err(|error| taken(error, "a device's address"))?;
     }
-    Ok(())
-}
-
-async fn open_session(connection: &mut AnyConnection, session: &NewSession) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into session (token_hash, scope, person, kind, address, created, last_seen, expires) \
-         values ($1, $2, $3, $4, $5, $6, $6, $7)",
-    )
-    .bind(session.token_hash.clone())
-    .bind(session.scope.to_string())
-    .bind(session.person.to_string())
-    .bind(session.kind.slug())
-    .bind(session.address.to_string())
-    .bind(session.created.0)
-    .bind(session.expires.0)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn close_sessions_of(connection: &mut AnyConnection, person: PersonId) -> Result<(), StoreError> {
-    sqlx::query("delete from session where person = $1").bind(person.to_string()).execute(connection).await?;
     Ok(())
 }
 
@@ -539,7 +431,8 @@ fn unix_ms(id: uuid::Uuid) -> i64 {
     i64::try_from(id.as_u128() >> 80).unwrap_or(0)
 }
 
-fn taken(error: sqlx::Error, what: &'static str) -> StoreError {
+/// What a row that is there already means to whoever adds one.
+pub(crate) fn taken(error: sqlx::Error, what: &'static str) -> StoreError {
     match error {
         sqlx::Error::Database(database) if database.is_unique_violation() => StoreError::Taken { what },
         other => StoreError::Database(other),

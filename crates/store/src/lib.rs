@@ -1,4 +1,4 @@
-//! The records: people, accounts, devices, sessions, policy documents, posts, alerts, cases, reports and the audit chain, in SQLite or, when a
+//! The records: people, accounts, classes, devices, sessions, policy documents, posts, alerts, cases, reports and the audit chain, in SQLite or, when a
 //! school outgrows it, PostgreSQL. All SQL of the program is in this crate, one text for both.
 //!
 //! There is one door for writing: [`Store::commit`] takes changes together with the [`Fact`] that says who makes them
@@ -9,11 +9,14 @@
 //! [`Store::touch_session`], notes only that a known session is alive); each scope's facts are a chain of hashes
 //! without gaps; every row has a scope; every read is bounded.
 
+mod account;
+mod account_change;
 mod alert;
 mod audit;
 mod audit_check;
 mod case;
 mod change;
+mod class;
 mod export;
 mod fact_counts;
 mod migrations;
@@ -22,12 +25,16 @@ mod open;
 mod read;
 mod report;
 mod rows;
+mod session;
 
+pub use account::{Account, AccountsSeen, Credential};
+pub use account_change::AccountChange;
 pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
 pub use audit::{AuditRow, Fact};
 pub use audit_check::{AuditCheck, AuditFault, ChainHead};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
-pub use change::{Approval, Change, Committed, NewPolicy, NewSession};
+pub use change::{Approval, Change, Committed, NewPolicy};
+pub use class::{Class, ClassChange};
 pub use export::{CustodyEntry, ExportChange, ExportRecord, MOST_CUSTODY, MOST_EXPORTS, MadePack, NewExport};
 pub use fact_counts::FactCount;
 pub use notification::{
@@ -36,9 +43,8 @@ pub use notification::{
 pub use open::{Place, Store};
 pub use read::{MOST_ROWS, Revisions};
 pub use report::{ReportChange, ReportRecord, WeeklyReport};
-pub use rows::{
-    Account, AccountState, DocumentState, PolicyRecord, PostHolder, Session, SessionKind, WebClaim,
-};
+pub use rows::{DocumentState, PolicyRecord, PostHolder, WebClaim};
+pub use session::{NewSession, Session, SessionChange, SessionKind, SessionStage};
 
 /// What went wrong with the records.
 #[derive(Debug, thiserror::Error)]

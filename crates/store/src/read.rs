@@ -1,10 +1,7 @@
 //! Reading the records. Each method is one query, or one for each table it joins in memory, and bounded.
 
-use crate::rows::{
-    checked, read_account, read_affiliation, read_device, read_policy, read_post_holder, read_session,
-    read_web_claim,
-};
-use crate::{Account, PolicyRecord, PostHolder, Session, Store, StoreError, WebClaim};
+use crate::rows::{checked, read_affiliation, read_device, read_policy, read_post_holder, read_web_claim};
+use crate::{PolicyRecord, PostHolder, Store, StoreError, WebClaim};
 use model::{Device, DeviceId, Person, PersonId, PolicyHash, Scope, Timestamp};
 use sqlx::Row;
 use std::collections::HashMap;
@@ -18,6 +15,9 @@ pub(crate) const ROSTER_REVISION: &str = "roster-revision";
 /// The installation's note of the newest change of the policy in force.
 pub(crate) const POLICY_REVISION: &str = "policy-revision";
 
+/// The installation's note of the newest change of who may sign in.
+pub(crate) const ACCESS_REVISION: &str = "access-revision";
+
 /// What changes whenever something else does; `None` before the first change. Compare, and read nothing into it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Revisions {
@@ -25,10 +25,12 @@ pub struct Revisions {
     pub roster: Option<String>,
     /// Of the policy in force.
     pub policy: Option<String>,
+    /// Of who may go on with what they signed in to.
+    pub access: Option<String>,
 }
 
 /// One more than the bound, so that a table beyond it is noticed.
-const LIMIT: i64 = 200_001;
+pub(crate) const LIMIT: i64 = 200_001;
 
 impl Store {
     /// Everybody, with what they are where, in no order.
@@ -94,56 +96,6 @@ impl Store {
             }
         }
         Ok(devices.into_values().collect())
-    }
-
-    /// The account with this login, lower case.
-    pub async fn account(&self, login: &str) -> Result<Option<Account>, StoreError> {
-        sqlx::query("select login, person, password_hash, state from account where login = $1")
-            .bind(login.to_owned())
-            .fetch_optional(&self.pool)
-            .await?
-            .as_ref()
-            .map(read_account)
-            .transpose()
-    }
-
-    /// How many accounts there are, and how many hold a hash that begins with `prefix`.
-    pub async fn count_hashes(&self, prefix: &str) -> Result<(u64, u64), StoreError> {
-        let row = sqlx::query(
-            "select count(*), coalesce(cast(sum(case when substr(password_hash, 1, $1) = $2 then 1 else 0 end) \
-             as bigint), 0) from account",
-        )
-        .bind(i32::try_from(prefix.chars().count()).unwrap_or(i32::MAX))
-        .bind(prefix.to_owned())
-        .fetch_one(&self.pool)
-        .await?;
-        let (all, matching): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok((u64::try_from(all).unwrap_or(0), u64::try_from(matching).unwrap_or(0)))
-    }
-
-    /// The session with this token hash, where it has not expired.
-    pub async fn session(&self, token_hash: &str, now: Timestamp) -> Result<Option<Session>, StoreError> {
-        sqlx::query(
-            "select person, kind, last_seen, expires from session where token_hash = $1 and expires > $2",
-        )
-        .bind(token_hash.to_owned())
-        .bind(now.0)
-        .fetch_optional(&self.pool)
-        .await?
-        .as_ref()
-        .map(read_session)
-        .transpose()
-    }
-
-    /// Notes that a session is alive. No fact goes with it: it changes nothing but when the session falls asleep.
-    pub async fn touch_session(&self, token_hash: &str, now: Timestamp) -> Result<(), StoreError> {
-        let _turn = self.writer.lock().await;
-        sqlx::query("update session set last_seen = $2 where token_hash = $1 and last_seen < $2")
-            .bind(token_hash.to_owned())
-            .bind(now.0)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 
     /// The claims on addresses that have not ended, oldest first.
@@ -243,11 +195,13 @@ impl Store {
         Ok(Revisions {
             roster: self.installation(ROSTER_REVISION).await?,
             policy: self.installation(POLICY_REVISION).await?,
+            access: self.installation(ACCESS_REVISION).await?,
         })
     }
 }
 
-fn bounded(found: usize, table: &'static str) -> Result<(), StoreError> {
+/// Refuses to go on with a table that has more rows than are read at once.
+pub(crate) fn bounded(found: usize, table: &'static str) -> Result<(), StoreError> {
     if found > MOST_ROWS {
         return Err(StoreError::TooMany { table, most: MOST_ROWS });
     }

@@ -4,87 +4,7 @@ use crate::StoreError;
 use model::{Claim, DeviceId, DeviceKind, KnownBy, PersonId, PolicyHash, Role, Scope, Timestamp, YearGroup};
 use sqlx::Row;
 use sqlx::any::AnyRow;
-use std::fmt;
 use std::net::IpAddr;
-
-/// A login and what opens it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The login, lower case.
-    pub login: String,
-    /// Whose it is.
-    pub person: PersonId,
-    /// The password's hash in the PHC text form.
-    pub password_hash: String,
-    /// Whether it may be used.
-    pub state: AccountState,
-}
-
-impl fmt::Debug for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account")
-            .field("person", &self.person)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Whether an account may be used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AccountState {
-    /// It may.
-    Open,
-    /// It may not.
-    Closed,
-}
-
-impl AccountState {
-    pub(crate) fn slug(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Open, Self::Closed].into_iter().find(|state| state.slug() == text)
-    }
-}
-
-/// A signed-in session.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Session {
-    /// Who is signed in.
-    pub person: PersonId,
-    /// What it opens.
-    pub kind: SessionKind,
-    /// When it was last used.
-    pub last_seen: Timestamp,
-    /// From when on it does not count, whatever is done in it.
-    pub expires: Timestamp,
-}
-
-/// What a session opens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SessionKind {
-    /// The console.
-    Console,
-    /// The web from one address.
-    Web,
-}
-
-impl SessionKind {
-    pub(crate) fn slug(self) -> &'static str {
-        match self {
-            Self::Console => "console",
-            Self::Web => "web",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Console, Self::Web].into_iter().find(|kind| kind.slug() == text)
-    }
-}
 
 /// That somebody is at an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -186,24 +106,6 @@ pub(crate) fn read_affiliation(row: &AnyRow) -> Result<AffiliationRow, StoreErro
                 })
                 .transpose()?,
         },
-    })
-}
-
-pub(crate) fn read_account(row: &AnyRow) -> Result<Account, StoreError> {
-    Ok(Account {
-        login: row.try_get(0)?,
-        person: checked(row, 1, ("account", "person", "a UUID"), PersonId::parse)?,
-        password_hash: row.try_get(2)?,
-        state: checked(row, 3, ("account", "state", "open or closed"), AccountState::parse)?,
-    })
-}
-
-pub(crate) fn read_session(row: &AnyRow) -> Result<Session, StoreError> {
-    Ok(Session {
-        person: checked(row, 0, ("session", "person", "a UUID"), PersonId::parse)?,
-        kind: checked(row, 1, ("session", "kind", "console or web"), SessionKind::parse)?,
-        last_seen: Timestamp(row.try_get(2)?),
-        expires: Timestamp(row.try_get(3)?),
     })
 }
 

@@ -2,12 +2,13 @@
 
 use super::{Random, STAFF};
 use model::{
-    Affiliation, Device, DeviceId, DeviceKind, Person, PersonId, Role, SchoolId, Scope, Timestamp, YearGroup,
+    Affiliation, ClassId, ClassKind, ClassPart, Device, DeviceId, DeviceKind, Person, PersonId, Role,
+    SchoolId, Scope, Timestamp, YearGroup,
 };
 use policy::file::{Document, PostPlace};
 use policy::rules::{GroupRules, Network, Policy, School};
 use std::net::IpAddr;
-use store::Change;
+use store::{Change, ClassChange};
 use uuid::Uuid;
 
 /// Pupils at each school.
@@ -49,6 +50,8 @@ pub(crate) struct Cast {
     pub devices: Vec<Device>,
     /// Posts that are held: which, where, by whom.
     posts: Vec<(Role, Scope, PersonId)>,
+    /// A class at each school, of its class teacher and all its pupils.
+    classes: Vec<(ClassId, SchoolId)>,
 }
 
 /// Somebody in the demo.
@@ -73,7 +76,25 @@ impl Cast {
         people
             .chain(self.devices.iter().cloned().map(Change::AddDevice))
             .chain(self.posts.iter().map(post))
+            .chain(self.classes.iter().flat_map(|(class, school)| self.class(*class, school, now)))
             .collect()
+    }
+
+    fn class(&self, class: ClassId, school: &SchoolId, from: Timestamp) -> Vec<Change> {
+        let scope = Scope::School(school.clone());
+        let (name, kind) = ("Hazel".to_owned(), ClassKind::Registration);
+        let add = ClassChange::Add { id: class, school: school.clone(), name, kind, from };
+        let join = |part: &Part| {
+            let affiliation = part.person.affiliations.first().filter(|held| held.scope == scope)?;
+            let part_of = match affiliation.role {
+                Role::ClassTeacher => ClassPart::Teacher,
+                Role::Learner => ClassPart::Learner,
+                _ => return None,
+            };
+            let person = part.person.id;
+            Some(ClassChange::Join { class, person, part: part_of, from, scope: scope.clone() })
+        };
+        std::iter::once(add).chain(self.people.iter().filter_map(join)).map(Change::Class).collect()
     }
 
     /// The addresses that people browse from.
@@ -84,7 +105,7 @@ impl Cast {
 
 /// Casts the demo for every school of the policy.
 pub(crate) fn cast(document: &Document, now: Timestamp, random: &mut Random) -> Cast {
-    let mut cast = Cast { people: Vec::new(), devices: Vec::new(), posts: Vec::new() };
+    let mut cast = Cast { people: Vec::new(), devices: Vec::new(), posts: Vec::new(), classes: Vec::new() };
     let policy = &document.policy;
     for (number, school) in policy.schools.iter().enumerate() {
         // Logins of the first school are plain, since most demos have one.
@@ -94,6 +115,8 @@ pub(crate) fn cast(document: &Document, now: Timestamp, random: &mut Random) -> 
         scene.add_guest();
         scene.add_pupils();
         scene.add_equipment();
+        let class = (ClassId(scene.new_id()), school.id.clone());
+        cast.classes.push(class);
     }
     for part in &mut cast.people {
         let lent = cast.devices.iter().find(|device| device.assigned_to == Some(part.person.id));

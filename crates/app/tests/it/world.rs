@@ -7,15 +7,15 @@ use app::{
 };
 use identity::{Password, Pepper, hash};
 use model::{
-    AccessEvent, Action, Actor, Affiliation, Ask, Category, Channel, Clock, CurrentRoster, GateId, HandedOut,
-    Host, IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp,
-    Who, YearGroup, event_channel,
+    AccessEvent, AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Ask, Category, Channel,
+    Clock, CredentialId, CredentialKind, CurrentRoster, GateId, HandedOut, Host, IdentityMap, Known, KnownBy,
+    ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who, YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
-use store::{AuditRow, Change, Fact, Place, Store};
+use store::{Account, AccountChange, AuditRow, Change, Credential, Fact, Place, Store};
 use tempfile::TempDir;
 use wire::SigningKey;
 
@@ -149,14 +149,10 @@ impl World {
             display_name: format!("{} Thistlewick", login[..1].to_uppercase() + &login[1..]),
             affiliations: vec![affiliation.clone()],
         };
-        let account = Change::AddAccount {
-            person: id,
-            login: login.to_owned(),
-            password_hash: hash(&pepper(), &password, [u8::try_from(number).unwrap(); 16]).unwrap().0,
-            scope: Scope::Trust,
-        };
+        let verifier = hash(&pepper(), &password, [u8::try_from(number).unwrap(); 16]).unwrap().0;
+        let [account, credential] = account(&person, verifier, self.clock.now());
         let fact = Fact::new(&technician(), Scope::Trust, self.clock.now(), "add-person");
-        let changes = [Change::AddPerson { person, scope: Scope::Trust }, account];
+        let changes = [Change::AddPerson { person, scope: Scope::Trust }, account, credential];
         self.store.commit(&fact, &changes).await.unwrap();
         self.app.take_up_changes().await.unwrap();
         Actor::Person { id, login: login.to_owned(), roles: vec![(affiliation.role, affiliation.scope)] }
@@ -230,6 +226,36 @@ impl World {
             "{action:?}"
         );
     }
+}
+
+/// An open everyday account with a password that its holder chose.
+fn account(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
+    let account = Account {
+        id: AccountId(person.id.0),
+        person: person.id,
+        kind: AccountKind::Standard,
+        login: person.login.clone(),
+        state: AccountState::Open,
+        starts: now,
+        ends: None,
+        must_change: false,
+        created: now,
+        created_by: technician().to_string(),
+        scope: Scope::Trust,
+    };
+    let credential = Credential {
+        id: CredentialId(person.id.0),
+        account: account.id,
+        kind: CredentialKind::Password,
+        verifier,
+        counter: 0,
+        created: now,
+        expires: None,
+        last_worked: None,
+        revoked: None,
+    };
+    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
+    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
 }
 
 fn image() -> Image {

@@ -4,6 +4,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod cases;
+pub(crate) mod choose_password;
 pub(crate) mod explain;
 pub(crate) mod exports;
 pub(crate) mod fields;
@@ -13,6 +14,10 @@ pub(crate) mod history_counts;
 pub(crate) mod home;
 pub(crate) mod inspection;
 pub(crate) mod lists;
+pub(crate) mod my_account;
+pub(crate) mod people;
+pub(crate) mod people_new;
+pub(crate) mod people_reset;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod sign_in;

@@ -5,7 +5,7 @@ use crate::desk::{Shared, Visit};
 use crate::extract::{Asked, Sent};
 use crate::pages::fields::{Field, SummaryLine, summary};
 use crate::problem::Problem;
-use app::{AppError, ConsoleSession};
+use app::{AppError, ConsoleSession, SignInStep};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -104,16 +104,21 @@ pub(crate) async fn leave(State(desk): State<Shared>, visit: Visit) -> Result<Re
 
 fn entered(desk: &Shared, session: &ConsoleSession, next: &str) -> Result<Response, Problem> {
     let kept = cookie::keep(&session.token, desk.clock.now(), session.expires);
+    let next = match session.step {
+        SignInStep::Done => next,
+        SignInStep::ChoosePassword => "/sign-in/password",
+    };
     with_cookie(Redirect::to(next), kept)
 }
 
-fn with_cookie(redirect: Redirect, cookie: Option<HeaderValue>) -> Result<Response, Problem> {
+/// A redirect that sets or takes away the cookie.
+pub(crate) fn with_cookie(redirect: Redirect, cookie: Option<HeaderValue>) -> Result<Response, Problem> {
     let cookie = cookie.ok_or(Problem::OurFault)?;
     Ok(([(header::SET_COOKIE, cookie)], redirect).into_response())
 }
 
 /// Where to go on to: a path of ours, else home. `//elsewhere` and `/\elsewhere` are other sites to a browser.
-fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
     let plain = next.len() <= 2048 && next.bytes().all(|byte| byte.is_ascii_graphic());
     if ours && plain { next } else { "/" }

@@ -1,8 +1,8 @@
 //! Signing in to use the web from this device: for anybody the school knows, pupils first. Short words, one form.
 
 use crate::desk::{Shared, Visit};
-use crate::extract::Sent;
-use crate::pages::fields::{Field, SummaryLine, summary};
+use crate::extract::{Asked, Sent};
+use crate::pages::fields::{Field, SummaryLine, link, summary};
 use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES};
 use crate::problem::Problem;
 use app::views::WebSignInView;
@@ -32,6 +32,15 @@ pub(crate) struct WebSignInPage {
     pub until: String,
     /// The device's address.
     pub address: String,
+    /// True just after somebody chose a password.
+    pub changed: bool,
+}
+
+/// What the address may ask of the page.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WebSignInQuestion {
+    changed: String,
 }
 
 impl WebSignInPage {
@@ -48,14 +57,20 @@ impl WebSignInPage {
             signed_in: view.signed_in,
             until: view.until,
             address: view.address,
+            changed: false,
         }
     }
 }
 
 /// `GET /web/sign-in`
-pub(crate) async fn show(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+pub(crate) async fn show(
+    State(desk): State<Shared>,
+    visit: Visit,
+    Asked(asked): Asked<WebSignInQuestion>,
+) -> Result<Response, Problem> {
     let view = desk.app.web_sign_in_view(visit.address).await;
-    desk.page("web_sign_in.html", &visit, &WebSignInPage::of(view, String::new())).await
+    let page = WebSignInPage { changed: asked.changed == "yes", ..WebSignInPage::of(view, String::new()) };
+    desk.page("web_sign_in.html", &visit, &page).await
 }
 
 /// `POST /web/sign-in`
@@ -70,6 +85,9 @@ pub(crate) async fn enter(
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let view = desk.app.sign_in_to_web(&form.login, &form.password, visit.address).await?;
+    if view.must_choose {
+        return Ok(Redirect::to(&link("/web/password", &[("login", &form.login)])).into_response());
+    }
     if view.problem.is_empty() {
         return Ok(Redirect::to("/web/sign-in").into_response());
     }

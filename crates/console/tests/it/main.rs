@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by it")]
 
+mod accounts;
 mod journeys;
 mod permissions;
 mod school;

@@ -6,8 +6,9 @@ use history::History;
 use identity::{Password, Pepper};
 use lists::ReadList;
 use model::{
-    Actor, Affiliation, Category, Clock, CurrentRoster, GateId, IdentityMap, ListId, Person, PersonId, Role,
-    Roster, SchoolId, Scope, Timestamp, YearGroup,
+    AccountId, AccountKind, AccountState, Actor, Affiliation, Category, Clock, CredentialId, CredentialKind,
+    CurrentRoster, GateId, IdentityMap, ListId, Person, PersonId, Role, Roster, SchoolId, Scope, Timestamp,
+    YearGroup,
 };
 use policy::file::{Document, SourceText};
 use policy::image::Image;
@@ -17,12 +18,14 @@ use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{Change, Fact, Place, Store};
+use store::{Account, AccountChange, Change, Credential, Fact, Place, Store};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wire::SigningKey;
 
+/// When the school opens, in UTC.
+const OPENED: &str = "2026-11-23T10:15:00Z";
 /// Everybody's password here.
 pub const PASSWORD: &str = "otter lantern gravel";
 
@@ -47,7 +50,7 @@ pub fn login(role: Role) -> String {
 impl School {
     /// Opens the school.
     pub async fn open() -> Self {
-        let clock = Clock::fixed(Timestamp::parse("2026-11-23T10:15:00Z").unwrap());
+        let clock = Clock::fixed(opened());
         let folder = tempfile::tempdir().unwrap();
         let app = use_cases(&clock, folder.path()).await;
         let kept = lists::images(&folder.path().join("lists"));
@@ -151,13 +154,43 @@ fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
             display_name: format!("Robin {}", role.title()),
             affiliations: vec![Affiliation { scope: scope.clone(), role, year }],
         };
+        let [account, credential] = account(&person, hash.0.clone(), opened());
         changes.push(Change::AddPerson { person, scope: scope.clone() });
-        changes.push(Change::AddAccount {
-            person: id,
-            login: login(role),
-            password_hash: hash.0.clone(),
-            scope: scope.clone(),
-        });
+        changes.extend([account, credential]);
     }
     changes
+}
+
+fn opened() -> Timestamp {
+    Timestamp::parse(OPENED).unwrap()
+}
+
+/// An open everyday account with a password that its holder chose.
+fn account(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
+    let account = Account {
+        id: AccountId(person.id.0),
+        person: person.id,
+        kind: AccountKind::Standard,
+        login: person.login.clone(),
+        state: AccountState::Open,
+        starts: now,
+        ends: None,
+        must_change: false,
+        created: now,
+        created_by: Actor::Program.to_string(),
+        scope: Scope::Trust,
+    };
+    let credential = Credential {
+        id: CredentialId(person.id.0),
+        account: account.id,
+        kind: CredentialKind::Password,
+        verifier,
+        counter: 0,
+        created: now,
+        expires: None,
+        last_worked: None,
+        revoked: None,
+    };
+    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
+    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
 }

@@ -2,6 +2,8 @@
 
 use crate::NOW;
 use crate::story::{add_person, fact, maya};
+use model::{AccountKind, AccountState, CredentialKind};
+use sha2::{Digest as _, Sha256};
 use std::os::unix::fs::PermissionsExt;
 use store::{Place, Store, StoreError};
 
@@ -43,6 +45,52 @@ async fn records_of_a_newer_program_are_left_alone() {
 }
 
 #[tokio::test]
+async fn accounts_of_before_are_carried_over_with_their_passwords() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.db");
+    let place = Place::File(path.clone());
+    std::fs::write(&path, "").unwrap();
+    alter(&path, FORM_OF_BEFORE[0]).await;
+    for (number, text) in (1..).zip(&FORM_OF_BEFORE[1..]) {
+        alter(&path, text).await;
+        let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        alter(&path, format!("insert into migration values ({number}, '{hash}', 0)")).await;
+    }
+    alter(&path, BEFORE).await;
+    let store = Store::open(&place, NOW).await.unwrap();
+    let (head, guest) =
+        (store.account("head").await.unwrap().unwrap(), store.account("vesna").await.unwrap().unwrap());
+    assert_eq!((head.kind, head.state, head.must_change), (AccountKind::Standard, AccountState::Open, false));
+    assert_eq!((guest.kind, guest.state), (AccountKind::Guest, AccountState::Closed));
+    let held = store.credentials(head.id).await.unwrap();
+    assert_eq!(
+        (held.len(), held[0].kind, held[0].verifier.as_str()),
+        (1, CredentialKind::Password, "$argon2id$of-head")
+    );
+    assert_eq!(store.session("signed-in", NOW).await.unwrap(), None, "everybody signs in once more");
+}
+
+const FORM_OF_BEFORE: [&str; 6] = [
+    "create table migration (number bigint primary key, hash text not null, run_at bigint not null)",
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_facts_by_action.sql"),
+    include_str!("../../migrations/0003_alerts_and_cases.sql"),
+    include_str!("../../migrations/0004_checkpoints.sql"),
+    include_str!("../../migrations/0005_exports.sql"),
+];
+
+/// A head, who is signed in, and a visitor.
+const BEFORE: &str = "\
+    insert into person values ('01990000-0000-7000-8000-000000000001', 'trust', 'head', 'A Head', 1), \
+        ('01990000-0000-7000-8000-000000000002', 'trust', 'vesna', 'A Guest', 1); \
+    insert into affiliation values ('01990000-0000-7000-8000-000000000002', 0, 'school:ash', 'guest', null); \
+    insert into account values \
+        ('head', 'trust', '01990000-0000-7000-8000-000000000001', '$argon2id$of-head', 'open', 5), \
+        ('vesna', 'trust', '01990000-0000-7000-8000-000000000002', '$argon2id$of-guest', 'closed', 5); \
+    insert into session values ('signed-in', 'trust', '01990000-0000-7000-8000-000000000001', 'console', '10.0.0.1', \
+        5, 5, 9000000000000)";
+
+#[tokio::test]
 async fn a_chain_that_was_touched_shows_where() {
     for (damage, broken_at) in [
         ("update audit set details = '{}' where sequence = 2", Some(2)),
@@ -64,10 +112,10 @@ async fn a_chain_that_was_touched_shows_where() {
 }
 
 /// Changes the file behind the store's back, as somebody with the disk in their hands could.
-async fn alter(path: &std::path::Path, sql: &'static str) {
+async fn alter(path: &std::path::Path, sql: impl Into<String>) {
     use sqlx::{ConnectOptions, Connection};
     let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
     let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

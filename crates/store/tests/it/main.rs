@@ -8,6 +8,7 @@
 )]
 
 // The cluster is compiled in here rather than linked, so that the store's tests do not wait for all of `testkit`.
+mod accounts;
 mod files;
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;

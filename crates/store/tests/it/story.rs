@@ -6,10 +6,7 @@ use model::{
     PolicyHash, Role, SchoolId, Scope, Timestamp, YearGroup,
 };
 use std::net::IpAddr;
-use store::{
-    AccountState, Approval, AuditFault, Change, DocumentState, Fact, NewPolicy, NewSession, SessionKind,
-    Store, StoreError,
-};
+use store::{Approval, AuditFault, Change, DocumentState, Fact, NewPolicy, Store, StoreError};
 use uuid::Uuid;
 
 const MAYA: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0001;
@@ -20,8 +17,7 @@ pub async fn tell(store: &Store) {
     assert_eq!(store.revisions().await.unwrap(), store::Revisions::default());
     people_come_and_change(store).await;
     devices_have_addresses(store).await;
-    accounts_open_and_close(store).await;
-    sessions_end(store).await;
+    crate::accounts::tell(store).await;
     claims_are_replaced_and_end(store).await;
     one_policy_is_in_force(store).await;
     posts_are_held(store).await;
@@ -70,42 +66,6 @@ async fn devices_have_addresses(store: &Store) {
     let refused = store.commit(&fact("add-device"), &[Change::AddDevice(twin)]).await;
     assert!(matches!(refused, Err(StoreError::Taken { .. })));
     assert_eq!(store.devices().await.unwrap(), [device], "half a change leaves nothing behind");
-}
-
-async fn accounts_open_and_close(store: &Store) {
-    let account = Change::AddAccount {
-        person: ade().id,
-        login: ade().login,
-        password_hash: "$argon2id$made-up".to_owned(),
-        scope: Scope::Trust,
-    };
-    store.commit(&fact("add-account"), &[account]).await.unwrap();
-    let found = store.account("ade.ladipo").await.unwrap().unwrap();
-    assert_eq!((found.person, found.state), (ade().id, AccountState::Open));
-    assert!(!format!("{found:?}").contains("argon2"), "a hash is never printed");
-    assert_eq!(store.account("nobody").await.unwrap(), None);
-    assert_eq!(store.count_hashes("$argon2id$").await.unwrap(), (1, 1));
-    assert_eq!(store.count_hashes("$other$").await.unwrap(), (1, 0));
-
-    store.commit(&fact("sign-in"), &[open_session("a", NOW.plus_ms(1_000))]).await.unwrap();
-    let close = Change::SetAccountState { login: ade().login, state: AccountState::Closed };
-    store.commit(&fact("close-account"), &[close]).await.unwrap();
-    assert_eq!(store.account("ade.ladipo").await.unwrap().unwrap().state, AccountState::Closed);
-    assert_eq!(store.session("a", NOW).await.unwrap(), None, "closing an account ends its sessions");
-}
-
-async fn sessions_end(store: &Store) {
-    let end = NOW.plus_ms(1_000);
-    store.commit(&fact("sign-in"), &[open_session("b", end), open_session("c", end)]).await.unwrap();
-    store.touch_session("b", NOW.plus_ms(10)).await.unwrap();
-    store.touch_session("b", NOW.plus_ms(5)).await.unwrap();
-    let session = store.session("b", NOW).await.unwrap().unwrap();
-    assert_eq!((session.person, session.last_seen, session.expires), (ade().id, NOW.plus_ms(10), end));
-    assert_eq!(store.session("b", end).await.unwrap(), None, "at its end it counts no more");
-    store.commit(&fact("sign-out"), &[Change::CloseSession { token_hash: "b".to_owned() }]).await.unwrap();
-    assert_eq!(store.session("b", NOW).await.unwrap(), None);
-    store.commit(&fact("close-sessions"), &[Change::CloseSessionsOf(ade().id)]).await.unwrap();
-    assert_eq!(store.session("c", NOW).await.unwrap(), None);
 }
 
 async fn claims_are_replaced_and_end(store: &Store) {
@@ -275,7 +235,7 @@ pub fn maya() -> Person {
     }
 }
 
-fn ade() -> Person {
+pub fn ade() -> Person {
     Person {
         id: PersonId(Uuid::from_u128(ADE)),
         login: "ade.ladipo".to_owned(),
@@ -284,20 +244,8 @@ fn ade() -> Person {
     }
 }
 
-fn ash() -> Scope {
+pub fn ash() -> Scope {
     Scope::School(SchoolId::new("ash"))
-}
-
-fn open_session(token_hash: &str, expires: Timestamp) -> Change {
-    Change::OpenSession(NewSession {
-        token_hash: token_hash.to_owned(),
-        person: ade().id,
-        kind: SessionKind::Console,
-        address: "127.0.0.1".parse().unwrap(),
-        created: NOW,
-        expires,
-        scope: Scope::Trust,
-    })
 }
 
 fn policy(hash: &str) -> NewPolicy {

@@ -1,0 +1,458 @@
+//! Other people's accounts: making one, suspending, opening and closing it, ending what it is signed in to, and a
+//! temporary password for whoever forgot theirs.
+//!
+//! Invariants: nobody touches an account beyond their reach, their own, or one that they would gain by
+//! ([`people_reach`](crate::people_reach)); what is handed over is shown once and is in no record; each deed is a fact with its reason, and a reset with how
+//! it was made sure who asked (clause ACC-7).
+
+use crate::facade::record_denial;
+use crate::people_reach::gains_nothing;
+use crate::people_seen::kind_for;
+use crate::views::{NewPersonChoices, SlipView};
+use crate::{App, AppError, Fresh};
+use identity::{permits, scopes_for};
+use model::{
+    AccountId, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, SchoolId, Scope, Timestamp,
+    YearGroup,
+};
+use std::sync::Arc;
+use store::{Account, AccountChange, Change};
+
+/// The longest name, in characters.
+const MOST_NAME: usize = 120;
+/// The longest login, in characters.
+const MOST_LOGIN: usize = 60;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Somebody to add, with an account.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Their name.
+    pub name: String,
+    /// The name to sign in with.
+    pub login: String,
+    /// What they are.
+    pub role: Role,
+    /// A learner's year group.
+    pub year: Option<YearGroup>,
+    /// The school; `None`: the whole trust.
+    pub school: Option<SchoolId>,
+}
+
+/// What is done with somebody's account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccountDeed {
+    /// It may not be used for now.
+    Suspend(AccountId),
+    /// It may be used again.
+    Open(AccountId),
+    /// It may not be used any more.
+    Close(AccountId),
+    /// Everything that its holder is signed in to ends.
+    EndSessions,
+}
+
+/// How it was made sure who asked for another password (clause ACC-7), and how it is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResetChecks {
+    /// How.
+    pub made_sure: MadeSure,
+    /// How it reaches its user.
+    pub handed_over: HandedOver,
+}
+
+/// How it was made sure who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MadeSure {
+    /// They stand there, and are known.
+    KnownInPerson,
+    /// They stand there and showed a card with a picture.
+    PhotoCard,
+    /// They were called back on the number that the school's own records have.
+    CalledBack,
+    /// Somebody who teaches or leads them vouched for them.
+    VouchedFor,
+}
+
+impl MadeSure {
+    /// Every way, surest first.
+    pub const ALL: [MadeSure; 4] = [Self::KnownInPerson, Self::PhotoCard, Self::CalledBack, Self::VouchedFor];
+
+    /// The name in forms and records.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::KnownInPerson => "known-in-person",
+            Self::PhotoCard => "photo-card",
+            Self::CalledBack => "called-back",
+            Self::VouchedFor => "vouched-for",
+        }
+    }
+
+    /// The words on a screen and in the audit log.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::KnownInPerson => "They are here, and I know them",
+            Self::PhotoCard => "They are here, and showed a card with their picture",
+            Self::CalledBack => "I called them back on the number in the school\u{2019}s records",
+            Self::VouchedFor => "Their teacher or their manager is here and vouches for them",
+        }
+    }
+
+    /// Reads the name in forms.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.slug() == text)
+    }
+}
+
+/// How a password reaches its user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandedOver {
+    /// On a printed slip, into their hands.
+    Slip,
+    /// Shown to them on the screen.
+    Screen,
+    /// Read out to them, where nobody else hears.
+    Spoken,
+}
+
+impl HandedOver {
+    /// Every way.
+    pub const ALL: [HandedOver; 3] = [Self::Slip, Self::Screen, Self::Spoken];
+
+    /// The name in forms and records.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Slip => "slip",
+            Self::Screen => "screen",
+            Self::Spoken => "spoken",
+        }
+    }
+
+    /// The words on a screen and in the audit log.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Slip => "On a printed slip, into their own hands",
+            Self::Screen => "They read it on this screen",
+            Self::Spoken => "I read it out to them where nobody else hears",
+        }
+    }
+
+    /// Reads the name in forms.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.slug() == text)
+    }
+}
+
+impl App {
+    /// What may be chosen where somebody is added.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn new_person_choices(&self, actor: &Actor) -> Result<NewPersonChoices, AppError> {
+        let reach = self.reach(actor, Action::ManageAccounts).await?;
+        let snapshot = self.snapshot();
+        let here = snapshot.policy().schools.iter();
+        let here: Vec<_> = here.filter(|school| reach.covers(&Scope::School(school.id.clone()))).collect();
+        let may_give = |role: &Role| {
+            here.iter().any(|school| gains_nothing(actor, *role, &Scope::School(school.id.clone())))
+        };
+        let mut schools: Vec<(String, String)> =
+            here.iter().map(|school| (school.id.to_string(), school.name.to_string())).collect();
+        let trust = snapshot.policy().trust.as_deref().filter(|_| reach.covers(&Scope::Trust));
+        schools.extend(trust.map(|name| (String::from("trust"), name.to_owned())));
+        Ok(NewPersonChoices {
+            roles: Role::ALL
+                .into_iter()
+                .filter(may_give)
+                .map(|role| (role.slug().to_owned(), role.title().to_owned()))
+                .collect(),
+            schools,
+        })
+    }
+
+    /// Says what is wrong with the names of somebody to add: the field and a sentence; nothing where all is well.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn check_new_names(
+        &self,
+        actor: &Actor,
+        name: &str,
+        login: &str,
+    ) -> Result<Vec<(String, String)>, AppError> {
+        self.reach(actor, Action::ManageAccounts).await?;
+        let mut problems = Vec::new();
+        let mut problem = |field: &str, words: &str| problems.push((field.to_owned(), words.to_owned()));
+        let (name, login) = (name.trim(), plain_login(login));
+        if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
+            problem("name", "Enter the name as the register has it, at most 120 characters");
+        }
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+        if login.is_empty() || login.len() > MOST_LOGIN || !login.chars().all(plain) {
+            problem("login", "Use small letters, digits, full stops and hyphens, such as a.thistlewick");
+        } else if self.0.parts.roster.get().person_by_login(&login).is_some()
+            || self.0.parts.store.account(&login).await?.is_some()
+        {
+            problem("login", "Somebody has or had that user name. Choose another; none is given twice");
+        }
+        Ok(problems)
+    }
+
+    /// Says what is wrong with somebody to add: the field and a sentence; nothing where all is well.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn check_new_person(
+        &self,
+        actor: &Actor,
+        new: &NewPerson,
+    ) -> Result<Vec<(String, String)>, AppError> {
+        let place = place_of(new);
+        self.permit_at(actor, Action::ManageAccounts, &place).await?;
+        if !gains_nothing(actor, new.role, &place) {
+            self.record_denial(actor, Action::ManageAccounts).await;
+            return Err(AppError::Denied);
+        }
+        let mut problems = self.check_new_names(actor, &new.name, &new.login).await?;
+        let mut problem = |field: &str, words: &str| problems.push((field.to_owned(), words.to_owned()));
+        if (new.role == Role::Learner) != new.year.is_some() {
+            problem("year", "Choose a year group for a learner, and none for anybody else");
+        }
+        let known =
+            |school: &SchoolId| self.snapshot().policy().schools.iter().any(|known| known.id == *school);
+        if !new.school.as_ref().is_none_or(known) {
+            problem("school", "Choose a school");
+        }
+        Ok(problems)
+    }
+
+    /// Adds somebody with an account, and makes their first password. It is shown this once.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where something is wrong with it.
+    pub async fn add_person(
+        &self,
+        (actor, fresh): (&Actor, &Fresh),
+        new: NewPerson,
+    ) -> Result<SlipView, AppError> {
+        self.must_be_of(fresh, actor).await?;
+        if let Some((_, words)) = self.check_new_person(actor, &new).await?.into_iter().next() {
+            return Err(AppError::refused(
+                words,
+                "expected somebody who can be added, found something wrong",
+            ));
+        }
+        let (now, place) = (self.now(), place_of(&new));
+        let affiliation = Affiliation { scope: place.clone(), role: new.role, year: new.year };
+        let person = Person {
+            id: PersonId(self.new_uuid()?),
+            login: plain_login(&new.login),
+            display_name: new.name.trim().to_owned(),
+            affiliations: vec![affiliation],
+        };
+        let account = Account {
+            id: AccountId(self.new_uuid()?),
+            person: person.id,
+            kind: kind_for(&person.affiliations),
+            login: person.login.clone(),
+            state: AccountState::Pending,
+            starts: now,
+            ends: self.end_of_new(&person, now),
+            must_change: true,
+            created: now,
+            created_by: actor.to_string(),
+            scope: Scope::Trust,
+        };
+        let issued = self.issue_password(&person, &account).await?;
+        let mut changes = vec![
+            Change::AddPerson { person: person.clone(), scope: Scope::Trust },
+            Change::Account(AccountChange::Add(account.clone())),
+        ];
+        changes.extend(issued.changes);
+        let fact = self.fact(actor, "add-person").about(format!("person:{}", person.id));
+        let fact = fact.with("role", new.role.slug()).with("place", place.to_string());
+        self.commit(&fact, &changes).await?;
+        self.take_up_changes().await?;
+        Ok(self.slip(&person, &account.login, issued.secret.to_string(), issued.expires))
+    }
+
+    /// A visitor's account ends by itself after the policy's days (clause ACC-3).
+    fn end_of_new(&self, person: &Person, now: Timestamp) -> Option<Timestamp> {
+        let days = self.in_force().document.facts.access.guest_account_days;
+        let is_guest = kind_for(&person.affiliations) == model::AccountKind::Guest;
+        is_guest.then(|| now.plus_ms(i64::from(days) * DAY_MS))
+    }
+
+    /// Gives somebody a password to be handed over, in the place of the one they have. A second factor stays as it is, and
+    /// whatever they were signed in to ends. False where this person sees nobody of that id.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where this one is not theirs to reset.
+    pub async fn reset_password(
+        &self,
+        (actor, fresh): (&Actor, &Fresh),
+        id: PersonId,
+        checks: ResetChecks,
+    ) -> Result<Option<SlipView>, AppError> {
+        self.must_be_of(fresh, actor).await?;
+        let Some(person) = self.seen_person(actor, id).await? else { return Ok(None) };
+        if let Err(words) = self.may_reset(actor, &person).await? {
+            self.record_denial(actor, Action::ResetPassword).await;
+            return Err(AppError::refused(words, "expected somebody whose password is theirs to reset"));
+        }
+        let accounts = self.0.parts.store.accounts_of(id).await?;
+        let account = accounts.into_iter().find(|account| !account.kind.administers());
+        let Some(account) = account.filter(|account| account.may_sign_in(self.now())) else {
+            return Err(AppError::refused(
+                "They have no account that is open. Open it first.",
+                "expected an open account, found none",
+            ));
+        };
+        let issued = self.issue_password(&person, &account).await?;
+        let at = self.now();
+        let mut changes = issued.changes;
+        changes.push(Change::Account(AccountChange::EndEverything { person: id, but: None, at }));
+        let fact = self.fact(actor, "reset-password").about(format!("person:{id}"));
+        let fact = fact.with("made_sure", checks.made_sure.title());
+        self.commit(&fact.with("handed_over", checks.handed_over.title()), &changes).await?;
+        self.0.parts.identities.end_sessions(id, at);
+        Ok(Some(self.slip(&person, &account.login, issued.secret.to_string(), issued.expires)))
+    }
+
+    /// Suspends, opens or closes an account, or ends what its holder is signed in to. False where this person sees nobody
+    /// of that id.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] without a reason.
+    pub async fn work_on_account(
+        &self,
+        (actor, fresh): (&Actor, &Fresh),
+        id: PersonId,
+        deed: AccountDeed,
+        reason: &str,
+    ) -> Result<bool, AppError> {
+        self.must_be_of(fresh, actor).await?;
+        let Some(person) = self.seen_person(actor, id).await? else { return Ok(false) };
+        if !self.may_manage(actor, &person).await? {
+            self.record_denial(actor, Action::ManageAccounts).await;
+            return Err(AppError::Denied);
+        }
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
+            return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+        }
+        let accounts = self.0.parts.store.accounts_of(id).await?;
+        let at = self.now();
+        let set = |account: AccountId, state| {
+            let is_theirs = accounts.iter().any(|held| held.id == account);
+            is_theirs.then_some(Change::Account(AccountChange::SetState { account, state, at }))
+        };
+        let (action, change) = match deed {
+            AccountDeed::Suspend(account) => ("suspend-account", set(account, AccountState::Suspended)),
+            AccountDeed::Open(account) => ("open-account", set(account, AccountState::Open)),
+            AccountDeed::Close(account) => ("close-account", set(account, AccountState::Closed)),
+            AccountDeed::EndSessions => {
+                let end = AccountChange::EndEverything { person: id, but: None, at };
+                ("end-sessions", Some(Change::Account(end)))
+            }
+        };
+        let Some(change) = change else { return Ok(false) };
+        let fact = self.fact(actor, action).about(format!("person:{id}")).with("reason", reason);
+        self.commit(&fact, &[change]).await?;
+        if !matches!(deed, AccountDeed::Open(_)) {
+            self.0.parts.identities.end_sessions(id, at);
+        }
+        Ok(true)
+    }
+
+    /// Why the actor may not give this person a password, in words for them.
+    pub(crate) async fn may_reset(
+        &self,
+        actor: &Actor,
+        person: &Person,
+    ) -> Result<Result<(), &'static str>, AppError> {
+        if is_self(actor, person) {
+            return Ok(Err("This is you. Change your own password under My account."));
+        }
+        if scopes_for(actor, Action::ResetPassword).is_empty() {
+            return Ok(Err("Your role does not include giving passwords."));
+        }
+        if !self.is_named_for_resets(actor) {
+            return Ok(Err("The policy names others to give passwords. Ask one of them."));
+        }
+        let reach = self.people_reach(actor, Action::ResetPassword).await?;
+        if !reach.covers_whole(person) {
+            return Ok(Err(
+                "They belong to more than you look after. Ask somebody who looks after all of it.",
+            ));
+        }
+        let gains = person
+            .affiliations
+            .iter()
+            .any(|affiliation| !gains_nothing(actor, affiliation.role, &affiliation.scope));
+        if gains {
+            return Ok(Err(
+                "They may do more than you, so another leader gives them a password, or somebody at the machine: \
+                 schoolgate people reset.",
+            ));
+        }
+        Ok(Ok(()))
+    }
+
+    /// True where the policy's `access.reset_by` names a role of the actor's.
+    fn is_named_for_resets(&self, actor: &Actor) -> bool {
+        let Actor::Person { roles, .. } = actor else { return true };
+        let named = &self.in_force().document.facts.access.reset_by;
+        roles
+            .iter()
+            .any(|(role, _)| permits(*role, Action::ResetPassword) && named.iter().any(|by| by.0 == *role))
+    }
+
+    /// True where the actor may suspend, open and close this person's accounts.
+    pub(crate) async fn may_manage(&self, actor: &Actor, person: &Person) -> Result<bool, AppError> {
+        if is_self(actor, person) || scopes_for(actor, Action::ManageAccounts).is_empty() {
+            return Ok(false);
+        }
+        Ok(self.people_reach(actor, Action::ManageAccounts).await?.covers_whole(person))
+    }
+
+    async fn seen_person(&self, actor: &Actor, id: PersonId) -> Result<Option<Arc<Person>>, AppError> {
+        let reach = self.people_reach(actor, Action::ReadPeople).await?;
+        let person = self.0.parts.roster.get().person(id).map(Arc::clone);
+        Ok(person.filter(|person| reach.covers(person)))
+    }
+
+    async fn must_be_of(&self, fresh: &Fresh, actor: &Actor) -> Result<(), AppError> {
+        if self.is_of(fresh, actor).await? {
+            return Ok(());
+        }
+        record_denial(&self.0.parts.store, actor, Action::OwnAccount, self.now()).await;
+        Err(AppError::Denied)
+    }
+
+    fn slip(&self, person: &Person, login: &str, secret: String, expires: Option<Timestamp>) -> SlipView {
+        let what = person.affiliations.iter().map(|affiliation| self.affiliation_words(affiliation));
+        SlipView {
+            name: person.display_name.clone(),
+            what: what.collect::<Vec<_>>().join("; "),
+            login: login.to_owned(),
+            secret,
+            expires,
+            must_change: expires.is_some(),
+            uses_console: person.affiliations.iter().any(|held| permits(held.role, Action::SeeHome)),
+            person: person.id.to_string(),
+        }
+    }
+}
+
+fn is_self(actor: &Actor, person: &Person) -> bool {
+    matches!(actor, Actor::Person { id, .. } if *id == person.id)
+}
+
+fn place_of(new: &NewPerson) -> Scope {
+    new.school.clone().map_or(Scope::Trust, Scope::School)
+}
+
+fn plain_login(typed: &str) -> String {
+    typed.trim().to_lowercase()
+}

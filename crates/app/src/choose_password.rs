@@ -1,0 +1,142 @@
+//! A password that somebody chooses for themselves, and one that is made for them.
+//!
+//! Invariants: what is issued is temporary and must be changed at its first use, but for the youngest, whose password is
+//! made with their teacher (clause PWD-4); a temporary one never becomes one that stays; a chosen one goes through the
+//! rules and is unlike every other of the same person.
+
+use crate::{App, AppError};
+use identity::{
+    Against, Order, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, generate, hash,
+};
+use model::{AccountState, CredentialId, CredentialKind, Person, PersonId, Timestamp};
+use std::sync::Arc;
+use store::{Account, AccountChange, Change, Credential};
+use zeroize::Zeroizing;
+
+/// A password that was made for somebody, to be shown once.
+pub(crate) struct Issued {
+    /// What to hand over.
+    pub(crate) secret: Zeroizing<String>,
+    /// From when on it does not work; `None`: it stays, as the youngest learners' do.
+    pub(crate) expires: Option<Timestamp>,
+    /// What puts it in force.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl App {
+    /// What puts a password that somebody chose in force.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] with one kind sentence where it may not be used.
+    pub(crate) async fn chosen(
+        &self,
+        person: &Person,
+        account: &Account,
+        (new, again): (&str, &str),
+    ) -> Result<Vec<Change>, AppError> {
+        let rule = self.password_rule(person, account.kind);
+        if new != again {
+            return Err(AppError::refused(
+                "The two new passwords are not the same. Type them once more.",
+                "expected the same new password twice, found two",
+            ));
+        }
+        let too_long =
+            |_| AppError::refused("That password is too long. Leave some of it out.", "expected fewer bytes");
+        let password = Password::new(new).map_err(too_long)?;
+        let own = fingerprint(&self.0.parts.pepper, person.id, &password)?;
+        let used = self.0.parts.store.password_fingerprints(person.id).await?;
+        let used: Vec<SecretFingerprint> =
+            used.iter().filter_map(|text| SecretFingerprint::parse(text)).collect();
+        let personal = self.personal_words(person, &[&person.login, &account.login]);
+        let against = Against { personal: &personal, used: &used, own };
+        rule.judge(&password, &against).map_err(|refusal| {
+            AppError::refused(
+                refusal.sentence(rule.reader),
+                "expected a password that keeps the rules, found another",
+            )
+        })?;
+        let mut changes = self.replace_password(account, CredentialKind::Password, (&password, None)).await?;
+        let id = account.id;
+        changes.push(self.note_fingerprint(person.id, account, own));
+        changes.push(Change::Account(AccountChange::SetMustChange { account: id, must_change: false }));
+        if account.state == AccountState::Pending {
+            let (state, at) = (AccountState::Open, self.now());
+            changes.push(Change::Account(AccountChange::SetState { account: id, state, at }));
+        }
+        Ok(changes)
+    }
+
+    /// Makes a password for somebody, to be handed over.
+    pub(crate) async fn issue_password(
+        &self,
+        person: &Person,
+        account: &Account,
+    ) -> Result<Issued, AppError> {
+        let rule = self.password_rule(person, account.kind);
+        if rule.generator.is_none() && rule.at_most.is_some() {
+            return Err(AppError::refused(
+                "The policy gives these children a badge and no password.",
+                "expected a phase with passwords, found one with badges",
+            ));
+        }
+        let avoid = self.personal_words(person, &[&person.login, &account.login]);
+        let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
+        let stays = rule.at_most.is_some();
+        let expires = (!stays).then(|| self.now().plus_ms(rule.temporary_ms));
+        let kind = if stays { CredentialKind::Password } else { CredentialKind::Temporary };
+        let mut changes = self.replace_password(account, kind, (&password, expires)).await?;
+        // What was handed over is never chosen afterwards.
+        let own = fingerprint(&self.0.parts.pepper, person.id, &password)?;
+        changes.push(self.note_fingerprint(person.id, account, own));
+        let must = AccountChange::SetMustChange { account: account.id, must_change: !stays };
+        changes.push(Change::Account(must));
+        Ok(Issued { secret: Zeroizing::new(password.reveal().to_owned()), expires, changes })
+    }
+
+    async fn replace_password(
+        &self,
+        account: &Account,
+        kind: CredentialKind,
+        (password, expires): (&Password, Option<Timestamp>),
+    ) -> Result<Vec<Change>, AppError> {
+        let at = self.now();
+        let credential = Credential {
+            id: CredentialId(self.new_uuid()?),
+            account: account.id,
+            kind,
+            verifier: self.hash_password(password.clone()).await?.0,
+            counter: 0,
+            created: at,
+            expires,
+            last_worked: None,
+            revoked: None,
+        };
+        let kinds = vec![CredentialKind::Password, CredentialKind::Temporary];
+        Ok(vec![
+            Change::Account(AccountChange::Revoke { account: account.id, kinds, at }),
+            Change::Account(AccountChange::AddCredential { credential, scope: account.scope.clone() }),
+        ])
+    }
+
+    fn note_fingerprint(&self, person: PersonId, account: &Account, own: SecretFingerprint) -> Change {
+        Change::Account(AccountChange::NoteFingerprint {
+            account: account.id,
+            person,
+            fingerprint: own.to_text(),
+            at: self.now(),
+            scope: account.scope.clone(),
+        })
+    }
+
+    /// Hashes in a thread of its own, in the same queue as sign-ins.
+    async fn hash_password(&self, password: Password) -> Result<StoredHash, AppError> {
+        let (pepper, salt) = (self.0.parts.pepper.clone(), identity::random_bytes::<16>()?);
+        let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            hash(&pepper, &password, salt)
+        });
+        Ok(hashed.await??)
+    }
+}

@@ -1,0 +1,221 @@
+//! People as the screens show them: the list, the file of it, and one person with their accounts.
+
+use crate::export_history::as_csv;
+use crate::people_reach::PeopleReach;
+use crate::views::{AccountFactView, AccountView, PeopleFilter, PeopleView, PersonRow, PersonView};
+use crate::{App, AppError};
+use model::{
+    AccountKind, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, Scope, YearGroup,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+use store::{Account, AuditRow, Credential};
+
+/// People on a page.
+const ON_A_PAGE: usize = 50;
+/// What was done about somebody's accounts, at most.
+const MOST_FACTS: usize = 50;
+/// Facts of somebody that are read to find those of their accounts among them.
+const MOST_FACTS_READ: usize = 500;
+/// What is done about accounts, and in words.
+const ACCOUNT_FACTS: [(&str, &str); 14] = [
+    ("add-person", "Added, with an account"),
+    ("move-person", "Became something else"),
+    ("reset-password", "Given a temporary password"),
+    ("choose-password", "Chose a password"),
+    ("suspend-account", "Account suspended"),
+    ("open-account", "Account opened again"),
+    ("close-account", "Account closed"),
+    ("end-sessions", "Signed out everywhere"),
+    ("end-session", "Ended one session"),
+    ("end-other-sessions", "Ended the other sessions"),
+    ("sign-in", "Signed in to the console"),
+    ("sign-in-begun", "Signed in with a temporary password"),
+    ("sign-out", "Signed out of the console"),
+    ("sign-in-to-web", "Signed in to the web"),
+];
+
+impl App {
+    /// A page of people within reach, by name.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn people_view(&self, actor: &Actor, filter: PeopleFilter) -> Result<PeopleView, AppError> {
+        let reach = self.people_reach(actor, Action::ReadPeople).await?;
+        let found = self.found(&reach, &filter).await?;
+        let (total, pages) = (found.len(), found.len().div_ceil(ON_A_PAGE).max(1));
+        let page = filter.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
+        let fact = self.fact(actor, "read-people").about("people").with("search", narrowed_by(&filter));
+        self.note(&fact.with("found", total.to_string())).await?;
+        Ok(PeopleView {
+            rows: found.into_iter().skip((page - 1) * ON_A_PAGE).take(ON_A_PAGE).collect(),
+            total,
+            page,
+            pages,
+            may_create: !identity::scopes_for(actor, Action::ManageAccounts).is_empty(),
+            own_classes_only: reach.is_own_classes_only(),
+            filter,
+        })
+    }
+
+    /// The same people as a file, all of them.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn export_people(&self, actor: &Actor, filter: &PeopleFilter) -> Result<Vec<u8>, AppError> {
+        let reach = self.people_reach(actor, Action::ReadPeople).await?;
+        let found = self.found(&reach, filter).await?;
+        let fact = self.fact(actor, "export-people").about("people").with("search", narrowed_by(filter));
+        self.note(&fact.with("rows", found.len().to_string())).await?;
+        let cells = |row: PersonRow| [row.name, row.login, row.what.join("; "), row.state];
+        as_csv(&["name", "user_name", "what", "account"], found.into_iter().map(cells))
+    }
+
+    async fn found(&self, reach: &PeopleReach, filter: &PeopleFilter) -> Result<Vec<PersonRow>, AppError> {
+        let accounts = self.0.parts.store.accounts().await?;
+        let everyday = accounts.into_iter().filter(|account| !account.kind.administers());
+        let states: HashMap<PersonId, AccountState> =
+            everyday.map(|account| (account.person, account.state)).collect();
+        let roster = self.0.parts.roster.get();
+        let search = filter.search.trim().to_lowercase();
+        let role = Role::parse(&filter.role);
+        let year = YearGroup::parse(&filter.year);
+        let fits = |person: &Person| {
+            let is = |affiliation: &Affiliation| {
+                role.is_none_or(|role| affiliation.role == role)
+                    && year.is_none_or(|year| affiliation.year == Some(year))
+            };
+            let state = states.get(&person.id).map_or("none", |state| state.slug());
+            person.affiliations.iter().any(is)
+                && (filter.state.is_empty() || filter.state == state)
+                && (search.is_empty()
+                    || person.login.contains(&search)
+                    || person.display_name.to_lowercase().contains(&search))
+        };
+        let mut found: Vec<&Arc<Person>> =
+            roster.people().filter(|person| reach.covers(person) && fits(person)).collect();
+        found.sort_by(|one, other| {
+            (surname(one), &one.display_name, one.id).cmp(&(surname(other), &other.display_name, other.id))
+        });
+        Ok(found.into_iter().map(|person| self.row(person, states.get(&person.id).copied())).collect())
+    }
+
+    fn row(&self, person: &Person, state: Option<AccountState>) -> PersonRow {
+        PersonRow {
+            id: person.id.to_string(),
+            name: person.display_name.clone(),
+            login: person.login.clone(),
+            what: person.affiliations.iter().map(|affiliation| self.affiliation_words(affiliation)).collect(),
+            state: state.map_or("No account", AccountState::title).to_owned(),
+        }
+    }
+
+    /// `Learner, year group 4, Larkfield First School`.
+    pub(crate) fn affiliation_words(&self, affiliation: &Affiliation) -> String {
+        let snapshot = self.snapshot();
+        let year = affiliation.year.map(|year| format!(", year group {year}")).unwrap_or_default();
+        let place = match &affiliation.scope {
+            Scope::Trust => snapshot.policy().trust.as_deref().unwrap_or("the whole school").to_owned(),
+            Scope::School(id) => snapshot
+                .policy()
+                .schools
+                .iter()
+                .find(|school| school.id == *id)
+                .map_or_else(|| id.to_string(), |school| school.name.to_string()),
+        };
+        format!("{}{year}, {place}", affiliation.role.title())
+    }
+
+    /// One person; `None` where this person sees nobody of that id.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`].
+    pub async fn person_view(&self, actor: &Actor, id: PersonId) -> Result<Option<PersonView>, AppError> {
+        let reach = self.people_reach(actor, Action::ReadPeople).await?;
+        let Some(person) = self.0.parts.roster.get().person(id).map(Arc::clone) else { return Ok(None) };
+        if !reach.covers(&person) {
+            return Ok(None);
+        }
+        let store = &self.0.parts.store;
+        let accounts = store.accounts_of(id).await?;
+        let mut views = Vec::with_capacity(accounts.len());
+        for account in &accounts {
+            views.push(account_view(account, &store.credentials(account.id).await?));
+        }
+        let fact = self.fact(actor, "read-person").about(format!("person:{id}"));
+        let history = self.account_facts(id).await?;
+        self.note(&fact).await?;
+        let everyday = accounts.iter().find(|account| !account.kind.administers());
+        Ok(Some(PersonView {
+            row: self.row(&person, everyday.map(|account| account.state)),
+            classes: self.classes_of(id).await?,
+            accounts: views,
+            sessions: self.session_views(id, None).await?,
+            history,
+            may_reset: everyday.is_some() && self.may_reset(actor, &person).await?.is_ok(),
+            may_manage: self.may_manage(actor, &person).await?,
+        }))
+    }
+
+    async fn classes_of(&self, id: PersonId) -> Result<Vec<String>, AppError> {
+        let classes = self.0.parts.store.classes(self.now()).await?;
+        let teaches = classes.iter().filter(|class| class.teachers.contains(&id));
+        let teaches = teaches.map(|class| format!("{} (teaches it)", class.name));
+        let learns = classes.iter().filter(|class| class.learners.contains(&id));
+        Ok(teaches.chain(learns.map(|class| class.name.clone())).collect())
+    }
+
+    async fn account_facts(&self, id: PersonId) -> Result<Vec<AccountFactView>, AppError> {
+        let facts = self.0.parts.store.facts_about(&format!("person:{id}"), MOST_FACTS_READ).await?;
+        let words = |fact: &AuditRow| {
+            let known = ACCOUNT_FACTS.iter().find(|(action, _)| *action == fact.action);
+            known.map(|(_, words)| (*words).to_owned())
+        };
+        let view = |fact: AuditRow| {
+            let what = words(&fact)?;
+            let details = fact.details();
+            let why: Vec<&str> = ["reason", "made_sure", "handed_over", "after", "account"]
+                .iter()
+                .filter_map(|name| details.get(*name).map(String::as_str))
+                .collect();
+            Some(AccountFactView {
+                at: fact.at,
+                by: self.name_in_audit(&fact.actor),
+                what,
+                why: why.join("; "),
+            })
+        };
+        Ok(facts.into_iter().filter_map(view).take(MOST_FACTS).collect())
+    }
+}
+
+fn account_view(account: &Account, held: &[Credential]) -> AccountView {
+    AccountView {
+        id: account.id.to_string(),
+        kind: account.kind.title().to_owned(),
+        login: account.login.clone(),
+        state: account.state.slug().to_owned(),
+        starts: account.starts,
+        ends: account.ends,
+        credentials: held.iter().map(|held| held.kind.title().to_owned()).collect(),
+    }
+}
+
+/// What a list was narrowed by, for the audit log.
+fn narrowed_by(filter: &PeopleFilter) -> String {
+    let parts = [&filter.search, &filter.role, &filter.year, &filter.state];
+    let parts: Vec<&str> =
+        parts.into_iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}
+
+/// The last word of a name, by which registers sort.
+fn surname(person: &Person) -> String {
+    person.display_name.split_whitespace().next_back().unwrap_or_default().to_lowercase()
+}
+
+/// The kind of account that somebody with these affiliations gets.
+pub(crate) fn kind_for(affiliations: &[Affiliation]) -> AccountKind {
+    let is_guest = |affiliation: &Affiliation| affiliation.role == Role::Guest;
+    if affiliations.iter().all(is_guest) { AccountKind::Guest } else { AccountKind::Standard }
+}

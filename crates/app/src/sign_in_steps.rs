@@ -1,0 +1,119 @@
+//! What is done between a right password and a whole sign-in: choosing a password in the place of an issued one, in the
+//! console and, for whoever uses the web alone, on the web's own page.
+
+use crate::password::Checked;
+use crate::sign_in::{Entering, actor_of, run_out};
+use crate::views::ChoosePasswordView;
+use crate::{App, AppError, ConsoleSession, SignInStep};
+use identity::SessionToken;
+use model::Person;
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::{Account, AccountChange, Change, SessionChange, SessionStage};
+
+/// A password and the same once more, as somebody typed them.
+#[derive(Clone, Copy)]
+pub struct NewPassword<'a> {
+    /// The password.
+    pub new: &'a str,
+    /// The same once more.
+    pub again: &'a str,
+}
+
+impl App {
+    /// The page on which a password is chosen, for the holder of a partial session; `None` where there is none.
+    pub async fn choose_password_view(&self, token: &str) -> Option<ChoosePasswordView> {
+        let (person, account, _) = self.partial(token).await?;
+        Some(self.choose_view(&person, &account))
+    }
+
+    pub(crate) fn choose_view(&self, person: &Person, account: &Account) -> ChoosePasswordView {
+        let rule = self.password_rule(person, account.kind);
+        ChoosePasswordView {
+            login: account.login.clone(),
+            at_least: if rule.at_most.is_some() { 0 } else { rule.at_least },
+            encouraged: if rule.at_most.is_some() { 0 } else { rule.encouraged },
+            at_most: rule.at_most.unwrap_or(0),
+        }
+    }
+
+    /// Chooses the password that an issued one must be changed for, and makes the sign-in whole. Whatever else was open
+    /// under the account ends.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`] without a partial session; [`AppError::Refused`] with one kind sentence.
+    pub async fn choose_first_password(
+        &self,
+        token: &str,
+        chosen: NewPassword<'_>,
+        from: IpAddr,
+    ) -> Result<ConsoleSession, AppError> {
+        let (person, account, token_hash) = self.partial(token).await.ok_or(AppError::Denied)?;
+        let mut changes = self.chosen(&person, &account, (chosen.new, chosen.again)).await?;
+        let at = self.now();
+        changes.push(Change::Session(SessionChange::Close { token_hash }));
+        changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
+        let actor = actor_of(&person);
+        let fact = self.fact(&actor, "choose-password").about(actor.to_string());
+        self.commit(&fact.with("in_place_of", "one that was issued"), &changes).await?;
+        self.0.parts.identities.end_sessions(person.id, at);
+        let entering = Entering { person: &person, account: &account, step: SignInStep::Done, from };
+        self.enter(entering, Vec::new()).await
+    }
+
+    /// The person, the account and the token's hash of a partial session.
+    async fn partial(&self, token: &str) -> Option<(Arc<Person>, Account, String)> {
+        let hash = SessionToken::parse(token)?.hash();
+        let session = self.session_in_use(hash.as_str(), SessionStage::Partial).await?;
+        let person = self.0.parts.roster.get().person(session.person).map(Arc::clone)?;
+        let accounts = self.0.parts.store.accounts_of(session.person).await.ok()?;
+        let account = accounts.into_iter().find(|account| account.id == session.account)?;
+        Some((person, account, hash.as_str().to_owned()))
+    }
+
+    /// Changes a password by login and old password, for whoever does not use the console: pupils and visitors. A wrong
+    /// login and a wrong password are told apart by nobody.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] with one kind sentence.
+    pub async fn change_password_for_web(
+        &self,
+        (login, old): (&str, &str),
+        chosen: NewPassword<'_>,
+        from: IpAddr,
+    ) -> Result<(), AppError> {
+        let proven = match self.check_password(login, old, from).await? {
+            Checked::Right(proven) => proven,
+            Checked::RunOut => return Err(run_out()),
+            Checked::Locked { words } => {
+                return Err(AppError::refused(
+                    words,
+                    "expected fewer wrong passwords before, found the lane locked",
+                ));
+            }
+            Checked::Wrong { known_login } => {
+                self.note_refusal("change-password-refused", known_login, from).await?;
+                return Err(AppError::refused(
+                    "That did not match. Check your user name and the password you have now, and try again.",
+                    "expected the account's password, found another or no account",
+                ));
+            }
+        };
+        let (person, account) = (&proven.person, &proven.account);
+        if self.password_rule(person, account.kind).at_most.is_some() {
+            return Err(AppError::refused(
+                "Your teacher looks after your password. Ask them for a new one.",
+                "expected somebody who chooses their own password, found one of the youngest",
+            ));
+        }
+        let mut changes = proven.changes(self.now());
+        changes.extend(self.chosen(person, account, (chosen.new, chosen.again)).await?);
+        let at = self.now();
+        changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
+        let actor = actor_of(person);
+        let fact = self.fact(&actor, "choose-password").about(actor.to_string());
+        self.commit(&fact.with("address", from.to_string()), &changes).await?;
+        self.0.parts.identities.end_sessions(person.id, at);
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! People and accounts as somebody at a browser meets them, without JavaScript: a newcomer from the form to their first day.
+
+use crate::school::{PASSWORD, School, login};
+use crate::wire::Visitor;
+use hyper::StatusCode;
+use model::Role;
+
+/// What stands on the slip under a name.
+fn on_slip(body: &str, name: &str) -> String {
+    let after = body.split_once(&format!(">{name}</dt>")).unwrap().1;
+    let value = after.split_once("sg-secret\">").unwrap().1;
+    value.split_once('<').unwrap().0.replace("&#x27;", "'")
+}
+
+#[tokio::test]
+async fn somebody_is_added_a_question_at_a_time_and_chooses_a_password_at_their_first_sign_in() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    assert!(head.get("/people").await.body.contains("Add somebody"));
+    assert!(head.get("/people/new").await.body.contains("What are they called?"));
+    let wrong = head.post("/people/new", "step=name&name=&login=Not+A+Login").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("Enter the name") && wrong.body.contains("small letters"));
+    let names = "name=Nesta+Fernhollow&login=nesta";
+    let role = head.post("/people/new", &format!("step=name&{names}")).await;
+    assert!(role.body.contains("What are they?"), "{}", role.body);
+    let without = head.post("/people/new", &format!("step=role&{names}&school=larkfield&role=learner")).await;
+    assert!(without.body.contains("Choose a year group"), "{}", without.body);
+    let answers = format!("{names}&school=larkfield&role=class-teacher");
+    let check = head.post("/people/new", &format!("step=role&{answers}")).await;
+    assert!(check.body.contains("Check your answers") && check.body.contains("Class teacher"));
+    let slip = head.post("/people/new", &format!("step=confirm&{answers}")).await;
+    assert_eq!(slip.headers["cache-control"], "no-store");
+    let secret = on_slip(&slip.body, "Password");
+    assert_eq!(on_slip(&slip.body, "User name"), "nesta");
+    let again = head.post("/people/new", &format!("step=confirm&{answers}")).await;
+    assert!(again.body.contains("none is given twice"), "sent twice, nobody is made twice");
+
+    let mut nesta = Visitor::new(&school);
+    let begun = nesta.post("/sign-in", &format!("login=nesta&password={secret}&next=%2Fpolicy")).await;
+    assert_eq!(begun.location(), "/sign-in/password");
+    nesta.take_cookie(&begun);
+    assert_eq!(nesta.get("/").await.location(), "/sign-in", "it opens nothing yet");
+    assert!(nesta.get("/sign-in/password").await.body.contains("At least 13 characters"));
+    let short = nesta.post("/sign-in/password", "new=short&again=short").await;
+    assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!short.body.contains("value=\"short\""), "what was typed is not given back");
+    let new = "new=velvet+anchor+pigment+tram&again=velvet+anchor+pigment+tram";
+    let entered = nesta.post("/sign-in/password", new).await;
+    assert_eq!((entered.status, entered.location()), (StatusCode::SEE_OTHER, "/"));
+    nesta.take_cookie(&entered);
+    assert!(nesta.get("/").await.body.contains("Nesta Fernhollow"));
+    assert!(nesta.get("/my-account").await.body.contains("This one"));
+    school.close().await;
+}
+
+#[tokio::test]
+async fn a_reset_asks_how_it_was_made_sure_and_a_pupil_chooses_on_the_webs_page() {
+    let school = School::open().await;
+    let mut technician = Visitor::new(&school);
+    technician.sign_in(Role::Technician).await;
+    let list = technician.get("/people?search=robin+learner").await.body.replace("&#x2f;", "/");
+    let link = list.split("href=\"").find(|part| part.starts_with("/people/0000")).unwrap();
+    let link = link.split_once('"').unwrap().0.to_owned();
+    let page = technician.get(&format!("{link}/reset")).await;
+    assert!(page.body.contains("How did you make sure?"), "{}", page.body);
+    let without = technician.post(&format!("{link}/reset"), "handed_over=slip").await;
+    assert_eq!(without.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(without.body.contains("Choose how you made sure"));
+    let slip = technician.post(&format!("{link}/reset"), "made_sure=photo-card&handed_over=slip").await;
+    let secret = on_slip(&slip.body, "Password");
+    let pupil = Visitor::new(&school);
+    let learner = login(Role::Learner);
+    let begun = pupil.post("/web/sign-in", &format!("login={learner}&password={secret}")).await;
+    assert!(begun.location().starts_with("/web/password?login="), "{}", begun.location());
+    let new = "new=purple+tractor+9&again=purple+tractor+9";
+    let done = pupil.post("/web/password", &format!("login={learner}&old={secret}&{new}")).await;
+    assert_eq!(done.location(), "/web/sign-in?changed=yes", "{}", done.body);
+    let page = technician.get(&link).await.body;
+    assert!(page.contains("showed a card with their picture") && page.contains("Chose a password"), "{page}");
+    let without_reason = technician.post(&link, "deed=end-sessions&reason=").await;
+    assert_eq!(without_reason.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let file = technician.get("/people.csv?role=learner").await;
+    assert_eq!(file.headers["content-type"], "text/csv; charset=utf-8");
+    assert!(file.body.contains(&learner) && !file.body.contains("technician.sample"));
+    school.close().await;
+}
+
+#[tokio::test]
+async fn one_changes_ones_own_password_and_confirms_with_it() {
+    let school = School::open().await;
+    let mut head = Visitor::new(&school);
+    head.sign_in(Role::Headteacher).await;
+    let mut elsewhere = Visitor::new(&school);
+    elsewhere.sign_in(Role::Headteacher).await;
+    let new = "new=velvet+anchor+pigment+tram&again=velvet+anchor+pigment+tram";
+    let wrong = head.post("/my-account/password", &format!("old=wrong&{new}")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let old = PASSWORD.replace(' ', "+");
+    let changed = head.post("/my-account/password", &format!("old={old}&{new}")).await;
+    assert_eq!(changed.location(), "/my-account?done=changed", "{}", changed.body);
+    assert!(head.get("/my-account?done=changed").await.body.contains("Your password is changed"));
+    assert_eq!(elsewhere.get("/").await.status, StatusCode::SEE_OTHER, "the others are signed out");
+    let wrong = head.post("/confirm", "password=wrong&next=%2Fpeople").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let right = head.post("/confirm", "password=velvet+anchor+pigment+tram&next=%2Fpeople").await;
+    assert_eq!(right.location(), "/people");
+    let away = head.post("/confirm", "password=velvet+anchor+pigment+tram&next=%2F%2Felsewhere").await;
+    assert_eq!(away.location(), "/");
+    school.close().await;
+}
