@@ -3,7 +3,7 @@
 use crate::lanes::turned_words;
 use crate::{App, AppError};
 use identity::{AccountSeen, Password, StoredHash};
-use model::{CredentialKind, Person, Timestamp};
+use model::{AccountKind, CredentialKind, Person, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
@@ -65,7 +65,11 @@ impl App {
             0..=MOST_LOGIN_BYTES => self.0.parts.store.account(&login).await?,
             _ => None,
         };
-        let seen = if account.is_some() { AccountSeen::Ordinary } else { AccountSeen::Unknown };
+        let seen = match account.as_ref().map(|account| account.kind) {
+            Some(AccountKind::BreakGlass) => AccountSeen::BreakGlass,
+            Some(_) => AccountSeen::Ordinary,
+            None => AccountSeen::Unknown,
+        };
         let turn = match self.take_turn(&login, seen, from) {
             Ok(turn) => turn,
             Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),

@@ -218,10 +218,9 @@ impl App {
         match self.check_password(login, password, from).await? {
             Checked::Right(proven) => Ok(proven),
             Checked::RunOut => Err(run_out()),
-            Checked::Locked { words } => Err(AppError::refused(
-                words,
-                "expected fewer wrong passwords before, found the lane locked",
-            )),
+            Checked::Locked { words } => {
+                Err(AppError::refused(words, "expected fewer wrong passwords before, found the lane locked"))
+            }
             Checked::Wrong { known_login } => {
                 self.note_refusal("confirm-refused", known_login, from).await?;
                 Err(AppError::refused(
