@@ -283,6 +283,21 @@ impl App {
         is_guest.then(|| now.plus_ms(i64::from(days) * DAY_MS))
     }
 
+    /// Whom a password would be given to, by name; `None` where this person sees nobody of that id.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`]; [`AppError::Refused`] where this one is not theirs to reset.
+    pub async fn reset_view(&self, actor: &Actor, id: PersonId) -> Result<Option<String>, AppError> {
+        self.people_reach(actor, Action::ResetPassword).await?;
+        let Some(person) = self.seen_person(actor, id).await? else { return Ok(None) };
+        match self.may_reset(actor, &person).await? {
+            Ok(()) => Ok(Some(person.display_name.clone())),
+            Err(words) => {
+                Err(AppError::refused(words, "expected somebody whose password is theirs to reset"))
+            }
+        }
+    }
+
     /// Gives somebody a password to be handed over, in the place of the one they have. A second factor stays as it is, and
     /// whatever they were signed in to ends. False where this person sees nobody of that id.
     ///
@@ -392,8 +407,7 @@ impl App {
             .any(|affiliation| !gains_nothing(actor, affiliation.role, &affiliation.scope));
         if gains {
             return Ok(Err(
-                "They may do more than you, so another leader gives them a password, or somebody at the machine: \
-                 schoolgate people reset.",
+                "They may do more than you, so they get a password from somebody who may do as much as they.",
             ));
         }
         Ok(Ok(()))
