@@ -7,7 +7,7 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role, Scope};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 10] = [
+const SCREENS: [(Action, &str, &str); 11] = [
     (Action::SeeHome, "/", "Home"),
     (Action::WorkAlerts, "/alerts", "Alerts"),
     (Action::WorkCases, "/cases", "Cases"),

@@ -34,7 +34,7 @@ async fn the_frame_shows_the_screens_of_the_role_and_nothing_to_strangers() {
         ("Ashbrook Primary School", "Governor")
     );
     assert_eq!(frame.person_name, "Governor Thistlewick");
-    assert_eq!(world.app.frame(Some(&lead)).await.screens.len(), 10);
+    assert_eq!(world.app.frame(Some(&lead)).await.screens.len(), 11);
     world.health.lists_trouble(Some("The address does not answer.".to_owned()));
     let stranger = world.app.frame(None).await;
     assert!(stranger.screens.is_empty() && stranger.warnings.is_empty() && stranger.person_name.is_empty());
