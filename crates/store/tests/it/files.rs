@@ -54,7 +54,7 @@ async fn accounts_of_before_are_carried_over_with_their_passwords() {
     for (number, text) in (1..).zip(&FORM_OF_BEFORE[1..]) {
         alter(&path, text).await;
         let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        alter(&path, format!("insert into migration values ({number}, '{hash}', 0)")).await;
+        alter(&path, &format!("insert into migration values ({number}, '{hash}', 0)")).await;
     }
     alter(&path, BEFORE).await;
     let store = Store::open(&place, NOW).await.unwrap();
@@ -112,10 +112,10 @@ async fn a_chain_that_was_touched_shows_where() {
 }
 
 /// Changes the file behind the store's back, as somebody with the disk in their hands could.
-async fn alter(path: &std::path::Path, sql: impl Into<String>) {
+async fn alter(path: &std::path::Path, sql: &str) {
     use sqlx::{ConnectOptions, Connection};
     let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
     let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.into())).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
