@@ -11,6 +11,9 @@ pub(crate) enum BenchError {
         "expected `lists`, `dns`, `proxy`, `history` or `sign-in`, then `--json` or `--quick` or neither, found `{found}`"
     )]
     Arguments { found: String },
+    /// There is too little room for so many events.
+    #[error("expected {needed} GB free in {}, found {found} GB; `--events` takes fewer", folder.display())]
+    Disk { folder: PathBuf, needed: u64, found: u64 },
     /// A file.
     #[error("{path}")]
     File { path: PathBuf, source: io::Error },

@@ -86,6 +86,11 @@ impl Year {
         }
     }
 
+    /// How many events it was asked for; it has about as many.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
     /// The days, in order.
     pub(crate) fn days(&self) -> impl Iterator<Item = Day> {
         (FIRST_DAY..FIRST_DAY + DAYS).map(Day)
