@@ -85,6 +85,12 @@ impl App {
                     .to_owned(),
             );
         }
+        if seen.scan().is_some_and(|(scan, _)| scan.silent > 0) {
+            warnings.push(
+                "The malware scanner does not answer: files are refused, or pass unscanned, as the policy says."
+                    .to_owned(),
+            );
+        }
         if seen.history_trouble.is_some() {
             warnings.push("Requests are not being recorded: the history cannot be written.".to_owned());
         }

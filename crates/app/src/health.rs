@@ -29,6 +29,23 @@ pub struct InspectionSeen {
     pub refused: Vec<(String, u64)>,
     /// How often it was known since the start that a certificate is not revoked, that it is, and neither.
     pub revocation: (u64, u64, u64),
+    /// What became of files that were to be scanned for malware; `None` where there is no scanner.
+    pub scan: Option<ScanSeen>,
+}
+
+/// What is seen of the malware scanner, since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ScanSeen {
+    /// Files in which nothing was found.
+    pub clean: u64,
+    /// Files in which malware was found, and which were refused.
+    pub infected: u64,
+    /// Files that could not be scanned.
+    pub unscanned: u64,
+    /// Files that are held at this moment.
+    pub held: u64,
+    /// Files in a row, up to the last, for which the scanner did not answer.
+    pub silent: u64,
 }
 
 /// An authority that signs certificates for devices.
@@ -82,6 +99,12 @@ impl Seen {
     pub(crate) fn no_upstream_answers(&self) -> bool {
         let upstreams = &self.upstreams.0;
         !upstreams.is_empty() && upstreams.iter().all(|upstream| !upstream.answers)
+    }
+
+    /// What is seen of the malware scanner, and when that was told; `None` where there is none.
+    pub(crate) fn scan(&self) -> Option<(ScanSeen, Timestamp)> {
+        let (inspection, told) = self.inspection.as_ref()?;
+        Some((inspection.scan?, *told))
     }
 
     /// All that is wrong with the lists.

@@ -1,7 +1,7 @@
 //! Home: what needs this person, the figures of the last day, and whether the filter works.
 
 use crate::facade::Reach;
-use crate::health::Seen;
+use crate::health::{ScanSeen, Seen};
 use crate::policy_view::areas;
 use crate::views::{AreaView, FigureView, HealthView, HomeView, NeedView};
 use crate::{App, AppError, leaks, words};
@@ -188,7 +188,21 @@ fn health(seen: &Seen, facts: &Facts) -> Vec<HealthView> {
     rows.push(upstreams_row(seen));
     rows.push(history_row(seen, facts));
     rows.push(lists_row(seen, facts));
+    rows.extend(seen.scan().map(|(scan, told)| scan_row(scan, told, seen.started)));
     rows
+}
+
+/// Whether the malware scanner answers; before the first file nobody knows.
+fn scan_row(scan: ScanSeen, told: Timestamp, started: Timestamp) -> HealthView {
+    let ScanSeen { clean, infected, unscanned, silent, .. } = scan;
+    let found = format!("{clean} files clean, {infected} with malware, {unscanned} not scanned since start");
+    let (state, detail) = match (silent, clean.saturating_add(infected)) {
+        (1.., _) => ("Not working", format!("It did not answer for the last {silent} files; {found}")),
+        (0, 0) => ("Unknown", "Nothing had to be scanned since start".to_owned()),
+        (0, _) => ("Working", found),
+    };
+    let checked = if state == "Unknown" { started } else { told };
+    HealthView { name: "Malware scanner".to_owned(), state: state.to_owned(), detail, checked }
 }
 
 fn listener(name: &str, seen: &Seen, now: Timestamp) -> HealthView {

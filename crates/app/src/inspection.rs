@@ -51,6 +51,7 @@ impl App {
                 .chain(next.map(|(authority, from)| authority_view(authority, Some(*from))))
                 .collect(),
             refused,
+            scan: told_of.as_ref().and_then(|told_of| told_of.scan),
             revocation: told_of.map(|told_of| told_of.revocation).unwrap_or_default(),
             suggestions,
             dismissed: dismissed.iter().map(|fact| self.dismissed_view(fact)).collect(),

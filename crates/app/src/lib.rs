@@ -80,7 +80,7 @@ pub use error::AppError;
 pub use explain::target_of;
 pub use exports::{ExportDeed, PackFile};
 pub use facade::{App, Parts};
-pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen};
+pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen, ScanSeen};
 pub use intake::{record_and_watch, record_events};
 pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,

@@ -12,6 +12,7 @@ use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
 use crate::{samples_exports, samples_history, samples_people, samples_work};
+use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
     ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InspectionView, LeftOutView,
@@ -238,6 +239,7 @@ fn inspections() -> Vec<InspectionPage> {
         authorities: vec![authority(None), authority(Some(now().plus_ms(3_600_000)))],
         refused: vec![(format!("its certificate has expired {HOSTILE}"), 12)],
         revocation: (18_204, 1, 12),
+        scan: Some(ScanSeen { clean: 1_204, infected: 2, unscanned: 3, held: 1, silent: 0 }),
         suggestions: vec![
             suggestion("bank.example", 0, None),
             suggestion("app.example", 1, Some("0123456789abcdef")),
@@ -251,11 +253,13 @@ fn inspections() -> Vec<InspectionPage> {
         devices_without: 2,
         may_change: true,
     };
-    let reader = InspectionView { may_change: false, devices_without: 1, ..full.clone() };
+    let silent = ScanSeen { unscanned: 2, silent: 2, ..ScanSeen::default() };
+    let reader = InspectionView { may_change: false, devices_without: 1, scan: Some(silent), ..full.clone() };
     let bare = InspectionView {
         suggestions: Vec::new(),
         dismissed: Vec::new(),
         refused: Vec::new(),
+        scan: None,
         ..full.clone()
     };
     let fresh = InspectionView { told: None, authorities: Vec::new(), devices_without: 0, ..bare.clone() };

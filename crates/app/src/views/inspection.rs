@@ -1,5 +1,6 @@
 //! What the screen of the inspection shows.
 
+use crate::ScanSeen;
 use model::Timestamp;
 
 /// The inspection: whose certificates devices are shown, what was wrong with origins' own, and what may be left unread.
@@ -15,6 +16,8 @@ pub struct InspectionView {
     pub refused: Vec<(String, u64)>,
     /// Certificates known not to be revoked, known to be, and of which nothing could be known.
     pub revocation: (u64, u64, u64),
+    /// What became of files that were to be scanned for malware; `None` where there is no scanner.
+    pub scan: Option<ScanSeen>,
     /// Hosts that may belong on the bypass list, those that most devices met first.
     pub suggestions: Vec<SuggestionView>,
     /// Suggestions that somebody turned down, newest first.

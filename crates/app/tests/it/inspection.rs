@@ -1,7 +1,7 @@
 //! The inspection's use cases: hosts put forward for the bypass list, one upon the other, and suggestions turned down.
 
-use crate::world::{World, policy_text, school, technician};
-use app::{AppError, Proposal};
+use crate::world::{NOW, World, policy_text, school, technician};
+use app::{AppError, AuthoritySeen, InspectionSeen, Proposal, ScanSeen};
 use model::{Action, Host, Role};
 
 const FIRST: &str = "app.example.org";
@@ -71,4 +71,32 @@ async fn who_may_is_the_tables_word_and_a_reason_is_one_short_line() {
         (FIRST, "We want to see it")
     );
     assert!(view.told.is_none() && view.may_change);
+}
+
+#[tokio::test]
+async fn home_and_the_inspection_say_whether_the_malware_scanner_answers() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("larkfield")).await;
+    let row = async || {
+        let home = world.app.home(&lead).await.unwrap();
+        let row = home.health.into_iter().find(|row| row.name == "Malware scanner");
+        (row.map(|row| row.state), world.app.frame(Some(&lead)).await.warnings.len())
+    };
+    let (none, usual) = row().await;
+    assert_eq!(none, None);
+    let authority =
+        AuthoritySeen { name: "Larkfield".to_owned(), fingerprint: "AB".to_owned(), from: NOW, until: NOW };
+    let fresh = ScanSeen::default();
+    for (scan, state, warns) in [
+        (None, None, 0),
+        (Some(fresh), Some("Unknown"), 0),
+        (Some(ScanSeen { clean: 2, unscanned: 1, ..fresh }), Some("Working"), 0),
+        (Some(ScanSeen { clean: 2, unscanned: 1, silent: 1, ..fresh }), Some("Not working"), 1),
+    ] {
+        let (authority, refused) = (authority.clone(), Vec::new());
+        let seen = InspectionSeen { authority, next: None, refused, revocation: (0, 0, 0), scan };
+        world.health.inspection(seen, NOW);
+        assert_eq!(row().await, (state.map(str::to_owned), usual + warns), "{scan:?}");
+        assert_eq!(world.app.inspection_view(&lead).await.unwrap().scan, scan);
+    }
 }

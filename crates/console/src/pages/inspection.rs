@@ -7,8 +7,8 @@ use crate::pages::fields::{Field, SummaryLine, link, summary};
 use crate::pages::lists::path_part;
 use crate::problem::Problem;
 use crate::words;
-use app::AppError;
 use app::views::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
+use app::{AppError, ScanSeen};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use model::Timestamp;
@@ -53,6 +53,10 @@ pub(crate) struct InspectionPage {
     pub refused: Vec<(String, String)>,
     /// What was known about revocation: in words, and how often.
     pub revocation: Vec<(&'static str, String)>,
+    /// What became of files that were to be scanned: in words, and how many; empty where there is no scanner.
+    pub scanned: Vec<(&'static str, String)>,
+    /// True where the scanner did not answer for the last file.
+    pub scanner_is_silent: bool,
     /// Hosts that may belong on the bypass list.
     pub suggestions: Vec<SuggestedHost>,
     /// Those that were turned down.
@@ -153,6 +157,8 @@ impl InspectionPage {
                 ("Known to be revoked, and refused", words::number(revoked)),
                 ("Nothing could be known, and let pass", words::number(unknown)),
             ],
+            scanned: view.scan.map(scanned).unwrap_or_default(),
+            scanner_is_silent: view.scan.is_some_and(|scan| scan.silent > 0),
             suggestions: view.suggestions.into_iter().map(|one| SuggestedHost::of(one, now)).collect(),
             dismissed: view.dismissed.into_iter().map(Dismissed::of).collect(),
             devices_without: match view.devices_without {
@@ -163,6 +169,16 @@ impl InspectionPage {
             may_change: view.may_change,
         }
     }
+}
+
+/// What became of files, in words.
+fn scanned(scan: ScanSeen) -> Vec<(&'static str, String)> {
+    vec![
+        ("Nothing was found, and let pass", words::number(scan.clean)),
+        ("Malware was found, and refused", words::number(scan.infected)),
+        ("Could not be scanned", words::number(scan.unscanned)),
+        ("Being scanned now", words::number(scan.held)),
+    ]
 }
 
 impl Authority {

@@ -1,8 +1,8 @@
 //! What the proxy tells of its inspection, for the screens.
 
-use app::{AuthoritySeen, Health, InspectionSeen};
+use app::{AuthoritySeen, Health, InspectionSeen, ScanSeen};
 use model::Clock;
-use proxy::{CertificateAuthority, LeafSigner, Proxy, RevocationCounts};
+use proxy::{CertificateAuthority, LeafSigner, Proxy, RevocationCounts, ScanCounts};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ pub(super) struct Told {
     signer: Arc<LeafSigner>,
     revocation: Box<dyn Fn() -> RevocationCounts + Send + Sync>,
     refused: Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>,
+    scan: Box<dyn Fn() -> Option<ScanCounts> + Send + Sync>,
 }
 
 impl Told {
@@ -26,6 +27,7 @@ impl Told {
             signer: Arc::clone(signer),
             revocation: Box::new(proxy.revocation_counts()),
             refused: Box::new(in_words),
+            scan: Box::new(proxy.scan_counts()),
         }
     }
 
@@ -44,6 +46,7 @@ impl Told {
             next: self.signer.next_authority().map(|(next, from)| (seen(&next), from)),
             refused: (self.refused)(),
             revocation: (good, revoked, unknown),
+            scan: (self.scan)().map(scan_seen),
         }
     }
 }
@@ -55,4 +58,9 @@ fn seen(authority: &CertificateAuthority) -> AuthoritySeen {
         from: authority.not_before(),
         until: authority.not_after(),
     }
+}
+
+fn scan_seen(counts: ScanCounts) -> ScanSeen {
+    let ScanCounts { clean, infected, unscanned, held, silent } = counts;
+    ScanSeen { clean, infected, unscanned, held, silent }
 }
