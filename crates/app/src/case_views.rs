@@ -75,6 +75,7 @@ impl App {
             may_join: self.may_join(&case).into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
             may_show_names: !case.people.is_empty() && Self::may_show_names(actor),
             names_shown: named == Named::Yes,
+            may_hold: !identity::scopes_for(actor, Action::HoldHistory).is_empty(),
         }))
     }
 

@@ -39,6 +39,7 @@ mod history_looks;
 mod history_query;
 mod history_rows;
 mod history_sight;
+mod holds;
 mod home;
 mod inspection;
 mod intake;

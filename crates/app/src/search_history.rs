@@ -9,9 +9,9 @@ use crate::history_query::{self, Plan, Problems, cursor, read_cursor};
 use crate::history_rows::Names;
 use crate::history_sight::{Shown, Sight, about};
 use crate::look_reason::{LookReason, Purpose};
-use crate::views::{HistoryChoices, HistoryFilter, HistoryPlace, HistoryView};
+use crate::views::{ExpiredCounts, ExpiredView, HistoryChoices, HistoryFilter, HistoryPlace, HistoryView};
 use crate::{App, AppError, words};
-use history::{Count, Page, Query, Stored};
+use history::{Count, Kind, Page, Query, Stored, Tombstone};
 use identity::scopes_for;
 use model::{About, Action, Actor, Category, Layer, PersonId, Role, Scope};
 use std::collections::BTreeSet;
@@ -161,7 +161,13 @@ impl App {
         see(&Sight { actor, reach, roster: &roster, pepper: &self.0.parts.pepper, only_school })
     }
 
-    fn plan(&self, actor: &Actor, filter: &HistoryFilter, reach: &Reach) -> Result<Plan, Problems> {
+    /// Reads what was typed, as far as this actor reaches.
+    pub(crate) fn plan(
+        &self,
+        actor: &Actor,
+        filter: &HistoryFilter,
+        reach: &Reach,
+    ) -> Result<Plan, Problems> {
         let snapshot = self.snapshot();
         self.with_sight(actor, reach, |sight| {
             history_query::read(filter, sight, &snapshot.policy().time_zone)
@@ -195,7 +201,7 @@ impl App {
             Err(problems) => return Ok(HistoryView { problems, ..view }),
         };
         self.note(&self.search_fact(actor, &asked.place, &asked.filter, "search-history")).await?;
-        let (page, count) = self.look(Query { limit: ROWS, ..plan.query.clone() }).await?;
+        let (page, count, stones) = self.look(Query { limit: ROWS, ..plan.query.clone() }).await?;
         let named = self.people_to_name(actor, reach, &page.events);
         view.names_shown = !named.is_empty() && (plan.by_name || names.is_some());
         view.may_show_names = !named.is_empty() && !view.names_shown;
@@ -210,6 +216,7 @@ impl App {
         view.rows = self.with_sight(actor, reach, |sight| {
             page.events.iter().map(|stored| sight.row(&names, stored, shown)).collect()
         });
+        view.expired = expired(&stones, &plan.query, (page.next.is_none(), reach));
         view.next = page.next.map(cursor);
         (view.total, view.total_is_more) = (count.events, count.more);
         view.leaves_out_staff = plan.query.not_people.is_some_and(|hidden| !hidden.is_empty());
@@ -260,12 +267,13 @@ impl App {
         filter.fields().fold(fact, |fact, (name, text)| fact.with(name, text.trim()))
     }
 
-    async fn look(&self, query: Query) -> Result<(Page, Count), AppError> {
+    async fn look(&self, query: Query) -> Result<(Page, Count, Vec<Tombstone>), AppError> {
         let history = self.0.parts.history.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let page = history.scan(&query)?;
             let everything = Query { before: None, ..query };
-            Ok::<_, history::HistoryError>((page, history.count(&everything, MOST_COUNTED)?))
+            let count = history.count(&everything, MOST_COUNTED)?;
+            Ok::<_, history::HistoryError>((page, count, history.tombstones(&everything)?))
         });
         Ok(looked.await??)
     }
@@ -285,6 +293,8 @@ impl App {
             may_show_names: false,
             names_shown: false,
             leaves_out_staff: false,
+            may_hold: !scopes_for(actor, Action::HoldHistory).is_empty(),
+            expired: None,
         }
     }
 
@@ -324,6 +334,30 @@ impl App {
         let roster = self.0.parts.roster.get();
         roster.person(person).is_none_or(|person| about(person) == About::Learner)
     }
+}
+
+/// What expired of the time that was asked about. Where no time was asked about it is told at the end alone. How much it was
+/// is for whoever reaches everything: tombstones know no school.
+fn expired(stones: &[Tombstone], query: &Query, (is_end, reach): (bool, &Reach)) -> Option<ExpiredView> {
+    let is_bounded = query.from.is_some() || query.until.is_some();
+    if stones.is_empty() || !(is_bounded || is_end) {
+        return None;
+    }
+    let whole: BTreeSet<_> =
+        stones.iter().filter(|stone| stone.kinds.is_empty()).map(|stone| stone.day).collect();
+    let in_part: BTreeSet<_> =
+        stones.iter().map(|stone| stone.day).filter(|day| !whole.contains(day)).collect();
+    let of_kind = |kind| {
+        let counts = stones.iter().flat_map(|stone| &stone.kinds).filter(|(found, _)| *found == kind);
+        counts.map(|(_, events)| events).sum()
+    };
+    let counts = (*reach == Reach::Everything).then(|| ExpiredCounts {
+        with_their_day: stones.iter().filter(|stone| stone.kinds.is_empty()).map(|stone| stone.events).sum(),
+        names: of_kind(Kind::Names),
+        pages: of_kind(Kind::Pages),
+        blocks: of_kind(Kind::Blocks),
+    });
+    Some(ExpiredView { days: whole.len(), days_in_part: in_part.len(), counts })
 }
 
 fn year_in_words(year: &str) -> String {

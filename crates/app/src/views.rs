@@ -4,6 +4,7 @@ mod alerts;
 mod cases;
 mod exports;
 mod history;
+mod holds;
 mod inspection;
 mod lists;
 mod people;
@@ -15,9 +16,10 @@ pub use alerts::{
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use history::{
-    CategoryCount, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace, HistoryRow, HistoryView,
-    TimeCount,
+    CategoryCount, ExpiredCounts, ExpiredView, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace,
+    HistoryRow, HistoryView, TimeCount,
 };
+pub use holds::{HoldForm, HoldRow, HoldsView};
 pub use inspection::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
 pub use people::{

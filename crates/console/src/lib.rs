@@ -25,6 +25,8 @@ mod samples_exports;
 #[cfg(test)]
 mod samples_history;
 #[cfg(test)]
+mod samples_holds;
+#[cfg(test)]
 mod samples_people;
 #[cfg(test)]
 mod samples_work;

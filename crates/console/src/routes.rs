@@ -5,8 +5,8 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    alerts, cases, choose_password, explain, exports, history, history_counts, home, inspection, lists, my_account, people,
-    people_new, people_reset, policy, report, sign_in, web, weekly,
+    alerts, cases, choose_password, explain, exports, history, history_counts, holds, home, inspection,
+    lists, my_account, people, people_new, people_reset, policy, report, sign_in, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -111,6 +111,16 @@ pub const ROUTES: &[Route] = &[
     }),
     read("/history/counts", May(Action::SearchHistory), "Counts and charts of a search", || {
         get(history_counts::show)
+    }),
+    read("/history/kept", May(Action::HoldHistory), "What of the history is kept longer, and why", || {
+        get(holds::all)
+    }),
+    write("/history/kept", May(Action::HoldHistory), "Keep some of the history longer", || post(holds::hold)),
+    read("/history/kept/{hold}/release", May(Action::HoldHistory), "Stop keeping it longer", || {
+        get(holds::ask_release)
+    }),
+    write("/history/kept/{hold}/release", May(Action::HoldHistory), "Stop keeping it longer", || {
+        post(holds::release)
     }),
     read("/history.csv", May(Action::ExportHistory), "The same rows as a file", || get(history::export)),
     read("/exports", May(Action::ExportHistory), "What others asked for of the history", || {

@@ -11,7 +11,7 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_exports, samples_history, samples_people, samples_work};
+use crate::{samples_exports, samples_history, samples_holds, samples_people, samples_work};
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
@@ -403,6 +403,12 @@ fn hang_work(all: &mut Gallery) {
     samples_work::statuses(now)
         .iter()
         .for_each(|page| all.hang("report_status.html", "", "/report/status", page));
+    samples_holds::lists()
+        .iter()
+        .for_each(|page| all.hang("holds.html", "Alex Sample", "/history/kept", page));
+    samples_holds::releases()
+        .iter()
+        .for_each(|page| all.hang("hold_release.html", "Alex Sample", "/history/kept/x/release", page));
     samples_work::week_lists(now)
         .iter()
         .for_each(|page| all.hang("weeks.html", "Alex Sample", "/weekly", page));

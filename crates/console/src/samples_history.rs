@@ -4,8 +4,8 @@ use crate::pages::history::HistoryPage;
 use crate::pages::history_counts::CountsPage;
 use crate::samples::HOSTILE;
 use app::views::{
-    CategoryCount, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace, HistoryRow, HistoryView,
-    TimeCount,
+    CategoryCount, ExpiredCounts, ExpiredView, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace,
+    HistoryRow, HistoryView, TimeCount,
 };
 use model::Timestamp;
 
@@ -47,6 +47,11 @@ fn choices() -> HistoryChoices {
     }
 }
 
+fn expired(days: usize, days_in_part: usize) -> ExpiredView {
+    let counts = ExpiredCounts { with_their_day: 12_040, names: 1, pages: 2, blocks: 0 };
+    ExpiredView { days, days_in_part, counts: Some(counts) }
+}
+
 fn views() -> [HistoryView; 8] {
     let rows = [("allowed", "https"), ("blocked", "dns"), ("refused-origin", "tunnel"), ("failed", "http")];
     let (page, look) = ("2".to_owned(), "ab".repeat(16));
@@ -70,10 +75,21 @@ fn views() -> [HistoryView; 8] {
         may_show_names: true,
         names_shown: false,
         leaves_out_staff: true,
+        may_hold: true,
+        expired: Some(expired(2, 1)),
     };
     let empty = HistoryPlace::asked(HistoryFilter::default());
     let (filter, choices) = (HistoryFilter::default(), HistoryChoices::default());
-    let first = HistoryView { place: empty, filter, choices, may_export: false, ..full.clone() };
+    let expired = Some(ExpiredView { counts: None, ..expired(1, 0) });
+    let first = HistoryView {
+        place: empty,
+        filter,
+        choices,
+        may_export: false,
+        may_hold: false,
+        expired,
+        ..full.clone()
+    };
     let filter = HistoryFilter { person: HOSTILE.to_owned(), why: HOSTILE.to_owned(), ..full.filter.clone() };
     let kept = HistoryView {
         place: HistoryPlace::Kept { look, page: page.clone() },
@@ -87,7 +103,7 @@ fn views() -> [HistoryView; 8] {
         about: format!("10 minutes before and after {HOSTILE}"),
         ..full.clone()
     };
-    let last = HistoryView { next: None, total: 1, total_is_more: false, ..full.clone() };
+    let last = HistoryView { expired: None, next: None, total: 1, total_is_more: false, ..full.clone() };
     let none = HistoryView { rows: Vec::new(), ..last.clone() };
     let never = HistoryView { rows: Vec::new(), next: None, ..first.clone() };
     let problems =

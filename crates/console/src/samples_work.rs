@@ -167,6 +167,7 @@ pub(crate) fn cases(now: Timestamp) -> Vec<CasePage> {
         may_join: people,
         may_show_names: true,
         names_shown: false,
+        may_hold: true,
     };
     let closed = CaseView {
         row: case_row("Early help", now),

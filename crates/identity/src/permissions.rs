@@ -23,9 +23,9 @@
 //! - Learners and guests do nothing in the console: their own password they change on the web's sign-in page.
 
 use Action::{
-    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, ManageAccounts, MovePerson, OwnAccount,
-    ProposePolicy, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, SearchHistory, SeeHome, ShowNames,
-    SignWeekly, WorkAlerts, WorkCases,
+    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, ManageAccounts, MovePerson,
+    OwnAccount, ProposePolicy, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, SearchHistory, SeeHome,
+    ShowNames, SignWeekly, WorkAlerts, WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -49,6 +49,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ExplainVerdict,
             SearchHistory,
             ExportHistory,
+            HoldHistory,
             ProposePolicy,
             ApprovePolicy,
             MovePerson,
@@ -88,6 +89,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ExplainVerdict,
             SearchHistory,
             ExportHistory,
+            HoldHistory,
             ProposePolicy,
             WorkAlerts,
             WorkCases,
@@ -125,6 +127,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ReadPolicy,
             SearchHistory,
             ExportHistory,
+            HoldHistory,
             WorkAlerts,
             WorkCases,
             ShowNames,
@@ -270,6 +273,7 @@ mod tests {
     fn whoever_takes_history_away_may_also_search_it() {
         for role in Role::ALL {
             assert!(!permits(role, ExportHistory) || permits(role, SearchHistory), "{role:?}");
+            assert!(!permits(role, HoldHistory) || permits(role, SearchHistory), "{role:?}");
         }
     }
 

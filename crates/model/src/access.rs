@@ -114,6 +114,8 @@ pub enum Action {
     SearchHistory,
     /// Take history away as a file.
     ExportHistory,
+    /// Keep some of the history longer than the policy does, and release it.
+    HoldHistory,
     /// Put a policy document forward.
     ProposePolicy,
     /// Put a policy document in force.
@@ -144,12 +146,13 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 18] = [
+    pub const ALL: [Action; 19] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
         Self::SearchHistory,
         Self::ExportHistory,
+        Self::HoldHistory,
         Self::ProposePolicy,
         Self::ApprovePolicy,
         Self::MovePerson,
@@ -173,6 +176,7 @@ impl Action {
             Self::ExplainVerdict => "explain-verdict",
             Self::SearchHistory => "search-history",
             Self::ExportHistory => "export-history",
+            Self::HoldHistory => "hold-history",
             Self::ProposePolicy => "propose-policy",
             Self::ApprovePolicy => "approve-policy",
             Self::MovePerson => "move-person",

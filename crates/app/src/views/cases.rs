@@ -59,6 +59,8 @@ pub struct CaseView {
     pub may_show_names: bool,
     /// True where names stand in it now.
     pub names_shown: bool,
+    /// True when this person may keep history longer for it.
+    pub may_hold: bool,
 }
 
 /// A copied request.

@@ -165,6 +165,34 @@ pub struct HistoryView {
     pub names_shown: bool,
     /// True where rows of people who work here were left out, because words were asked for.
     pub leaves_out_staff: bool,
+    /// True when this person may have some of it kept longer.
+    pub may_hold: bool,
+    /// What expired of the time that was asked about; `None` where nothing did, or where that is told on a later page.
+    pub expired: Option<ExpiredView>,
+}
+
+/// What expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiredView {
+    /// Days of which nothing is left.
+    pub days: usize,
+    /// Days of which some kinds of requests are left.
+    pub days_in_part: usize,
+    /// How much it was; `None` for whoever may not see everything.
+    pub counts: Option<ExpiredCounts>,
+}
+
+/// How many requests expired, whoever's they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiredCounts {
+    /// Of every kind, with the last of their day.
+    pub with_their_day: u64,
+    /// Name look-ups that were answered, before the rest of their day.
+    pub names: u64,
+    /// Pages and searches that were not blocked, before the rest of their day.
+    pub pages: u64,
+    /// Blocks, before the rest of their day.
+    pub blocks: u64,
 }
 
 /// One row of history.

@@ -1,8 +1,9 @@
 //! Searching, counting and exporting history: within one's school, by pseudonym, and never unseen.
 
 use crate::world::{NOW, World, school, technician};
-use app::views::{ExplainQuestion, HistoryFilter, HistoryPlace, HistoryView};
+use app::views::{ExpiredCounts, ExpiredView, ExplainQuestion, HistoryFilter, HistoryPlace, HistoryView};
 use app::{LookReason, Purpose};
+use history::Keep;
 use model::{Action, Actor, Role, Scope};
 
 /// Two schools with a pupil each, three visits each.
@@ -388,4 +389,22 @@ async fn roles_without_history_are_denied_and_that_is_recorded() {
     assert!(!search(&world, &technician, |_| ()).await.may_export);
     let export = world.app.export_history(&technician, everything(), None).await;
     world.assert_denied(Action::ExportHistory, export).await;
+}
+
+#[tokio::test]
+async fn a_search_says_what_has_expired_and_how_much_to_whoever_reaches_it_all() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    assert_eq!(search(&world, &lead, |_| ()).await.expired, None);
+    let tomorrow = NOW.plus_ms(86_400_000);
+    world.history.expire(&Keep::from(tomorrow.day()), tomorrow).unwrap();
+    let counts = ExpiredCounts { with_their_day: 6, names: 0, pages: 0, blocks: 0 };
+    let all = ExpiredView { days: 1, days_in_part: 0, counts: Some(counts) };
+    for (from, found) in [("", Some(&all)), ("2026-11-01", Some(&all)), ("2026-11-24", None)] {
+        let view = search(&world, &lead, |f| f.from = from.to_owned()).await;
+        assert_eq!((view.rows.len(), view.expired.as_ref()), (0, found), "from {from:?}");
+    }
+    let own = search(&world, &head, |f| f.from = "2026-11-01".to_owned()).await;
+    assert_eq!(own.expired, Some(ExpiredView { counts: None, ..all }), "the other school's are not counted");
 }

@@ -17,6 +17,7 @@ mod demo;
 mod explaining;
 mod exports;
 mod history;
+mod holds;
 mod inspection;
 mod lists;
 mod policies;

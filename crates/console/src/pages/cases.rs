@@ -83,6 +83,8 @@ pub(crate) struct CasePage {
     pub may_show_names: bool,
     /// True where they are.
     pub names_shown: bool,
+    /// Where history is kept longer for it; empty where it is closed, or for whoever may not.
+    pub hold: String,
     /// The kinds of lines.
     pub kinds: Vec<Choice>,
     /// The outcomes.
@@ -199,6 +201,10 @@ impl CasePage {
             may_join: pairs(&view.may_join),
             may_show_names: view.may_show_names,
             names_shown: view.names_shown,
+            hold: match view.may_hold && view.row.outcome.is_empty() {
+                true => format!("/history/kept?case={}#more", view.row.id),
+                false => String::new(),
+            },
             kinds: choices(kinds, "note"),
             outcomes: choices(choose.chain(outcomes), ""),
             words: Field::default(),

@@ -9,7 +9,7 @@ use crate::pages::fields::{Choice, Field, SummaryLine, choices, link, summary};
 use crate::problem::Problem;
 use crate::words;
 use app::Purpose;
-use app::views::{HistoryFilter, HistoryPlace, HistoryRow, HistoryView};
+use app::views::{ExpiredView, HistoryFilter, HistoryPlace, HistoryRow, HistoryView};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -103,6 +103,10 @@ pub(crate) struct HistoryPage {
     pub names_shown: bool,
     /// True where rows of staff were left out.
     pub leaves_out_staff: bool,
+    /// True where this person may keep some of it longer.
+    pub may_hold: bool,
+    /// What expired of the time that was asked about; may be empty.
+    pub expired: String,
     /// Why names are asked for: the choices.
     pub names_reasons: Chooser,
     /// The same in words.
@@ -250,6 +254,8 @@ impl HistoryPage {
             may_show_names: view.may_show_names,
             names_shown: view.names_shown,
             leaves_out_staff: view.leaves_out_staff,
+            may_hold: view.may_hold,
+            expired: view.expired.as_ref().map(expired_in_words).unwrap_or_default(),
             names_reasons: Chooser::of("names_reason", ("Choose", &choices_of.reasons), ("", &[])),
             names_why: Field::default(),
             about: view.about,
@@ -283,6 +289,37 @@ impl Chooser {
         let problem = Field::of(name, String::new(), problems).problem;
         Self { choices: choices(any.chain(named), chosen), problem }
     }
+}
+
+/// What is no longer there, and why, in a sentence or two.
+fn expired_in_words(expired: &ExpiredView) -> String {
+    let days = |days: usize| match days {
+        1 => "1 day".to_owned(),
+        more => format!("{more} days"),
+    };
+    let whole = format!("Everything of {}", days(expired.days));
+    let part = format!("some of {}", days(expired.days_in_part));
+    let what = match (expired.days, expired.days_in_part) {
+        (0, _) => format!("Some of {}", days(expired.days_in_part)),
+        (_, 0) => whole,
+        (_, _) => format!("{whole} and {part}"),
+    };
+    let Some(counts) = &expired.counts else {
+        return format!("{what} in this time has expired: the policy keeps history no longer.");
+    };
+    let kinds = [
+        (counts.with_their_day, "request of all kinds", "requests of all kinds"),
+        (counts.names, "name look-up that was answered", "name look-ups that were answered"),
+        (counts.pages, "page that was not blocked", "pages that were not blocked"),
+        (counts.blocks, "block", "blocks"),
+    ];
+    let kinds = kinds.into_iter().filter(|(number, ..)| *number > 0).map(|(number, one, more)| {
+        format!("{} {}", words::number(number), if number == 1 { one } else { more })
+    });
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let expired =
+        if kinds.is_empty() { String::new() } else { format!(": {kinds}, whoever\u{2019}s they were") };
+    format!("{what} in this time has expired{expired}. The policy keeps history no longer.")
 }
 
 /// Another page of a place.
@@ -471,4 +508,44 @@ async fn file(
     let headers =
         [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, file).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use app::views::ExpiredCounts;
+
+    #[test]
+    fn what_expired_is_told_in_a_sentence() {
+        let counts =
+            |with_their_day, names, pages| Some(ExpiredCounts { with_their_day, names, pages, blocks: 0 });
+        let kept = "The policy keeps history no longer.";
+        for (days, days_in_part, counts, told) in [
+            (
+                1,
+                0,
+                None,
+                "Everything of 1 day in this time has expired: the policy keeps history no longer."
+                    .to_owned(),
+            ),
+            (
+                0,
+                2,
+                None,
+                "Some of 2 days in this time has expired: the policy keeps history no longer.".to_owned(),
+            ),
+            (
+                3,
+                1,
+                counts(12_040, 1, 2),
+                format!(
+                    "Everything of 3 days and some of 1 day in this time has expired: 12,040 requests of all kinds, 1 \
+                     name look-up that was answered, 2 pages that were not blocked, whoever\u{2019}s they were. {kept}"
+                ),
+            ),
+            (1, 0, counts(0, 0, 0), format!("Everything of 1 day in this time has expired. {kept}")),
+        ] {
+            assert_eq!(expired_in_words(&ExpiredView { days, days_in_part, counts }), told);
+        }
+    }
 }

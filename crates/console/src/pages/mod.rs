@@ -11,6 +11,7 @@ pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;
 pub(crate) mod history_counts;
+pub(crate) mod holds;
 pub(crate) mod home;
 pub(crate) mod inspection;
 pub(crate) mod lists;

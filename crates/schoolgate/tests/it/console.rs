@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 19] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -16,6 +16,7 @@ const PAGES: [&str; 18] = [
     "/policy",
     "/policy/FLT-2",
     "/history",
+    "/history/kept",
     "/history?outcome=blocked",
     "/history?from=nonsense",
     "/history/counts",
