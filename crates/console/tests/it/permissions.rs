@@ -25,9 +25,12 @@ fn guarded(school: &School) -> impl Iterator<Item = (String, Action)> {
     ROUTES.iter().filter(|route| route.method == "GET").filter_map(|route| match route.access {
         Access::May(action) => {
             let path = route.path.replace("{clause}", "FLT-2").replace("{list}", "starter");
-            let path = ["{alert}", "{case}", "{export}", "{week}", "{host}", "{look}", "{event}", "{person}"]
-                .iter()
-                .fold(path, |path, id| path.replace(id, NOTHING));
+            let path = [
+                "{alert}", "{case}", "{export}", "{hold}", "{week}", "{host}", "{look}", "{event}",
+                "{person}",
+            ]
+            .iter()
+            .fold(path, |path, id| path.replace(id, NOTHING));
             Some((path.replace("{revision}", &school.earlier_lists), action))
         }
         Access::Anybody => None,
