@@ -18,6 +18,15 @@ use std::ops::ControlFlow;
 /// The most rows of a file.
 const MOST_ROWS: usize = 100_000;
 
+/// What was read for a file.
+struct Taken {
+    events: Vec<Stored>,
+    /// Rows that could not be read.
+    unreadable: u64,
+    /// True where older ones match too.
+    is_cut: bool,
+}
+
 /// The columns, in order.
 pub(crate) const COLUMNS: [&str; 20] = [
     "time (UTC)",
@@ -64,7 +73,8 @@ impl App {
             AppError::refused(sentences.join(". "), "expected a filter that can be read, found mistakes")
         })?;
         self.note(&self.search_fact(actor, &asked.place, &asked.filter, "export-history")).await?;
-        let events = self.export_events(Query { before: None, ..plan.query }).await?;
+        let Taken { events, unreadable, is_cut } =
+            self.export_events(Query { before: None, ..plan.query }).await?;
         if let Some(purpose) = &names {
             let named = self.people_to_name(actor, &reach, &events);
             self.record_names(actor, &named, purpose).await?;
@@ -73,23 +83,44 @@ impl App {
         let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
         let names = Names::new(&roster, snapshot.policy());
         let file = self.with_sight(actor, &reach, |sight| {
-            as_csv(&COLUMNS, events.iter().map(|stored| cells(&names, sight, (stored, shown))))
+            let rows = events.iter().map(|stored| cells(&names, sight, (stored, shown)));
+            as_csv(&COLUMNS, rows.chain(what_is_missing(unreadable, is_cut)))
         });
         file.map(Some)
     }
 
-    async fn export_events(&self, query: Query) -> Result<Vec<Stored>, AppError> {
+    async fn export_events(&self, query: Query) -> Result<Taken, AppError> {
         let history = self.0.parts.history.clone();
         let exported = tokio::task::spawn_blocking(move || {
-            let mut events = Vec::new();
-            history.export(&query, &mut |stored| {
+            let (mut events, mut is_cut) = (Vec::new(), false);
+            let exported = history.export(&query, &mut |stored| {
+                if events.len() == MOST_ROWS {
+                    is_cut = true;
+                    return ControlFlow::Break(());
+                }
                 events.push(stored);
-                if events.len() < MOST_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                ControlFlow::Continue(())
             })?;
-            Ok::<_, history::HistoryError>(events)
+            Ok::<_, history::HistoryError>(Taken { events, unreadable: exported.unreadable, is_cut })
         });
         Ok(exported.await??)
     }
+}
+
+/// The last lines of a file that does not have everything: a sentence each, in the first cell.
+fn what_is_missing(unreadable: u64, is_cut: bool) -> impl Iterator<Item = [String; 20]> {
+    let cut = is_cut.then(|| {
+        format!("Cut here: a file holds {MOST_ROWS} rows at most. Older ones match and are not in it.")
+    });
+    let unreadable = (unreadable > 0)
+        .then(|| format!("{unreadable} rows could not be read, because what they were kept in is damaged."));
+    [cut, unreadable].into_iter().flatten().map(|sentence| {
+        let mut cells = <[String; 20]>::default();
+        if let Some(first) = cells.first_mut() {
+            *first = sentence;
+        }
+        cells
+    })
 }
 
 /// Rows as comma-separated values (RFC 4180), in which no cell is a formula.
@@ -153,6 +184,13 @@ pub(crate) fn harmless(cell: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_says_what_it_does_not_have() {
+        assert_eq!(what_is_missing(0, false).count(), 0);
+        let said: Vec<String> = what_is_missing(3, true).map(|cells| cells[0].clone()).collect();
+        assert!(said[0].starts_with("Cut here") && said[1].starts_with("3 rows could not"), "{said:?}");
+    }
 
     #[test]
     fn no_cell_is_a_formula() {

@@ -5,34 +5,37 @@
 //! approval: making it twice gives the same bytes while the audit log stands still.
 
 use crate::export_history::{COLUMNS, cells_of, harmless};
+use crate::export_merge::merged;
 use crate::export_rows::{Original, page_end, page_start, row_as_html};
 use crate::export_words;
 use crate::exports::{MOST_REQUESTS, export_fact, too_many};
-use crate::facade::{Reach, reach_of};
 use crate::history_rows::Names;
 use crate::views::HistoryRow;
 use crate::{App, AppError, words};
-use history::{Query, Stored};
-use model::{Actor, CustodyStep, ExportId, ExportState, Naming, PersonId, Scope, Timestamp};
+use history::{Held, History, HistoryError, Query, Stored, Tombstone};
+use model::{
+    Actor, AlertSubject, CustodyStep, ExportId, ExportKind, ExportState, Naming, PersonId, Scope, Timestamp,
+};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write as _};
-use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Change, ExportChange, ExportRecord, MadePack};
+use store::{AuditRow, Change, ExportChange, ExportRecord, Fact, MadePack};
 use wire::{AuditHead, Made, Manifest, PackWriter, SigningKey};
 
 /// Rows of a page of the readable copy.
 const ROWS_OF_PAGE: u64 = 2_000;
 /// Facts of one kind that are looked through for a pack.
 const MOST_FACTS: usize = 50_000;
+/// What puts a person into another group, which changes the filter for them.
+const MOVE: &str = "move-person";
 /// What changes the filter, by the name that the audit log gives it.
 const FILTER_CHANGES: [&str; 7] = [
     "propose-policy",
     "approve-policy",
     "change-lists",
-    "move-person",
+    MOVE,
     "make-next-authority",
     "finish-authority-change",
     "expire-history",
@@ -40,8 +43,18 @@ const FILTER_CHANGES: [&str; 7] = [
 
 /// What a pack holds beside the history, all of it short.
 struct Papers {
+    kind: ExportKind,
+    fingerprint: String,
     members: Vec<(&'static str, String)>,
     manifest: Manifest,
+}
+
+/// What rows were written.
+struct Spooled {
+    requests: u64,
+    /// What of the time that was asked for is kept no longer.
+    tombstones: Vec<Tombstone>,
+    unreadable: u64,
 }
 
 /// What rows are written with.
@@ -49,11 +62,14 @@ struct Scribe {
     app: App,
     naming: Naming,
     subject: Option<PersonId>,
+    /// The hold that was made for the request.
+    hold: Option<String>,
 }
 
 impl App {
     /// Makes the pack of a request that was approved, and notes it.
     pub(crate) async fn make_pack(&self, actor: &Actor, id: ExportId) -> Result<(), AppError> {
+        let _making = self.0.making_pack.lock().await;
         let Some(record) = self.export_for(actor, id).await? else { return Ok(()) };
         let Some((decided, ..)) = record.decided.clone().filter(|_| record.state == ExportState::Approved)
         else {
@@ -65,15 +81,20 @@ impl App {
         let papers = self.papers(&record, decided).await?;
         let mut query = self.export_query(&record.asked);
         query.until = query.until.map(|until| until.min(decided));
-        let scribe =
-            Scribe { app: self.clone(), naming: record.asked.kind.naming(), subject: record.asked.person };
+        let scribe = Scribe {
+            app: self.clone(),
+            naming: record.asked.kind.naming(),
+            subject: record.asked.person,
+            hold: record.asked.hold.clone(),
+        };
+        self.note_look(actor, &record).await?;
         let (folder, path) = (self.0.parts.seals.packs.clone(), self.pack_path(id));
         let (history, key) = (self.0.parts.history.clone(), Arc::clone(&self.0.parts.seals.key));
         let work = move || {
             let spool = Spool::in_folder(&folder, id)?;
-            let requests = scribe.spool(&history, &query, &spool)?;
-            let made = spool.bind(papers, requests, &key, &path)?;
-            Ok::<_, AppError>((made, requests))
+            let spooled = scribe.spool(&history, &query, &spool)?;
+            let made = spool.bind(papers, &spooled, &key, &path)?;
+            Ok::<_, AppError>((made, spooled.requests))
         };
         let (made, requests) = tokio::task::spawn_blocking(work).await??;
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
@@ -90,6 +111,14 @@ impl App {
             .with("manifest", made.manifest_sha256)
             .with("requests", requests.to_string());
         self.commit(&fact, &changes).await
+    }
+
+    /// Whoever makes a pack about one person looks at their history: their school's weekly report has it.
+    async fn note_look(&self, actor: &Actor, record: &ExportRecord) -> Result<(), AppError> {
+        let Some(person) = record.asked.person else { return Ok(()) };
+        let scope = self.scope_of(&AlertSubject { person: Some(person), ..AlertSubject::default() });
+        let fact = Fact::new(actor, scope, self.now(), "look-at-person").about(format!("person:{person}"));
+        self.note(&fact.with("why", format!("The pack of the request {}", record.asked.reference))).await
     }
 
     /// Somebody's name and login.
@@ -115,13 +144,14 @@ impl App {
         let lines: Vec<String> = custody
             .map(|entry| {
                 let (at, by) = (words::date_and_time(&zone, entry.at), self.name_in_audit(&entry.actor));
-                format!("{} | {at} | {} | {by} | {}\r\n", entry.at, entry.step.title(), entry.words)
+                let (by, said) = (export_words::one_line(&by), export_words::one_line(&entry.words));
+                format!("{} | {at} | {} | {by} | {said}\r\n", entry.at, entry.step.title())
             })
             .collect();
-        let scopes = self.chains_of(record);
+        let scopes = chains_of(record);
         let heads = store.audit_heads().await?.into_iter().filter(|head| scopes.contains(&head.scope));
         let manifest = Manifest {
-            organisation: organisation.clone(),
+            organisation,
             reference: asked.reference.clone(),
             kind: asked.kind.slug().to_owned(),
             made_at: decided.to_string(),
@@ -138,74 +168,82 @@ impl App {
             ..Manifest::default()
         };
         let mut members = vec![
-            ("readme.txt", export_words::readme(&organisation, &manifest, &self.key_fingerprint())),
             ("request.txt", export_words::terms(&self.export_terms(record))),
             ("custody.txt", export_words::custody(&lines)),
-            ("redactions.txt", export_words::redactions(asked.kind)),
         ];
         if asked.kind.naming() == Naming::Everybody {
             members.push(("originals/changes.jsonl", self.filter_changes(record).await?));
         }
-        Ok(Papers { members, manifest })
+        Ok(Papers { kind: asked.kind, fingerprint: self.key_fingerprint(), members, manifest })
     }
 
     /// The facts about changes of the filter in the period, oldest first, a JSON object a line.
     async fn filter_changes(&self, record: &ExportRecord) -> Result<String, AppError> {
-        let (from, until) = record.asked.period;
         let mut facts = Vec::new();
-        for scope in self.chains_of(record) {
+        for scope in chains_of(record) {
             for action in FILTER_CHANGES {
-                let found = self.0.parts.store.facts_of(&scope, action, MOST_FACTS).await?;
-                // Newest first: where the bound was met above the period's beginning, older ones would be missing.
-                if found.len() >= MOST_FACTS && found.last().is_some_and(|oldest| oldest.at >= from) {
+                let store = &self.0.parts.store;
+                let found = store.facts_between((&scope, action), record.asked.period, MOST_FACTS).await?;
+                if found.len() >= MOST_FACTS {
                     return Err(AppError::failed(format!(
-                        "expected at most {MOST_FACTS} facts of {action} since the beginning of the period, found more"
+                        "expected fewer than {MOST_FACTS} facts of {action} in the period, found as many or more"
                     )));
                 }
                 facts.extend(found);
             }
         }
-        facts.retain(|fact| (from..until).contains(&fact.at));
+        facts.retain(|fact| fact.action != MOVE || is_move_of(record, fact));
         facts.sort_by(|one, other| {
             (one.at, &one.scope, one.sequence).cmp(&(other.at, &other.scope, other.sequence))
         });
         Ok(facts.iter().map(export_words::fact_as_json).collect())
     }
+}
 
-    /// The chains of the audit log that a request reaches: its own and, where its place is all there is, the trust's.
-    fn chains_of(&self, record: &ExportRecord) -> Vec<Scope> {
-        let own = record.asked.scope.clone();
-        let reach = reach_of(std::slice::from_ref(&own), &self.snapshot());
-        if own != Scope::Trust && reach == Reach::Everything { vec![own, Scope::Trust] } else { vec![own] }
+/// The chains of the audit log that a request reaches: its own, and the trust's, in which changes for every school stand.
+fn chains_of(record: &ExportRecord) -> Vec<Scope> {
+    match record.asked.scope.clone() {
+        Scope::Trust => vec![Scope::Trust],
+        own @ Scope::School(_) => vec![own, Scope::Trust],
+    }
+}
+
+/// Who was moved is said of whom the request is about alone; where that is everybody, of those in its own chain.
+fn is_move_of(record: &ExportRecord, fact: &AuditRow) -> bool {
+    match record.asked.person {
+        Some(person) => fact.subject == format!("person:{person}"),
+        None => fact.scope == record.asked.scope.to_string(),
     }
 }
 
 impl Scribe {
-    /// Writes each row as it is kept, as a line of a table, and as a row of a page; how many there are.
-    fn spool(&self, history: &history::History, query: &Query, spool: &Spool) -> Result<u64, AppError> {
+    /// Writes each row as it is kept, as a line of a table, and as a row of a page.
+    fn spool(&self, history: &History, query: &Query, spool: &Spool) -> Result<Spooled, AppError> {
         let (roster, snapshot) = (self.app.0.parts.roster.get(), self.app.snapshot());
         let names = Names::new(&roster, snapshot.policy());
         let mut out = spool.begin()?;
         out.table.write_record(COLUMNS).map_err(failed)?;
-        let (mut requests, mut trouble) = (0, None);
-        history.export(query, &mut |stored| {
+        // Before the rows: what expires meanwhile is in the hold, and is a row of the pack all the same.
+        let (tombstones, held) = (history.tombstones(query)?, self.held(history)?);
+        let mut requests = 0;
+        let unreadable = merged((history, held.as_ref()), query, &mut |stored| {
             if requests == MOST_REQUESTS {
-                trouble = Some(too_many());
-                return ControlFlow::Break(());
+                return Err(too_many());
             }
-            match self.write_row(&names, &stored, (&mut out, requests)) {
-                Ok(()) => {
-                    requests += 1;
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    trouble = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
+            self.write_row(&names, &stored, (&mut out, requests))?;
+            requests += 1;
+            Ok(())
         })?;
         out.end()?;
-        trouble.map_or(Ok(requests), Err)
+        Ok(Spooled { requests, tombstones, unreadable })
+    }
+
+    /// What was held for the request, where nobody released it.
+    fn held(&self, history: &History) -> Result<Option<Held>, HistoryError> {
+        let Some(name) = &self.hold else { return Ok(None) };
+        let stands = history.holds()?.iter().any(|hold| hold.name == *name)
+            || history.unreadable_holds()?.iter().any(|hold| hold.name == *name);
+        stands.then(|| history.held(name)).transpose()
     }
 
     fn write_row(
@@ -286,10 +324,24 @@ impl Spool {
     }
 
     /// Puts everything into the pack, which lies at `path` whole or not at all.
-    fn bind(&self, papers: Papers, requests: u64, key: &SigningKey, path: &Path) -> Result<Made, AppError> {
+    fn bind(
+        &self,
+        papers: Papers,
+        spooled: &Spooled,
+        key: &SigningKey,
+        path: &Path,
+    ) -> Result<Made, AppError> {
         let unfinished = self.folder.join("pack.zip");
         let mut pack = PackWriter::new(BufWriter::new(self.file("pack.zip")?));
-        for (name, text) in &papers.members {
+        let Papers { kind, fingerprint, members, manifest } = papers;
+        let Spooled { requests, tombstones, unreadable } = spooled;
+        let manifest = Manifest { rows: *requests, unreadable: *unreadable, ..manifest };
+        let first = [
+            ("readme.txt", export_words::readme(&manifest.organisation, &manifest, &fingerprint)),
+            ("redactions.txt", export_words::redactions(kind, *unreadable)),
+            ("expired.txt", export_words::expired(tombstones)),
+        ];
+        for (name, text) in first.iter().chain(&members) {
             pack.add(name, &mut text.as_bytes())?;
         }
         let mut copies = vec![
@@ -302,10 +354,13 @@ impl Spool {
             let copy = File::open(self.folder.join(file)).map_err(failed)?;
             pack.add(&name, &mut BufReader::new(copy))?;
         }
-        let (out, made) = pack.finish(Manifest { rows: requests, ..papers.manifest }, key)?;
+        let (out, made) = pack.finish(manifest, key)?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
         fs::rename(unfinished, path).map_err(failed)?;
+        // The new name is on disk before the records say that the pack is made.
+        let folder = path.parent().unwrap_or(&self.folder);
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(made)
     }
 }

@@ -1,6 +1,8 @@
 //! The short papers of a pack: what it is, what was asked, who had it in hand, whose names are hidden and why.
 
+use history::Tombstone;
 use model::{ExportKind, Naming};
+use std::fmt::Write as _;
 use store::AuditRow;
 use wire::Manifest;
 
@@ -20,6 +22,7 @@ pub(crate) fn readme(organisation: &str, manifest: &Manifest, fingerprint: &str)
         "originals/ holds what was recorded, every field, one JSON object a line, times in UTC. readable/ holds the same \
          requests as a table for a spreadsheet (CSV) and as pages for a browser (HTML), newest first."
             .to_owned(),
+        format!("expired.txt says what was recorded and is kept no longer. {}", unreadable_in_words(manifest.unreadable)),
         "originals/changes.jsonl, where it is there, holds what was changed of the filter in that time, as facts of the \
          audit log with their hashes."
             .to_owned(),
@@ -40,7 +43,30 @@ pub(crate) fn readme(organisation: &str, manifest: &Manifest, fingerprint: &str)
 
 /// What was asked, a line each.
 pub(crate) fn terms(terms: &[(String, String)]) -> String {
-    terms.iter().map(|(name, words)| format!("{name}: {}\r\n", words.replace(['\r', '\n'], " "))).collect()
+    terms.iter().map(|(name, words)| format!("{name}: {}\r\n", one_line(words))).collect()
+}
+
+/// The words as a part of a line of their own: nothing in them ends the line or the part.
+pub(crate) fn one_line(words: &str) -> String {
+    let is_other = |letter: char| letter.is_control() || matches!(letter, '|' | '\u{2028}' | '\u{2029}');
+    words.replace("\r\n", " ").replace(is_other, " ")
+}
+
+/// What of the history went before the pack was made, a day each.
+pub(crate) fn expired(tombstones: &[Tombstone]) -> String {
+    let mut text = "Requests that were recorded and are kept no longer, by day (UTC), of everybody. What was held for this \
+                    request before it went is in the pack all the same.\r\n\r\nday | requests | which\r\n"
+        .to_owned();
+    for Tombstone { day, events, kinds } in tombstones {
+        let kinds: Vec<String> =
+            kinds.iter().map(|(kind, events)| format!("{} {events}", kind.slug())).collect();
+        let which = if kinds.is_empty() { "all".to_owned() } else { kinds.join(", ") };
+        let _ = write!(text, "{day} | {events} | {which}\r\n");
+    }
+    if tombstones.is_empty() {
+        text.push_str("none\r\n");
+    }
+    text
 }
 
 /// Who had it in hand.
@@ -48,11 +74,20 @@ pub(crate) fn custody(lines: &[String]) -> String {
     format!("UTC | school time | step | who | words\r\n{}", lines.concat())
 }
 
+fn unreadable_in_words(unreadable: u64) -> String {
+    match unreadable {
+        0 => "Every row that is kept could be read.".to_owned(),
+        rows => format!(
+            "{rows} rows could not be read, because what they were kept in is damaged, and are not in this pack."
+        ),
+    }
+}
+
 /// Whose names are hidden, and why.
-pub(crate) fn redactions(kind: ExportKind) -> String {
+pub(crate) fn redactions(kind: ExportKind, unreadable: u64) -> String {
     let words = match kind.naming() {
         Naming::Everybody => {
-            "Nobody's name is hidden. Nothing that was recorded and asked for was left out or changed."
+            "Nobody's name is hidden. Nothing that is kept and was asked for was left out on purpose or changed."
         }
         Naming::OnlySubject => {
             "Only the name of the person whom the request is about is shown. Anybody else who is named in a field of their \
@@ -68,7 +103,8 @@ pub(crate) fn redactions(kind: ExportKind) -> String {
         }
     };
     let staff = "Whoever dealt with this request at the school is named in request.txt and custody.txt.";
-    format!("{words}\r\n\r\n{staff}\r\n")
+    let unreadable = unreadable_in_words(unreadable);
+    format!("{words}\r\n\r\nexpired.txt says what is kept no longer. {unreadable}\r\n\r\n{staff}\r\n")
 }
 
 /// A fact of the audit log, a line.
@@ -85,4 +121,16 @@ pub(crate) fn fact_as_json(fact: &AuditRow) -> String {
         "hash": fact.hash,
     });
     format!("{object}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_a_line_of_custody_into_their_reason() {
+        let words = "fine\r\n2026 | Made | x\n\u{2028}y\u{7}";
+        assert_eq!(one_line(words), "fine 2026   Made   x  y ");
+        assert_eq!(terms(&[("Why".to_owned(), words.to_owned())]).lines().count(), 1);
+    }
 }

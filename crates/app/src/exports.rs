@@ -1,20 +1,24 @@
 //! Requests by others for a part of the history: somebody puts one down, another person approves it, the pack is made and
 //! taken away; each step is a line of its custody and a fact.
 //!
-//! Invariants: who approves is not who asked; nobody asks for, approves or takes what is about themselves; a request
-//! reaches no further than the place for which whoever asked may export.
+//! Invariants: who approves is not who asked; nobody asks for, approves or takes what is about themselves, or about
+//! somebody whom they may not be shown by name; what is about everybody is decided and taken by a headteacher or the
+//! data-protection officer; a request reaches no further than the place for which whoever asked may export.
 
 use crate::alert_work::checked_words;
-use crate::facade::reach_of;
+use crate::facade::{Reach, reach_of};
 use crate::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 use crate::{App, AppError, words};
 use history::{HoldReason, Query};
 use identity::{permit, scopes_for};
 use model::{
-    Action, Actor, CustodyStep, ExportId, ExportKind, ExportState, LawfulBasis, Naming, PersonId, Scope,
+    Action, Actor, CustodyStep, ExportId, ExportKind, ExportState, LawfulBasis, Naming, PersonId, Role, Scope,
 };
 use std::fs::File;
+use std::io::{self, BufReader, Seek as _};
+use std::path::Path;
 use store::{Change, CustodyEntry, ExportChange, ExportRecord, Fact, NewExport};
+use wire::verify_pack;
 
 /// The most requests of a pack.
 pub(crate) const MOST_REQUESTS: u64 = 200_000;
@@ -79,19 +83,8 @@ impl App {
         if count.more || count.events > MOST_REQUESTS {
             return Err(too_many());
         }
-        if let Some(name) = new.hold.clone() {
-            let (history, now) = (self.0.parts.history.clone(), self.now());
-            let by = match actor {
-                Actor::Person { id, .. } => Some(*id),
-                Actor::CommandLine { .. } | Actor::Program => None,
-            };
-            let why = format!("For the request {}", new.reference);
-            let reason = HoldReason { why, by, ..HoldReason::default() };
-            let held =
-                tokio::task::spawn_blocking(move || history.hold(&name, &query, &reason, now)).await??;
-            let words = format!("{} requests, until somebody releases the hold {}", held.events, held.name);
-            let fact = export_fact(actor, &new, "hold-history", self.now()).with("hold", held.name);
-            self.note(&fact.with("words", words)).await?;
+        if let Some(name) = &new.hold {
+            self.hold_for(actor, (&new, name), query).await?;
         }
         let mut changes = vec![
             Change::Export(ExportChange::Ask(Box::new(new.clone()))),
@@ -108,8 +101,47 @@ impl App {
             .with("from", new.period.0.to_string())
             .with("until", new.period.1.to_string())
             .with("person", new.person.map(|person| format!("person:{person}")).unwrap_or_default());
-        self.commit(&fact, &changes).await?;
+        if let Err(error) = self.commit(&fact, &changes).await {
+            self.release_of(actor, &new).await?;
+            return Err(error);
+        }
         Ok(id)
+    }
+
+    /// Keeps what a request is about from expiring. Where that cannot be recorded it is undone.
+    async fn hold_for(
+        &self,
+        actor: &Actor,
+        (asked, name): (&NewExport, &str),
+        query: Query,
+    ) -> Result<(), AppError> {
+        let (history, now, name) = (self.0.parts.history.clone(), self.now(), name.to_owned());
+        let by = match actor {
+            Actor::Person { id, .. } => Some(*id),
+            Actor::CommandLine { .. } | Actor::Program => None,
+        };
+        let why = format!("For the request {}", asked.reference);
+        let reason = HoldReason { why, by, ..HoldReason::default() };
+        let held = tokio::task::spawn_blocking(move || history.hold(&name, &query, &reason, now)).await??;
+        let words = format!("{} requests, until somebody releases the hold {}", held.events, held.name);
+        let fact = export_fact(actor, asked, "hold-history", self.now()).with("hold", held.name);
+        if let Err(error) = self.note(&fact.with("words", words)).await {
+            self.release_of(actor, asked).await?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Ends the hold of a request that came to nothing, where it stands.
+    async fn release_of(&self, actor: &Actor, asked: &NewExport) -> Result<(), AppError> {
+        let Some(name) = asked.hold.clone() else { return Ok(()) };
+        let (history, now) = (self.0.parts.history.clone(), self.now());
+        let released = tokio::task::spawn_blocking(move || {
+            let stands = history.holds()?.iter().any(|hold| hold.name == name);
+            stands.then(|| history.release(&name, now)).transpose()
+        });
+        let Some(hold) = released.await?? else { return Ok(()) };
+        self.note(&export_fact(actor, asked, "release-hold", now).with("hold", hold.name)).await
     }
 
     /// Does something with a request; false where this person may see no such request.
@@ -128,7 +160,10 @@ impl App {
                 self.decide(actor, &record, (ExportState::Approved, &why)).await?;
                 self.make_pack(actor, id).await?;
             }
-            ExportDeed::Refuse(why) => self.decide(actor, &record, (ExportState::Refused, &why)).await?,
+            ExportDeed::Refuse(why) => {
+                self.decide(actor, &record, (ExportState::Refused, &why)).await?;
+                self.release_of(actor, &record.asked).await?;
+            }
             ExportDeed::Make => self.make_pack(actor, id).await?,
         }
         Ok(true)
@@ -146,15 +181,20 @@ impl App {
                 "expected another person than the one who asked, found the same",
             ));
         }
+        may_deal(actor, &record.asked)?;
         let why = checked_words(why, true)?;
         let (id, at, by) = (record.asked.id, self.now(), actor.to_string());
         let (step, action) = match state {
             ExportState::Refused => (CustodyStep::Refused, "refuse-export"),
             _ => (CustodyStep::Approved, "approve-export"),
         };
+        let said = match (state, &record.asked.hold) {
+            (ExportState::Refused, Some(hold)) => format!("{why} (the hold {hold} is released)"),
+            _ => why.clone(),
+        };
         let changes = [
             Change::Export(ExportChange::Decide { id, state, at, by, why: why.clone() }),
-            self.step(id, actor, step, &why),
+            self.step(id, actor, step, &said),
         ];
         let fact = export_fact(actor, &record.asked, action, at).with("reason", why);
         self.commit(&fact, &changes).await
@@ -162,25 +202,43 @@ impl App {
 
     /// The pack, to take away; `None` where this person may see no such request, or it is not made. That it is taken is
     /// recorded first.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] where this person may not have it, or it is not what was made: that is an alarm.
     pub async fn download_export(&self, actor: &Actor, id: ExportId) -> Result<Option<PackFile>, AppError> {
         let Some(record) = self.export_for(actor, id).await? else { return Ok(None) };
         let Some(made) = record.made else { return Ok(None) };
-        let path = self.pack_path(id);
-        let opened = tokio::task::spawn_blocking(move || File::open(path)).await?;
-        let file =
+        may_deal(actor, &record.asked)?;
+        let (path, fingerprint) = (self.pack_path(id), self.key_fingerprint());
+        let expected = made.manifest.clone();
+        let opened =
+            tokio::task::spawn_blocking(move || open_as_made(&path, &fingerprint, &expected)).await?;
+        let opened =
             opened.map_err(|error| AppError::failed(format!("expected a pack to open, found: {error}")))?;
-        let fact = export_fact(actor, &record.asked, "download-export", self.now());
+        let fact = |action| {
+            let fact = export_fact(actor, &record.asked, action, self.now());
+            fact.with("manifest", made.manifest.clone())
+        };
+        let Some(file) = opened else {
+            tracing::error!(export = %id, "a pack is not what was made; it was not handed over");
+            self.note(&fact("find-export-changed")).await?;
+            return Err(AppError::refused(
+                "This pack is not what was made: its file was changed or exchanged. It was not handed over. Tell your \
+                 technician, and keep the file.",
+                "expected a pack as it was made, found another",
+            ));
+        };
         let step = self.step(id, actor, CustodyStep::Downloaded, "");
-        self.commit(&fact.with("manifest", made.manifest), &[step]).await?;
+        self.commit(&fact("download-export"), &[step]).await?;
         let name = format!("{}.zip", record.asked.reference.to_lowercase());
         Ok(Some(PackFile { name, bytes: u64::try_from(made.bytes).unwrap_or(0), file }))
     }
 
     /// The requests that this person may see, those that wait first.
     pub async fn exports_view(&self, actor: &Actor) -> Result<ExportsView, AppError> {
-        self.reach(actor, Action::ExportHistory).await?;
+        let reach = self.reach(actor, Action::ExportHistory).await?;
         let records = self.0.parts.store.exports().await?;
-        let rows = records.iter().filter(|record| may_see(actor, &record.asked));
+        let rows = records.iter().filter(|record| self.may_see(actor, &reach, &record.asked));
         let audit = self.0.parts.health.seen().audit;
         Ok(ExportsView {
             rows: rows.map(|record| self.export_row(record)).collect(),
@@ -206,7 +264,7 @@ impl App {
             row: self.export_row(&record),
             terms: self.export_terms(&record),
             custody: custody.collect(),
-            may_decide: waits && !by_viewer,
+            may_decide: waits && !by_viewer && may_deal(actor, &record.asked).is_ok(),
             asked_by_viewer: waits && by_viewer,
             fingerprint: self.key_fingerprint(),
             made: record.made.map(|made| (number(made.bytes), number(made.requests), made.manifest)),
@@ -278,9 +336,23 @@ impl App {
         actor: &Actor,
         id: ExportId,
     ) -> Result<Option<ExportRecord>, AppError> {
-        self.reach(actor, Action::ExportHistory).await?;
+        let reach = self.reach(actor, Action::ExportHistory).await?;
         let record = self.0.parts.store.export(id).await?;
-        Ok(record.filter(|record| may_see(actor, &record.asked)))
+        Ok(record.filter(|record| self.may_see(actor, &reach, &record.asked)))
+    }
+
+    /// A request about one person is for those who may be shown that person's name. About somebody who has left, it is for
+    /// those who deal with everybody's.
+    fn may_see(&self, actor: &Actor, reach: &Reach, asked: &NewExport) -> bool {
+        if permit(actor, Action::ExportHistory, &asked.scope).is_err() {
+            return false;
+        }
+        let Some(subject) = asked.person else { return true };
+        let roster = self.0.parts.roster.get();
+        match roster.person(subject) {
+            Some(person) => self.with_sight(actor, reach, |sight| sight.may_name(person)),
+            None => is_for_everybody(actor, &asked.scope),
+        }
     }
 
     pub(crate) fn step(&self, id: ExportId, actor: &Actor, step: CustodyStep, words: &str) -> Change {
@@ -382,6 +454,9 @@ impl App {
             Some(person) if is_actor(actor, person.id) => {
                 Err("This is about you: ask somebody else to deal with it")
             }
+            Some(person) if !self.with_sight(actor, &reach, |sight| sight.may_name(person)) => Err(
+                "You may not see this person\u{2019}s history: ask a headteacher or the data-protection officer",
+            ),
             Some(person) => Ok(Some(person.id)),
         }
     }
@@ -421,9 +496,35 @@ pub(crate) fn export_fact(
         .with("reference", asked.reference.clone())
 }
 
-fn may_see(actor: &Actor, asked: &NewExport) -> bool {
-    let is_about_them = asked.person.is_some_and(|person| is_actor(actor, person));
-    !is_about_them && permit(actor, Action::ExportHistory, &asked.scope).is_ok()
+/// What is about everybody has staff and heads in it, whom not everybody who exports may read about.
+fn may_deal(actor: &Actor, asked: &NewExport) -> Result<(), AppError> {
+    if asked.person.is_some() || is_for_everybody(actor, &asked.scope) {
+        return Ok(());
+    }
+    Err(AppError::refused(
+        "This is about everybody, staff too. Ask a headteacher or the data-protection officer to deal with it.",
+        "expected a headteacher or the data-protection officer, found somebody else",
+    ))
+}
+
+/// True of a headteacher and the data-protection officer of the place, and at the command line.
+fn is_for_everybody(actor: &Actor, scope: &Scope) -> bool {
+    match actor {
+        Actor::Person { roles, .. } => roles.iter().any(|(role, at)| {
+            matches!(role, Role::Headteacher | Role::DataProtectionOfficer) && at.covers(scope)
+        }),
+        Actor::CommandLine { .. } => true,
+        Actor::Program => false,
+    }
+}
+
+/// The pack, at its beginning; `None` where it is not what was made.
+fn open_as_made(path: &Path, fingerprint: &str, manifest_sha256: &str) -> io::Result<Option<File>> {
+    let mut file = File::open(path)?;
+    let report = verify_pack(&mut BufReader::new(&mut file), Some(fingerprint));
+    let is_as_made = report.faults.is_empty() && report.manifest_sha256.as_deref() == Some(manifest_sha256);
+    file.rewind()?;
+    Ok(is_as_made.then_some(file))
 }
 
 fn is_actor(actor: &Actor, person: PersonId) -> bool {

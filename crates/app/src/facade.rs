@@ -11,8 +11,9 @@ use model::{
     Suggestions, Timestamp,
 };
 use policy::{CurrentSnapshot, Snapshot};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use store::{Change, Fact, Revisions, Store};
+use store::{ChainHead, Change, Fact, Revisions, Store};
 use tokio::sync::{Notify, Semaphore, watch};
 
 /// The use cases of one gate. A clone is another handle on the same one.
@@ -77,6 +78,10 @@ pub(crate) struct Inner {
     pub(crate) report_lanes: Mutex<ReportLanes>,
     /// Searches of the history that hold what must not stand in an address.
     pub(crate) looks: Mutex<Looks>,
+    /// Where each chain of the audit log had got to when it was last looked at. Held while sealing.
+    pub(crate) heads_seen: tokio::sync::Mutex<BTreeMap<Scope, ChainHead>>,
+    /// Held while a pack is made or made anew.
+    pub(crate) making_pack: tokio::sync::Mutex<()>,
 }
 
 /// What an actor sees of what belongs to schools.
@@ -138,6 +143,8 @@ impl App {
             recipients: RwLock::default(),
             report_lanes: Mutex::default(),
             looks: Mutex::default(),
+            heads_seen: tokio::sync::Mutex::default(),
+            making_pack: tokio::sync::Mutex::default(),
         })))
     }
 

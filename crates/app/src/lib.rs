@@ -26,6 +26,7 @@ mod demo;
 mod error;
 mod explain;
 mod export_history;
+mod export_merge;
 mod export_pack;
 mod export_rows;
 mod export_words;

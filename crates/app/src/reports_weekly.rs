@@ -12,24 +12,31 @@ use identity::{permit, scopes_for};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Action, Actor, Addressee, AlertId, CaseId, PersonId, Role, Scope, Severity, Timestamp};
+use model::{
+    Action, Actor, Addressee, AlertId, CaseId, ExportId, PersonId, Role, Scope, Severity, Timestamp,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use store::{AlertRecord, CaseRecord, Change, Fact, ReportChange, WeeklyReport};
 
 /// The most looks at one person's history whose reasons are listed; all are counted.
 const MOST_LISTED: usize = 200;
+/// The most of them that are read for that.
+const MOST_LOOKS: usize = 10_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// Who is told that a report waits to be read and signed.
 const SIGNERS: [Addressee; 2] = [Addressee::Lead, Addressee::Head];
 
 /// What is looked at in a person's records, and what the report calls it.
-const LOOKS: [(&str, &str); 8] = [
+const LOOKS: [(&str, &str); 11] = [
     ("look-at-person", "Looks at one person\u{2019}s history"),
     ("search-history", "Pages of the history opened"),
     ("count-history", "Counts of the history opened"),
     ("export-history", "History taken away as a file"),
+    ("ask-for-export", "Packs of history asked for"),
+    ("make-export", "Packs of history made"),
+    ("download-export", "Packs of history downloaded"),
     ("look-at-alert", "Alerts opened"),
     ("look-at-case", "Cases looked at"),
     ("export-case", "Cases taken away as a file"),
@@ -282,14 +289,19 @@ impl App {
     /// Each look at one person's history: when, who, at whom by pseudonym, and the reason that was chosen.
     async fn reason_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         heading(body, "Why one person\u{2019}s history was looked at");
-        let mut listed = 0;
+        let (mut listed, mut is_cut) = (0, false);
         for (place, words) in chains_of(scope) {
-            for fact in self.0.parts.store.facts_of(&place, "look-at-person", MOST_LISTED).await? {
+            let store = &self.0.parts.store;
+            let of = (&place, "look-at-person");
+            let looks = store.facts_between(of, (week.from, week.until), MOST_LOOKS).await?;
+            is_cut |= looks.len() >= MOST_LOOKS;
+            for fact in looks {
                 let person = fact.subject.strip_prefix("person:").and_then(PersonId::parse);
-                let Some(person) = person.filter(|id| week.holds(fact.at) && self.is_look_at_learner(*id))
-                else {
-                    continue;
-                };
+                let Some(person) = person.filter(|id| self.is_look_at_learner(*id)) else { continue };
+                if listed == MOST_LISTED {
+                    is_cut = true;
+                    break;
+                }
                 let reason = fact.details().get("reason").and_then(|slug| LookReason::parse(slug));
                 let at = crate::words::date_and_hour(&self.snapshot().policy().time_zone, fact.at);
                 let label = format!(
@@ -301,7 +313,7 @@ impl App {
                 listed += 1;
             }
         }
-        if listed >= MOST_LISTED {
+        if is_cut {
             text_line(body, "Earlier ones", "counted above; the audit log has each");
         }
         Ok(())
@@ -320,6 +332,10 @@ impl App {
         } else if let Some(id) = subject.strip_prefix("case:") {
             let Some(id) = CaseId::parse(id) else { return Ok(false) };
             Some(id)
+        } else if let Some(id) = subject.strip_prefix("export:") {
+            let Some(id) = ExportId::parse(id) else { return Ok(false) };
+            let about = store.export(id).await?.map(|record| record.asked.person);
+            return Ok(about.is_some_and(|person| person.is_none_or(|id| self.is_look_at_learner(id))));
         } else if let Some(id) = subject.strip_prefix("person:") {
             return Ok(PersonId::parse(id).is_some_and(|id| self.is_look_at_learner(id)));
         } else {

@@ -48,16 +48,26 @@ pub(crate) async fn records(folder: &Path, clock: &Clock) -> Result<Store, Progr
     open_records(&folder, &config, clock).await
 }
 
+/// The records as they are, to be looked at alone: nothing is made or brought to another form.
+pub(crate) async fn records_as_they_are(folder: &Folder) -> Result<Store, ProgramError> {
+    let place = place_of_records(folder, &Config::read(&folder.config())?);
+    Store::open_as_it_is(&place).await.map_err(ProgramError::part("records"))
+}
+
 pub(crate) async fn open_records(
     folder: &Folder,
     config: &Config,
     clock: &Clock,
 ) -> Result<Store, ProgramError> {
-    let place = match config.store.postgres.as_str() {
+    let place = place_of_records(folder, config);
+    Store::open(&place, clock.now()).await.map_err(ProgramError::part("records"))
+}
+
+fn place_of_records(folder: &Folder, config: &Config) -> Place {
+    match config.store.postgres.as_str() {
         "" => Place::File(folder.records()),
         address => Place::Postgres(address.to_owned()),
-    };
-    Store::open(&place, clock.now()).await.map_err(ProgramError::part("records"))
+    }
 }
 
 /// Everything that runs.

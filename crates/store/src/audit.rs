@@ -176,6 +176,29 @@ impl Store {
         rows.iter().map(read_row).collect()
     }
 
+    /// A scope's facts of one action from a moment until before another, newest first, at most `most` and at most
+    /// [`MOST_ROWS`](crate::MOST_ROWS).
+    pub async fn facts_between(
+        &self,
+        (scope, action): (&Scope, &str),
+        (from, until): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let limit = i64::try_from(most.min(crate::MOST_ROWS)).unwrap_or(0);
+        let rows = sqlx::query(
+            "select scope, sequence, at, actor, action, subject, details, previous, hash from audit \
+             where scope = $1 and action = $2 and at >= $3 and at < $4 order by sequence desc limit $5",
+        )
+        .bind(scope.to_string())
+        .bind(action.to_owned())
+        .bind(from.0)
+        .bind(until.0)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_row).collect()
+    }
+
     /// The facts about one subject in every scope, newest first, at most `most` and at most
     /// [`MOST_ROWS`](crate::MOST_ROWS). Whoever asks leaves out what its reader may not see.
     pub async fn facts_about(&self, subject: &str, most: usize) -> Result<Vec<AuditRow>, StoreError> {

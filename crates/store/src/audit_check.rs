@@ -8,6 +8,8 @@ use model::{Checkpoint, Scope, Timestamp};
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeMap;
 
+/// What the fact of a sealing is called; it is about `fact:` and the place of the newest fact that was sealed.
+pub const SEALED: &str = "seal-audit-log";
 /// Facts that are read at once.
 const PAGE: usize = 512;
 /// How far away from its place a fact is looked for.
@@ -63,12 +65,26 @@ pub enum AuditFault {
         /// When it was signed.
         at: Timestamp,
     },
+    /// It says that the chain was sealed, and the checkpoint of that is gone.
+    NoCheckpoint,
+}
+
+/// What a chain is compared with while it is walked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signed<'a> {
+    /// Checkpoints of it whose signatures were found genuine.
+    pub checkpoints: &'a [Checkpoint],
+    /// The one after which the walk begins; `None`: it begins at the first fact.
+    pub after: Option<&'a Checkpoint>,
+    /// The newest fact when the checkpoints were read: up to there each fact of a sealing has its checkpoint.
+    pub known_to: i64,
 }
 
 /// A walk along one chain.
 struct Walk<'a> {
     sequence: i64,
     previous: String,
+    known_to: i64,
     signed: BTreeMap<i64, Vec<&'a Checkpoint>>,
 }
 
@@ -128,15 +144,14 @@ impl Store {
 
     /// Walks a scope's whole chain, a page at a time, and says whether it is whole in itself.
     pub async fn verify_audit(&self, scope: &Scope) -> Result<AuditCheck, StoreError> {
-        self.verify_audit_against(scope, &[]).await
+        self.verify_audit_against(scope, Signed::default()).await
     }
 
-    /// Walks a scope's whole chain and compares it with checkpoints of it whose signatures were found genuine. Facts that are
-    /// written meanwhile do no harm.
+    /// Walks a scope's chain and compares it with its checkpoints. Facts that are written meanwhile do no harm.
     pub async fn verify_audit_against(
         &self,
         scope: &Scope,
-        checkpoints: &[Checkpoint],
+        signed: Signed<'_>,
     ) -> Result<AuditCheck, StoreError> {
         let head = sqlx::query("select sequence, hash from audit_head where scope = $1")
             .bind(scope.to_string())
@@ -146,7 +161,7 @@ impl Store {
             Some(row) => (row.try_get(0)?, row.try_get(1)?),
             None => (0, BEGINNING.to_owned()),
         };
-        let mut walk = Walk::along(checkpoints);
+        let mut walk = Walk::along(signed);
         loop {
             let page = self.audit(scope, walk.sequence, PAGE).await?;
             if page.is_empty() {
@@ -163,12 +178,14 @@ impl Store {
 }
 
 impl<'a> Walk<'a> {
-    fn along(checkpoints: &'a [Checkpoint]) -> Self {
+    fn along(Signed { checkpoints, after, known_to }: Signed<'a>) -> Self {
         let mut signed: BTreeMap<i64, Vec<&Checkpoint>> = BTreeMap::new();
         for checkpoint in checkpoints {
             signed.entry(checkpoint.sequence).or_default().push(checkpoint);
         }
-        Self { sequence: 0, previous: BEGINNING.to_owned(), signed }
+        let (sequence, previous) =
+            after.map_or((0, BEGINNING), |checkpoint| (checkpoint.sequence, checkpoint.hash.as_str()));
+        Self { sequence, previous: previous.to_owned(), known_to, signed }
     }
 
     /// The next row; what is wrong with it.
@@ -183,13 +200,22 @@ impl<'a> Walk<'a> {
         } else {
             let other = |checkpoint: &&&Checkpoint| checkpoint.hash != row.hash;
             let other = self.signed.get(&place).and_then(|signed| signed.iter().find(other));
-            other.map(|checkpoint| AuditFault::NotAsSigned { at: checkpoint.at })
+            let other = other.map(|checkpoint| AuditFault::NotAsSigned { at: checkpoint.at });
+            other.or_else(|| self.lacks_checkpoint(&row).then_some(AuditFault::NoCheckpoint))
         };
         if fault.is_some() {
             return Some(self.found(fault));
         }
         (self.sequence, self.previous) = (place, row.hash);
         None
+    }
+
+    /// The fact of a sealing is written together with its checkpoint.
+    fn lacks_checkpoint(&self, row: &AuditRow) -> bool {
+        let sealed = row.subject.strip_prefix("fact:").and_then(|place| place.parse::<i64>().ok());
+        row.action == SEALED
+            && row.sequence <= self.known_to
+            && !sealed.is_some_and(|place| self.signed.contains_key(&place))
     }
 
     /// Facts cut off at the end leave a chain that is whole in itself; the head and the checkpoints tell that it was longer.
@@ -278,7 +304,7 @@ mod tests {
 
     fn walked(rows: Vec<AuditRow>, signed: &[Checkpoint]) -> (Option<i64>, Option<AuditFault>) {
         let last = chain().pop().unwrap();
-        let mut walk = Walk::along(signed);
+        let mut walk = Walk::along(Signed { checkpoints: signed, known_to: 6, after: None });
         let broken = rows.into_iter().find_map(|row| walk.step(row));
         let found = broken.unwrap_or_else(|| walk.end(last.sequence, &last.hash));
         (found.broken_at, found.fault)
@@ -327,6 +353,10 @@ mod tests {
         rows[3].actor = "nobody".to_owned();
         reseal(&mut rows, 3);
         assert_eq!(walked(rows, &seals), (Some(5), Some(AuditFault::NotAsSigned { at: Timestamp(9) })));
+        let mut rows = chain();
+        (rows[4].action, rows[4].subject) = (SEALED.to_owned(), "fact:4".to_owned());
+        reseal(&mut rows, 4);
+        assert_eq!(walked(rows, &seals[..1]), (Some(5), Some(AuditFault::NoCheckpoint)));
         assert_eq!(walked(chain(), &[signed(8, "ab")]).1, Some(AuditFault::CutOff { reached: 8 }));
     }
 }

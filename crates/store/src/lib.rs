@@ -31,7 +31,7 @@ pub use account::{Account, AccountsSeen, Credential};
 pub use account_change::AccountChange;
 pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
 pub use audit::{AuditRow, Fact};
-pub use audit_check::{AuditCheck, AuditFault, ChainHead};
+pub use audit_check::{AuditCheck, AuditFault, ChainHead, SEALED, Signed};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy};
 pub use class::{Class, ClassChange};

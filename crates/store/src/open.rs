@@ -66,22 +66,36 @@ impl Store {
             Place::Memory => Self::connect("sqlite::memory:", sqlite_pool(1)).await?,
             Place::File(path) => {
                 make_private_file(path)?;
-                Self::connect(&file_url(path), sqlite_pool(MOST_FILE_CONNECTIONS)).await?
+                Self::connect(&file_url(path, "rwc"), sqlite_pool(MOST_FILE_CONNECTIONS)).await?
             }
-            Place::Postgres(url) => {
-                let pool = AnyPoolOptions::new()
-                    .max_connections(MOST_POSTGRES_CONNECTIONS)
-                    .acquire_timeout(WAIT_FOR_CONNECTION);
-                Self { begin: "begin", ..Self::connect(url, pool).await? }
-            }
+            Place::Postgres(url) => Self::connect_to_postgres(url).await?,
         };
         migrations::run(&store, now).await?;
         Ok(store)
     }
 
+    /// Opens records that are there, as they are: nothing is made and nothing is brought to another form.
+    pub async fn open_as_it_is(place: &Place) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        match place {
+            Place::Memory => Self::connect("sqlite::memory:", sqlite_pool(1)).await,
+            Place::File(path) => {
+                Self::connect(&file_url(path, "rw"), sqlite_pool(MOST_FILE_CONNECTIONS)).await
+            }
+            Place::Postgres(url) => Self::connect_to_postgres(url).await,
+        }
+    }
+
     /// Closes every connection; what was committed is on disk already.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    async fn connect_to_postgres(url: &str) -> Result<Self, StoreError> {
+        let pool = AnyPoolOptions::new()
+            .max_connections(MOST_POSTGRES_CONNECTIONS)
+            .acquire_timeout(WAIT_FOR_CONNECTION);
+        Ok(Self { begin: "begin", ..Self::connect(url, pool).await? })
     }
 
     async fn connect(url: &str, pool: AnyPoolOptions) -> Result<Self, StoreError> {
@@ -107,8 +121,9 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
         })
 }
 
-fn file_url(path: &Path) -> String {
-    format!("sqlite://{}?mode=rwc", utf8_percent_encode(&path.to_string_lossy(), PATH_CHARACTERS))
+/// `mode`: `rwc` makes the file where it is missing, `rw` does not.
+fn file_url(path: &Path, mode: &str) -> String {
+    format!("sqlite://{}?mode={mode}", utf8_percent_encode(&path.to_string_lossy(), PATH_CHARACTERS))
 }
 
 /// Makes the file before SQLite does, since SQLite gives its side files the rights of the main one.

@@ -32,8 +32,11 @@ struct Line {
 pub struct Noted {
     /// Its checkpoints, as they were written.
     pub checkpoints: Vec<Checkpoint>,
-    /// Numbers of the lines that do not read, from 1; the last one may have been cut short by a loss of power.
+    /// Numbers of the lines that do not read, from 1.
     pub unreadable: Vec<usize>,
+    /// The last line, where it does not read and does not end: a loss of power cut it short. The next checkpoint takes its
+    /// place.
+    pub torn: Option<usize>,
 }
 
 /// Signs the head of a chain: the scope, the place of its newest fact, that fact's hash, and when this is.
@@ -93,21 +96,36 @@ pub fn note_checkpoint(file: &Path, checkpoint: &Checkpoint) -> Result<(), WireE
         .mode(0o600)
         .open(file)
         .map_err(failed("open the file of checkpoints"))?;
-    if !ends_a_line(&out).map_err(failed("read the file of checkpoints"))? {
+    if mend_end(&out).map_err(failed("mend the end of the file of checkpoints"))? == End::Open {
         text.insert(0, b'\n');
     }
     out.write_all(&text).and_then(|()| out.sync_all()).map_err(failed("write a checkpoint"))
 }
 
-/// A line that a loss of power cut short stays what it is; the next one begins on a line of its own.
-fn ends_a_line(file: &File) -> io::Result<bool> {
+/// How the file ends.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// After a whole line, or before the first.
+    Whole,
+    /// After a checkpoint that lacks the end of its line.
+    Open,
+}
+
+/// Takes away a line that a loss of power cut short: it is in no records, since the file is written first.
+fn mend_end(file: &File) -> io::Result<End> {
     use std::os::unix::fs::FileExt as _;
     let length = file.metadata()?.len();
-    let mut last = [0];
-    match length.checked_sub(1) {
-        None => Ok(true),
-        Some(at) => file.read_exact_at(&mut last, at).map(|()| last == *b"\n"),
+    let start = length.saturating_sub(MOST_LINE_BYTES);
+    let mut end = vec![0; usize::try_from(length - start).unwrap_or(0)];
+    file.read_exact_at(&mut end, start)?;
+    if end.last().is_none_or(|last| *last == b'\n') {
+        return Ok(End::Whole);
     }
+    let line = end.rsplit(|byte| *byte == b'\n').next().unwrap_or(&end);
+    if serde_json::from_slice::<Line>(line).is_ok() {
+        return Ok(End::Open);
+    }
+    file.set_len(length.saturating_sub(u64::try_from(line.len()).unwrap_or(0))).map(|()| End::Whole)
 }
 
 /// Reads the file; one that is not there holds nothing.
@@ -137,6 +155,7 @@ fn read_lines(file: &mut BufReader<File>) -> io::Result<Noted> {
                 key: line.key,
                 signature: line.signature,
             }),
+            Err(_) if line.last() != Some(&b'\n') && file.fill_buf()?.is_empty() => noted.torn = Some(number),
             Err(_) => noted.unreadable.push(number),
         }
     }
@@ -171,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_grows_by_lines_and_a_torn_one_is_named() {
+    fn the_file_grows_by_lines_and_a_torn_last_one_is_no_changed_one() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("noted");
         assert_eq!(noted_checkpoints(&file).unwrap(), Noted::default());
@@ -183,8 +202,20 @@ mod tests {
         }
         let text = std::fs::read(&file).unwrap();
         std::fs::write(&file, &text[..text.len() - 9]).unwrap();
+        let torn = noted_checkpoints(&file).unwrap();
+        assert_eq!((torn.checkpoints.len(), torn.unreadable, torn.torn), (2, Vec::new(), Some(3)));
         note_checkpoint(&file, &written[2]).unwrap();
-        let noted = noted_checkpoints(&file).unwrap();
-        assert_eq!((noted.checkpoints, noted.unreadable), (written, vec![3]));
+        assert_eq!(
+            noted_checkpoints(&file).unwrap(),
+            Noted { checkpoints: written.clone(), ..Noted::default() }
+        );
+        // Only the end of the line is missing: the checkpoint stays.
+        std::fs::write(&file, &text[..text.len() - 1]).unwrap();
+        note_checkpoint(&file, &written[0]).unwrap();
+        assert_eq!(noted_checkpoints(&file).unwrap().checkpoints.len(), 4);
+        let whole = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, whole.replacen("\"scope\"", "\"scape\"", 1)).unwrap();
+        let changed = noted_checkpoints(&file).unwrap();
+        assert_eq!((changed.unreadable, changed.torn), (vec![1], None));
     }
 }

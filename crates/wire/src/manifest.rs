@@ -39,6 +39,9 @@ pub struct Manifest {
     pub time_zone: String,
     /// Requests in it.
     pub rows: u64,
+    /// Rows that were there and could not be read; of what a hold kept as well, so that one may count twice.
+    #[serde(default)]
+    pub unreadable: u64,
     /// Where each chain of the audit log had got to.
     pub audit: Vec<AuditHead>,
     /// Each member but this one and the signature, in their order; set when it is written.

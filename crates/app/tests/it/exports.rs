@@ -4,7 +4,8 @@ use crate::cases::open;
 use crate::world::{NOW, World, school};
 use app::views::ExportQuestion;
 use app::{AppError, CaseDeed, ExportDeed};
-use model::{Actor, CaseEntryKind, CaseOutcome, ExportId, ExportState, PersonId, Role, Scope};
+use history::Keep;
+use model::{Action, Actor, CaseEntryKind, CaseOutcome, ExportId, ExportState, PersonId, Role};
 use std::io::{Cursor, Read as _};
 use wire::verify_pack;
 
@@ -45,7 +46,7 @@ async fn approved(
     let id = world.app.ask_for_export(lead, typed).await.unwrap();
     let deed = ExportDeed::Approve("checked by telephone".to_owned());
     assert!(world.app.work_on_export(head, id, deed).await.unwrap());
-    let mut pack = world.app.download_export(lead, id).await.unwrap().unwrap();
+    let mut pack = world.app.download_export(head, id).await.unwrap().unwrap();
     let mut bytes = Vec::new();
     pack.file.read_to_end(&mut bytes).unwrap();
     assert_eq!(pack.bytes, bytes.len() as u64);
@@ -145,27 +146,101 @@ async fn nobody_sees_another_schools_request_or_one_about_themselves() {
     let theirs = world.add_pupil("theirs", "4", school("whitestone")).await;
     world.visit(theirs, "whitestone", "education.schoolgate.test", NOW.plus_ms(-60_000));
     let id = world.app.ask_for_export(&lead, &question("police")).await.unwrap();
-    for other in [&elsewhere, &technician] {
-        assert!(!matches!(world.app.export_view(other, id).await, Ok(Some(_))));
-        assert!(!matches!(world.app.download_export(other, id).await, Ok(Some(_))));
-        let deed = ExportDeed::Approve("fine".to_owned());
-        assert!(!matches!(world.app.work_on_export(other, id, deed).await, Ok(true)));
-    }
+    let deed = || ExportDeed::Approve("fine".to_owned());
+    assert!(world.app.export_view(&elsewhere, id).await.unwrap().is_none());
+    assert!(world.app.download_export(&elsewhere, id).await.unwrap().is_none());
+    assert!(!world.app.work_on_export(&elsewhere, id, deed()).await.unwrap());
+    world.assert_denied(Action::ExportHistory, world.app.export_view(&technician, id).await).await;
+    world.assert_denied(Action::ExportHistory, world.app.download_export(&technician, id).await).await;
+    world.assert_denied(Action::ExportHistory, world.app.work_on_export(&technician, id, deed()).await).await;
+    assert_eq!(world.store.export(id).await.unwrap().unwrap().state, ExportState::Asked);
     assert!(world.app.exports_view(&elsewhere).await.unwrap().rows.is_empty());
     let named = ExportQuestion { person: "theirs".to_owned(), ..question("police") };
     assert_eq!(world.app.export_problems(&lead, &named).await.unwrap()[0].0, "person");
     let (_, pack) = approved(&world, (&lead, &head), &question("police")).await;
     let report = verify_pack(&mut Cursor::new(&pack), None);
     assert_eq!(report.manifest.unwrap().rows, 0, "what another school did is not in it");
+}
 
-    let about_head = ExportQuestion { person: "head".to_owned(), ..question("police") };
-    let id = world.app.ask_for_export(&lead, &about_head).await.unwrap();
-    assert!(world.app.export_view(&head, id).await.unwrap().is_none());
-    let refuse = ExportDeed::Refuse("no".to_owned());
-    assert!(!world.app.work_on_export(&head, id, refuse).await.unwrap());
-    let record = world.store.export(id).await.unwrap().unwrap();
-    assert_eq!((record.state, record.asked.scope), (ExportState::Asked, school("ashbrook")));
-    assert_ne!(school("ashbrook"), Scope::Trust);
+#[tokio::test]
+async fn a_request_is_dealt_with_by_those_who_may_read_about_whom_it_is() {
+    let (world, lead, head, _) = small_school().await;
+    let other_lead = world.add("deputy", Role::SafeguardingLead, school("larkfield")).await;
+    let officer = world.add("officer", Role::DataProtectionOfficer, school("larkfield")).await;
+    world.add("technician", Role::Technician, school("larkfield")).await;
+    let refuse = || ExportDeed::Refuse("no".to_owned());
+
+    // About whom; who asks; who may not see that, and may not ask it.
+    for (about, asks, others) in
+        [("head", &officer, [&head, &lead]), ("technician", &head, [&lead, &other_lead])]
+    {
+        let typed = ExportQuestion { person: about.to_owned(), ..question("police") };
+        let id = world.app.ask_for_export(asks, &typed).await.unwrap();
+        for other in others {
+            assert_eq!(world.app.export_problems(other, &typed).await.unwrap()[0].0, "person", "{about}");
+            assert!(world.app.export_view(other, id).await.unwrap().is_none(), "{about}");
+            assert!(world.app.exports_view(other).await.unwrap().rows.is_empty(), "{about}");
+            assert!(!world.app.work_on_export(other, id, refuse()).await.unwrap(), "{about}");
+        }
+        let record = world.store.export(id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.asked.scope), (ExportState::Asked, school("larkfield")));
+    }
+
+    // What was held for a request that is turned down expires again.
+    let typed = ExportQuestion { hold: "yes".to_owned(), ..question("police") };
+    let id = world.app.ask_for_export(&lead, &typed).await.unwrap();
+    assert_eq!(world.history.holds().unwrap().len(), 1);
+    assert!(world.app.work_on_export(&head, id, refuse()).await.unwrap());
+    assert_eq!((world.history.holds().unwrap().len(), world.count_facts("release-hold").await), (0, 1));
+
+    // About everybody: asked by the lead, decided and taken by the head alone.
+    let id = world.app.ask_for_export(&lead, &question("police")).await.unwrap();
+    assert!(!world.app.export_view(&other_lead, id).await.unwrap().unwrap().may_decide);
+    let deed = || ExportDeed::Approve("fine".to_owned());
+    let denied = world.app.work_on_export(&other_lead, id, deed()).await;
+    assert!(matches!(denied, Err(AppError::Refused { .. })), "staff are in it");
+    assert!(world.app.work_on_export(&head, id, deed()).await.unwrap());
+    let denied = world.app.download_export(&lead, id).await;
+    assert!(matches!(denied, Err(AppError::Refused { .. })), "staff are in it");
+    assert!(world.app.download_export(&officer, id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_was_held_for_a_request_is_in_its_pack_after_it_expired() {
+    let (world, lead, head, pupils) = small_school().await;
+    let before = NOW.plus_ms(-3 * 86_400_000);
+    world.visit(pupils[0], "larkfield", "education.schoolgate.test", before);
+    let typed = ExportQuestion { hold: "yes".to_owned(), ..question("police") };
+    let id = world.app.ask_for_export(&lead, &typed).await.unwrap();
+    assert_eq!(world.history.expire(&Keep::from(NOW.day()), NOW).unwrap().events, 1);
+    let deed = ExportDeed::Approve("checked".to_owned());
+    assert!(world.app.work_on_export(&head, id, deed).await.unwrap());
+    let mut pack = world.app.download_export(&head, id).await.unwrap().unwrap();
+    let mut bytes = Vec::new();
+    pack.file.read_to_end(&mut bytes).unwrap();
+    let manifest = verify_pack(&mut Cursor::new(&bytes), None).manifest.unwrap();
+    assert_eq!((manifest.rows, manifest.unreadable), (3, 0), "two of today, and the one that is held");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(text.contains(&format!("{} | 1 | all", before.day())), "what expired is said");
+}
+
+#[tokio::test]
+async fn a_pack_that_is_not_what_was_made_is_not_handed_over() {
+    let (world, lead, head, _) = small_school().await;
+    let (id, mut bytes) = approved(&world, (&lead, &head), &question("police")).await;
+    let file = world.folder.path().join("packs").join(format!("{id}.zip"));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let taken = world.app.download_export(&head, id).await;
+    assert!(matches!(taken, Err(AppError::Refused { .. })));
+    assert_eq!(world.count_facts("find-export-changed").await, 1);
+
+    // A whole one of the same key, of another request.
+    let (other, _) = approved(&world, (&lead, &head), &question("police")).await;
+    std::fs::copy(file.with_file_name(format!("{other}.zip")), &file).unwrap();
+    assert!(world.app.download_export(&head, id).await.is_err());
+    assert_eq!(world.count_facts("download-export").await, 2);
 }
 
 #[tokio::test]

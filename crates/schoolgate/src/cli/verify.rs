@@ -40,6 +40,9 @@ pub(crate) struct PackArguments {
 pub(crate) struct AuditArguments {
     #[command(flatten)]
     pub(crate) at: FolderArguments,
+    /// The fingerprint of the key that must have signed the checkpoints, as the school published it.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) key: Option<String>,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -31,13 +31,14 @@ pub(crate) async fn run(arguments: &VerifyArguments) -> Result<(), ProgramError>
 
 async fn audit(arguments: &AuditArguments) -> Result<Answer, ProgramError> {
     let (folder, clock) = (Folder::existing(&arguments.at.folder)?, Clock::System);
-    let store = gate::records(&arguments.at.folder, &clock).await?;
     let key = match std::fs::read(folder.audit_key()) {
         Ok(bytes) => Some(SigningKey::read(&bytes).map_err(ProgramError::part("audit log"))?.public()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(ProgramError::file(&folder.audit_key(), source)),
     };
-    let witness = Witness::read(key, &folder.audit_checkpoints()).map_err(ProgramError::asked)?;
+    let (fingerprint, file) = (arguments.key.clone(), folder.audit_checkpoints());
+    let witness = Witness { key, fingerprint, file };
+    let store = gate::records_as_they_are(&folder).await?;
     let report = verify_audit_log(&store, &witness, clock.now()).await;
     store.close().await;
     let report = report.map_err(ProgramError::asked)?;
@@ -65,7 +66,7 @@ fn audit_as_text(report: &AuditReport, fingerprint: Option<&str>) -> String {
     }
     lines.push(match fingerprint {
         Some(fingerprint) => format!("The school's key: {fingerprint}"),
-        None => "The school's key is not there: whose key signed is not known".to_owned(),
+        None => "The school's key is not in the gate's folder".to_owned(),
     });
     lines.join("\n")
 }

@@ -145,6 +145,10 @@ async fn the_audit_log_names_what_was_changed(gate: &mut Gate, fingerprint: &str
         said.contains(&format!("The school's key: {fingerprint}")) && said.contains("signed up to fact"),
         "{said}"
     );
+    for (key, expected) in [(fingerprint, Some(0)), ("AB12", Some(1))] {
+        let output = gate.command(&["verify", "audit", "--key", key]).await;
+        assert_eq!(output.status.code(), expected, "{key}");
+    }
     gate.stop().await;
     let records = gate.folder.path().join("records.sqlite");
     let mut bytes = std::fs::read(&records).unwrap();

@@ -22,6 +22,18 @@ async fn the_file_and_its_side_files_are_closed_to_others() {
 }
 
 #[tokio::test]
+async fn records_that_are_looked_at_as_they_are_are_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::File(folder.path().join("records.db"));
+    assert!(Store::open_as_it_is(&place).await.is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    Store::open(&place, NOW).await.unwrap().close().await;
+    let store = Store::open_as_it_is(&place).await.unwrap();
+    assert!(store.audit_heads().await.unwrap().is_empty());
+    store.close().await;
+}
+
+#[tokio::test]
 async fn what_was_committed_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::File(folder.path().join("records.db"));

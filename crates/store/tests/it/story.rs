@@ -6,7 +6,7 @@ use model::{
     PolicyHash, Role, SchoolId, Scope, Timestamp, YearGroup,
 };
 use std::net::IpAddr;
-use store::{Approval, AuditFault, Change, DocumentState, Fact, NewPolicy, Store, StoreError};
+use store::{Approval, AuditFault, Change, DocumentState, Fact, NewPolicy, Signed, Store, StoreError};
 use uuid::Uuid;
 
 const MAYA: u128 = 0x0199_0000_0000_7000_8000_0000_0000_0001;
@@ -154,6 +154,13 @@ async fn the_chain_is_whole(store: &Store) {
     assert_eq!((check.facts, check.broken_at), (facts.len() as u64, None));
     assert_eq!(store.audit(&Scope::Trust, 1, 2).await.unwrap(), facts[1..3]);
     let notes = store.facts_of(&Scope::Trust, "note", 10).await.unwrap();
+    let between = async |from, until, most| {
+        store.facts_between((&Scope::Trust, "note"), (from, until), most).await.unwrap()
+    };
+    assert_eq!(between(NOW, NOW.plus_ms(1), 10).await, notes);
+    assert_eq!(between(NOW, NOW.plus_ms(1), 1).await.as_slice(), &notes[..1]);
+    assert!(between(NOW.plus_ms(1), NOW.plus_ms(2), 10).await.is_empty(), "later");
+    assert!(between(NOW.plus_ms(-1), NOW, 10).await.is_empty(), "until before that moment");
     assert_eq!(notes.len(), 2, "of one action alone");
     assert!(notes[0].sequence > notes[1].sequence, "newest first");
     let always = (Timestamp(i64::MIN), Timestamp(i64::MAX));
@@ -164,6 +171,10 @@ async fn the_chain_is_whole(store: &Store) {
     assert!(store.count_facts(&Scope::Trust, "note", never).await.unwrap().is_empty());
     assert_eq!(facts[0].details().get("why").map(String::as_str), Some("the \"story\""));
     assert_eq!(store.verify_audit(&Scope::School(SchoolId::new("elm"))).await.unwrap().facts, 0);
+}
+
+fn signed(checkpoints: &[Checkpoint]) -> Signed<'_> {
+    Signed { checkpoints, ..Signed::default() }
 }
 
 /// Heads and checkpoints say where a chain has got to, and a later look finds it there.
@@ -181,13 +192,13 @@ async fn checkpoints_are_kept(store: &Store) {
     assert_eq!(store.newest_checkpoint(&Scope::Trust).await.unwrap(), Some(checkpoint.clone()));
     let kept = store.checkpoints(&Scope::Trust).await.unwrap();
     assert_eq!(kept, std::slice::from_ref(&checkpoint));
-    assert_eq!(store.verify_audit_against(&Scope::Trust, &kept).await.unwrap().fault, None);
+    assert_eq!(store.verify_audit_against(&Scope::Trust, signed(&kept)).await.unwrap().fault, None);
     let other = Checkpoint { hash: "ab".to_owned(), ..checkpoint.clone() };
-    let found = store.verify_audit_against(&Scope::Trust, &[other]).await.unwrap();
+    let found = store.verify_audit_against(&Scope::Trust, signed(&[other])).await.unwrap();
     assert_eq!(found.broken_at, Some(checkpoint.sequence));
     assert_eq!(found.fault, Some(AuditFault::NotAsSigned { at: NOW }));
     let later = Checkpoint { sequence: 10_000, ..checkpoint };
-    let found = store.verify_audit_against(&Scope::Trust, &[later]).await.unwrap();
+    let found = store.verify_audit_against(&Scope::Trust, signed(&[later])).await.unwrap();
     assert_eq!(
         found.fault,
         Some(AuditFault::CutOff { reached: 10_000 }),
