@@ -4,10 +4,8 @@
 //! made with their teacher (clause PWD-4); a temporary one never becomes one that stays; a chosen one goes through the
 //! rules and is unlike every other of the same person.
 
-use crate::{App, AppError};
-use identity::{
-    Against, Order, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, generate, hash,
-};
+use crate::{App, AppError, NewPassword};
+use identity::{Against, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, hash, issue};
 use model::{AccountState, CredentialId, CredentialKind, Person, PersonId, Timestamp};
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
@@ -24,7 +22,7 @@ pub(crate) struct Issued {
 }
 
 impl App {
-    /// What puts a password that somebody chose in force.
+    /// What puts a password that somebody chose in force, in the place of the `old` one where that was typed beside it.
     ///
     /// # Errors
     /// [`AppError::Refused`] with one kind sentence where it may not be used.
@@ -32,7 +30,8 @@ impl App {
         &self,
         person: &Person,
         account: &Account,
-        (new, again): (&str, &str),
+        NewPassword { new, again }: NewPassword<'_>,
+        old: Option<&str>,
     ) -> Result<Vec<Change>, AppError> {
         let rule = self.password_rule(person, account.kind);
         if new != again {
@@ -46,8 +45,10 @@ impl App {
         let password = Password::new(new).map_err(too_long)?;
         let own = fingerprint(&self.0.parts.pepper, person.id, &password)?;
         let used = self.0.parts.store.password_fingerprints(person.id).await?;
-        let used: Vec<SecretFingerprint> =
+        let mut used: Vec<SecretFingerprint> =
             used.iter().filter_map(|text| SecretFingerprint::parse(text)).collect();
+        let old = old.map(|old| self.note_typed(person, account, old)).transpose()?;
+        used.extend(old.as_ref().map(|(old, _)| *old));
         let personal = self.personal_words(person, &[&person.login, &account.login]);
         let against = Against { personal: &personal, used: &used, own };
         rule.judge(&password, &against).map_err(|refusal| {
@@ -58,13 +59,24 @@ impl App {
         })?;
         let mut changes = self.replace_password(account, CredentialKind::Password, (&password, None)).await?;
         let id = account.id;
+        changes.extend(old.map(|(_, note)| note));
         changes.push(self.note_fingerprint(person.id, account, own));
         changes.push(Change::Account(AccountChange::SetMustChange { account: id, must_change: false }));
         if account.state == AccountState::Pending {
-            let (state, at) = (AccountState::Open, self.now());
-            changes.push(Change::Account(AccountChange::SetState { account: id, state, at }));
+            changes.push(Change::Account(AccountChange::FirstUse { account: id }));
         }
         Ok(changes)
+    }
+
+    /// The fingerprint of a password that opened an account, and what notes it, so that it is not chosen again.
+    pub(crate) fn note_typed(
+        &self,
+        person: &Person,
+        account: &Account,
+        typed: &str,
+    ) -> Result<(SecretFingerprint, Change), AppError> {
+        let own = fingerprint(&self.0.parts.pepper, person.id, &Password::new(typed)?)?;
+        Ok((own, self.note_fingerprint(person.id, account, own)))
     }
 
     /// Makes a password for somebody, to be handed over.
@@ -81,15 +93,14 @@ impl App {
             ));
         }
         let avoid = self.personal_words(person, &[&person.login, &account.login]);
-        let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
-        let stays = rule.at_most.is_some();
-        let expires = (!stays).then(|| self.now().plus_ms(rule.temporary_ms));
-        let kind = if stays { CredentialKind::Password } else { CredentialKind::Temporary };
+        let identity::Issued { password, expires, must_change } =
+            issue(&rule, &avoid, self.now(), &mut Randomness::Machine)?;
+        let kind = if must_change { CredentialKind::Temporary } else { CredentialKind::Password };
         let mut changes = self.replace_password(account, kind, (&password, expires)).await?;
         // What was handed over is never chosen afterwards.
         let own = fingerprint(&self.0.parts.pepper, person.id, &password)?;
         changes.push(self.note_fingerprint(person.id, account, own));
-        let must = AccountChange::SetMustChange { account: account.id, must_change: !stays };
+        let must = AccountChange::SetMustChange { account: account.id, must_change };
         changes.push(Change::Account(must));
         Ok(Issued { secret: Zeroizing::new(password.reveal().to_owned()), expires, changes })
     }

@@ -17,6 +17,8 @@ pub enum AppError {
         theirs: String,
         /// What was expected and what came, for us; names nobody.
         ours: String,
+        /// What the person is to put right.
+        about: RefusedFor,
     },
     /// It could not be done, and that is not the person's fault.
     #[error("{ours}")]
@@ -26,6 +28,15 @@ pub enum AppError {
         /// What happened, for us; names nobody.
         ours: String,
     },
+}
+
+/// What of a request was not as it must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefusedFor {
+    /// What was asked.
+    WhatWasAsked,
+    /// The password that was to prove who asks.
+    OwnPassword,
 }
 
 impl AppError {
@@ -38,7 +49,12 @@ impl AppError {
     }
 
     pub(crate) fn refused(theirs: impl Into<String>, ours: impl Into<String>) -> Self {
-        Self::Refused { theirs: theirs.into(), ours: ours.into() }
+        Self::Refused { theirs: theirs.into(), ours: ours.into(), about: RefusedFor::WhatWasAsked }
+    }
+
+    /// Refused since nobody proved who asks.
+    pub(crate) fn not_proven(theirs: impl Into<String>, ours: impl Into<String>) -> Self {
+        Self::Refused { theirs: theirs.into(), ours: ours.into(), about: RefusedFor::OwnPassword }
     }
 
     pub(crate) fn failed(ours: impl Into<String>) -> Self {

@@ -1,34 +1,61 @@
 //! Turns to try a password: where an attempt comes from, as this gate's own listeners saw it, and what a wrong one does.
 
 use crate::{App, AppError};
-use identity::{AccountSeen, Admitted, Attempt, Factor, LaneCounting, Lockout, LockoutRules, Origin, Turned};
-use model::Timestamp;
+use identity::{
+    AccountSeen, Admitted, Attempt, DeviceCookie, Factor, FreshDevices, LaneCounting, Lockout, LockoutRules,
+    Origin, Randomness, Turned,
+};
+use model::{PersonId, Timestamp};
 use policy::file::Counting;
 use policy::rules::AddressUse;
 use std::net::IpAddr;
 use std::sync::{MutexGuard, PoisonError};
 
+/// Where somebody signs in from.
+#[derive(Clone)]
+pub struct Caller {
+    /// The address of the connection, as this gate's own listener saw it.
+    pub address: IpAddr,
+    /// What the browser carries of earlier sign-ins, as it sent it; empty where it sent nothing, or where nothing can be
+    /// carried, as at the proxy.
+    pub device: String,
+}
+
+impl From<IpAddr> for Caller {
+    fn from(address: IpAddr) -> Self {
+        Self { address, device: String::new() }
+    }
+}
+
+/// Whose password an attempt is for, as far as the login told.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder {
+    pub(crate) account: AccountSeen,
+    /// `None` where no account has the login.
+    pub(crate) person: Option<PersonId>,
+}
+
 impl App {
     /// Asks for a turn to compare a password.
-    pub(crate) fn take_turn(
-        &self,
-        login: &str,
-        account: AccountSeen,
-        from: IpAddr,
-    ) -> Result<Admitted, Turned> {
+    pub(crate) fn take_turn(&self, login: &str, holder: Holder, from: &Caller) -> Result<Admitted, Turned> {
         let (rules, snapshot, at) = (self.lockout_rules(), self.snapshot(), self.now());
-        let address = from.to_canonical();
+        let address = from.address.to_canonical();
+        let carried = DeviceCookie::parse(&from.device);
+        let known = carried
+            .zip(holder.person)
+            .and_then(|(cookie, person)| cookie.known_to(&self.0.parts.pepper, person));
         let device = match self.0.parts.roster.get().device_at(address) {
             Some(device) => format!("device {}", device.id),
             None => format!("address {address}"),
         };
         // Whoever an inner network lets in stands at one of its addresses; anything else is outside.
-        let from = match snapshot.network_at(address).map(|network| network.addresses) {
-            None => Origin::Outside { address },
-            Some(AddressUse::Shared) => Origin::SharedAddress { address },
-            Some(_) => Origin::SchoolDevice { device: device.as_bytes() },
+        let from = match (&known, snapshot.network_at(address).map(|network| network.addresses)) {
+            (Some(mark), _) => Origin::KnownDevice { device: &mark.0 },
+            (None, None) => Origin::Outside { address },
+            (None, Some(AddressUse::Shared)) => Origin::SharedAddress { address },
+            (None, Some(_)) => Origin::SchoolDevice { device: device.as_bytes() },
         };
-        let attempt = Attempt { login, account, from, factor: Factor::Password, at };
+        let attempt = Attempt { login, account: holder.account, from, factor: Factor::Password, at };
         self.lockout().admit(&attempt, &rules)
     }
 
@@ -69,6 +96,18 @@ impl App {
         self.lockout().right(turn, at);
     }
 
+    /// What the browser carries from now on, after this person signed in with everything that was asked of them. No login
+    /// can be read in it, and it lets nobody in: it only chooses the lane in which wrong passwords are counted.
+    pub(crate) fn marked(&self, person: PersonId, from: &Caller) -> Result<String, AppError> {
+        let carried = DeviceCookie::parse(&from.device);
+        let mut cookie = match carried {
+            Some(cookie) => cookie,
+            None => DeviceCookie::new(&mut Randomness::Machine)?,
+        };
+        cookie.mark(&self.0.parts.pepper, person);
+        Ok(cookie.to_text())
+    }
+
     /// It could not be compared.
     pub(crate) fn give_turn_back(&self, turn: Admitted) {
         let at = self.now();
@@ -86,6 +125,8 @@ impl App {
                 Counting::Account => LaneCounting::ByAccount,
             },
             accounts: u32::try_from(self.0.parts.roster.get().people().count()).unwrap_or(u32::MAX),
+            // Nobody has a badge or a passkey to show yet, so asking for one would shut a teacher out.
+            fresh_devices: FreshDevices::GoOn,
         }
     }
 
@@ -115,8 +156,8 @@ pub(crate) fn turned_words(turned: Turned, now: Timestamp) -> String {
             minutes(until, now)
         ),
         Turned::AskedForMore => {
-            "There were too many wrong passwords on several devices. Use a device that you have signed in \
-                                 on before, or ask your school\u{2019}s technician."
+            "There were too many wrong passwords on several devices. Use a device that you have signed \
+                                 in on before."
                 .to_owned()
         }
         Turned::Disabled => {

@@ -78,12 +78,13 @@ pub use audit_log::{AuditReport, ChainReport, Seals, Witness, verify_audit_log};
 pub use authority::{AuthorityChange, record_authority_change};
 pub use cases::CaseDeed;
 pub use demo::Demo;
-pub use error::AppError;
+pub use error::{AppError, RefusedFor};
 pub use explain::target_of;
 pub use exports::{ExportDeed, PackFile};
 pub use facade::{App, Parts};
 pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen, ScanSeen};
 pub use intake::{record_and_watch, record_events};
+pub use lanes::Caller;
 pub use lists::{
     Closing, DAYS_LOOKED_BACK, GoBack, ListsPlace, ListsSwap, NewlyBlocked, SwapBy, categories_of, closing,
     note_unrecorded_lists, record_lists_swap, roll_back_lists, sites_used, where_from, written_as,

@@ -1,11 +1,11 @@
 //! One's own account: where one is signed in, ending that, and another password.
 
+use crate::lanes::Caller;
 use crate::sign_in::actor_of;
 use crate::views::{MyAccountView, SessionView};
 use crate::{App, AppError, Fresh, NewPassword};
 use identity::SessionToken;
 use model::{Action, Actor, CredentialKind, Person, PersonId, Scope, SessionId};
-use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Session, SessionChange};
 
@@ -115,13 +115,16 @@ impl App {
         &self,
         (actor, token): (&Actor, &str),
         change: PasswordChange<'_>,
-        from: IpAddr,
+        from: impl Into<Caller>,
     ) -> Result<(), AppError> {
+        let from = from.into();
         let PasswordChange { old, chosen, others } = change;
         let (person, account, here) = self.myself(actor, token).await?;
-        self.prove(&account.login, old, from).await?;
-        let mut changes = self.chosen(&person, &account, (chosen.new, chosen.again)).await?;
+        let proven = self.prove(&account.login, old, &from).await?;
         let at = self.now();
+        // First of all: where the old one was replaced meanwhile, nothing is changed.
+        let mut changes = proven.changes(at);
+        changes.extend(self.chosen(&person, &account, chosen, Some(old)).await?);
         if others == OtherSessions::End {
             let end = AccountChange::EndEverything { person: person.id, but: Some(here), at };
             changes.push(Change::Account(end));

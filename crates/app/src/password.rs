@@ -1,10 +1,9 @@
 //! Is this the right password for this login? The same work for a login that exists and for one that does not.
 
-use crate::lanes::turned_words;
+use crate::lanes::{Caller, Holder, turned_words};
 use crate::{App, AppError};
 use identity::{AccountSeen, Password, StoredHash};
-use model::{AccountKind, CredentialKind, Person, Timestamp};
-use std::net::IpAddr;
+use model::{AccountKind, AccountState, CredentialKind, Person, Timestamp};
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
 
@@ -15,8 +14,8 @@ const MOST_LOGIN_BYTES: usize = 200;
 pub(crate) enum Checked {
     /// They belong together.
     Right(Box<Proven>),
-    /// They do, but it was a temporary password that has run out.
-    RunOut,
+    /// They do, but it was a temporary password that has run out. The login is named for the audit chain alone.
+    RunOut { login: String },
     /// They do not, or the account may not be used. Where the login exists it is named, for the audit chain alone.
     Wrong { known_login: Option<String> },
     /// Too many wrong ones came before, so nothing was compared: what to tell, the same for logins that exist and for those
@@ -49,6 +48,13 @@ impl Proven {
         }
         changes
     }
+
+    /// What is changed where this sign-in is the account's first use.
+    pub(crate) fn first_use(&self) -> Option<Change> {
+        let account = self.account.id;
+        let is_first = self.account.state == AccountState::Pending;
+        is_first.then_some(Change::Account(AccountChange::FirstUse { account }))
+    }
 }
 
 impl App {
@@ -58,7 +64,7 @@ impl App {
         &self,
         login: &str,
         typed: &str,
-        from: IpAddr,
+        from: &Caller,
     ) -> Result<Checked, AppError> {
         let login = login.trim().to_lowercase();
         let account = match login.len() {
@@ -70,7 +76,8 @@ impl App {
             Some(_) => AccountSeen::Ordinary,
             None => AccountSeen::Unknown,
         };
-        let turn = match self.take_turn(&login, seen, from) {
+        let holder = Holder { account: seen, person: account.as_ref().map(|account| account.person) };
+        let turn = match self.take_turn(&login, holder, from) {
             Ok(turn) => turn,
             Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),
         };
@@ -82,12 +89,27 @@ impl App {
             }
         };
         match &checked {
+            Checked::RunOut { login } => {
+                self.count_right(turn);
+                self.note_refusal("temporary-password-run-out", Some(login.clone()), from.address).await?;
+            }
             Checked::Wrong { known_login } => {
-                self.count_wrong(turn, typed, known_login.clone(), from).await?;
+                self.count_wrong(turn, typed, known_login.clone(), from.address).await?;
             }
             _ => self.count_right(turn),
         }
         Ok(checked)
+    }
+
+    /// True where what was compared opens its account still: hashing takes a while, and nobody outruns a suspension or a
+    /// reset by it. For where nothing is written; elsewhere [`Proven::changes`] sees to it.
+    pub(crate) async fn still_opens(&self, proven: &Proven) -> Result<bool, AppError> {
+        let store = &self.0.parts.store;
+        let account = store.account(&proven.account.login).await?;
+        let in_use =
+            account.is_some_and(|account| account.id == proven.account.id && account.may_sign_in(self.now()));
+        let held = store.credentials(proven.account.id).await?;
+        Ok(in_use && held.iter().any(|held| held.id == proven.credential.id))
     }
 
     async fn compare(&self, account: Option<Account>, typed: &str) -> Result<Checked, AppError> {
@@ -126,8 +148,11 @@ impl App {
         let now = self.now();
         let person = self.0.parts.roster.get().person(account.person).map(Arc::clone);
         match (person, right) {
-            (Some(_), Some(credential)) if account.may_sign_in(now) && !credential.works(now) => {
-                Checked::RunOut
+            (Some(_), Some(credential))
+                if account.may_sign_in(now)
+                    && credential.expires.is_some_and(|expires| !identity::still_counts(expires, now)) =>
+            {
+                Checked::RunOut { login: account.login }
             }
             (Some(person), Some(credential)) if account.may_sign_in(now) => {
                 Checked::Right(Box::new(Proven { person, account, credential, rehashed }))

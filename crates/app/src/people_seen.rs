@@ -18,7 +18,7 @@ const MOST_FACTS: usize = 50;
 /// Facts of somebody that are read to find those of their accounts among them.
 const MOST_FACTS_READ: usize = 500;
 /// What is done about accounts, and in words.
-const ACCOUNT_FACTS: [(&str, &str); 14] = [
+const ACCOUNT_FACTS: [(&str, &str); 16] = [
     ("add-person", "Added, with an account"),
     ("move-person", "Became something else"),
     ("reset-password", "Given a temporary password"),
@@ -31,6 +31,8 @@ const ACCOUNT_FACTS: [(&str, &str); 14] = [
     ("end-other-sessions", "Ended the other sessions"),
     ("sign-in", "Signed in to the console"),
     ("sign-in-begun", "Signed in with a temporary password"),
+    ("sign-in-to-web-begun", "Gave a temporary password on the web\u{2019}s page"),
+    ("sign-in-to-proxy-unchanged", "Gave a temporary password to the proxy"),
     ("sign-out", "Signed out of the console"),
     ("sign-in-to-web", "Signed in to the web"),
 ];

@@ -3,6 +3,7 @@
 //! A right password opens a partial session where something is to be done first, and a partial session opens nothing but
 //! that. Each step ends the session of the one before: a token that was known before a step is worth nothing after it.
 
+use crate::lanes::Caller;
 use crate::password::{Checked, Proven};
 use crate::{App, AppError};
 use identity::{SessionToken, permits};
@@ -29,6 +30,8 @@ pub struct ConsoleSession {
     pub expires: Timestamp,
     /// What is to be done before it opens anything.
     pub step: SignInStep,
+    /// What the browser is to carry, so that the account knows it again; empty until the sign-in is whole.
+    pub device: String,
 }
 
 /// What is to be done before a sign-in is whole.
@@ -70,11 +73,12 @@ impl App {
         &self,
         login: &str,
         password: &str,
-        from: IpAddr,
+        from: impl Into<Caller>,
     ) -> Result<ConsoleSession, AppError> {
-        let proven = match self.check_password(login, password, from).await? {
+        let from = from.into();
+        let proven = match self.check_password(login, password, &from).await? {
             Checked::Right(proven) => proven,
-            Checked::RunOut => return Err(run_out()),
+            Checked::RunOut { .. } => return Err(run_out()),
             Checked::Locked { words } => {
                 return Err(AppError::refused(
                     words,
@@ -82,7 +86,7 @@ impl App {
                 ));
             }
             Checked::Wrong { known_login } => {
-                self.note_refusal("sign-in-refused", known_login, from).await?;
+                self.note_refusal("sign-in-refused", known_login, from.address).await?;
                 return Err(AppError::refused(
                     "The user name or the password is not right. Check both and try again.",
                     "expected the account's password, found another or no account",
@@ -91,21 +95,35 @@ impl App {
         };
         let actor = actor_of(&proven.person);
         if !proven.person.affiliations.iter().any(|affiliation| permits(affiliation.role, Action::SeeHome)) {
-            self.note(&self.fact(&actor, "denied").about("sign-in").with("address", from.to_string()))
-                .await?;
+            self.note(
+                &self.fact(&actor, "denied").about("sign-in").with("address", from.address.to_string()),
+            )
+            .await?;
             return Err(AppError::refused(
                 "Your password is right, but this page is for staff. To use the web, sign in on the school's web page \
                  instead.",
                 "expected a role that permits see-home, found none",
             ));
         }
-        self.open_session(&proven, from).await
+        self.open_session(&proven, password, &from).await
     }
 
-    async fn open_session(&self, proven: &Proven, from: IpAddr) -> Result<ConsoleSession, AppError> {
+    async fn open_session(
+        &self,
+        proven: &Proven,
+        typed: &str,
+        from: &Caller,
+    ) -> Result<ConsoleSession, AppError> {
         let now = self.now();
-        let step = if proven.must_change() { SignInStep::ChoosePassword } else { SignInStep::Done };
         let mut changes = proven.changes(now);
+        let step = if proven.must_change() {
+            // It is not chosen again in its own place.
+            changes.push(self.note_typed(&proven.person, &proven.account, typed)?.1);
+            SignInStep::ChoosePassword
+        } else {
+            changes.extend(proven.first_use());
+            SignInStep::Done
+        };
         changes.push(Change::ForgetEnded { before: now });
         self.enter(Entering { person: &proven.person, account: &proven.account, step, from }, changes).await
     }
@@ -132,16 +150,21 @@ impl App {
             kind: SessionKind::Console,
             stage,
             methods: "pwd".to_owned(),
-            address: from,
+            address: from.address,
             created: now,
             expires,
             scope: Scope::Trust,
         })));
         let actor = actor_of(person);
-        let fact = self.fact(&actor, action).about(actor.to_string()).with("address", from.to_string());
+        let fact =
+            self.fact(&actor, action).about(actor.to_string()).with("address", from.address.to_string());
         let kind = if account.kind == AccountKind::Standard { "" } else { account.kind.slug() };
         self.commit(&fact.with("account", kind), &changes).await?;
-        Ok(ConsoleSession { token: token.reveal().to_owned(), expires, step })
+        let device = match step {
+            SignInStep::Done => self.marked(person.id, from)?,
+            SignInStep::ChoosePassword => String::new(),
+        };
+        Ok(ConsoleSession { token: token.reveal().to_owned(), expires, step, device })
     }
 
     /// Who holds this token; `None` when it is no token, has ended, slept too long, is partial, or its person left.
@@ -193,19 +216,28 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Refused`] for a wrong password; it is counted as one at sign-in.
-    pub async fn confirm(&self, token: &str, password: &str, from: IpAddr) -> Result<(), AppError> {
+    pub async fn confirm(
+        &self,
+        token: &str,
+        password: &str,
+        from: impl Into<Caller>,
+    ) -> Result<(), AppError> {
+        let from = from.into();
         let Some(token) = SessionToken::parse(token) else { return Err(AppError::Denied) };
         let token_hash = token.hash().as_str().to_owned();
         let session = self.session_in_use(&token_hash, SessionStage::Full).await.ok_or(AppError::Denied)?;
         let accounts = self.0.parts.store.accounts_of(session.person).await?;
         let account = accounts.into_iter().find(|account| account.id == session.account);
         let account = account.ok_or(AppError::Denied)?;
-        let proven = self.prove(&account.login, password, from).await?;
+        let proven = self.prove(&account.login, password, &from).await?;
         let actor = actor_of(&proven.person);
         let at = self.now();
-        let fact = self.fact(&actor, "confirm").about(actor.to_string()).with("address", from.to_string());
+        let fact = self.fact(&actor, "confirm").about(actor.to_string());
+        let fact = fact.with("address", from.address.to_string());
         let step = SessionChange::StepUp { token_hash, at, methods: session.methods };
-        self.commit(&fact, &[Change::Session(step)]).await
+        let mut changes = proven.changes(at);
+        changes.push(Change::Session(step));
+        self.commit(&fact, &changes).await
     }
 
     /// The account whose password this is; for somebody who is signed in already.
@@ -213,17 +245,18 @@ impl App {
         &self,
         login: &str,
         password: &str,
-        from: IpAddr,
+        from: &Caller,
     ) -> Result<Box<Proven>, AppError> {
         match self.check_password(login, password, from).await? {
             Checked::Right(proven) => Ok(proven),
-            Checked::RunOut => Err(run_out()),
-            Checked::Locked { words } => {
-                Err(AppError::refused(words, "expected fewer wrong passwords before, found the lane locked"))
-            }
+            Checked::RunOut { .. } => Err(run_out()),
+            Checked::Locked { words } => Err(AppError::not_proven(
+                words,
+                "expected fewer wrong passwords before, found the lane locked",
+            )),
             Checked::Wrong { known_login } => {
-                self.note_refusal("confirm-refused", known_login, from).await?;
-                Err(AppError::refused(
+                self.note_refusal("confirm-refused", known_login, from.address).await?;
+                Err(AppError::not_proven(
                     "That is not your password. Type the one that you sign in with.",
                     "expected the account's password, found another",
                 ))
@@ -262,12 +295,12 @@ pub(crate) struct Entering<'a> {
     pub(crate) person: &'a Person,
     pub(crate) account: &'a Account,
     pub(crate) step: SignInStep,
-    pub(crate) from: IpAddr,
+    pub(crate) from: &'a Caller,
 }
 
 /// What somebody is told whose temporary password was right, and too old.
 pub(crate) fn run_out() -> AppError {
-    AppError::refused(
+    AppError::not_proven(
         "Your temporary password has run out. Ask whoever gave it to you for a new one.",
         "expected a temporary password within its time, found one that had run out",
     )

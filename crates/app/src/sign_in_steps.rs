@@ -1,13 +1,13 @@
 //! What is done between a right password and a whole sign-in: choosing a password in the place of an issued one, in the
 //! console and, for whoever uses the web alone, on the web's own page.
 
+use crate::lanes::Caller;
 use crate::password::Checked;
 use crate::sign_in::{Entering, actor_of, run_out};
 use crate::views::ChoosePasswordView;
 use crate::{App, AppError, ConsoleSession, SignInStep};
 use identity::SessionToken;
 use model::Person;
-use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, SessionChange, SessionStage};
 
@@ -46,18 +46,21 @@ impl App {
         &self,
         token: &str,
         chosen: NewPassword<'_>,
-        from: IpAddr,
+        from: impl Into<Caller>,
     ) -> Result<ConsoleSession, AppError> {
+        let from = from.into();
         let (person, account, token_hash) = self.partial(token).await.ok_or(AppError::Denied)?;
-        let mut changes = self.chosen(&person, &account, (chosen.new, chosen.again)).await?;
         let at = self.now();
-        changes.push(Change::Session(SessionChange::Close { token_hash }));
+        // First of all: where the password was reset or the account suspended meanwhile, the session is gone, and nothing is
+        // changed.
+        let mut changes = vec![Change::Session(SessionChange::Finish { token_hash })];
+        changes.extend(self.chosen(&person, &account, chosen, None).await?);
         changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
         let actor = actor_of(&person);
         let fact = self.fact(&actor, "choose-password").about(actor.to_string());
         self.commit(&fact.with("in_place_of", "one that was issued"), &changes).await?;
         self.0.parts.identities.end_sessions(person.id, at);
-        let entering = Entering { person: &person, account: &account, step: SignInStep::Done, from };
+        let entering = Entering { person: &person, account: &account, step: SignInStep::Done, from: &from };
         self.enter(entering, Vec::new()).await
     }
 
@@ -80,20 +83,21 @@ impl App {
         &self,
         (login, old): (&str, &str),
         chosen: NewPassword<'_>,
-        from: IpAddr,
+        from: impl Into<Caller>,
     ) -> Result<(), AppError> {
-        let proven = match self.check_password(login, old, from).await? {
+        let from = from.into();
+        let proven = match self.check_password(login, old, &from).await? {
             Checked::Right(proven) => proven,
-            Checked::RunOut => return Err(run_out()),
+            Checked::RunOut { .. } => return Err(run_out()),
             Checked::Locked { words } => {
-                return Err(AppError::refused(
+                return Err(AppError::not_proven(
                     words,
                     "expected fewer wrong passwords before, found the lane locked",
                 ));
             }
             Checked::Wrong { known_login } => {
-                self.note_refusal("change-password-refused", known_login, from).await?;
-                return Err(AppError::refused(
+                self.note_refusal("change-password-refused", known_login, from.address).await?;
+                return Err(AppError::not_proven(
                     "That did not match. Check your user name and the password you have now, and try again.",
                     "expected the account's password, found another or no account",
                 ));
@@ -107,12 +111,12 @@ impl App {
             ));
         }
         let mut changes = proven.changes(self.now());
-        changes.extend(self.chosen(person, account, (chosen.new, chosen.again)).await?);
+        changes.extend(self.chosen(person, account, chosen, Some(old)).await?);
         let at = self.now();
         changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
         let actor = actor_of(person);
         let fact = self.fact(&actor, "choose-password").about(actor.to_string());
-        self.commit(&fact.with("address", from.to_string()), &changes).await?;
+        self.commit(&fact.with("address", from.address.to_string()), &changes).await?;
         self.0.parts.identities.end_sessions(person.id, at);
         Ok(())
     }

@@ -230,4 +230,6 @@ pub struct WebSignInView {
     pub until: String,
     /// True where the password was right, and another must be chosen before it opens anything.
     pub must_choose: bool,
+    /// What the browser is to carry, so that the account knows it again; empty until the sign-in is whole.
+    pub device: String,
 }

@@ -3,6 +3,7 @@
 //! It counts for eight hours, or until the school's day ends, whichever comes first. Several people may be signed in at
 //! one address; until they sign out again, the strictest rules among them count there.
 
+use crate::lanes::Caller;
 use crate::password::{Checked, Proven};
 use crate::sign_in::{actor_of, run_out};
 use crate::views::{PortalView, WebSignInView};
@@ -51,6 +52,7 @@ impl App {
             problem: String::new(),
             until: until.map(|until| words::time(zone, until)).unwrap_or_default(),
             must_choose: false,
+            device: String::new(),
         }
     }
 
@@ -73,17 +75,23 @@ impl App {
         &self,
         login: &str,
         password: &str,
-        address: IpAddr,
+        from: impl Into<Caller>,
     ) -> Result<WebSignInView, AppError> {
+        let from = from.into();
+        let address = from.address;
         if let Some(problem) = self.snapshot().network_at(address).and_then(no_sign_in) {
             return Ok(WebSignInView { problem: problem.to_owned(), ..self.web_sign_in_view(address).await });
         }
-        match self.check_password(login, password, address).await? {
+        let device = match self.check_password(login, password, &from).await? {
             Checked::Right(proven) if proven.must_change() => {
+                self.note_unchanged(&proven, "sign-in-to-web-begun", address).await?;
                 return Ok(WebSignInView { must_choose: true, ..self.web_sign_in_view(address).await });
             }
-            Checked::Right(proven) => self.claim_address(&proven, address).await?,
-            Checked::RunOut => {
+            Checked::Right(proven) => {
+                self.claim_address(&proven, address).await?;
+                self.marked(proven.person.id, &from)?
+            }
+            Checked::RunOut { .. } => {
                 let problem = run_out().theirs().to_owned();
                 return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
             }
@@ -96,8 +104,20 @@ impl App {
                     "That did not match. Check your user name and your password, and try again.".to_owned();
                 return Ok(WebSignInView { problem, ..self.web_sign_in_view(address).await });
             }
-        }
-        Ok(self.web_sign_in_view(address).await)
+        };
+        Ok(WebSignInView { device, ..self.web_sign_in_view(address).await })
+    }
+
+    /// Records that an issued password was right where it opens nothing.
+    async fn note_unchanged(
+        &self,
+        proven: &Proven,
+        action: &'static str,
+        address: IpAddr,
+    ) -> Result<(), AppError> {
+        let actor = actor_of(&proven.person);
+        let fact = self.fact(&actor, action).about(actor.to_string());
+        self.note(&fact.with("address", address.to_canonical().to_string())).await
     }
 
     /// The handle by which the proxy asks whose password or ticket it was given.
@@ -123,14 +143,19 @@ impl App {
 
     async fn sign_in_to_proxy(&self, credentials: Credentials) -> Result<SignInAnswer, AppError> {
         let Credentials { login, password, address } = credentials;
-        Ok(match self.check_password(&login, &password, address).await? {
+        // A proxy's sign-in carries no cookie: whoever asks here is known by their address alone.
+        Ok(match self.check_password(&login, &password, &address.into()).await? {
             // Nobody is asked here to choose another; the sign-in page does that.
-            Checked::Right(proven) if proven.must_change() => SignInAnswer::Wrong,
+            Checked::Right(proven) if proven.must_change() => {
+                self.note_unchanged(&proven, "sign-in-to-proxy-unchanged", address).await?;
+                SignInAnswer::Wrong
+            }
+            Checked::Right(proven) if !self.still_opens(&proven).await? => SignInAnswer::Wrong,
             Checked::Right(proven) => {
                 let until = self.web_until().min(proven.account.ends.unwrap_or(Timestamp(i64::MAX)));
                 SignInAnswer::Known { person: proven.person.id, until }
             }
-            Checked::RunOut | Checked::Locked { .. } => SignInAnswer::Wrong,
+            Checked::RunOut { .. } | Checked::Locked { .. } => SignInAnswer::Wrong,
             Checked::Wrong { known_login } => {
                 self.note_refusal("sign-in-to-proxy-refused", known_login, address).await?;
                 SignInAnswer::Wrong
@@ -148,8 +173,10 @@ impl App {
         let at_school =
             principal.school.is_none_or(|school| person.affiliation_at(&Scope::School(school)).is_some());
         let account = self.0.parts.store.account(&login).await?;
+        let ends = account.as_ref().and_then(|account| account.ends).unwrap_or(Timestamp(i64::MAX));
         if at_school && account.is_none_or(|account| account.may_sign_in(self.now())) {
-            return Ok(SignInAnswer::Known { person: person.id, until: self.web_until() });
+            let until = self.web_until().min(ends);
+            return Ok(SignInAnswer::Known { person: person.id, until });
         }
         self.note_refusal("sign-in-to-proxy-refused", Some(login), principal.address).await?;
         Ok(SignInAnswer::Wrong)
@@ -172,6 +199,7 @@ impl App {
         let scope = fact.scope.clone();
         let fact = fact.about(actor.to_string()).with("address", address.to_canonical().to_string());
         let mut changes = proven.changes(now);
+        changes.extend(proven.first_use());
         changes.push(Change::ForgetEnded { before: now });
         changes.push(Change::ClaimAddress { address, claim, scope });
         self.commit(&fact, &changes).await?;

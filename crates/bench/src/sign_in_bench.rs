@@ -9,8 +9,8 @@ use crate::Depth;
 use crate::machine::{Disturbance, Reading};
 use crate::row::{Row, Target};
 use identity::{
-    AccountSeen, Attempt, Factor, HashingTurn, HashingTurns, HashingZone, IdentityError, LaneCounting,
-    Lockout, LockoutRules, Origin, Password, Pepper, StoredHash, hash, verify,
+    AccountSeen, Attempt, Factor, FreshDevices, HashingTurn, HashingTurns, HashingZone, IdentityError,
+    LaneCounting, Lockout, LockoutRules, Origin, Password, Pepper, StoredHash, hash, verify,
 };
 use model::Clock;
 use std::sync::mpsc::{Receiver, channel};
@@ -20,8 +20,13 @@ use std::time::Instant;
 
 /// Sign-ins that wait at once, so that no thread is ever without work and nobody waits too long.
 const AT_ONCE: usize = 8;
-const RULES: LockoutRules =
-    LockoutRules { attempts: 6, lock_ms: 900_000, counting: LaneCounting::ByLane, accounts: 10_000 };
+const RULES: LockoutRules = LockoutRules {
+    attempts: 6,
+    lock_ms: 900_000,
+    counting: LaneCounting::ByLane,
+    accounts: 10_000,
+    fresh_devices: FreshDevices::GoOn,
+};
 
 pub(crate) fn rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
     let school = School::new()?;

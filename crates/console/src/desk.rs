@@ -3,7 +3,7 @@
 use crate::pages::Frame;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use app::{App, Fresh};
+use app::{App, Caller, Fresh};
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -43,6 +43,8 @@ pub(crate) struct Visit {
     pub token: Option<String>,
     /// Where the connection comes from.
     pub address: IpAddr,
+    /// The mark by which accounts know the browser again; empty where it carries none.
+    pub device: String,
     /// The path.
     pub path: String,
 }
@@ -51,6 +53,11 @@ impl Visit {
     /// Who is acting; nobody is sent to sign in.
     pub(crate) fn actor(&self) -> Result<&Actor, Problem> {
         self.signed_in.as_ref().ok_or(Problem::SignInFirst)
+    }
+
+    /// Where a password is tried from.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { address: self.address, device: self.device.clone() }
     }
 
     /// The token of the session that is acted in.
@@ -67,6 +74,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
             signed_in: None,
             token: None,
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            device: String::new(),
             path: parts.uri.path().to_owned(),
         };
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or(nobody))

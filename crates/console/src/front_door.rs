@@ -31,7 +31,8 @@ pub(crate) async fn front_door(State(desk): State<Shared>, mut request: Request,
     let from_here = came_from_here(request.method(), request.uri(), request.headers());
     let token = cookie::token(request.headers()).filter(|_| from_here);
     let address = request.extensions().get::<server::Peer>().map(|peer| peer.0);
-    let visit = visit(&desk, request.uri().path().to_owned(), address, token).await;
+    let mut visit = visit(&desk, request.uri().path().to_owned(), address, token).await;
+    visit.device = cookie::device(request.headers());
     let answer = if from_here {
         request.extensions_mut().insert(visit.clone());
         tokio::time::timeout(REQUEST_LIMIT, next.run(request))
@@ -54,7 +55,8 @@ async fn visit(desk: &Shared, path: String, address: Option<IpAddr>, token: Opti
         Some(token) => desk.app.actor(token).await,
         None => None,
     };
-    Visit { signed_in, token, address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), path }
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    Visit { signed_in, token, address, device: String::new(), path }
 }
 
 /// Where to go on to after a sign-in: the page that was asked for, where asking again is harmless.

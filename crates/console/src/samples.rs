@@ -301,6 +301,7 @@ fn web_sign_ins() -> Vec<WebSignInPage> {
         problem: problem.to_owned(),
         until: until.to_owned(),
         must_choose: false,
+        device: String::new(),
     };
     let views = [view("", "", ""), view("Robin", "", "16:00"), view("", "Try again.", "")];
     views.map(|view| WebSignInPage::of(view, HOSTILE.to_owned())).into()

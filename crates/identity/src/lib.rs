@@ -33,8 +33,8 @@ pub use factors::temporary::{Issued, issue, still_counts};
 pub use factors::totp::{TotpSecret, TotpStep};
 pub use generate::{Generator, Order, generate};
 pub use lockout::{
-    AccountSeen, Admitted, Attempt, Counted, DeviceCookie, DeviceMark, Factor, LaneCounting, LaneKind,
-    LaneStanding, Lockout, LockoutRules, Origin, Turned, UnlockReason,
+    AccountSeen, Admitted, Attempt, Counted, DeviceCookie, DeviceMark, Factor, FreshDevices, LaneCounting,
+    LaneKind, LaneStanding, Lockout, LockoutRules, Origin, Turned, UnlockReason,
 };
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};

@@ -22,6 +22,11 @@ pub enum AccountChange {
         /// When.
         at: Timestamp,
     },
+    /// Opens an account that was never used, at its first use; in any other state it stays as it is.
+    FirstUse {
+        /// Which.
+        account: AccountId,
+    },
     /// Whether its holder must choose a password before anything else.
     SetMustChange {
         /// Which.
@@ -52,7 +57,8 @@ pub enum AccountChange {
         /// When.
         at: Timestamp,
     },
-    /// Notes that something opened its account. With a counter, only where that is above the last one.
+    /// Notes that something opened its account, and only where that may still be used and it still works: hashing takes
+    /// a while, and nobody outruns a suspension or a reset by it. With a counter, only where that is above the last one.
     Worked {
         /// What.
         credential: CredentialId,
@@ -103,6 +109,11 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AccountChange
     match change {
         AccountChange::Add(account) => add(connection, account).await,
         AccountChange::SetState { account, state, at } => set_state(connection, *account, *state, *at).await,
+        AccountChange::FirstUse { account } => {
+            let update = sqlx::query("update account set state = 'open' where id = $1 and state = 'pending'");
+            update.bind(account.to_string()).execute(connection).await?;
+            Ok(())
+        }
         AccountChange::SetMustChange { account, must_change } => {
             let update = sqlx::query("update account set must_change = $2 where id = $1")
                 .bind(account.to_string())
@@ -256,16 +267,23 @@ async fn worked(
 ) -> Result<(), StoreError> {
     let update = match counter {
         Some(counter) => sqlx::query(
-            "update credential set last_worked = $2, counter = $3 where id = $1 and revoked is null and counter < $3",
+            "update credential set last_worked = $2, counter = $3 where id = $1 and revoked is null and counter < $3 \
+             and exists (select 1 from account a where a.id = credential.account and a.state in ('pending', 'open'))",
         )
         .bind(credential.to_string())
         .bind(at.0)
         .bind(counter),
-        None => sqlx::query("update credential set last_worked = $2 where id = $1 and revoked is null")
-            .bind(credential.to_string())
-            .bind(at.0),
+        None => sqlx::query(
+            "update credential set last_worked = $2 where id = $1 and revoked is null \
+             and exists (select 1 from account a where a.id = credential.account and a.state in ('pending', 'open'))",
+        )
+        .bind(credential.to_string())
+        .bind(at.0),
     };
-    one(update.execute(connection).await?.rows_affected(), "a credential that works, and no code of it twice")
+    one(
+        update.execute(connection).await?.rows_affected(),
+        "a credential that works, of an account in use, and no code of it twice",
+    )
 }
 
 async fn note_fingerprint(

@@ -131,6 +131,11 @@ pub enum SessionChange {
         /// The SHA-256 of its token.
         token_hash: String,
     },
+    /// Ends one whose last step is done, so that another follows it. One that is gone is a conflict: it was ended meanwhile.
+    Finish {
+        /// The SHA-256 of its token.
+        token_hash: String,
+    },
     /// Ends one of a person's by the name that screens have for it; one that is gone already is no mistake.
     CloseNamed {
         /// Whose.
@@ -198,6 +203,12 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &SessionChange
         SessionChange::Close { token_hash } => {
             let query = sqlx::query("delete from session where token_hash = $1").bind(token_hash.clone());
             query.execute(connection).await?;
+        }
+        SessionChange::Finish { token_hash } => {
+            let query = sqlx::query("delete from session where token_hash = $1").bind(token_hash.clone());
+            if query.execute(connection).await?.rows_affected() != 1 {
+                return Err(StoreError::Conflict { expected: "the session to be open" });
+            }
         }
         SessionChange::CloseNamed { person, id } => {
             let query = sqlx::query("delete from session where person = $1 and id = $2");

@@ -4,7 +4,7 @@ use crate::world::{PASSWORD, World, school};
 use app::views::PeopleFilter;
 use app::{
     AccountDeed, AppError, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
-    PasswordChange, ResetChecks, SignInStep,
+    PasswordChange, RefusedFor, ResetChecks, SignInStep,
 };
 use model::{
     AccountId, Action, Actor, ClassId, ClassKind, ClassPart, Credentials, Person, PersonId, Presented, Role,
@@ -101,6 +101,9 @@ async fn a_newcomer_signs_in_with_the_slip_once_and_then_with_a_password_of_thei
     assert_eq!(world.app.actor(&begun.token).await, None, "it opens nothing yet");
     assert!(world.app.sign_in_to_web("nesta", &slip.secret, here()).await.unwrap().must_choose);
     assert_eq!(at_proxy(&world, "nesta", &slip.secret).await, SignInAnswer::Wrong, "nor anything else");
+    for noted in ["sign-in-to-web-begun", "sign-in-to-proxy-unchanged"] {
+        assert_eq!(world.count_facts(noted).await, 1, "{noted}");
+    }
     for (new, again) in
         [("short", "short"), ("fernhollow is my name", "fernhollow is my name"), (CHOSEN, "another")]
     {
@@ -131,6 +134,7 @@ async fn a_temporary_password_runs_out_as_the_policy_says() {
     world.clock.advance_ms(24 * 3_600_000);
     let late = refused(world.app.sign_in("carys", &slip.secret, here()).await.err().unwrap());
     assert!(late.contains("has run out"), "{late}");
+    assert_eq!(world.count_facts("temporary-password-run-out").await, 1);
     let facts = world.facts().await;
     let reset = facts.iter().find(|fact| fact.action == "reset-password").unwrap();
     assert!(reset.details.contains("I know them") && reset.details.contains("printed slip"), "{reset:?}");
@@ -299,7 +303,11 @@ async fn one_sees_and_ends_ones_own_sessions_and_changes_ones_password_with_the_
         let change = PasswordChange { old, chosen: twice(CHOSEN), others };
         async move { app.change_my_password((&teacher, &token), change, here()).await }
     };
-    refused(change("wrong", OtherSessions::End).await.err().unwrap());
+    let wrong = change("wrong", OtherSessions::End).await.err().unwrap();
+    assert!(matches!(wrong, AppError::Refused { about: RefusedFor::OwnPassword, .. }), "{wrong:?}");
+    let again = PasswordChange { old: PASSWORD, chosen: twice(PASSWORD), others: OtherSessions::Keep };
+    let again = world.app.change_my_password((&teacher, &one), again, here()).await.err().unwrap();
+    assert!(matches!(again, AppError::Refused { about: RefusedFor::WhatWasAsked, .. }), "the same one again");
     change(PASSWORD, OtherSessions::End).await.unwrap();
     assert!(world.app.actor(&one).await.is_some(), "one stays where one is");
     assert!(world.app.actor(&three).await.is_none());

@@ -5,6 +5,7 @@ use ::history::Query;
 use app::views::HistoryFilter;
 use app::{AppError, Demo};
 use model::{Action, EventOutcome, Role};
+use std::net::IpAddr;
 
 fn demo() -> Demo {
     Demo { password: "a made-up password".to_owned(), seed: 7 }
@@ -19,8 +20,8 @@ async fn the_demo_has_an_account_for_each_role_pupils_devices_and_a_lively_histo
     assert!(Role::ALL.into_iter().all(|role| with(role) > 0));
     assert_eq!(with(Role::Learner), 12);
     for person in roster.people() {
-        let signed_in =
-            world.app.sign_in(&person.login, &demo().password, "127.0.0.1".parse().unwrap()).await;
+        let here = IpAddr::from([127, 0, 0, 1]);
+        let signed_in = world.app.sign_in(&person.login, &demo().password, here).await;
         let may_enter = identity::permits(person.affiliations[0].role, Action::SeeHome);
         assert_eq!(signed_in.is_ok(), may_enter, "{}", person.login);
     }

@@ -2,7 +2,7 @@
 
 use crate::world::{NOW, PASSWORD, World, school};
 use app::views::{ExplainQuestion, PortalView};
-use app::{AppError, Move};
+use app::{AppError, Caller, Move};
 use model::{
     Actor, Channel, Credentials, KnownBy, Outcome, Presented, Principal, Role, SchoolId, Scope, SignInAnswer,
     Target, YearGroup,
@@ -148,6 +148,41 @@ async fn six_wrong_passwords_lock_the_account_for_where_they_came_from_and_nowhe
     assert_eq!(world.count_facts("account-locked").await, 1);
     world.clock.advance_ms(15 * 60_000);
     assert!(world.app.sign_in("head", PASSWORD, here()).await.is_ok());
+}
+
+#[tokio::test]
+async fn four_pupils_at_four_devices_shut_a_teacher_out_of_none_of_her_own() {
+    let world = World::new("first-school.toml").await;
+    world.add("carys", Role::ClassTeacher, school("larkfield")).await;
+    let whole = world.app.sign_in("carys", PASSWORD, here()).await.unwrap();
+    let on_web = world.app.sign_in_to_web("carys", PASSWORD, here()).await.unwrap();
+    for mark in [&whole.device, &on_web.device] {
+        assert!(mark.starts_with("d1.") && !mark.contains("carys"), "{mark}");
+    }
+    for device in 1..=4 {
+        let from: IpAddr = format!("10.20.1.{device}").parse().unwrap();
+        assert!(world.app.sign_in("carys", "a guess", from).await.is_err());
+    }
+    let fresh: IpAddr = "10.20.1.5".parse().unwrap();
+    let from = |mark: &str| Caller { address: fresh, device: mark.to_owned() };
+    assert!(world.app.sign_in("carys", PASSWORD, from(&whole.device)).await.is_ok(), "her own");
+    assert!(world.app.sign_in("carys", PASSWORD, fresh).await.is_ok(), "one that nobody knows, too");
+    for number in 0..6 {
+        assert!(world.app.sign_in("carys", &format!("guess {number}"), fresh).await.is_err());
+        world.clock.advance_ms(20_000);
+    }
+    let locked = theirs(world.app.sign_in("carys", PASSWORD, fresh).await.err().unwrap());
+    assert!(locked.contains("too many wrong passwords"), "{locked}");
+    let known = world.app.sign_in("carys", PASSWORD, from(&whole.device)).await.unwrap();
+    assert!(
+        !known.device.is_empty(),
+        "what she carries opens the lane of her own device at the same address"
+    );
+    let made_up = "d1.00112233445566778899aabbccddeeff.00112233445566778899aabbccddeeff";
+    assert!(
+        world.app.sign_in("carys", PASSWORD, from(made_up)).await.is_err(),
+        "a mark of nobody's making is none"
+    );
 }
 
 #[tokio::test]

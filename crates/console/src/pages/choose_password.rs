@@ -1,14 +1,13 @@
 //! Choosing a password: at the first sign-in to the console, under My account, and on the web's page for whoever uses that
 //! alone. One form, one kind sentence back, and nothing that was typed is given back.
 
-use crate::cookie;
 use crate::desk::{Shared, Visit};
-use crate::extract::{Asked, Sent};
+use crate::extract::Sent;
 use crate::pages::fields::{Field, SummaryLine, summary};
-use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES, with_cookie};
+use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES, entered};
 use crate::problem::Problem;
 use app::views::ChoosePasswordView;
-use app::{AppError, NewPassword};
+use app::{AppError, NewPassword, RefusedFor};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
@@ -32,6 +31,8 @@ pub(crate) struct ChoosePage {
     pub summary: Vec<SummaryLine>,
     /// What is wrong with the new one; empty where nothing is.
     pub problem: String,
+    /// What is wrong with the one that one has; empty where nothing is.
+    pub old_problem: String,
     /// `first`, `mine` or `web`.
     pub way: &'static str,
     /// Where the form goes.
@@ -60,21 +61,27 @@ pub(crate) struct WebPasswordForm {
     again: String,
 }
 
-/// What the address may ask of the web's page.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct WebPasswordQuestion {
-    login: String,
-}
-
 impl ChoosePage {
-    /// The page, with what is wrong, where something is.
+    /// The page, with what is wrong with the new one, where something is.
     pub(crate) fn of(way: Way, view: &ChoosePasswordView, problem: &str) -> Self {
+        Self::with(way, view, ("new", problem))
+    }
+
+    /// The page after a refusal.
+    pub(crate) fn again(way: Way, view: &ChoosePasswordView, theirs: &str, about: RefusedFor) -> Self {
+        match about {
+            RefusedFor::OwnPassword => Self::with(way, view, ("old", theirs)),
+            RefusedFor::WhatWasAsked => Self::with(way, view, ("new", theirs)),
+        }
+    }
+
+    fn with(way: Way, view: &ChoosePasswordView, (field, problem): (&str, &str)) -> Self {
         let problems: Vec<(String, String)> = [problem]
             .into_iter()
             .filter(|text| !text.is_empty())
-            .map(|text| ("new".to_owned(), text.to_owned()))
+            .map(|text| (field.to_owned(), text.to_owned()))
             .collect();
+        let of = |name: &str| if field == name { problem.to_owned() } else { String::new() };
         let (name, action) = match way {
             Way::FirstSignIn => ("first", "/sign-in/password"),
             Way::MyAccount => ("mine", "/my-account/password"),
@@ -82,7 +89,8 @@ impl ChoosePage {
         };
         Self {
             summary: summary(&problems),
-            problem: problem.to_owned(),
+            problem: of("new"),
+            old_problem: of("old"),
             way: name,
             action,
             login: Field::of("login", view.login.clone(), &[]),
@@ -91,10 +99,13 @@ impl ChoosePage {
     }
 
     /// The web's page: whose rule it is, is not known before the password is right.
-    fn on_web(login: String, problem: &str) -> Self {
-        let view = ChoosePasswordView { login, at_least: 0, encouraged: 0, at_most: 0 };
-        Self::of(Way::Web, &view, problem)
+    pub(crate) fn on_web(login: String) -> Self {
+        Self::of(Way::Web, &nobodys_rule(login), "")
     }
+}
+
+fn nobodys_rule(login: String) -> ChoosePasswordView {
+    ChoosePasswordView { login, at_least: 0, encouraged: 0, at_most: 0 }
 }
 
 fn advice(view: &ChoosePasswordView) -> String {
@@ -132,10 +143,8 @@ pub(crate) async fn choose_first(
         return Err(Problem::SignInFirst);
     };
     let chosen = NewPassword { new: &form.new, again: &form.again };
-    match desk.app.choose_first_password(token, chosen, visit.address).await {
-        Ok(session) => {
-            with_cookie(Redirect::to("/"), cookie::keep(&session.token, desk.clock.now(), session.expires))
-        }
+    match desk.app.choose_first_password(token, chosen, visit.caller()).await {
+        Ok(session) => entered(&desk, &session, "/"),
         Err(AppError::Refused { theirs, .. }) => {
             let page = ChoosePage::of(Way::FirstSignIn, &view, &theirs);
             desk.form_again("choose_password.html", &visit, &page).await
@@ -149,12 +158,8 @@ async fn pending(desk: &Shared, visit: &Visit) -> Option<ChoosePasswordView> {
 }
 
 /// `GET /web/password`
-pub(crate) async fn ask_web(
-    State(desk): State<Shared>,
-    visit: Visit,
-    Asked(asked): Asked<WebPasswordQuestion>,
-) -> Result<Response, Problem> {
-    desk.page("choose_password.html", &visit, &ChoosePage::on_web(asked.login, "")).await
+pub(crate) async fn ask_web(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+    desk.page("choose_password.html", &visit, &ChoosePage::on_web(String::new())).await
 }
 
 /// `POST /web/password`
@@ -163,17 +168,21 @@ pub(crate) async fn choose_web(
     visit: Visit,
     Sent(form): Sent<WebPasswordForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
+    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.login.len() + form.old.len() + form.new.len() + form.again.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let chosen = NewPassword { new: &form.new, again: &form.again };
-    match desk.app.change_password_for_web((&form.login, &form.old), chosen, visit.address).await {
+    let changed = desk.app.change_password_for_web((&form.login, &form.old), chosen, visit.caller()).await;
+    // Whoever waits for a refusal hashes nothing any more.
+    drop(place);
+    match changed {
         Ok(()) => Ok(Redirect::to("/web/sign-in?changed=yes").into_response()),
-        Err(AppError::Refused { theirs, .. }) => {
+        Err(AppError::Refused { theirs, about, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            desk.form_again("choose_password.html", &visit, &ChoosePage::on_web(form.login, &theirs)).await
+            let page = ChoosePage::again(Way::Web, &nobodys_rule(form.login), &theirs, about);
+            desk.form_again("choose_password.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),
     }

@@ -42,7 +42,14 @@ pub(crate) struct PasswordForm {
     keep_others: String,
 }
 
-/// One's password once more, as sent; and what the address may ask.
+/// What the address may ask of the page that asks for the password once more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ConfirmQuestion {
+    next: String,
+}
+
+/// One's password once more, as sent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ConfirmForm {
@@ -138,11 +145,11 @@ pub(crate) async fn change_password(
     let others = if form.keep_others == "yes" { OtherSessions::Keep } else { OtherSessions::End };
     let chosen = NewPassword { new: &form.new, again: &form.again };
     let change = PasswordChange { old: &form.old, chosen, others };
-    match desk.app.change_my_password((actor, token), change, visit.address).await {
+    match desk.app.change_my_password((actor, token), change, visit.caller()).await {
         Ok(()) => Ok(Redirect::to("/my-account?done=changed").into_response()),
-        Err(AppError::Refused { theirs, .. }) => {
+        Err(AppError::Refused { theirs, about, .. }) => {
             let view = desk.app.my_password_view(actor, token).await?;
-            let page = ChoosePage::of(Way::MyAccount, &view, &theirs);
+            let page = ChoosePage::again(Way::MyAccount, &view, &theirs, about);
             desk.form_again("choose_password.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),
@@ -153,7 +160,7 @@ pub(crate) async fn change_password(
 pub(crate) async fn ask_confirm(
     State(desk): State<Shared>,
     visit: Visit,
-    Asked(asked): Asked<ConfirmForm>,
+    Asked(asked): Asked<ConfirmQuestion>,
 ) -> Result<Response, Problem> {
     visit.actor()?;
     let page = ConfirmPage { summary: Vec::new(), next: local(&asked.next).to_owned() };
@@ -166,13 +173,16 @@ pub(crate) async fn confirm(
     visit: Visit,
     Sent(form): Sent<ConfirmForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
+    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     visit.actor()?;
     let refused_at = Instant::now() + REFUSAL_TAKES;
-    match desk.app.confirm(visit.session()?, &form.password, visit.address).await {
+    let confirmed = desk.app.confirm(visit.session()?, &form.password, visit.caller()).await;
+    // Whoever waits for a refusal hashes nothing any more.
+    drop(place);
+    match confirmed {
         Ok(()) => Ok(Redirect::to(local(&form.next)).into_response()),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;

@@ -78,13 +78,16 @@ pub(crate) async fn enter(
     visit: Visit,
     Sent(form): Sent<SignInForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
+    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     let SignInForm { login, password, next } = form;
     if login.len() + password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
-    match desk.app.sign_in(&login, &password, visit.address).await {
+    let entering = desk.app.sign_in(&login, &password, visit.caller()).await;
+    // Whoever waits for a refusal hashes nothing any more.
+    drop(place);
+    match entering {
         Ok(session) => entered(&desk, &session, local(&next)),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
@@ -102,17 +105,22 @@ pub(crate) async fn leave(State(desk): State<Shared>, visit: Visit) -> Result<Re
     with_cookie(Redirect::to("/sign-in?left=yes"), cookie::forget())
 }
 
-fn entered(desk: &Shared, session: &ConsoleSession, next: &str) -> Result<Response, Problem> {
+/// On to where a session leads, with its cookie, and with the browser's mark once the sign-in is whole.
+pub(crate) fn entered(desk: &Shared, session: &ConsoleSession, next: &str) -> Result<Response, Problem> {
     let kept = cookie::keep(&session.token, desk.clock.now(), session.expires);
     let next = match session.step {
         SignInStep::Done => next,
         SignInStep::ChoosePassword => "/sign-in/password",
     };
-    with_cookie(Redirect::to(next), kept)
+    let mut answer = with_cookie(Redirect::to(next), kept)?;
+    if let Some(mark) = cookie::keep_device(&session.device) {
+        answer.headers_mut().append(header::SET_COOKIE, mark);
+    }
+    Ok(answer)
 }
 
 /// A redirect that sets or takes away the cookie.
-pub(crate) fn with_cookie(redirect: Redirect, cookie: Option<HeaderValue>) -> Result<Response, Problem> {
+fn with_cookie(redirect: Redirect, cookie: Option<HeaderValue>) -> Result<Response, Problem> {
     let cookie = cookie.ok_or(Problem::OurFault)?;
     Ok(([(header::SET_COOKIE, cookie)], redirect).into_response())
 }

@@ -1,8 +1,10 @@
 //! Signing in to use the web from this device: for anybody the school knows, pupils first. Short words, one form.
 
+use crate::cookie;
 use crate::desk::{Shared, Visit};
 use crate::extract::{Asked, Sent};
-use crate::pages::fields::{Field, SummaryLine, link, summary};
+use crate::pages::choose_password::ChoosePage;
+use crate::pages::fields::{Field, SummaryLine, summary};
 use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES};
 use crate::problem::Problem;
 use app::views::WebSignInView;
@@ -79,17 +81,24 @@ pub(crate) async fn enter(
     visit: Visit,
     Sent(form): Sent<WebSignInForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
+    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.login.len() + form.password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
-    let view = desk.app.sign_in_to_web(&form.login, &form.password, visit.address).await?;
+    let view = desk.app.sign_in_to_web(&form.login, &form.password, visit.caller()).await?;
+    // Whoever waits for a refusal hashes nothing any more.
+    drop(place);
     if view.must_choose {
-        return Ok(Redirect::to(&link("/web/password", &[("login", &form.login)])).into_response());
+        // Answered here: a name in an address would stay in the history of a device that others use.
+        return desk.page("choose_password.html", &visit, &ChoosePage::on_web(form.login)).await;
     }
     if view.problem.is_empty() {
-        return Ok(Redirect::to("/web/sign-in").into_response());
+        let mut answer = Redirect::to("/web/sign-in").into_response();
+        if let Some(mark) = cookie::keep_device(&view.device) {
+            answer.headers_mut().append(header::SET_COOKIE, mark);
+        }
+        return Ok(answer);
     }
     tokio::time::sleep_until(refused_at).await;
     desk.form_again("web_sign_in.html", &visit, &WebSignInPage::of(view, form.login)).await

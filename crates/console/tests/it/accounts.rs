@@ -73,7 +73,9 @@ async fn a_reset_asks_how_it_was_made_sure_and_a_pupil_chooses_on_the_webs_page(
     let pupil = Visitor::new(&school);
     let learner = login(Role::Learner);
     let begun = pupil.post("/web/sign-in", &format!("login={learner}&password={secret}")).await;
-    assert!(begun.location().starts_with("/web/password?login="), "{}", begun.location());
+    assert_eq!((begun.status, begun.location()), (StatusCode::OK, ""), "no name stands in an address");
+    assert!(begun.body.contains("Choose a password") && begun.body.contains(&learner), "{}", begun.body);
+    assert!(!begun.body.contains(&secret), "what was typed is not given back");
     let new = "new=purple+tractor+9&again=purple+tractor+9";
     let done = pupil.post("/web/password", &format!("login={learner}&old={secret}&{new}")).await;
     assert_eq!(done.location(), "/web/sign-in?changed=yes", "{}", done.body);
@@ -97,6 +99,7 @@ async fn one_changes_ones_own_password_and_confirms_with_it() {
     let new = "new=velvet+anchor+pigment+tram&again=velvet+anchor+pigment+tram";
     let wrong = head.post("/my-account/password", &format!("old=wrong&{new}")).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("href=\"#old\"") && !wrong.body.contains("href=\"#new\""), "{}", wrong.body);
     let old = PASSWORD.replace(' ', "+");
     let changed = head.post("/my-account/password", &format!("old={old}&{new}")).await;
     assert_eq!(changed.location(), "/my-account?done=changed", "{}", changed.body);

@@ -64,6 +64,17 @@ pub struct LockoutRules {
     pub counting: LaneCounting,
     /// How many accounts there are; the budget for locks outside follows from it.
     pub accounts: u32,
+    /// What becomes of a fresh device of the school while several others fail on the same account.
+    pub fresh_devices: FreshDevices,
+}
+
+/// What becomes of a device of the school that an account does not know, within an hour after four others failed on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FreshDevices {
+    /// It is asked for more than a password: only for whoever has something more to show, or four pupils lock a teacher out.
+    AskForMore,
+    /// It goes on as any other device.
+    GoOn,
 }
 
 /// How wrong passwords are counted.
@@ -95,7 +106,7 @@ pub struct Attempt<'a> {
 pub enum AccountSeen {
     /// An account.
     Ordinary,
-    /// The recovery account: it waits, a minute at the most, and is never locked.
+    /// The recovery account: it waits, a minute at the most, and is never locked, shut or asked for more.
     BreakGlass,
     /// None.
     Unknown,
@@ -290,17 +301,21 @@ impl Lockout {
     pub fn admit(&mut self, attempt: &Attempt<'_>, rules: &LockoutRules) -> Result<Admitted, Turned> {
         let (id, lane, source) = self.ids(attempt, rules.counting);
         let at = attempt.at;
+        let spared = attempt.account == AccountSeen::BreakGlass;
+        let source = source.filter(|_| !spared);
         if let Some(until) = source.and_then(|source| self.sources.shut_until(&source, at)) {
             return Err(Turned::SourceShut { until });
         }
-        if let Some(until) = self.budget.shut_until(at).filter(|_| lane.kind == LaneKind::Outside) {
+        if let Some(until) = self.budget.shut_until(at).filter(|_| lane.kind == LaneKind::Outside && !spared)
+        {
             return Err(Turned::OutsideShut { until });
         }
         let account = self.account(id, attempt.account, at);
-        if account.is_disabled(lane) && attempt.account != AccountSeen::BreakGlass {
+        if account.is_disabled(lane) && !spared {
             return Err(Turned::Disabled);
         }
-        if lane.kind == LaneKind::SchoolDevice && account.too_many_devices(&lane, at) {
+        let asks = rules.fresh_devices == FreshDevices::AskForMore && !spared;
+        if asks && lane.kind == LaneKind::SchoolDevice && account.too_many_devices(&lane, at) {
             return Err(Turned::AskedForMore);
         }
         account.lane(lane, at).admit(rules, at)?;

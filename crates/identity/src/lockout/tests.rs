@@ -4,8 +4,13 @@ use super::*;
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-const RULES: LockoutRules =
-    LockoutRules { attempts: 6, lock_ms: 900_000, counting: LaneCounting::ByLane, accounts: 1_500 };
+const RULES: LockoutRules = LockoutRules {
+    attempts: 6,
+    lock_ms: 900_000,
+    counting: LaneCounting::ByLane,
+    accounts: 1_500,
+    fresh_devices: FreshDevices::AskForMore,
+};
 const PLAIN: LockoutRules = LockoutRules { counting: LaneCounting::ByAccount, ..RULES };
 const MINUTE: i64 = 60_000;
 
@@ -346,6 +351,38 @@ fn acc_5_the_recovery_account_waits_and_is_never_locked() {
     }
     let attempt = Attempt { account: AccountSeen::BreakGlass, ..inside("break-glass", b"pc 1", at + 60_000) };
     assert!(succeeds(&mut lockout, &attempt, &RULES));
+}
+
+#[test]
+fn acc_5_nothing_that_shuts_others_out_shuts_the_recovery_account_out() {
+    let recovery = |attempt: Attempt<'static>| Attempt { account: AccountSeen::BreakGlass, ..attempt };
+    let mut lockout = lockout();
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        fail(&mut lockout, &inside(name, b"pc 9", 0), "x", &RULES).unwrap();
+    }
+    assert!(matches!(lockout.admit(&inside("g", b"pc 9", 1), &RULES), Err(Turned::SourceShut { .. })));
+    assert!(succeeds(&mut lockout, &recovery(inside("break-glass", b"pc 9", 1)), &RULES));
+    let devices: [&'static [u8]; 4] = [b"pc 1", b"pc 2", b"pc 3", b"pc 4"];
+    for device in devices {
+        fail(&mut lockout, &recovery(inside("break-glass", device, 2)), "x", &RULES).unwrap();
+    }
+    assert!(succeeds(&mut lockout, &recovery(inside("break-glass", b"pc 5", 3)), &RULES));
+    for number in 0..20u8 {
+        lockout.budget.spend([number; 16], 1_500, Timestamp(4));
+    }
+    assert!(matches!(lockout.admit(&outside("g", 1, 5), &RULES), Err(Turned::OutsideShut { .. })));
+    assert!(succeeds(&mut lockout, &recovery(outside("break-glass", 1, 5)), &RULES));
+}
+
+#[test]
+fn where_nobody_has_more_to_show_a_fresh_device_goes_on_after_four_others() {
+    let rules = LockoutRules { fresh_devices: FreshDevices::GoOn, ..RULES };
+    let mut lockout = lockout();
+    let devices: [&'static [u8]; 4] = [b"pc 1", b"pc 2", b"pc 3", b"pc 4"];
+    for device in devices {
+        fail(&mut lockout, &inside("ms.ash", device, 0), "x", &rules).unwrap();
+    }
+    assert!(succeeds(&mut lockout, &inside("ms.ash", b"pc 5", 1), &rules));
 }
 
 #[test]

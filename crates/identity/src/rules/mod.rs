@@ -248,6 +248,8 @@ impl PasswordPolicy {
             encouraged: own.map_or(self.adults.encouraged, |rule| rule.at_least),
             generator: own.map_or(self.adults.generator, |rule| rule.generator),
             temporary_ms: self.temporary.learner_ms,
+            // Words that a child knows (clause PWD-11); it is short-lived, and six wrong ones lock.
+            temporary_generator: Generator::ThreeWords,
             reader: stage_of(phase),
             ..self.adult(self.adults)
         };

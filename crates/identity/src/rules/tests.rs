@@ -130,6 +130,14 @@ fn the_strongest_of_several_rules_wins_and_nobody_anywhere_is_an_adult() {
 }
 
 #[test]
+fn pwd_11_a_learners_temporary_password_is_of_words_that_a_child_knows() {
+    for year in ["3", "6", "9", "12"] {
+        assert_eq!(learner(year).temporary_generator, Generator::ThreeWords, "year {year}");
+    }
+    assert_eq!(adult().temporary_generator, Generator::FiveWords);
+}
+
+#[test]
 fn without_a_line_for_the_youngest_they_have_a_badge() {
     let policy = PasswordPolicy { youngest: None, ..policy() };
     let affiliations = [affiliation(Role::Learner, Some("1"))];

@@ -3,8 +3,8 @@
 use super::school_day::ACCOUNTS;
 use super::{Rule, Say, Try};
 use crate::{
-    AccountSeen, Admitted, Attempt, Factor, IdentityError, LaneCounting, Lockout, LockoutRules, Origin,
-    Pepper, Turned,
+    AccountSeen, Admitted, Attempt, Factor, FreshDevices, IdentityError, LaneCounting, Lockout, LockoutRules,
+    Origin, Pepper, Turned,
 };
 use model::Timestamp;
 use std::net::{IpAddr, Ipv4Addr};
@@ -19,7 +19,13 @@ impl Ours {
     /// Six in a row and fifteen minutes, as the policies that ship have it.
     pub(super) fn new(counting: LaneCounting) -> Result<Self, IdentityError> {
         let pepper = Pepper::from_bytes(&[0; Pepper::BYTES])?;
-        let rules = LockoutRules { attempts: 6, lock_ms: 15 * 60_000, counting, accounts: ACCOUNTS };
+        let rules = LockoutRules {
+            attempts: 6,
+            lock_ms: 15 * 60_000,
+            counting,
+            accounts: ACCOUNTS,
+            fresh_devices: FreshDevices::AskForMore,
+        };
         Ok(Self { lockout: Lockout::new(&pepper)?, rules, turn: None })
     }
 }

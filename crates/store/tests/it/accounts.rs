@@ -199,6 +199,17 @@ async fn sessions_end_with_their_account(store: &Store) {
     let at = NOW.plus_ms(3);
     let set = |state| change(AccountChange::SetState { account: id, state, at });
     commit(store, set(AccountState::Suspended)).await.unwrap();
+    let (used, worked) = (AccountChange::FirstUse { account: id }, credential(2, CredentialKind::Totp).id);
+    commit(store, change(used)).await.unwrap();
+    assert!(
+        !store.account("ade.ladipo").await.unwrap().unwrap().may_sign_in(NOW),
+        "a first use opens nothing shut"
+    );
+    for counter in [None, Some(1_000)] {
+        let late = AccountChange::Worked { credential: worked, at, counter };
+        let late = commit(store, change(late)).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "what is hashed meanwhile opens nothing");
+    }
     assert_eq!(store.session("a", NOW).await.unwrap(), None, "its sessions end");
     assert!(store.session("b", NOW).await.unwrap().is_some(), "another account's stay");
     assert_eq!(store.web_claims(NOW).await.unwrap(), [], "and so do sign-ins to the web");
@@ -239,6 +250,10 @@ async fn sessions_end_one_by_one(store: &Store) {
     commit(store, change(all)).await.unwrap();
     let left: Vec<_> = store.sessions_of(ade().id, NOW).await.unwrap();
     assert_eq!(left.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>(), ["c"]);
+    let finish = || Change::Session(SessionChange::Finish { token_hash: "c".to_owned() });
+    commit(store, finish()).await.unwrap();
+    let again = commit(store, finish()).await;
+    assert!(matches!(again, Err(StoreError::Conflict { .. })), "a step is done once");
     let close = SessionChange::Close { token_hash: "c".to_owned() };
     commit(store, Change::Session(close)).await.unwrap();
     assert_eq!(store.session("c", NOW).await.unwrap(), None);
