@@ -121,10 +121,10 @@ impl App {
         let PasswordChange { old, chosen, others } = change;
         let (person, account, here) = self.myself(actor, token).await?;
         let proven = self.prove(&account.login, old, &from).await?;
-        let at = self.now();
         // First of all: where the old one was replaced meanwhile, nothing is changed.
-        let mut changes = proven.changes(at);
+        let mut changes = proven.changes(self.now());
         changes.extend(self.chosen(&person, &account, chosen, Some(old)).await?);
+        let at = self.now();
         if others == OtherSessions::End {
             let end = AccountChange::EndEverything { person: person.id, but: Some(here), at };
             changes.push(Change::Account(end));

@@ -50,11 +50,11 @@ impl App {
     ) -> Result<ConsoleSession, AppError> {
         let from = from.into();
         let (person, account, token_hash) = self.partial(token).await.ok_or(AppError::Denied)?;
-        let at = self.now();
         // First of all: where the password was reset or the account suspended meanwhile, the session is gone, and nothing is
         // changed.
         let mut changes = vec![Change::Session(SessionChange::Finish { token_hash })];
         changes.extend(self.chosen(&person, &account, chosen, None).await?);
+        let at = self.now();
         changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
         let actor = actor_of(&person);
         let fact = self.fact(&actor, "choose-password").about(actor.to_string());

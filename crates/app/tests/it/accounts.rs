@@ -4,7 +4,7 @@ use crate::world::{PASSWORD, World, school};
 use app::views::PeopleFilter;
 use app::{
     AccountDeed, AppError, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
-    PasswordChange, RefusedFor, ResetChecks, SignInStep,
+    PasswordChange, ResetChecks, SignInStep,
 };
 use model::{
     AccountId, Action, Actor, ClassId, ClassKind, ClassPart, Credentials, Person, PersonId, Presented, Role,
@@ -304,10 +304,10 @@ async fn one_sees_and_ends_ones_own_sessions_and_changes_ones_password_with_the_
         async move { app.change_my_password((&teacher, &token), change, here()).await }
     };
     let wrong = change("wrong", OtherSessions::End).await.err().unwrap();
-    assert!(matches!(wrong, AppError::Refused { about: RefusedFor::OwnPassword, .. }), "{wrong:?}");
+    assert!(matches!(wrong, AppError::Refused { about: app::RefusedFor::OwnPassword, .. }), "{wrong:?}");
     let again = PasswordChange { old: PASSWORD, chosen: twice(PASSWORD), others: OtherSessions::Keep };
     let again = world.app.change_my_password((&teacher, &one), again, here()).await.err().unwrap();
-    assert!(matches!(again, AppError::Refused { about: RefusedFor::WhatWasAsked, .. }), "the same one again");
+    assert!(matches!(again, AppError::Refused { about: app::RefusedFor::WhatWasAsked, .. }), "the same one again");
     change(PASSWORD, OtherSessions::End).await.unwrap();
     assert!(world.app.actor(&one).await.is_some(), "one stays where one is");
     assert!(world.app.actor(&three).await.is_none());
