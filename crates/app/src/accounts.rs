@@ -2,20 +2,21 @@
 //! temporary password for whoever forgot theirs.
 //!
 //! Invariants: nobody touches an account beyond their reach, their own, or one that they would gain by
-//! ([`people_reach`](crate::people_reach)); what is handed over is shown once and is in no record; each deed is a fact with its reason, and a reset with how
-//! it was made sure who asked (clause ACC-7).
+//! ([`people_reach`](crate::people_reach)); what is handed over is shown once and is in no record; each deed is a fact
+//! with its reason, and a reset with how it was made sure who asked (clause ACC-7). The last account that manages
+//! accounts somewhere stays open: whoever closes one has another, which reaches all that it did.
 
 use crate::facade::record_denial;
-use crate::people_reach::gains_nothing;
+use crate::people_reach::{approves, gains_nothing, may_hand_to};
 use crate::people_seen::kind_for;
 use crate::views::{NewPersonChoices, SlipView};
 use crate::{App, AppError, Fresh};
-use identity::{permits, scopes_for};
+use identity::{UnlockReason, permits, scopes_for};
 use model::{
-    AccountId, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, SchoolId, Scope, Timestamp,
-    YearGroup,
+    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, SchoolId,
+    Scope, Timestamp, YearGroup,
 };
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use store::{Account, AccountChange, Change};
 
 /// The longest name, in characters.
@@ -23,6 +24,9 @@ const MOST_NAME: usize = 120;
 /// The longest login, in characters.
 const MOST_LOGIN: usize = 60;
 const DAY_MS: i64 = 24 * 3_600_000;
+/// Why somebody who decides beside others gets no password in the console.
+const AT_THE_MACHINE: &str = "They approve policies, read cases or release history, so nobody gives them a password here. \
+    Whoever looks after the machine does, with the command schoolgate people reset.";
 
 /// Somebody to add, with an account.
 #[derive(Clone, Debug)]
@@ -154,7 +158,7 @@ impl App {
         let here = snapshot.policy().schools.iter();
         let here: Vec<_> = here.filter(|school| reach.covers(&Scope::School(school.id.clone()))).collect();
         let may_give = |role: &Role| {
-            here.iter().any(|school| gains_nothing(actor, *role, &Scope::School(school.id.clone())))
+            here.iter().any(|school| may_hand_to(actor, *role, &Scope::School(school.id.clone())))
         };
         let mut schools: Vec<(String, String)> =
             here.iter().map(|school| (school.id.to_string(), school.name.to_string())).collect();
@@ -209,7 +213,7 @@ impl App {
     ) -> Result<Vec<(String, String)>, AppError> {
         let place = place_of(new);
         self.permit_at(actor, Action::ManageAccounts, &place).await?;
-        if !gains_nothing(actor, new.role, &place) {
+        if !may_hand_to(actor, new.role, &place) {
             self.record_denial(actor, Action::ManageAccounts).await;
             return Err(AppError::Denied);
         }
@@ -291,7 +295,10 @@ impl App {
         self.people_reach(actor, Action::ResetPassword).await?;
         let Some(person) = self.seen_person(actor, id).await? else { return Ok(None) };
         match self.may_reset(actor, &person).await? {
-            Ok(()) => Ok(Some(person.display_name.clone())),
+            Ok(()) => {
+                self.note(&self.fact(actor, "read-person").about(format!("person:{id}"))).await?;
+                Ok(Some(person.display_name.clone()))
+            }
             Err(words) => {
                 Err(AppError::refused(words, "expected somebody whose password is theirs to reset"))
             }
@@ -316,8 +323,10 @@ impl App {
             return Err(AppError::refused(words, "expected somebody whose password is theirs to reset"));
         }
         let accounts = self.0.parts.store.accounts_of(id).await?;
-        let account = accounts.into_iter().find(|account| !account.kind.administers());
-        let Some(account) = account.filter(|account| account.may_sign_in(self.now())) else {
+        let now = self.now();
+        let everyday = |account: &Account| matches!(account.kind, AccountKind::Standard | AccountKind::Guest);
+        let is_meant = |account: &Account| everyday(account) && account.may_sign_in(now);
+        let Some(account) = accounts.into_iter().find(is_meant) else {
             return Err(AppError::refused(
                 "They have no account that is open. Open it first.",
                 "expected an open account, found none",
@@ -331,6 +340,9 @@ impl App {
         let fact = fact.with("made_sure", checks.made_sure.title());
         self.commit(&fact.with("handed_over", checks.handed_over.title()), &changes).await?;
         self.0.parts.identities.end_sessions(id, at);
+        let mut lockout = self.0.lockout.lock().unwrap_or_else(PoisonError::into_inner);
+        lockout.unlock(&account.login, UnlockReason::NewSecret, at);
+        drop(lockout);
         Ok(Some(self.slip(&person, &account.login, issued.secret.to_string(), issued.expires)))
     }
 
@@ -348,7 +360,11 @@ impl App {
     ) -> Result<bool, AppError> {
         self.must_be_of(fresh, actor).await?;
         let Some(person) = self.seen_person(actor, id).await? else { return Ok(false) };
-        if !self.may_manage(actor, &person).await? {
+        let may = match deed {
+            AccountDeed::Open(_) => self.may_open(actor, &person).await?,
+            _ => self.may_manage(actor, &person).await?,
+        };
+        if !may {
             self.record_denial(actor, Action::ManageAccounts).await;
             return Err(AppError::Denied);
         }
@@ -392,20 +408,21 @@ impl App {
         if scopes_for(actor, Action::ResetPassword).is_empty() {
             return Ok(Err("Your role does not include giving passwords."));
         }
-        if !self.is_named_for_resets(actor) {
+        let named = self.as_named_for_resets(actor);
+        if scopes_for(&named, Action::ResetPassword).is_empty() {
             return Ok(Err("The policy names others to give passwords. Ask one of them."));
         }
-        let reach = self.people_reach(actor, Action::ResetPassword).await?;
+        let reach = self.people_reach(&named, Action::ResetPassword).await?;
         if !reach.covers_whole(person) {
             return Ok(Err(
                 "They belong to more than you look after. Ask somebody who looks after all of it.",
             ));
         }
-        let gains = person
-            .affiliations
-            .iter()
-            .any(|affiliation| !gains_nothing(actor, affiliation.role, &affiliation.scope));
-        if gains {
+        let holds = |may: &dyn Fn(&Affiliation) -> bool| person.affiliations.iter().all(may);
+        if matches!(actor, Actor::Person { .. }) && !holds(&|held| !approves(held.role)) {
+            return Ok(Err(AT_THE_MACHINE));
+        }
+        if !holds(&|held| may_hand_to(actor, held.role, &held.scope)) {
             return Ok(Err(
                 "They may do more than you, so they get a password from somebody who may do as much as they.",
             ));
@@ -413,16 +430,23 @@ impl App {
         Ok(Ok(()))
     }
 
-    /// True where the policy's `access.reset_by` names a role of the actor's.
-    fn is_named_for_resets(&self, actor: &Actor) -> bool {
-        let Actor::Person { roles, .. } = actor else { return true };
+    /// The actor with those roles alone that the policy's `access.reset_by` names: giving passwords counts where one holds
+    /// such a role, and not where one holds another.
+    fn as_named_for_resets(&self, actor: &Actor) -> Actor {
+        let Actor::Person { id, login, roles } = actor else { return actor.clone() };
         let named = &self.in_force().document.facts.access.reset_by;
-        roles
-            .iter()
-            .any(|(role, _)| permits(*role, Action::ResetPassword) && named.iter().any(|by| by.0 == *role))
+        let is_named = |role: Role| named.iter().any(|by| by.0 == role);
+        let roles = roles.iter().filter(|(role, _)| is_named(*role)).cloned().collect();
+        Actor::Person { id: *id, login: login.clone(), roles }
     }
 
-    /// True where the actor may suspend, open and close this person's accounts.
+    /// True where the actor may open this person's accounts again: they may do all that its holder may.
+    pub(crate) async fn may_open(&self, actor: &Actor, person: &Person) -> Result<bool, AppError> {
+        let gains = person.affiliations.iter().any(|held| !gains_nothing(actor, held.role, &held.scope));
+        Ok(!gains && self.may_manage(actor, person).await?)
+    }
+
+    /// True where the actor may suspend and close this person's accounts, and end what is signed in to.
     pub(crate) async fn may_manage(&self, actor: &Actor, person: &Person) -> Result<bool, AppError> {
         if is_self(actor, person) || scopes_for(actor, Action::ManageAccounts).is_empty() {
             return Ok(false);

@@ -100,6 +100,13 @@ fn check(actor: &Actor, person: &Person, change: &Move) -> Result<(), AppError> 
             "expected somebody else's affiliation, found the actor's own",
         ));
     }
+    if matches!(actor, Actor::Person { .. }) && crate::people_reach::approves(change.role) {
+        return Err(AppError::refused(
+            "That post approves policies, reads cases or releases history. Whoever looks after the machine gives it, with \
+             the command schoolgate people move.",
+            "expected a post that decides nothing beside others",
+        ));
+    }
     if (change.role == Role::Learner) != change.year.is_some() {
         return Err(AppError::refused(
             "A learner has a year group, N, R or 1 to 13, and nobody else has one.",

@@ -47,7 +47,7 @@ impl App {
         let found = self.found(&reach, &filter).await?;
         let (total, pages) = (found.len(), found.len().div_ceil(ON_A_PAGE).max(1));
         let page = filter.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
-        let fact = self.fact(actor, "read-people").about("people").with("search", narrowed_by(&filter));
+        let fact = self.fact(actor, "read-people").about("people").with("narrowed", narrowed_by(&filter));
         self.note(&fact.with("found", total.to_string())).await?;
         Ok(PeopleView {
             rows: found.into_iter().skip((page - 1) * ON_A_PAGE).take(ON_A_PAGE).collect(),
@@ -67,7 +67,7 @@ impl App {
     pub async fn export_people(&self, actor: &Actor, filter: &PeopleFilter) -> Result<Vec<u8>, AppError> {
         let reach = self.people_reach(actor, Action::ReadPeople).await?;
         let found = self.found(&reach, filter).await?;
-        let fact = self.fact(actor, "export-people").about("people").with("search", narrowed_by(filter));
+        let fact = self.fact(actor, "export-people").about("people").with("narrowed", narrowed_by(filter));
         self.note(&fact.with("rows", found.len().to_string())).await?;
         let cells = |row: PersonRow| [row.name, row.login, row.what.join("; "), row.state];
         as_csv(&["name", "user_name", "what", "account"], found.into_iter().map(cells))
@@ -84,7 +84,8 @@ impl App {
         let year = YearGroup::parse(&filter.year);
         let fits = |person: &Person| {
             let is = |affiliation: &Affiliation| {
-                role.is_none_or(|role| affiliation.role == role)
+                reach.covers_at(person.id, &affiliation.scope)
+                    && role.is_none_or(|role| affiliation.role == role)
                     && year.is_none_or(|year| affiliation.year == Some(year))
             };
             let state = states.get(&person.id).map_or("none", |state| state.slug());
@@ -99,15 +100,18 @@ impl App {
         found.sort_by(|one, other| {
             (surname(one), &one.display_name, one.id).cmp(&(surname(other), &other.display_name, other.id))
         });
-        Ok(found.into_iter().map(|person| self.row(person, states.get(&person.id).copied())).collect())
+        let row = |person: &Arc<Person>| self.row(reach, person, states.get(&person.id).copied());
+        Ok(found.into_iter().map(row).collect())
     }
 
-    fn row(&self, person: &Person, state: Option<AccountState>) -> PersonRow {
+    /// Of somebody who belongs to more than is within reach, what belongs to it.
+    fn row(&self, reach: &PeopleReach, person: &Person, state: Option<AccountState>) -> PersonRow {
+        let within = person.affiliations.iter().filter(|held| reach.covers_at(person.id, &held.scope));
         PersonRow {
             id: person.id.to_string(),
             name: person.display_name.clone(),
             login: person.login.clone(),
-            what: person.affiliations.iter().map(|affiliation| self.affiliation_words(affiliation)).collect(),
+            what: within.map(|affiliation| self.affiliation_words(affiliation)).collect(),
             state: state.map_or("No account", AccountState::title).to_owned(),
         }
     }
@@ -145,12 +149,12 @@ impl App {
             views.push(account_view(account, &store.credentials(account.id).await?));
         }
         let fact = self.fact(actor, "read-person").about(format!("person:{id}"));
-        let history = self.account_facts(id).await?;
+        let history = self.account_facts(&reach, &person).await?;
         self.note(&fact).await?;
         let everyday = accounts.iter().find(|account| !account.kind.administers());
         Ok(Some(PersonView {
-            row: self.row(&person, everyday.map(|account| account.state)),
-            classes: self.classes_of(id).await?,
+            row: self.row(&reach, &person, everyday.map(|account| account.state)),
+            classes: self.classes_of(&reach, id).await?,
             accounts: views,
             sessions: self.session_views(id, None).await?,
             history,
@@ -159,22 +163,30 @@ impl App {
         }))
     }
 
-    async fn classes_of(&self, id: PersonId) -> Result<Vec<String>, AppError> {
-        let classes = self.0.parts.store.classes(self.now()).await?;
+    async fn classes_of(&self, reach: &PeopleReach, id: PersonId) -> Result<Vec<String>, AppError> {
+        let mut classes = self.0.parts.store.classes(self.now()).await?;
+        classes.retain(|class| reach.covers_at(id, &Scope::School(class.school.clone())));
         let teaches = classes.iter().filter(|class| class.teachers.contains(&id));
         let teaches = teaches.map(|class| format!("{} (teaches it)", class.name));
         let learns = classes.iter().filter(|class| class.learners.contains(&id));
         Ok(teaches.chain(learns.map(|class| class.name.clone())).collect())
     }
 
-    async fn account_facts(&self, id: PersonId) -> Result<Vec<AccountFactView>, AppError> {
+    /// What was done about their accounts; where they belong to more than is within reach, what was done within it.
+    async fn account_facts(
+        &self,
+        reach: &PeopleReach,
+        person: &Person,
+    ) -> Result<Vec<AccountFactView>, AppError> {
+        let (id, whole) = (person.id, reach.covers_whole(person));
         let facts = self.0.parts.store.facts_about(&format!("person:{id}"), MOST_FACTS_READ).await?;
         let words = |fact: &AuditRow| {
             let known = ACCOUNT_FACTS.iter().find(|(action, _)| *action == fact.action);
             known.map(|(_, words)| (*words).to_owned())
         };
         let view = |fact: AuditRow| {
-            let what = words(&fact)?;
+            let is_within = || Scope::parse(&fact.scope).is_some_and(|scope| reach.covers_at(id, &scope));
+            let what = words(&fact).filter(|_| whole || is_within())?;
             let details = fact.details();
             let why: Vec<&str> = ["reason", "made_sure", "handed_over", "after", "account"]
                 .iter()
@@ -203,12 +215,16 @@ fn account_view(account: &Account, held: &[Credential]) -> AccountView {
     }
 }
 
-/// What a list was narrowed by, for the audit log.
+/// What a list was narrowed by, for the audit log: never what was typed, which may be a child's name.
 fn narrowed_by(filter: &PeopleFilter) -> String {
-    let parts = [&filter.search, &filter.role, &filter.year, &filter.state];
-    let parts: Vec<&str> =
-        parts.into_iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
-    parts.join(", ")
+    let state = AccountState::ALL.into_iter().map(AccountState::slug).chain(["none"]);
+    let parts = [
+        Role::parse(&filter.role).map(|role| role.slug().to_owned()),
+        YearGroup::parse(&filter.year).map(|year| format!("year group {year}")),
+        state.into_iter().find(|state| *state == filter.state).map(str::to_owned),
+        (!filter.search.trim().is_empty()).then(|| "a search was typed".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<String>>().join(", ")
 }
 
 /// The last word of a name, by which registers sort.

@@ -1,14 +1,14 @@
 //! Accounts: the first sign-in, resets, who reaches whom, and what ends when an account may not be used any more.
 
-use crate::world::{PASSWORD, World, school};
+use crate::world::{PASSWORD, World, school, technician};
 use app::views::PeopleFilter;
 use app::{
     AccountDeed, AppError, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
     PasswordChange, ResetChecks, SignInStep,
 };
 use model::{
-    AccountId, Action, Actor, ClassId, ClassKind, ClassPart, Credentials, Person, PersonId, Presented, Role,
-    SchoolId, Scope, SignInAnswer, YearGroup,
+    AccountId, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Credentials, Person, PersonId,
+    Presented, Role, SchoolId, Scope, SignInAnswer, YearGroup,
 };
 use std::net::IpAddr;
 use store::{Change, ClassChange, Fact};
@@ -51,11 +51,15 @@ async fn at_proxy(world: &World, login: &str, password: &str) -> SignInAnswer {
 
 /// A class of the first school with this teacher and these learners.
 async fn class(world: &World, teacher: PersonId, learners: &[PersonId]) {
-    let (id, scope) = (ClassId(uuid::Uuid::from_u128(9)), school("larkfield"));
+    class_at(world, "larkfield", teacher, learners).await;
+}
+
+async fn class_at(world: &World, at: &str, teacher: PersonId, learners: &[PersonId]) {
+    let (id, scope) = (ClassId(uuid::Uuid::now_v7()), school(at));
     let from = world.clock.now();
     let add = ClassChange::Add {
         id,
-        school: SchoolId::new("larkfield"),
+        school: SchoolId::new(at),
         name: "Hazel".to_owned(),
         kind: ClassKind::Registration,
         from,
@@ -72,7 +76,7 @@ async fn class(world: &World, teacher: PersonId, learners: &[PersonId]) {
         .chain(learners.iter().map(|person| join(person, ClassPart::Learner)))
         .map(Change::Class)
         .collect();
-    let fact = Fact::new(&crate::world::technician(), Scope::Trust, from, "make-class");
+    let fact = Fact::new(&technician(), Scope::Trust, from, "make-class");
     world.store.commit(&fact, &changes).await.unwrap();
 }
 
@@ -178,7 +182,14 @@ async fn a_class_teacher_sees_and_resets_their_own_pupils_and_nobody_else() {
     let view = world.app.people_view(&teacher, PeopleFilter::default()).await.unwrap();
     assert!(view.own_classes_only && !view.may_create);
     assert_eq!((view.total, view.rows[0].login.as_str()), (1, "elsie"));
-    assert_eq!(world.app.people_view(&other, PeopleFilter::default()).await.unwrap().total, 0);
+    let by_name = |search: &str| PeopleFilter { search: search.to_owned(), ..PeopleFilter::default() };
+    for (who, search, expected) in [(&teacher, "elsie", 1), (&teacher, "farah", 0), (&other, "elsie", 0)] {
+        let found = world.app.people_view(who, by_name(search)).await.unwrap();
+        assert_eq!((found.total, found.rows.len()), (expected, expected), "{search}");
+    }
+    class_at(&world, "elsewhere", id_of(&other), &[theirs]).await;
+    let beside = world.app.people_view(&other, by_name("farah")).await.unwrap();
+    assert_eq!(beside.total, 0, "a class counts where they are a class teacher");
     assert!(world.app.person_view(&teacher, theirs).await.unwrap().is_none());
     let (_, proof) = fresh(&world, "carys").await;
     assert!(world.app.reset_password((&teacher, &proof), theirs, CHECKS).await.unwrap().is_none());
@@ -194,7 +205,10 @@ async fn nobody_gains_by_a_reset_and_nobody_resets_themselves() {
     let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let (_, proof) = fresh(&world, "tariq").await;
-    for (whose, words) in [(&head, "more than you"), (&technician, "My account")] {
+    let leader = world.add("wendel", Role::OnlineSafetyLead, school("larkfield")).await;
+    for (whose, words) in
+        [(&head, "schoolgate people reset"), (&leader, "more than you"), (&technician, "My account")]
+    {
         let error =
             world.app.reset_password((&technician, &proof), id_of(whose), CHECKS).await.err().unwrap();
         assert!(refused(error).contains(words));
@@ -212,6 +226,98 @@ async fn nobody_gains_by_a_reset_and_nobody_resets_themselves() {
 }
 
 #[tokio::test]
+async fn nobody_makes_themselves_a_second_voice_where_two_decide() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let (_, proof) = fresh(&world, "head").await;
+    for role in [Role::Governor, Role::SeniorLeader, Role::SafeguardingLead, Role::DataProtectionOfficer] {
+        let puppet = world.app.add_person((&head, &proof), newcomer(role, "larkfield")).await;
+        assert!(matches!(puppet, Err(AppError::Denied)), "{role:?}");
+    }
+    let choices = world.app.new_person_choices(&head).await.unwrap();
+    let offered: Vec<&str> = choices.roles.iter().map(|(slug, _)| slug.as_str()).collect();
+    assert!(offered.contains(&"technician") && !offered.contains(&"governor"), "{offered:?}");
+    world.app.add_person((&head, &proof), newcomer(Role::Staff, "larkfield")).await.unwrap();
+    let (login, reason) = ("nesta".to_owned(), "elected".to_owned());
+    let promoted = app::Move { login, role: Role::Governor, year: None, reason };
+    refused(world.app.set_affiliation(&head, promoted).await.err().unwrap());
+}
+
+#[tokio::test]
+async fn a_role_that_the_policy_does_not_name_for_resets_gives_no_reach_to_one_that_it_does() {
+    let world = World::new("first-school.toml").await;
+    let at = |role| Affiliation { scope: school("larkfield"), role, year: None };
+    let both = world.add_shared("carys", vec![at(Role::Headteacher), at(Role::ClassTeacher)]).await;
+    let (mine, theirs) = (
+        world.add_pupil("elsie", "3", school("larkfield")).await,
+        world.add_pupil("farah", "4", school("larkfield")).await,
+    );
+    class(&world, id_of(&both), &[mine]).await;
+    let (_, proof) = fresh(&world, "carys").await;
+    assert!(world.app.reset_password((&both, &proof), mine, CHECKS).await.unwrap().is_some());
+    let beyond = world.app.reset_password((&both, &proof), theirs, CHECKS).await.err().unwrap();
+    assert!(refused(beyond).contains("more than you look after"));
+}
+
+#[tokio::test]
+async fn a_reset_opens_what_wrong_passwords_had_locked() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    let teacher = world.add("carys", Role::ClassTeacher, school("larkfield")).await;
+    let (_, proof) = fresh(&world, "tariq").await;
+    for wrong in 0..40 {
+        let typed = format!("not their password {wrong}");
+        assert!(world.app.sign_in("carys", &typed, here()).await.is_err());
+        world.clock.advance_ms(1_000);
+    }
+    let locked = refused(world.app.sign_in("carys", PASSWORD, here()).await.err().unwrap());
+    assert!(locked.contains("too many wrong passwords"), "{locked}");
+    let slip =
+        world.app.reset_password((&technician, &proof), id_of(&teacher), CHECKS).await.unwrap().unwrap();
+    let begun = world.app.sign_in("carys", &slip.secret, here()).await.unwrap();
+    assert_eq!(begun.step, SignInStep::ChoosePassword);
+}
+
+#[tokio::test]
+async fn whoever_may_do_less_closes_an_account_and_does_not_open_it_again() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let (_, proof) = fresh(&world, "tariq").await;
+    let account = world.store.accounts_of(id_of(&head)).await.unwrap()[0].id;
+    let act =
+        async |deed| world.app.work_on_account((&technician, &proof), id_of(&head), deed, "a lost key").await;
+    assert!(act(AccountDeed::Suspend(account)).await.unwrap());
+    world.assert_denied(Action::ManageAccounts, act(AccountDeed::Open(account)).await).await;
+    let own = world.store.accounts_of(id_of(&technician)).await.unwrap()[0].id;
+    let deed = AccountDeed::Close(own);
+    let own = world.app.work_on_account((&technician, &proof), id_of(&technician), deed, "why").await;
+    assert!(matches!(own, Err(AppError::Denied)), "nobody their own, so one always stays");
+}
+
+#[tokio::test]
+async fn what_is_typed_into_a_search_is_not_written_down() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    world.add_pupil("elsie", "3", school("larkfield")).await;
+    let typed = |search: &str, role: &str| PeopleFilter {
+        search: search.to_owned(),
+        role: role.to_owned(),
+        year: "3".to_owned(),
+        ..PeopleFilter::default()
+    };
+    assert_eq!(world.app.people_view(&head, typed("elsie", "learner")).await.unwrap().total, 1);
+    world.app.people_view(&head, typed("", "Elsie Thistlewick")).await.unwrap();
+    world.app.export_people(&head, &typed("elsie", "learner")).await.unwrap();
+    let facts = world.facts().await;
+    let looks: Vec<_> =
+        facts.iter().filter(|fact| ["read-people", "export-people"].contains(&&*fact.action)).collect();
+    assert_eq!(looks.len(), 3);
+    assert!(looks.iter().all(|fact| !fact.details.to_lowercase().contains("elsie")), "{looks:?}");
+    assert!(looks[0].details.contains("learner, year group 3, a search was typed"), "{looks:?}");
+}
+
+#[tokio::test]
 async fn nothing_of_another_school_is_seen_or_touched() {
     let world = World::new("trust.toml").await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
@@ -219,14 +325,32 @@ async fn nothing_of_another_school_is_seen_or_touched() {
     let theirs = world.add("theirs", Role::ClassTeacher, school("whitestone")).await;
     let central = world.add("central", Role::Staff, Scope::Trust).await;
     let pupil = world.add_pupil("amara", "9", school("whitestone")).await;
+    let at = |role, place: &str| Affiliation { scope: school(place), role, year: None };
+    let (teacher_here, technician_there) =
+        (at(Role::ClassTeacher, "ashbrook"), at(Role::Technician, "whitestone"));
+    let shared = id_of(&world.add_shared("shared", vec![teacher_here, technician_there]).await);
+    class_at(&world, "ashbrook", shared, &[]).await;
+    class_at(&world, "whitestone", shared, &[pupil]).await;
+    for place in ["ashbrook", "whitestone"] {
+        let fact = Fact::new(&technician(), school(place), world.clock.now(), "end-sessions");
+        let fact = fact.about(format!("person:{shared}")).with("reason", format!("asked at {place}"));
+        world.store.commit(&fact, &[]).await.unwrap();
+    }
     let all = |search: &str| PeopleFilter { search: search.to_owned(), ..PeopleFilter::default() };
     let view = world.app.people_view(&head, all("")).await.unwrap();
     let logins: Vec<&str> = view.rows.iter().map(|row| row.login.as_str()).collect();
-    assert_eq!((view.total, logins), (2, vec!["head", "ours"]), "lists and counts");
-    for search in ["theirs", "amara", "central", "thistlewick"] {
+    assert_eq!((view.total, logins), (3, vec!["head", "ours", "shared"]), "lists and counts");
+    for (search, expected) in [("theirs", 0), ("amara", 0), ("central", 0), ("ours", 1), ("thistlewick", 3)] {
         let found = world.app.people_view(&head, all(search)).await.unwrap();
-        assert!(found.rows.iter().all(|row| row.login == "head" || row.login == "ours"), "{search}");
+        assert_eq!((found.total, found.rows.len()), (expected, expected), "{search}");
     }
+    let technicians = PeopleFilter { role: "technician".to_owned(), ..PeopleFilter::default() };
+    assert_eq!(world.app.people_view(&head, technicians).await.unwrap().total, 0, "theirs there is not ours");
+    let seen = world.app.person_view(&head, shared).await.unwrap().unwrap();
+    assert_eq!((seen.row.what.len(), seen.classes.len()), (1, 1), "{seen:?}");
+    assert!(seen.row.what[0].starts_with("Class teacher") && !seen.may_reset && !seen.may_manage, "{seen:?}");
+    let why: Vec<&str> = seen.history.iter().map(|fact| fact.why.as_str()).collect();
+    assert_eq!(why, ["asked at ashbrook"]);
     let file = String::from_utf8(world.app.export_people(&head, &all("")).await.unwrap()).unwrap();
     assert!(file.contains("ours") && !file.contains("theirs") && !file.contains("amara"), "{file}");
     let (_, proof) = fresh(&world, "head").await;
@@ -242,7 +366,8 @@ async fn nothing_of_another_school_is_seen_or_touched() {
     world.assert_denied(Action::ManageAccounts, elsewhere).await;
     let taken = NewPerson { login: "theirs".to_owned(), ..newcomer(Role::Staff, "ashbrook") };
     let problems = world.app.check_new_person(&head, &taken).await.unwrap();
-    assert!(problems.iter().all(|(_, words)| !words.to_lowercase().contains("whitestone")), "{problems:?}");
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].0 == "login" && !problems[0].1.to_lowercase().contains("whitestone"), "{problems:?}");
 }
 
 #[tokio::test]

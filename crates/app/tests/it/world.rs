@@ -139,6 +139,11 @@ impl World {
     }
 
     async fn add_affiliated(&self, login: &str, affiliation: Affiliation) -> Actor {
+        self.add_shared(login, vec![affiliation]).await
+    }
+
+    /// Adds somebody who is several things, with an account.
+    pub async fn add_shared(&self, login: &str, affiliations: Vec<Affiliation>) -> Actor {
         let number = self.store.count_people().await.unwrap();
         let id =
             PersonId(uuid::Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)));
@@ -147,7 +152,7 @@ impl World {
             id,
             login: login.to_owned(),
             display_name: format!("{} Thistlewick", login[..1].to_uppercase() + &login[1..]),
-            affiliations: vec![affiliation.clone()],
+            affiliations: affiliations.clone(),
         };
         let verifier = hash(&pepper(), &password, [u8::try_from(number).unwrap(); 16]).unwrap().0;
         let [account, credential] = account(&person, verifier, self.clock.now());
@@ -155,7 +160,8 @@ impl World {
         let changes = [Change::AddPerson { person, scope: Scope::Trust }, account, credential];
         self.store.commit(&fact, &changes).await.unwrap();
         self.app.take_up_changes().await.unwrap();
-        Actor::Person { id, login: login.to_owned(), roles: vec![(affiliation.role, affiliation.scope)] }
+        let roles = affiliations.into_iter().map(|held| (held.role, held.scope)).collect();
+        Actor::Person { id, login: login.to_owned(), roles }
     }
 
     /// Records a page that a pupil asked for.
