@@ -185,19 +185,12 @@ impl App {
         login: &str,
     ) -> Result<Vec<(String, String)>, AppError> {
         self.reach(actor, Action::ManageAccounts).await?;
-        let mut problems = Vec::new();
-        let mut problem = |field: &str, words: &str| problems.push((field.to_owned(), words.to_owned()));
-        let (name, login) = (name.trim(), plain_login(login));
-        if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
-            problem("name", "Enter the name as the register has it, at most 120 characters");
-        }
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
-        if login.is_empty() || login.len() > MOST_LOGIN || !login.chars().all(plain) {
-            problem("login", "Use small letters, digits, full stops and hyphens, such as a.thistlewick");
-        } else if self.0.parts.roster.get().person_by_login(&login).is_some()
-            || self.0.parts.store.account(&login).await?.is_some()
-        {
-            problem("login", "Somebody has or had that user name. Choose another; none is given twice");
+        let (mut problems, login) = (wrong_names(name, login), plain_login(login));
+        let is_wrong = problems.iter().any(|(field, _)| field == "login");
+        let is_taken = self.0.parts.roster.get().person_by_login(&login).is_some();
+        if !is_wrong && (is_taken || self.0.parts.store.account(&login).await?.is_some()) {
+            let words = "Somebody has or had that user name. Choose another; none is given twice";
+            problems.push(("login".to_owned(), words.to_owned()));
         }
         Ok(problems)
     }
@@ -487,10 +480,25 @@ fn is_self(actor: &Actor, person: &Person) -> bool {
     matches!(actor, Actor::Person { id, .. } if *id == person.id)
 }
 
-fn place_of(new: &NewPerson) -> Scope {
+/// What is wrong with a name and a login, whether or not somebody has it: the field and a sentence.
+pub(crate) fn wrong_names(name: &str, login: &str) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let mut problem = |field: &str, words: &str| problems.push((field.to_owned(), words.to_owned()));
+    let (name, login) = (name.trim(), plain_login(login));
+    if name.is_empty() || name.chars().count() > MOST_NAME || name.chars().any(char::is_control) {
+        problem("name", "Enter the name as the register has it, at most 120 characters");
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-' | '_');
+    if login.is_empty() || login.len() > MOST_LOGIN || !login.chars().all(plain) {
+        problem("login", "Use small letters, digits, full stops and hyphens, such as a.thistlewick");
+    }
+    problems
+}
+
+pub(crate) fn place_of(new: &NewPerson) -> Scope {
     new.school.clone().map_or(Scope::Trust, Scope::School)
 }
 
-fn plain_login(typed: &str) -> String {
+pub(crate) fn plain_login(typed: &str) -> String {
     typed.trim().to_lowercase()
 }

@@ -9,6 +9,7 @@
 //! names never stand.
 
 mod accounts;
+mod accounts_at_machine;
 mod alert_views;
 mod alert_work;
 mod alerts;
@@ -71,6 +72,7 @@ mod web_sign_in;
 mod words;
 
 pub use accounts::{AccountDeed, HandedOver, MadeSure, NewPerson, ResetChecks};
+pub use accounts_at_machine::{AtMachine, TemporaryPassword};
 pub use alert_views::Named;
 pub use alert_work::AlertDeed;
 pub use approved::{InForce, approved_policy};

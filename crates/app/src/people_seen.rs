@@ -160,6 +160,7 @@ impl App {
             history,
             may_reset: everyday.is_some() && self.may_reset(actor, &person).await?.is_ok(),
             may_manage: self.may_manage(actor, &person).await?,
+            may_open: self.may_open(actor, &person).await?,
         }))
     }
 

@@ -182,7 +182,10 @@ pub const ROUTES: &[Route] = &[
         get(explain::show)
     }),
     read("/people", May(Action::ReadPeople), "People and the state of their accounts", || get(people::all)),
-    read("/people.csv", May(Action::ReadPeople), "The same people as a file", || get(people::export)),
+    write("/people", May(Action::ReadPeople), "Search among people; another page of them", || {
+        post(people::search)
+    }),
+    write("/people.csv", May(Action::ReadPeople), "The same people as a file", || post(people::export)),
     read("/people/new", May(Action::ManageAccounts), "Add somebody with an account", || get(people_new::ask)),
     write("/people/new", May(Action::ManageAccounts), "Add somebody with an account", || {
         post(people_new::answer)

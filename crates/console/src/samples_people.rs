@@ -93,6 +93,7 @@ pub(crate) fn people(now: Timestamp) -> Vec<PersonPage> {
         history: vec![fact("They are here, and I know them"), fact("")],
         may_reset: true,
         may_manage: true,
+        may_open: true,
     };
     let bare = PersonView {
         classes: Vec::new(),
@@ -101,11 +102,13 @@ pub(crate) fn people(now: Timestamp) -> Vec<PersonPage> {
         history: Vec::new(),
         may_reset: false,
         may_manage: false,
+        may_open: false,
         ..full.clone()
     };
-    let looked_at = PersonView { may_reset: false, may_manage: false, ..full.clone() };
+    let looked_at = PersonView { may_reset: false, may_manage: false, may_open: false, ..full.clone() };
+    let closes = PersonView { may_open: false, ..full.clone() };
     let mut pages: Vec<PersonPage> =
-        [full, bare, looked_at].into_iter().map(|view| PersonPage::of(view, now)).collect();
+        [full, bare, looked_at, closes].into_iter().map(|view| PersonPage::of(view, now)).collect();
     if let Some(page) = pages.first_mut() {
         page.summary = summary(&[("main-content".to_owned(), "Say why: it is recorded.".to_owned())]);
     }

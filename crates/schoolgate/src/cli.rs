@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Simulate(SimulateCommand),
     /// Say why something is, or would be, allowed or blocked.
     Explain(ExplainArguments),
-    /// Change what people are.
+    /// Add people, give them a temporary password, change what they are.
     #[command(subcommand)]
     People(PeopleCommand),
 }
@@ -165,6 +165,35 @@ pub(crate) struct ExplainArguments {
 /// What can be done with people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PeopleCommand {
+    /// Add somebody who works at the school, with an account; their temporary password is printed this once.
+    Add {
+        /// The name to sign in with.
+        login: String,
+        /// Their name, as the register has it.
+        #[arg(long)]
+        name: String,
+        /// What they are, such as governor, headteacher or class-teacher.
+        #[arg(long)]
+        role: String,
+        /// The school's id in the policy; the whole trust by default.
+        #[arg(long)]
+        school: Option<String>,
+        /// Why; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+    /// Give somebody who works at the school a temporary password, which is printed this once.
+    Reset {
+        /// The person's login.
+        login: String,
+        /// Why; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
     /// Make a person something else: another role, another year group.
     Move {
         /// The person's login.

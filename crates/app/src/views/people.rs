@@ -66,8 +66,10 @@ pub struct PersonView {
     pub history: Vec<AccountFactView>,
     /// True where this person may give them a temporary password.
     pub may_reset: bool,
-    /// True where this person may suspend, open and close their accounts, and end their sessions.
+    /// True where this person may suspend and close their accounts, and end their sessions.
     pub may_manage: bool,
+    /// True where this person may open their accounts again.
+    pub may_open: bool,
 }
 
 /// One account.

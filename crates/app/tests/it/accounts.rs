@@ -3,7 +3,7 @@
 use crate::world::{PASSWORD, World, school, technician};
 use app::views::PeopleFilter;
 use app::{
-    AccountDeed, AppError, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
+    AccountDeed, AppError, AtMachine, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
     PasswordChange, ResetChecks, SignInStep,
 };
 use model::{
@@ -241,6 +241,38 @@ async fn nobody_makes_themselves_a_second_voice_where_two_decide() {
     let (login, reason) = ("nesta".to_owned(), "elected".to_owned());
     let promoted = app::Move { login, role: Role::Governor, year: None, reason };
     refused(world.app.set_affiliation(&head, promoted).await.err().unwrap());
+}
+
+#[tokio::test]
+async fn the_machine_adds_who_decides_beside_others_and_gives_them_a_password() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let session = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
+    let (actor, pepper) = (technician(), crate::world::pepper());
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper, actor: &actor };
+    let governor = || newcomer(Role::Governor, "larkfield");
+    refused(machine.add(governor(), " ").await.err().unwrap());
+    refused(machine.add(newcomer(Role::Governor, "nowhere"), "elected").await.err().unwrap());
+    refused(machine.add(newcomer(Role::Learner, "larkfield"), "a new pupil").await.err().unwrap());
+    let made = machine.add(governor(), "elected").await.unwrap();
+    refused(machine.add(governor(), "elected").await.err().unwrap());
+    world.app.take_up_changes().await.unwrap();
+    let begun = world.app.sign_in("nesta", &made.secret, here()).await.unwrap();
+    assert_eq!(begun.step, SignInStep::ChoosePassword);
+
+    refused(machine.reset("nobody", "forgot it").await.err().unwrap());
+    let made = machine.reset("head", "forgot it").await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    assert_eq!(world.app.actor(&session.token).await, None, "what was signed in to ended");
+    assert!(world.app.sign_in("head", PASSWORD, here()).await.is_err());
+    let begun = world.app.sign_in("head", &made.secret, here()).await.unwrap();
+    assert_eq!(begun.step, SignInStep::ChoosePassword);
+    let facts = world.facts().await;
+    let reset = facts.iter().find(|fact| fact.action == "reset-password").unwrap();
+    assert!(reset.actor == actor.to_string() && reset.details.contains("forgot it"), "{reset:?}");
+    assert!(!format!("{facts:?}").contains(made.secret.as_str()));
+    let as_head = AtMachine { actor: &head, ..machine };
+    world.assert_denied(Action::ManageAccounts, as_head.reset("nesta", "why").await).await;
 }
 
 #[tokio::test]

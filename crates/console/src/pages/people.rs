@@ -1,9 +1,10 @@
-//! People: the list with its file, one person with their accounts, and what is done with an account.
+//! People: the list with its file, one person with their accounts, and what is done with an account. What is searched for
+//! may be a child's name: it travels in forms, and stands in no address.
 
 use crate::desk::{Shared, Visit};
-use crate::extract::{Asked, Sent};
+use crate::extract::Sent;
 use crate::pages::alerts::Undone;
-use crate::pages::fields::{Choice, Field, SummaryLine, choices, link, summary};
+use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
 use crate::problem::Problem;
 use crate::words;
 use app::AccountDeed;
@@ -70,12 +71,12 @@ pub(crate) struct PeoplePage {
     pub rows: Vec<Row>,
     /// `Page 2 of 7`; empty where there is one.
     pub place: String,
-    /// The page before; empty on the first.
+    /// The number of the page before; empty on the first.
     pub previous: String,
-    /// The next page; empty on the last.
+    /// The number of the next page; empty on the last.
     pub next: String,
-    /// The people as a file.
-    pub export: String,
+    /// What the other pages and the file are narrowed by: a field's name and its value.
+    pub asked: Vec<(&'static str, String)>,
     /// True where this person may add somebody.
     pub may_create: bool,
     /// True where these are a teacher's own classes alone.
@@ -190,7 +191,12 @@ impl PeoplePage {
     /// The page of a view.
     pub(crate) fn of(view: PeopleView) -> Self {
         let filter = &view.filter;
-        let page_link = |page: usize| filter_link("/people", filter, &page.to_string());
+        let asked = [
+            ("search", &filter.search),
+            ("role", &filter.role),
+            ("year", &filter.year),
+            ("state", &filter.state),
+        ];
         let narrowed = PeopleFilter { page: String::new(), ..filter.clone() } != PeopleFilter::default();
         let states = AccountState::ALL.iter().map(|state| (state.slug(), state.title()));
         let states = [("", "Any state")].into_iter().chain(states).chain([("none", "No account")]);
@@ -209,26 +215,15 @@ impl PeoplePage {
             } else {
                 String::new()
             },
-            previous: if view.page > 1 { page_link(view.page - 1) } else { String::new() },
-            next: if view.page < view.pages { page_link(view.page + 1) } else { String::new() },
-            export: filter_link("/people.csv", filter, ""),
+            previous: if view.page > 1 { (view.page - 1).to_string() } else { String::new() },
+            next: if view.page < view.pages { (view.page + 1).to_string() } else { String::new() },
+            asked: asked.map(|(name, value)| (name, value.clone())).into(),
             may_create: view.may_create,
             own_classes_only: view.own_classes_only,
             narrowed,
             search: Field::of("search", view.filter.search.clone(), &[]),
         }
     }
-}
-
-fn filter_link(path: &str, filter: &PeopleFilter, page: &str) -> String {
-    let pairs = [
-        ("search", filter.search.as_str()),
-        ("role", &filter.role),
-        ("year", &filter.year),
-        ("state", &filter.state),
-        ("page", page),
-    ];
-    link(path, &pairs)
 }
 
 impl Row {
@@ -253,12 +248,13 @@ impl Row {
 impl PersonPage {
     /// The page at the time `now`.
     pub(crate) fn of(view: PersonView, now: Timestamp) -> Self {
-        let may_manage = view.may_manage;
+        let (may_manage, may_open) = (view.may_manage, view.may_open);
+        let may = |deed: &str| if deed == "open" { may_open } else { may_manage };
         Self {
             summary: Vec::new(),
             row: Row::of(view.row),
             classes: view.classes,
-            accounts: view.accounts.into_iter().map(|account| Account::of(account, may_manage)).collect(),
+            accounts: view.accounts.into_iter().map(|account| Account::of(account, may)).collect(),
             sessions: view.sessions.into_iter().map(|session| Session::of(session, now)).collect(),
             history: view.history.into_iter().map(Fact::of).collect(),
             may_reset: view.may_reset,
@@ -268,7 +264,7 @@ impl PersonPage {
 }
 
 impl Account {
-    fn of(view: AccountView, may_manage: bool) -> Self {
+    fn of(view: AccountView, may: impl Fn(&str) -> bool) -> Self {
         let state = AccountState::parse(&view.state).unwrap_or(AccountState::Closed);
         let (badge_class, deeds): (_, &[_]) = match state {
             AccountState::Pending | AccountState::Open => (
@@ -287,7 +283,7 @@ impl Account {
             badge_class,
             times: format!("Since {}{}", words::day_and_time(view.starts), ends.unwrap_or_default()),
             credentials: view.credentials,
-            deeds: if may_manage { deeds.to_vec() } else { Vec::new() },
+            deeds: deeds.iter().filter(|(deed, _)| may(deed)).copied().collect(),
         }
     }
 }
@@ -315,20 +311,26 @@ impl Fact {
 }
 
 /// `GET /people`
-pub(crate) async fn all(
+pub(crate) async fn all(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+    let view = desk.app.people_view(visit.actor()?, PeopleFilter::default()).await?;
+    desk.page("people.html", &visit, &PeoplePage::of(view)).await
+}
+
+/// `POST /people`
+pub(crate) async fn search(
     State(desk): State<Shared>,
     visit: Visit,
-    Asked(form): Asked<PeopleForm>,
+    Sent(form): Sent<PeopleForm>,
 ) -> Result<Response, Problem> {
     let view = desk.app.people_view(visit.actor()?, form.into()).await?;
     desk.page("people.html", &visit, &PeoplePage::of(view)).await
 }
 
-/// `GET /people.csv`
+/// `POST /people.csv`
 pub(crate) async fn export(
     State(desk): State<Shared>,
     visit: Visit,
-    Asked(form): Asked<PeopleForm>,
+    Sent(form): Sent<PeopleForm>,
 ) -> Result<Response, Problem> {
     let file = desk.app.export_people(visit.actor()?, &form.into()).await?;
     let name = format!("attachment; filename=\"people-{}.csv\"", words::iso_day(desk.clock.now()));

@@ -1,0 +1,225 @@
+//! Accounts of people who work at the school, from the machine's command line: adding one, and a temporary password. It is
+//! the way for those who decide beside others, whom nobody in the console gives a password, and the way back in.
+//!
+//! Left out: learners and visitors, who get theirs in the console; locks after wrong passwords, which a running gate keeps
+//! in memory and which wear off by themselves.
+//!
+//! Invariants: what is made is temporary, is given back once and stands in no record; each deed is a fact of the system
+//! user who did it, with their reason; whatever the person was signed in to ends.
+
+use crate::accounts::{NewPerson, place_of, plain_login, wrong_names};
+use crate::facade::record_denial;
+use crate::{AppError, approved_policy, password_policy};
+use identity::{
+    AccountRank, Order, Password, PasswordHolder, Pepper, PersonalFacts, PersonalWords, Randomness,
+    fingerprint, generate, hash, random_bytes,
+};
+use model::{
+    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Clock, CredentialId, CredentialKind,
+    Person, PersonId, Role, Scope, Timestamp,
+};
+use store::{Account, AccountChange, Change, Credential, Fact, Store};
+use zeroize::Zeroizing;
+
+/// The records and who works on them at the machine.
+pub struct AtMachine<'a> {
+    /// The records.
+    pub store: &'a Store,
+    /// The time.
+    pub clock: &'a Clock,
+    /// What passwords are hashed with.
+    pub pepper: &'a Pepper,
+    /// The system user.
+    pub actor: &'a Actor,
+}
+
+/// A temporary password, to hand over.
+pub struct TemporaryPassword {
+    /// The name to sign in with.
+    pub login: String,
+    /// The password.
+    pub secret: Zeroizing<String>,
+    /// From when on it does not work.
+    pub expires: Timestamp,
+}
+
+impl AtMachine<'_> {
+    /// Adds somebody who works at the school, with an account.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`] for anybody who is not at the machine; [`AppError::Refused`] where something is wrong with it.
+    pub async fn add(&self, new: NewPerson, reason: &str) -> Result<TemporaryPassword, AppError> {
+        self.must_be_at_machine().await?;
+        if let Some((_, words)) = wrong_names(&new.name, &new.login).into_iter().next() {
+            return Err(AppError::refused(words, "expected names that can be taken, found others"));
+        }
+        let (now, place, login) = (self.clock.now(), place_of(&new), plain_login(&new.login));
+        let is_taken = self.store.account(&login).await?.is_some() || self.person(&login).await?.is_some();
+        if is_taken {
+            return Err(AppError::refused(
+                "Somebody has or had that user name. Choose another; none is given twice",
+                "expected a login that nobody had, found one",
+            ));
+        }
+        let schools = approved_policy(self.store).await?.document.policy.schools;
+        let is_known = |scope: &Scope| match scope {
+            Scope::Trust => true,
+            Scope::School(id) => schools.iter().any(|school| school.id == *id),
+        };
+        if !is_known(&place) {
+            let known: Vec<String> = schools.iter().map(|school| school.id.to_string()).collect();
+            let words = format!("There is no such school. Expected one of {}", known.join(", "));
+            return Err(AppError::refused(words, "expected a school of the policy, found another"));
+        }
+        let affiliation = Affiliation { scope: place.clone(), role: new.role, year: None };
+        let person = Person {
+            id: PersonId(self.new_uuid()?),
+            login: login.clone(),
+            display_name: new.name.trim().to_owned(),
+            affiliations: vec![affiliation],
+        };
+        let account = Account {
+            id: AccountId(self.new_uuid()?),
+            person: person.id,
+            kind: AccountKind::Standard,
+            login,
+            state: AccountState::Pending,
+            starts: now,
+            ends: None,
+            must_change: true,
+            created: now,
+            created_by: self.actor.to_string(),
+            scope: Scope::Trust,
+        };
+        let (password, issued) = self.issue(&person, &account).await?;
+        let mut changes = vec![
+            Change::AddPerson { person: person.clone(), scope: Scope::Trust },
+            Change::Account(AccountChange::Add(account)),
+        ];
+        changes.extend(issued);
+        let fact = self.fact("add-person", &person, reason)?;
+        let fact = fact.with("role", new.role.slug()).with("place", place.to_string());
+        self.store.commit(&fact, &changes).await?;
+        Ok(password)
+    }
+
+    /// Gives somebody who works at the school a temporary password in the place of theirs. A running gate ends what they
+    /// were signed in to within seconds.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`] for anybody who is not at the machine; [`AppError::Refused`] for a login that does not exist,
+    /// an account that is not open, and without a reason.
+    pub async fn reset(&self, login: &str, reason: &str) -> Result<TemporaryPassword, AppError> {
+        self.must_be_at_machine().await?;
+        let person = self.person(&plain_login(login)).await?.ok_or_else(|| {
+            AppError::refused(
+                "Nobody has that user name. Check how it is spelt.",
+                "expected a login, found none such",
+            )
+        })?;
+        let now = self.clock.now();
+        let is_meant = |account: &Account| account.kind == AccountKind::Standard && account.may_sign_in(now);
+        let accounts = self.store.accounts_of(person.id).await?;
+        let account = accounts.into_iter().find(is_meant).ok_or_else(|| {
+            AppError::refused(
+                "They have no everyday account that is open. Somebody who manages accounts opens it in the console.",
+                "expected an open account, found none",
+            )
+        })?;
+        let (password, mut changes) = self.issue(&person, &account).await?;
+        let end = AccountChange::EndEverything { person: person.id, but: None, at: now };
+        changes.push(Change::Account(end));
+        self.store.commit(&self.fact("reset-password", &person, reason)?, &changes).await?;
+        Ok(password)
+    }
+
+    async fn must_be_at_machine(&self) -> Result<(), AppError> {
+        if !matches!(self.actor, Actor::Person { .. }) {
+            return Ok(());
+        }
+        record_denial(self.store, self.actor, Action::ManageAccounts, self.clock.now()).await;
+        Err(AppError::Denied)
+    }
+
+    async fn person(&self, login: &str) -> Result<Option<Person>, AppError> {
+        Ok(self.store.people().await?.into_iter().find(|person| person.login == login))
+    }
+
+    /// A temporary password by the policy's rules, and what puts it in force.
+    async fn issue(
+        &self,
+        person: &Person,
+        account: &Account,
+    ) -> Result<(TemporaryPassword, Vec<Change>), AppError> {
+        if person.affiliations.iter().any(|held| matches!(held.role, Role::Learner | Role::Guest)) {
+            return Err(AppError::refused(
+                "Learners and visitors get their passwords in the console.",
+                "expected somebody who works at the school",
+            ));
+        }
+        let document = approved_policy(self.store).await?.document;
+        let holder = PasswordHolder { affiliations: &person.affiliations, account: AccountRank::Everyday };
+        let rule = password_policy(&document.facts.passwords).rule_for(&holder);
+        let mut places: Vec<&str> =
+            document.policy.schools.iter().map(|school| school.name.as_ref()).collect();
+        places.extend(document.policy.trust.as_deref());
+        let avoid = PersonalWords::of(&PersonalFacts {
+            names: &[&person.display_name],
+            logins: &[&person.login, &account.login],
+            places: &places,
+            born: None,
+        });
+        let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
+        let at = self.clock.now();
+        let expires = at.plus_ms(rule.temporary_ms);
+        let credential = Credential {
+            id: CredentialId(self.new_uuid()?),
+            account: account.id,
+            kind: CredentialKind::Temporary,
+            verifier: hash(self.pepper, &password, random_bytes::<16>()?)?.0,
+            counter: 0,
+            created: at,
+            expires: Some(expires),
+            last_worked: None,
+            revoked: None,
+        };
+        let changes = self.take_the_place(person, account, (credential, &password))?;
+        let secret = Zeroizing::new(password.reveal().to_owned());
+        Ok((TemporaryPassword { login: account.login.clone(), secret, expires }, changes))
+    }
+
+    fn take_the_place(
+        &self,
+        person: &Person,
+        account: &Account,
+        (credential, password): (Credential, &Password),
+    ) -> Result<Vec<Change>, AppError> {
+        let (at, scope) = (credential.created, account.scope.clone());
+        let kinds = vec![CredentialKind::Password, CredentialKind::Temporary];
+        // What was handed over is never chosen afterwards.
+        let fingerprint = fingerprint(self.pepper, person.id, password)?.to_text();
+        Ok([
+            AccountChange::Revoke { account: account.id, kinds, at },
+            AccountChange::AddCredential { credential, scope: scope.clone() },
+            AccountChange::NoteFingerprint { account: account.id, person: person.id, fingerprint, at, scope },
+            AccountChange::SetMustChange { account: account.id, must_change: true },
+        ]
+        .map(Change::Account)
+        .into())
+    }
+
+    fn fact(&self, action: &'static str, person: &Person, reason: &str) -> Result<Fact, AppError> {
+        let reason = reason.trim();
+        if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
+            return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+        }
+        let fact = Fact::new(self.actor, Scope::Trust, self.clock.now(), action);
+        Ok(fact.about(format!("person:{}", person.id)).with("reason", reason))
+    }
+
+    fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
+        let millis = u64::try_from(self.clock.now().0).unwrap_or(0);
+        let random = random_bytes::<10>()?;
+        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
