@@ -7,7 +7,7 @@
 use crate::command::{cargo, follow, run};
 use crate::failure::Failure;
 use crate::tests_summary::TestsSummary;
-use crate::{assets, packages, say, start, tidy};
+use crate::{assets, clickhouse, packages, say, start, tidy};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ pub fn check(depth: Depth) -> ExitCode {
     let mut run = Run { begun: Instant::now(), rows: Vec::new(), summary: TestsSummary::default() };
     run.step("Debian packages", packages::install);
     run.step("assets", assets::build);
+    run.step("ClickHouse", clickhouse::fetch);
     run.step("format", || self::run(cargo(&["fmt", "--all", "--check"])));
     run.step("tidy", tidy::tidy);
     run.step("licences", tidy::licences);

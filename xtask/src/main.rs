@@ -6,6 +6,7 @@
 mod assets;
 mod bench;
 mod check;
+mod clickhouse;
 mod command;
 mod failure;
 mod fuzz;

@@ -89,7 +89,14 @@ impl App {
         let since = self.now().plus_ms(-FIGURES_MS);
         let query = Query { from: Some(since), schools: reach.schools(), ..Query::default() };
         let history = self.0.parts.history.clone();
-        let counts = tokio::task::spawn_blocking(move || history.counts_by_outcome(&query)).await??;
+        let counts = match tokio::task::spawn_blocking(move || history.counts_by_outcome(&query)).await? {
+            Ok(counts) => counts,
+            // Figures that are not known are none; the row of the history says that it cannot be asked.
+            Err(error) => {
+                tracing::warn!(%error, "the history cannot be asked for the figures of the day");
+                return Ok(Vec::new());
+            }
+        };
         let linked = !scopes_for(actor, Action::SearchHistory).is_empty();
         let from = words::form_date(&self.snapshot().policy().time_zone, since);
         Ok(figure_rows(&counts, linked.then_some(&from)))
@@ -240,6 +247,10 @@ fn upstreams_row(seen: &Seen) -> HealthView {
 fn history_row(seen: &Seen, facts: &Facts) -> HealthView {
     let (state, detail) = match (&seen.history_trouble, seen.lost) {
         (Some(_), _) => ("Not working", "It cannot be written; the technician's log says why".to_owned()),
+        // It was asked for its oldest day just now.
+        (None, 0) if facts.retention.is_none() => {
+            ("Unknown", "It does not answer now; the technician's log says why".to_owned())
+        }
         (None, 0) => ("Working", "Nothing was lost since start".to_owned()),
         (None, lost) => ("Not working", format!("{lost} requests were lost since start")),
     };

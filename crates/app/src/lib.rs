@@ -38,6 +38,7 @@ mod groups_seen;
 mod health;
 mod history_counts;
 mod history_looks;
+mod history_move;
 mod history_query;
 mod history_rows;
 mod history_sight;
@@ -85,6 +86,7 @@ pub use explain::target_of;
 pub use exports::{ExportDeed, PackFile};
 pub use facade::{App, Parts};
 pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen, ScanSeen};
+pub use history_move::{HistoryMove, record_history_move};
 pub use intake::{record_and_watch, record_events};
 pub use lanes::Caller;
 pub use lists::{

@@ -53,6 +53,12 @@ pub enum HistoryError {
         /// What was given, cut to 64 characters.
         found: String,
     },
+    /// There is no hold of this name.
+    #[error("expected the name of a hold, found {found}, and there is none of that name")]
+    NoSuchHold {
+        /// What was given.
+        found: String,
+    },
     /// A closed day's columns are not what was written.
     #[error("expected whole columns of {day} in {}, found them damaged", file.display())]
     DamagedDay {
@@ -87,6 +93,74 @@ pub enum HistoryError {
         events: usize,
         /// What the encoder said.
         why: String,
+    },
+    /// The ClickHouse server gave no answer, or one that breaks off. What was asked of it may or may not be done.
+    #[error(
+        "expected the ClickHouse server to {doing}, and it did not answer: {why}; see that it runs and that this machine \
+         reaches it"
+    )]
+    ServerSilent {
+        /// What was asked of it.
+        doing: &'static str,
+        /// What happened instead.
+        why: &'static str,
+    },
+    /// The ClickHouse server said no.
+    #[error("expected the ClickHouse server to {doing}, and it refused with {code} {name}: {advice}")]
+    ServerRefused {
+        /// What was asked of it.
+        doing: &'static str,
+        /// Its number of the error.
+        code: u32,
+        /// Its name of the error.
+        name: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The server's address cannot be asked, or must not.
+    #[error("expected https:// and a host, perhaps a port (http:// for this machine alone), found {found}")]
+    ServerAddress {
+        /// What is there instead; never the address itself.
+        found: &'static str,
+    },
+    /// The tables on the server were made by a later Schoolgate.
+    #[error("expected tables of form {expected} on the ClickHouse server, found form {found}")]
+    LaterTables {
+        /// The form this program writes.
+        expected: u16,
+        /// The form of the tables.
+        found: u16,
+    },
+    /// Another program has begun to write this gate's history.
+    #[error(
+        "expected to be alone in writing the history of gate {gate}, found another that began later: see that no two gates \
+         have that number, and start this one again"
+    )]
+    TakenOver {
+        /// The gate's number.
+        gate: u16,
+    },
+    /// A query's texts are too long to be asked.
+    #[error("expected {most_bytes} bytes of texts in a query at most, found more")]
+    QueryTooLong {
+        /// The most there may be.
+        most_bytes: usize,
+    },
+    /// A history cannot be moved to where it is.
+    #[error("expected to move a history from a folder to a server or back, found one kind of place twice")]
+    SamePlace,
+    /// A day that was copied is not what it was copied from.
+    #[error(
+        "expected {day} to be the same in both places, found {theirs} events where {ours} are: nothing was removed; see what \
+         the place it goes to held before"
+    )]
+    NotTheSame {
+        /// The day.
+        day: Day,
+        /// Events where it comes from.
+        ours: u64,
+        /// Events where it went.
+        theirs: u64,
     },
 }
 

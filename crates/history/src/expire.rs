@@ -24,7 +24,7 @@ use std::sync::PoisonError;
 /// How far back `expired.log` is read: some forty years of days.
 pub(crate) const MOST_READ_BYTES: u64 = 1 << 20;
 /// Why a day went, in `expired.log`.
-const WHOLE: &str = "retention";
+pub(crate) const WHOLE: &str = "retention";
 /// Why rows of a day went; the kinds follow.
 const IN_PART: &str = "retention of ";
 
@@ -122,7 +122,7 @@ impl Keep {
     }
 
     /// Which kinds of a day are not kept.
-    fn gone(&self, day: Day) -> Vec<Kind> {
+    pub(crate) fn gone(&self, day: Day) -> Vec<Kind> {
         Kind::ALL.into_iter().filter(|kind| day < self.first(*kind)).collect()
     }
 }
@@ -154,18 +154,8 @@ impl Embedded {
 
     /// What expired of the days of a time, oldest first: from `expired.log`, of which the last mebibyte is read.
     pub fn tombstones(&self, query: &Query) -> Result<Vec<Tombstone>, HistoryError> {
-        let filter = Filter::new(query);
-        let (from, until) = (filter.from.day(), filter.until.day());
         let text = self.0.shelf.expired_log(MOST_READ_BYTES)?;
-        let mut stones: Vec<Tombstone> = Vec::new();
-        for stone in text.lines().filter_map(tombstone) {
-            // A line may be there twice after a crash.
-            if (from..=until).contains(&stone.day) && !stones.contains(&stone) {
-                stones.push(stone);
-            }
-        }
-        stones.sort_by_key(|stone| stone.day);
-        Ok(stones)
+        Ok(tombstones_of(text.lines(), query))
     }
 
     fn remove_day(
@@ -259,13 +249,29 @@ fn rewritten(
     Ok((file, counts))
 }
 
-fn why(counts: &[(Kind, u64)]) -> String {
+/// Why rows of a day went: the kinds, and how many events of each.
+pub(crate) fn why(counts: &[(Kind, u64)]) -> String {
     let mut why = IN_PART.to_owned();
     for (place, (kind, events)) in counts.iter().enumerate() {
         // Writing to memory does not fail.
         let _ = write!(why, "{}{} {events}", if place == 0 { "" } else { ", " }, kind.slug());
     }
     why
+}
+
+/// What lines of `expired.log` say of the days of a query's time, oldest first.
+pub(crate) fn tombstones_of<'l>(lines: impl Iterator<Item = &'l str>, query: &Query) -> Vec<Tombstone> {
+    let filter = Filter::new(query);
+    let (from, until) = (filter.from.day(), filter.until.day());
+    let mut stones: Vec<Tombstone> = Vec::new();
+    for stone in lines.filter_map(tombstone) {
+        // A line may be there twice after a crash.
+        if (from..=until).contains(&stone.day) && !stones.contains(&stone) {
+            stones.push(stone);
+        }
+    }
+    stones.sort_by_key(|stone| stone.day);
+    stones
 }
 
 /// A line of `expired.log` about a day; `None` where it is about something else.

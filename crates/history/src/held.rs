@@ -1,6 +1,7 @@
 //! The rows of a hold, wherever they lie.
 
 use crate::HistoryError;
+use crate::clickhouse::HeldRows;
 use crate::hold;
 use crate::query::{Count, DaySummary, Exported, Page, Query, Stored};
 use std::ops::ControlFlow;
@@ -11,6 +12,7 @@ pub struct Held(Place);
 /// Where they lie.
 enum Place {
     Embedded(hold::Held),
+    OnServer(HeldRows),
 }
 
 impl Held {
@@ -18,10 +20,15 @@ impl Held {
         Self(Place::Embedded(held))
     }
 
+    pub(crate) fn on_server(held: HeldRows) -> Self {
+        Self(Place::OnServer(held))
+    }
+
     /// A page of the held events that match, newest first.
     pub fn scan(&self, query: &Query) -> Result<Page, HistoryError> {
         match &self.0 {
             Place::Embedded(held) => held.scan(query),
+            Place::OnServer(held) => held.scan(query),
         }
     }
 
@@ -29,6 +36,7 @@ impl Held {
     pub fn count(&self, query: &Query, most: u64) -> Result<Count, HistoryError> {
         match &self.0 {
             Place::Embedded(held) => held.count(query, most),
+            Place::OnServer(held) => held.count(query, most),
         }
     }
 
@@ -40,6 +48,7 @@ impl Held {
     ) -> Result<Exported, HistoryError> {
         match &self.0 {
             Place::Embedded(held) => held.export(query, out),
+            Place::OnServer(held) => held.export(query, out),
         }
     }
 
@@ -47,6 +56,7 @@ impl Held {
     pub fn days(&self) -> Result<Vec<DaySummary>, HistoryError> {
         match &self.0 {
             Place::Embedded(held) => held.days(),
+            Place::OnServer(held) => held.days(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Which hosts were asked for, and how often: what a change of the lists is held against before it is put in force.
 //!
-//! Nobody is named here: a host and a number is all that comes out. It can be counted from a folder that a running gate
-//! has open: such a reading takes no lock, changes nothing, and may miss what is being written at that moment.
+//! Nobody is named here: a host and a number is all that comes out.
 
 use crate::embedded::Embedded;
 use crate::filter::Filter;
@@ -9,7 +8,6 @@ use crate::shelf::Shelf;
 use crate::sums::{self, Of};
 use crate::{HistoryError, Query};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// Hosts, and how often each was asked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -25,14 +23,6 @@ impl Embedded {
     /// them at most.
     pub fn hosts_used(&self, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
         count(&self.0.shelf, query, most)
-    }
-}
-
-/// The same from a history's folder, while another process may have it open. A folder that is not there has no hosts.
-pub fn hosts_used(folder: &Path, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
-    match folder.is_dir() {
-        true => count(&Shelf::open_to_read(folder)?, query, most),
-        false => Ok(HostsUsed::default()),
     }
 }
 

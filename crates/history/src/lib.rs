@@ -7,6 +7,8 @@
 //! days that are over, and of today what fills a slice, into columns; see `docs/history.md`. Both are sealed with a key per
 //! day, which the school's key wraps.
 //!
+//! **The place.** A folder of this machine, or a ClickHouse server: the verbs are the same, and so are ids and order.
+//!
 //! **Left out:** how long each kind of event is kept, which the policy says, and any rule about who may read what: `app`
 //! permits and scopes every query.
 //!
@@ -15,6 +17,7 @@
 //! damaged is left out and counted, never guessed at. One process writes to a folder. Folder and files are its user's alone.
 
 mod block;
+mod clickhouse;
 mod columns;
 mod compact;
 mod embedded;
@@ -25,6 +28,7 @@ mod held;
 mod hold;
 mod hosts;
 mod key;
+mod moving;
 mod parts;
 mod query;
 mod row;
@@ -36,15 +40,18 @@ mod shelf;
 mod sums;
 mod threads;
 
+pub use clickhouse::ServerPlace;
 pub use compact::Compacted;
 pub use error::HistoryError;
 pub use expire::{Expired, Keep, Kind, Tombstone};
 pub use held::Held;
 pub use hold::{Hold, HoldReason, UnreadableHold};
-pub use hosts::{HostsUsed, hosts_used};
+pub use hosts::HostsUsed;
+pub use moving::{MovedDay, move_history};
 pub use query::{Count, DaySummary, Exported, OutcomeCounts, Page, Query, Stored};
 pub use sums::{Every, HostSums, Sums, TopHosts};
 
+use crate::clickhouse::ClickHouse;
 use crate::embedded::Embedded;
 use model::{AccessEvent, Day, EventId, GateId, Timestamp};
 use std::fmt;
@@ -64,6 +71,8 @@ pub struct History {
 enum Place {
     /// In a folder of this machine.
     Embedded(Embedded),
+    /// On a ClickHouse server.
+    ClickHouse(ClickHouse),
 }
 
 /// What opening the history found, and put right.
@@ -97,12 +106,21 @@ impl History {
         Ok(Self { gate, place: Place::Embedded(Embedded::open_to_read(folder, gate)?) })
     }
 
+    /// The history on a ClickHouse server. Nothing is asked of it yet: whether it answers, the first verb says.
+    ///
+    /// # Errors
+    /// [`HistoryError::ServerAddress`].
+    pub fn on_server(place: ServerPlace, gate: GateId) -> Result<Self, HistoryError> {
+        Ok(Self { gate, place: Place::ClickHouse(ClickHouse::new(place, gate)?) })
+    }
+
     /// Appends events, each to the day of its `at`; their ids, in the order given. Durable when it returns.
     ///
     /// All or none: after an error (a full disk) nothing of the batch is kept, and a later append works.
     pub fn append(&self, events: &[AccessEvent]) -> Result<Vec<EventId>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.append(events),
+            Place::ClickHouse(server) => server.append(events),
         }
     }
 
@@ -110,6 +128,7 @@ impl History {
     pub fn scan(&self, query: &Query) -> Result<Page, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.scan(query),
+            Place::ClickHouse(server) => server.scan(query),
         }
     }
 
@@ -117,6 +136,7 @@ impl History {
     pub fn count(&self, query: &Query, most: u64) -> Result<Count, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.count(query, most),
+            Place::ClickHouse(server) => server.count(query, most),
         }
     }
 
@@ -125,6 +145,7 @@ impl History {
     pub fn counts_by_outcome(&self, query: &Query) -> Result<OutcomeCounts, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.counts_by_outcome(query),
+            Place::ClickHouse(server) => server.counts_by_outcome(query),
         }
     }
 
@@ -132,6 +153,7 @@ impl History {
     pub fn sums(&self, query: &Query, every: Every) -> Result<Sums, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.sums(query, every),
+            Place::ClickHouse(server) => server.sums(query, every),
         }
     }
 
@@ -139,6 +161,7 @@ impl History {
     pub fn top_hosts(&self, query: &Query, every: Every, most: usize) -> Result<TopHosts, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.top_hosts(query, every, most),
+            Place::ClickHouse(server) => server.top_hosts(query, every, most),
         }
     }
 
@@ -147,6 +170,7 @@ impl History {
     pub fn hosts_used(&self, query: &Query, most: usize) -> Result<HostsUsed, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.hosts_used(query, most),
+            Place::ClickHouse(server) => server.hosts_used(query, most),
         }
     }
 
@@ -158,6 +182,7 @@ impl History {
     ) -> Result<Exported, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.export(query, out),
+            Place::ClickHouse(server) => server.export(query, out),
         }
     }
 
@@ -166,6 +191,8 @@ impl History {
     pub fn compact(&self, today: Day) -> Result<Compacted, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.compact(today),
+            // The server does that by itself.
+            Place::ClickHouse(_) => Ok(Compacted::default()),
         }
     }
 
@@ -174,6 +201,7 @@ impl History {
     pub fn expire(&self, keep: &Keep, now: Timestamp) -> Result<Expired, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.expire(keep, now),
+            Place::ClickHouse(server) => server.expire(keep, now),
         }
     }
 
@@ -181,6 +209,7 @@ impl History {
     pub fn tombstones(&self, query: &Query) -> Result<Vec<Tombstone>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.tombstones(query),
+            Place::ClickHouse(server) => server.tombstones(query),
         }
     }
 
@@ -198,6 +227,7 @@ impl History {
     ) -> Result<Hold, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.hold(name, query, reason, now),
+            Place::ClickHouse(server) => server.hold(name, query, reason, now),
         }
     }
 
@@ -205,6 +235,7 @@ impl History {
     pub fn holds(&self) -> Result<Vec<Hold>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.holds(),
+            Place::ClickHouse(server) => server.holds(),
         }
     }
 
@@ -212,6 +243,7 @@ impl History {
     pub fn unreadable_holds(&self) -> Result<Vec<UnreadableHold>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.unreadable_holds(),
+            Place::ClickHouse(server) => server.unreadable_holds(),
         }
     }
 
@@ -219,6 +251,7 @@ impl History {
     pub fn held(&self, name: &str) -> Result<Held, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.held(name).map(Held::embedded),
+            Place::ClickHouse(server) => server.held(name).map(Held::on_server),
         }
     }
 
@@ -226,6 +259,7 @@ impl History {
     pub fn release(&self, name: &str, now: Timestamp) -> Result<Hold, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.release(name, now),
+            Place::ClickHouse(server) => server.release(name, now),
         }
     }
 
@@ -233,6 +267,7 @@ impl History {
     pub fn newest(&self) -> Result<Option<Timestamp>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.newest(),
+            Place::ClickHouse(server) => server.newest(),
         }
     }
 
@@ -240,6 +275,7 @@ impl History {
     pub fn oldest_day(&self) -> Result<Option<Day>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => Ok(embedded.oldest_day()),
+            Place::ClickHouse(server) => server.oldest_day(),
         }
     }
 
@@ -247,6 +283,7 @@ impl History {
     pub fn days(&self) -> Result<Vec<DaySummary>, HistoryError> {
         match &self.place {
             Place::Embedded(embedded) => embedded.days(),
+            Place::ClickHouse(server) => server.days(),
         }
     }
 }

@@ -401,6 +401,15 @@ impl Shelf {
         stones.sync_all().map_err(disk("sync", &stone))
     }
 
+    /// Adds a line that another place has.
+    pub fn take_over_line(&self, line: &str) -> Result<(), HistoryError> {
+        self.note_expired(&format!("{line}\n"))?;
+        for (day, times) in times_gone(line) {
+            *self.gone().entry(day).or_default() += times;
+        }
+        Ok(())
+    }
+
     /// The end of `expired.log`, from the beginning of a line; empty where nothing ever expired.
     pub fn expired_log(&self, most_bytes: u64) -> Result<String, HistoryError> {
         let path = self.expired_log_file();

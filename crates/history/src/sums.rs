@@ -62,7 +62,7 @@ pub struct TopHosts {
 }
 
 impl Every {
-    fn start(self, day: Day, hour: u8) -> Timestamp {
+    pub(crate) fn start(self, day: Day, hour: u8) -> Timestamp {
         match self {
             Self::Hour => day.start().plus_ms(i64::from(hour) * 3_600_000),
             Self::Day => day.start(),

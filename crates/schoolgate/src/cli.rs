@@ -9,7 +9,7 @@ mod simulate;
 mod verify;
 
 pub(crate) use authority::AuthorityCommand;
-pub(crate) use history::{HistoryCommand, SearchArguments};
+pub(crate) use history::{HistoryCommand, MoveArguments, SearchArguments};
 pub(crate) use lists::{ListsCommand, OutputArguments};
 pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;

@@ -1,6 +1,7 @@
 //! `schoolgate.toml`: where things listen and what this machine is. Who may reach what is the policy's, never this file's.
 
 mod dns;
+mod history;
 mod logs;
 mod notify;
 mod proxy;
@@ -8,6 +9,7 @@ mod radius;
 mod scan;
 
 pub(crate) use dns::DnsConfig;
+pub(crate) use history::{HistoryConfig, HistoryPlace, ServerConfig};
 pub(crate) use logs::{LogsConfig, SilenceConfig};
 pub(crate) use notify::{MailConfig, NotifyConfig, Told};
 pub(crate) use proxy::ProxyConfig;
@@ -46,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) console: ConsoleConfig,
     #[serde(default)]
     pub(crate) store: StoreConfig,
+    #[serde(default)]
+    pub(crate) history: HistoryConfig,
     #[serde(default)]
     pub(crate) lists: ListsConfig,
     #[serde(default, rename = "local_name")]
@@ -157,6 +161,7 @@ impl Config {
             &self.proxy.trusted_roots,
             &logs.sender_authorities,
             &self.notify.trusted_roots,
+            &self.history.server.trusted_roots,
             &self.gate.readable,
         ];
         let all = one_each.into_iter().chain(several.into_iter().flatten());

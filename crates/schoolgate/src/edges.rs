@@ -6,6 +6,7 @@ mod logs;
 mod notify;
 mod radius;
 
+pub(crate) use self::dns::{read_roots, read_secret};
 pub(crate) use logs::LogEvents;
 pub(crate) use notify::{way_of, ways_out};
 

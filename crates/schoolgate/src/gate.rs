@@ -10,15 +10,14 @@ use crate::edges::{Edges, Listening};
 use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret};
 use crate::gate_lists::Lists;
+use crate::history_place;
 use crate::narrow::Narrowed;
 use crate::tasks::{self, Ground, Outside};
 use crate::watch::{self, Recorder};
 use app::{App, Health, InForce, Parts, Seals};
-use history::History;
 use identity::Pepper;
 use model::{
-    Clock, CurrentRoster, EventSender, GateId, HandedOut, Host, IdentityMap, Leaks, Suggestions,
-    event_channel,
+    Clock, CurrentRoster, EventSender, HandedOut, Host, IdentityMap, Leaks, Suggestions, event_channel,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
@@ -89,9 +88,7 @@ impl Gate {
         let in_force = app::approved_policy(&store).await.map_err(ProgramError::asked)?;
         let lists = Lists::new(&folder, &config, clock.clone())?;
         let snapshot = Arc::new(first_snapshot(&config, &in_force, &lists, &store).await?);
-        let (history, recovery) = History::open(&folder.history(), GateId(config.gate.id))
-            .map_err(ProgramError::part("history"))?;
-        tracing::info!(days = recovery.days, torn_bytes = recovery.torn_bytes, "the history is open");
+        let history = history_place::open(&folder, &config)?;
 
         let zone = in_force.document.policy.time_zone.clone();
         let outside = Outside::read(&folder, &config, zone)?;
@@ -126,7 +123,10 @@ impl Gate {
         let shared = Shared::of(&parts, events);
         let ground = Ground::of(&parts);
         let app = App::start(parts, in_force).await.map_err(ProgramError::asked)?;
-        app.expire_history().await.map_err(ProgramError::asked)?;
+        // A history that cannot be reached keeps no gate from filtering; it is tried again each day, and the console says so.
+        if let Err(error) = app.expire_history().await {
+            tracing::error!(%error, "old history could not be taken away");
+        }
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let mut edges = Edges::bind(&folder, &config, shared, app.clone()).await?;
         let listening = Listening { narrowed, ..edges.listening() };

@@ -4,6 +4,7 @@
 use crate::config::{self, Config};
 use crate::error::ProgramError;
 use crate::folder::Folder;
+use crate::history_place::Used;
 use app::{AppError, Closing, ListsPlace, ListsSwap, SwapBy};
 use lists::{Cause, Fetch, ListError, Look, Prepared, Progress, Report, Schedule, Update};
 use model::{Category, Clock, Host, ListId};
@@ -27,7 +28,7 @@ pub(crate) struct Lists {
     /// The school's own hosts, which no list may block.
     own: Vec<Host>,
     /// What was used here, to see what an update closes.
-    history: PathBuf,
+    history: Used,
     counted_within: Duration,
     /// One count of the history at a time: one that came late may still be under way.
     counting: Arc<Semaphore>,
@@ -76,7 +77,7 @@ impl Lists {
             secrets: folder.secrets(),
             fetch: Fetch::default(),
             own: own_hosts(config)?,
-            history: folder.history(),
+            history: Used::of(folder, config)?,
             counted_within: COUNTED_WITHIN,
             counting: Arc::new(Semaphore::new(1)),
             clock,
@@ -182,7 +183,7 @@ impl Lists {
         let (history, now) = (self.history.clone(), self.clock.now());
         let count = move || {
             let _turn = turn;
-            let used = app::sites_used(&history, now)?;
+            let used = history.sites(now)?;
             Ok::<_, AppError>(app::closing(&before, &after, &used, now))
         };
         match timeout(self.counted_within, lists::in_background(count)).await {
@@ -261,7 +262,7 @@ mod tests {
             secrets: home.join("secrets"),
             fetch: Fetch::default(),
             own: Vec::new(),
-            history: home.join("history"),
+            history: Used::Folder(home.join("history"), model::GateId(1)),
             counted_within: COUNTED_WITHIN,
             counting: Arc::new(Semaphore::new(1)),
             clock: Clock::fixed(Timestamp(1_000_000_000_000)),

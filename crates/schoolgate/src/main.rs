@@ -11,6 +11,7 @@ mod error;
 mod folder;
 mod gate;
 mod gate_lists;
+mod history_place;
 mod narrow;
 mod progress;
 mod renewals;

@@ -6,6 +6,7 @@ pub mod bad_certificates;
 pub mod browser;
 pub mod busy_origin;
 pub mod certificates;
+pub mod clickhouse;
 pub mod faulty_origin;
 pub mod firefox;
 mod listening;

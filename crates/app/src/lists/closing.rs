@@ -2,13 +2,12 @@
 //! for: a host and how often it was asked for is all that is read.
 
 use crate::AppError;
-use history::{HostsUsed, Query, hosts_used};
+use history::{History, HostsUsed, Query};
 use model::{
     Ask, Category, Channel, EventOutcome, GroupId, Host, Layer, ListId, Outcome, Target, Timestamp, Verdict,
     Who,
 };
 use policy::{Image, Policy, Snapshot};
-use std::path::Path;
 
 /// So many days are looked back on.
 pub const DAYS_LOOKED_BACK: i64 = 7;
@@ -44,15 +43,15 @@ pub struct NewlyBlocked {
     pub groups: Vec<String>,
 }
 
-/// The sites that were reached in the last days, from a history that a running gate may have open.
-pub fn sites_used(history: &Path, now: Timestamp) -> Result<HostsUsed, AppError> {
+/// The sites that were reached in the last days.
+pub fn sites_used(history: &History, now: Timestamp) -> Result<HostsUsed, AppError> {
     let query = Query {
         from: Some(now.plus_ms(-DAYS_LOOKED_BACK * 24 * 3_600_000)),
         outcome: Some(EventOutcome::Allowed),
         read_at_most: MOST_EVENTS,
         ..Query::default()
     };
-    Ok(hosts_used(history, &query, MOST_HOSTS)?)
+    Ok(history.hosts_used(&query, MOST_HOSTS)?)
 }
 
 /// Asks the policy about every site that was used, under the lists in force and under the others.

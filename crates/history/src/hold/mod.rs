@@ -15,6 +15,7 @@ mod note;
 mod settle;
 
 pub(crate) use copy::each_row_upwards;
+pub(crate) use note::{Note, span_of_query};
 pub(crate) use settle::settle;
 
 use crate::HistoryError;
@@ -24,7 +25,6 @@ use crate::error::disk;
 use crate::query::{Count, DaySummary, Exported, Page, Query, Stored};
 use crate::shelf::{FOLDER_MODE, Shelf, sync_folder};
 use model::{CaseId, Day, GateId, PersonId, Timestamp};
-use note::Note;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::ops::{ControlFlow, RangeInclusive};
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 /// The longest name of a hold, in bytes.
-const MOST_NAME_BYTES: usize = 64;
+pub(crate) const MOST_NAME_BYTES: usize = 64;
 
 /// Why something is held. Who may hold and release is decided, and recorded, in `app`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -77,7 +77,7 @@ pub struct UnreadableHold {
 /// The rows of a hold.
 pub struct Held {
     gate: GateId,
-    shelf: Shelf,
+    pub(crate) shelf: Shelf,
 }
 
 impl Held {
@@ -231,7 +231,7 @@ impl Embedded {
     }
 
     /// Writes the note of a hold that is there, or makes the hold with its note in it.
-    fn write_note(&self, folder: &Path, note: &Note) -> Result<(), HistoryError> {
+    pub(crate) fn write_note(&self, folder: &Path, note: &Note) -> Result<(), HistoryError> {
         if folder.is_dir() {
             return note.write(folder, &self.0.shelf);
         }
@@ -261,7 +261,7 @@ impl Embedded {
         held_folder(self.0.shelf.folder())
     }
 
-    fn folder_of(&self, name: &str) -> Result<PathBuf, HistoryError> {
+    pub(crate) fn folder_of(&self, name: &str) -> Result<PathBuf, HistoryError> {
         match is_name(name) {
             true => Ok(self.held_folder().join(name)),
             false => Err(HistoryError::HoldName { found: name.chars().take(MOST_NAME_BYTES).collect() }),
@@ -274,7 +274,7 @@ pub(crate) fn held_folder(history: &Path) -> PathBuf {
     history.join("held")
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=MOST_NAME_BYTES).contains(&name.len()) && name.bytes().all(fits)
 }

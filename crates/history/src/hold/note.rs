@@ -26,7 +26,7 @@ const MOST_NOTE_BYTES: u64 = 4 << 20;
 const ABOUT: &[u8] = b"hold";
 
 /// What a hold is.
-pub(super) struct Note {
+pub(crate) struct Note {
     pub made: Timestamp,
     pub query: Query,
     pub reason: HoldReason,
@@ -38,10 +38,7 @@ impl Note {
         let span = folder.join("span");
         write_file(&span, span_text(&self.query).as_bytes()).map_err(disk("write", &span))?;
         let path = note_file(folder);
-        let encode = |error: postcard::Error| HistoryError::Encode { events: 0, why: error.to_string() };
-        let kept = Kept { made: self.made.0, query: KeptQuery::of(&self.query) };
-        let mut bytes =
-            postcard::to_stdvec(&(kept, KeptReason::of(&self.reason, &self.query))).map_err(encode)?;
+        let mut bytes = self.encode()?;
         shelf.keys_in(folder)?.school().seal(ABOUT, &mut bytes).map_err(|Refused| refused("seal", &path))?;
         write_file(&path, &bytes).map_err(disk("write", &path))?;
         sync_folder(folder)
@@ -56,16 +53,25 @@ impl Note {
         note.ok_or_else(|| disk("open", &path)(io::Error::other("it was not sealed with the history's key")))
     }
 
-    /// A note of the first programs ends before its reason.
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    /// The note as it is kept.
+    pub fn encode(&self) -> Result<Vec<u8>, HistoryError> {
+        let encode = |error: postcard::Error| HistoryError::Encode { events: 0, why: error.to_string() };
+        let kept = Kept { made: self.made.0, query: KeptQuery::of(&self.query) };
+        postcard::to_stdvec(&(kept, KeptReason::of(&self.reason, &self.query))).map_err(encode)
+    }
+
+    /// Reads what [`Note::encode`] gave. A note of the first programs ends before its reason.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (kept, rest) = postcard::take_from_bytes::<Kept>(bytes).ok()?;
-        let reason = match rest {
+        let reason: KeptReason = match rest {
             [] => KeptReason::default(),
             rest => postcard::from_bytes(rest).ok()?,
         };
+        let not_people = reason.not_people.as_ref();
+        let not_people = not_people.map(|all| all.iter().map(|id| PersonId(Uuid::from_bytes(*id))).collect());
         Some(Self {
             made: Timestamp(kept.made),
-            query: kept.query.into_query(),
+            query: Query { not_people, ..kept.query.into_query() },
             reason: reason.into_reason(),
         })
     }
@@ -78,10 +84,14 @@ pub(super) fn span(folder: &Path) -> RangeInclusive<Day> {
     text.and_then(|text| span_of(&text)).unwrap_or(Day(i32::MIN)..=Day(i32::MAX))
 }
 
+/// The days that a query may need.
+pub(crate) fn span_of_query(query: &Query) -> RangeInclusive<Day> {
+    query.from.map_or(Day(i32::MIN), shelf_day)..=query.until.map_or(Day(i32::MAX), shelf_day)
+}
+
 fn span_text(query: &Query) -> String {
-    let from = query.from.map_or(Day(i32::MIN), shelf_day);
-    let until = query.until.map_or(Day(i32::MAX), shelf_day);
-    let text = format!("{} {}", from.0, until.0);
+    let days = span_of_query(query);
+    let text = format!("{} {}", days.start().0, days.end().0);
     format!("{text} {}\n", crc32fast::hash(text.as_bytes()))
 }
 
@@ -233,6 +243,25 @@ mod tests {
         let kept = Kept { made: 7, query: KeptQuery::of(&query) };
         let note = Note::decode(&postcard::to_stdvec(&kept).unwrap()).unwrap();
         assert_eq!((note.made, note.query, note.reason), (Timestamp(7), query, HoldReason::default()));
+    }
+
+    #[test]
+    fn a_note_reads_as_it_was_written_also_whom_it_leaves_out() {
+        let person = |number| PersonId(Uuid::from_u128(number));
+        let query = Query {
+            not_people: Some(vec![person(1), person(2)]),
+            url_contains: Some("a b".to_owned()),
+            ..Query::default()
+        };
+        let reason = HoldReason {
+            why: "asked".to_owned(),
+            by: Some(person(3)),
+            case: Some(CaseId(Uuid::from_u128(4))),
+            review_on: Some(Day(9)),
+        };
+        let note = Note { made: Timestamp(7), query: query.clone(), reason: reason.clone() };
+        let note = Note::decode(&note.encode().unwrap()).unwrap();
+        assert_eq!((note.made, note.query, note.reason), (Timestamp(7), query, reason));
     }
 
     #[test]

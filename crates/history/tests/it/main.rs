@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod clickhouse;
 mod columns;
+mod contract;
 mod hold;
 mod killed;
+mod moving;
 mod retention;
 #[path = "../../src/samples.rs"]
 mod samples;

@@ -1,114 +1,11 @@
-//! `append`, `scan`, `count`, `expire` and `export`.
+//! What the history does in a folder of this machine, beside what every place of it promises (`contract.rs`).
 
 use crate::{DAY_MS, all_times, event, folder, open};
-use history::{DaySummary, History, HistoryError, Keep, Query, Stored};
-use model::{
-    AccessEvent, Category, Channel, Day, DeviceId, EventOutcome, GateId, GroupId, Host, KnownBy, Layer,
-    ListId, ListLine, PersonId, SchoolId, Timestamp,
-};
-use proptest::prelude::*;
-use std::collections::HashSet;
+use history::{DaySummary, History, HistoryError, Keep, Query};
+use model::{Day, EventOutcome, GateId, Timestamp};
 use std::fs::Permissions;
-use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use uuid::Uuid;
-
-/// An event with every field set.
-fn full_event() -> AccessEvent {
-    AccessEvent {
-        school: Some(SchoolId::new("ash")),
-        address: "2001:db8::7".parse().unwrap(),
-        person: Some(PersonId(Uuid::from_u128(7))),
-        known_by: Some(KnownBy::SignIn),
-        known_since: Some(Timestamp(3)),
-        known_until: Some(Timestamp(i64::MAX)),
-        device: Some(DeviceId(Uuid::from_u128(8))),
-        group: Some(GroupId::new("upper-ks2")),
-        channel: Channel::Http,
-        host: Host::parse("[2001:db8::1]").unwrap(),
-        path: "/caf\u{e9}?q=1".to_owned(),
-        outcome: EventOutcome::Blocked,
-        layer: Layer::Category,
-        category: Category::parse("gambling"),
-        list: Some(ListLine { list: ListId::new("starter"), line: 12 }),
-        entry: Some("*.example".into()),
-        status: None,
-        bytes_up: u64::MAX,
-        ..event(5, "example.com")
-    }
-}
-
-#[test]
-fn an_event_comes_back_as_it_was_even_after_a_restart() {
-    let folder = folder();
-    let ids = open(folder.path()).append(&[full_event()]).unwrap();
-    let page = open(folder.path()).scan(&Query::default()).unwrap();
-    assert_eq!(page.events, [Stored { id: ids[0], event: full_event() }]);
-    assert_eq!((page.next, page.unreadable), (None, 0));
-}
-
-#[test]
-fn each_condition_takes_what_it_names_and_nothing_else() {
-    let folder = folder();
-    let history = open(folder.path());
-    history.append(&[event(1, "www.example.com"), full_event()]).unwrap();
-    let any = Query::default;
-    let person = PersonId(Uuid::from_u128(7));
-    let cases = [
-        (any(), 2),
-        (Query { from: Some(Timestamp(5)), ..any() }, 1),
-        (Query { not_people: Some(vec![person]), ..any() }, 1),
-        (Query { not_people: Some(Vec::new()), ..any() }, 2),
-        (Query { until: Some(Timestamp(5)), ..any() }, 1),
-        (Query { schools: Some(vec![SchoolId::new("ash")]), ..any() }, 1),
-        (Query { schools: Some(vec![SchoolId::new("elm")]), ..any() }, 0),
-        (Query { schools: Some(Vec::new()), ..any() }, 0),
-        (Query { people: Some(vec![PersonId(Uuid::nil()), person]), ..any() }, 1),
-        (Query { devices: Some(vec![DeviceId(Uuid::from_u128(8))]), ..any() }, 1),
-        (Query { address: "::ffff:10.0.0.1".parse().ok(), ..any() }, 1),
-        (Query { host_contains: Some("EXAMPLE.c".to_owned()), ..any() }, 1),
-        (Query { outcome: Some(EventOutcome::Blocked), ..any() }, 1),
-        (Query { outcome: Some(EventOutcome::Failed), ..any() }, 0),
-        (Query { channels: Some(vec![Channel::Http, Channel::Dns]), ..any() }, 1),
-        (Query { category: Category::parse("gambling"), ..any() }, 1),
-    ];
-    for (query, expected) in cases {
-        assert_eq!(history.count(&query, 10).unwrap().events, expected, "{query:?}");
-        assert_eq!(history.counts_by_outcome(&query).unwrap().total(), expected, "{query:?}");
-        assert_eq!(history.scan(&query).unwrap().events.len() as u64, expected, "{query:?}");
-    }
-}
-
-#[test]
-fn counts_by_outcome_are_exact_at_the_edges_of_the_time_asked_for() {
-    let folder = folder();
-    let history = open(folder.path());
-    for start in [0, 100, 200] {
-        let batch: Vec<_> = (start..start + 100)
-            .map(|ms| {
-                let outcome = if ms % 10 == 0 { EventOutcome::Blocked } else { EventOutcome::Allowed };
-                AccessEvent { outcome, ..event(ms, "example.com") }
-            })
-            .collect();
-        history.append(&batch).unwrap();
-    }
-    let query = Query { from: Some(Timestamp(50)), until: Some(Timestamp(250)), ..Query::default() };
-    let counts = history.counts_by_outcome(&query).unwrap();
-    assert_eq!((counts.of(EventOutcome::Blocked), counts.of(EventOutcome::Allowed)), (20, 180));
-    assert_eq!((counts.total(), counts.more), (200, false));
-}
-
-#[test]
-fn a_count_stops_at_the_most_it_was_asked_for() {
-    let folder = folder();
-    let history = open(folder.path());
-    history.append(&[event(1, "a.example"), event(2, "b.example")]).unwrap();
-    for (most, expected) in [(1, (1, true)), (2, (2, false)), (3, (2, false))] {
-        let count = history.count(&Query::default(), most).unwrap();
-        assert_eq!((count.events, count.more), expected, "most {most}");
-    }
-}
 
 #[test]
 fn a_search_that_has_read_enough_says_where_to_go_on() {
@@ -122,21 +19,6 @@ fn a_search_that_has_read_enough_says_where_to_go_on() {
     assert!(page.events.is_empty() && page.next.is_some());
     assert!(history.count(&query, 5).unwrap().more);
     assert_eq!(all_times(&history, &query), [0]);
-}
-
-#[test]
-fn an_event_of_an_earlier_day_goes_to_its_own_day() {
-    let folder = folder();
-    let history = open(folder.path());
-    let ids = history.append(&[event(DAY_MS * 3, "a.example"), event(DAY_MS + 1, "b.example")]).unwrap();
-    assert_eq!((ids[0].day, ids[1].day), (Day(3), Day(1)));
-    history.append(&[event(i64::MIN, "c.example"), event(i64::MAX - 1, "d.example")]).unwrap();
-    let again = {
-        drop(history);
-        open(folder.path())
-    };
-    assert_eq!(all_times(&again, &Query::default()), [i64::MAX - 1, DAY_MS * 3, DAY_MS + 1, i64::MIN]);
-    assert_eq!(again.newest().unwrap(), Some(Timestamp(i64::MAX - 1)));
 }
 
 #[test]
@@ -159,21 +41,6 @@ fn expiry_removes_whole_days_and_leaves_a_line_for_each() {
 }
 
 #[test]
-fn an_export_hands_over_everything_until_it_is_told_to_stop() {
-    let folder = folder();
-    let history = open(folder.path());
-    history.append(&(0..10).map(|ms| event(ms, "example.com")).collect::<Vec<_>>()).unwrap();
-    let query = Query { limit: 1, read_at_most: 1, ..Query::default() };
-    let mut times = Vec::new();
-    let mut out = |stored: Stored| {
-        times.push(stored.event.at.0);
-        if stored.event.at.0 == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    assert_eq!(history.export(&query, &mut out).unwrap().events, 7);
-    assert_eq!(times, [9, 8, 7, 6, 5, 4, 3]);
-}
-
-#[test]
 fn only_one_may_have_it_open() {
     let folder = folder();
     let _first = open(folder.path());
@@ -190,17 +57,16 @@ fn hosts_are_counted_from_a_folder_that_another_has_open_and_is_writing_to() {
     let day = folder.path().join("1970-01-01.events");
     let whole = std::fs::read(&day).unwrap();
     std::fs::write(&day, [whole.as_slice(), b"torn"].concat()).unwrap();
-    let used = history::hosts_used(folder.path(), &Query::default(), 10).unwrap();
+    let reader = History::open_to_read(folder.path(), GateId(1)).unwrap();
+    let used = reader.hosts_used(&Query::default(), 10).unwrap();
     let counted = |host: &str| used.hosts.get(host).copied();
     assert_eq!((counted("one.example"), counted("two.example"), used.more), (Some(2), Some(1), false));
     assert_eq!(std::fs::read(&day).unwrap().len(), whole.len() + 4, "a reader puts nothing right");
     assert_eq!(history.hosts_used(&Query::default(), 10).unwrap(), used);
-    let first = history::hosts_used(folder.path(), &Query::default(), 1).unwrap();
+    let first = reader.hosts_used(&Query::default(), 1).unwrap();
     assert_eq!((first.hosts.len(), first.more), (1, true));
     let blocked = Query { outcome: Some(EventOutcome::Blocked), ..Query::default() };
-    assert!(history::hosts_used(folder.path(), &blocked, 10).unwrap().hosts.is_empty());
-    let nowhere = history::hosts_used(&folder.path().join("nowhere"), &Query::default(), 10).unwrap();
-    assert!(nowhere.hosts.is_empty());
+    assert!(reader.hosts_used(&blocked, 10).unwrap().hosts.is_empty());
 }
 
 #[test]
@@ -257,32 +123,6 @@ fn readers_see_whole_appends_while_one_writes() {
         }
     });
     assert_eq!(history.count(&Query::default(), u64::MAX).unwrap().events, 400);
-}
-
-proptest! {
-    // Each append waits for the disk, so fewer cases than is usual.
-    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 8))]
-    #[test]
-    fn pages_of_any_size_show_each_event_once_in_the_order_of_days(
-        batches in prop::collection::vec(prop::collection::vec(0..DAY_MS * 3, 1..30), 1..12),
-        limit in 1usize..40,
-    ) {
-        let folder = folder();
-        let history = open(folder.path());
-        let mut ids = HashSet::new();
-        for batch in &batches {
-            let events: Vec<_> = batch.iter().map(|at| event(*at, "example.com")).collect();
-            ids.extend(history.append(&events).unwrap());
-        }
-        let mut expected: Vec<i64> = batches.concat();
-        prop_assert_eq!(ids.len(), expected.len());
-        let mut times = all_times(&history, &Query { limit, ..Query::default() });
-        let days: Vec<i64> = times.iter().map(|at| at / DAY_MS).collect();
-        prop_assert!(days.is_sorted_by(|newer, older| newer >= older));
-        times.sort_unstable();
-        expected.sort_unstable();
-        prop_assert_eq!(times, expected);
-    }
 }
 
 #[test]

@@ -1,13 +1,29 @@
 //! `schoolgate history`: what can be typed.
 
 use super::FolderArguments;
+use crate::config::HistoryPlace;
 use clap::{Args, Subcommand};
 
-/// Look into the history.
+/// Look into the history, and move it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum HistoryCommand {
     /// Search the history, newest first, while a gate runs or not. Who searched, for what and why is recorded first.
     Search(Box<SearchArguments>),
+    /// Copy every day and every hold to the other place, and compare them there. The gate must not run. Nothing is removed.
+    Move(MoveArguments),
+}
+
+/// Where the history goes, and why.
+#[derive(Debug, Args)]
+pub(crate) struct MoveArguments {
+    /// Where to: the other of the two places that the configuration names.
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub(crate) to: HistoryPlace,
+    /// Why; it is recorded.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) at: FolderArguments,
 }
 
 /// What to search for; everything that is given must hold.

@@ -9,7 +9,7 @@ use crate::folder::Folder;
 use app::views::{HistoryFilter, HistoryPlace, HistoryRow, HistoryView};
 use app::{App, Health, InForce, ListsPlace, Parts, Purpose};
 use history::History;
-use model::{Clock, GateId};
+use model::Clock;
 use policy::{CurrentSnapshot, Image, Snapshot};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -23,6 +23,7 @@ const MOST_ROWS: usize = 1_000;
 pub(crate) async fn run(command: &HistoryCommand) -> Result<(), ProgramError> {
     match command {
         HistoryCommand::Search(search) => look(search).await,
+        HistoryCommand::Move(arguments) => super::history_move::run(arguments).await,
     }
 }
 
@@ -71,8 +72,7 @@ async fn open(folder: &Path) -> Result<(App, Store), ProgramError> {
     let config = Config::read(&folder.config())?;
     let store = crate::gate::open_records(&folder, &config, &clock).await?;
     let in_force = app::approved_policy(&store).await.map_err(ProgramError::asked)?;
-    let history = History::open_to_read(&folder.history(), GateId(config.gate.id))
-        .map_err(ProgramError::part("history"))?;
+    let history = crate::history_place::open_to_read(&folder, &config)?;
     let parts = parts(&folder, (store.clone(), history), &in_force, clock).await?;
     let app = App::start(parts, in_force).await.map_err(ProgramError::asked)?;
     Ok((app, store))

@@ -37,7 +37,7 @@ pub(super) fn config(
         encrypted: encrypted(folder, config, signer)?,
         proxy_peers: dns.proxy_peers()?,
         upstreams: dns.upstreams()?,
-        upstream_roots: roots(&dns.upstream_roots)?,
+        upstream_roots: read_roots(&dns.upstream_roots, "upstream_roots")?,
         local_names: names.map(|local| (local.name.clone(), local.addresses.clone())).collect(),
         private_suffixes: dns.private_suffixes.clone(),
         forward: dns.forward()?,
@@ -135,7 +135,7 @@ fn devices(file: &Path) -> Result<DeviceTokens, ProgramError> {
 }
 
 /// Reads a file that nobody but its owner may read; nothing where there is none.
-pub(super) fn read_secret(file: &Path) -> Result<String, ProgramError> {
+pub(crate) fn read_secret(file: &Path) -> Result<String, ProgramError> {
     let failed = |source| ProgramError::file(file, source);
     let wrong = |words: String| ProgramError::Question(format!("{}: {words}", file.display()));
     let opened = match File::open(file) {
@@ -158,13 +158,12 @@ pub(super) fn read_secret(file: &Path) -> Result<String, ProgramError> {
     }
 }
 
-fn roots(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, ProgramError> {
+/// The certificates of PEM files (DER); `key` is what names them.
+pub(crate) fn read_roots(files: &[PathBuf], key: &'static str) -> Result<Vec<Vec<u8>>, ProgramError> {
     let mut roots = Vec::new();
     for file in files {
-        for certificate in
-            CertificateDer::pem_file_iter(file).map_err(ProgramError::part("upstream_roots"))?
-        {
-            roots.push(certificate.map_err(ProgramError::part("upstream_roots"))?.as_ref().to_vec());
+        for certificate in CertificateDer::pem_file_iter(file).map_err(ProgramError::part(key))? {
+            roots.push(certificate.map_err(ProgramError::part(key))?.as_ref().to_vec());
         }
     }
     Ok(roots)

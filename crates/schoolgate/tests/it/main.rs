@@ -21,6 +21,7 @@ mod firefox;
 mod gate;
 mod h2load;
 mod history;
+mod history_place;
 mod illegal_pages;
 mod inspection_screen;
 mod lists;
