@@ -126,6 +126,7 @@ async fn a_chain_that_was_touched_shows_where() {
 /// Changes the file behind the store's back, as somebody with the disk in their hands could.
 async fn alter(path: &std::path::Path, sql: &str) {
     use sqlx::{ConnectOptions, Connection};
+    sqlx::any::install_default_drivers();
     let options: sqlx::any::AnyConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
     let mut connection = options.connect().await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
