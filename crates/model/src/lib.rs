@@ -56,8 +56,8 @@ pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
-    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId, NetworkId,
-    NotificationId, PersonId, PolicyHash, ReportId, SchoolId, SessionId,
+    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId,
+    NetworkId, NotificationId, PersonId, PolicyHash, ReportId, SchoolId, SessionId,
 };
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;

@@ -3,9 +3,9 @@
 
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange, ReportChange,
-    SessionChange, Store, StoreError, account_change, alert, audit, audit_check, case, class, export, notification, report,
-    session,
+    AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange,
+    ReportChange, SessionChange, Store, StoreError, account_change, alert, audit, audit_check, case, class,
+    export, notification, report, session,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;

@@ -464,7 +464,10 @@ async fn one_sees_and_ends_ones_own_sessions_and_changes_ones_password_with_the_
     assert!(matches!(wrong, AppError::Refused { about: app::RefusedFor::OwnPassword, .. }), "{wrong:?}");
     let again = PasswordChange { old: PASSWORD, chosen: twice(PASSWORD), others: OtherSessions::Keep };
     let again = world.app.change_my_password((&teacher, &one), again, here()).await.err().unwrap();
-    assert!(matches!(again, AppError::Refused { about: app::RefusedFor::WhatWasAsked, .. }), "the same one again");
+    assert!(
+        matches!(again, AppError::Refused { about: app::RefusedFor::WhatWasAsked, .. }),
+        "the same one again"
+    );
     change(PASSWORD, OtherSessions::End).await.unwrap();
     assert!(world.app.actor(&one).await.is_some(), "one stays where one is");
     assert!(world.app.actor(&three).await.is_none());

@@ -59,7 +59,9 @@ async fn signing_in_leads_on_and_signing_out_ends_it() {
     assert!(cookie.starts_with("__Host-schoolgate=") && cookie.ends_with("Secure; HttpOnly; SameSite=Lax"));
     let set: Vec<_> = entered.headers.get_all("set-cookie").iter().collect();
     let mark = set[1].to_str().unwrap();
-    assert!(mark.starts_with("__Host-schoolgate-device=d1.") && mark.ends_with("Secure; HttpOnly; SameSite=Lax"));
+    assert!(
+        mark.starts_with("__Host-schoolgate-device=d1.") && mark.ends_with("Secure; HttpOnly; SameSite=Lax")
+    );
     assert!(!mark.contains(&login(Role::Headteacher)), "no login can be read in it");
     head.take_cookie(&entered);
     let home = head.get("/").await;

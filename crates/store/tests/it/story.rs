@@ -181,7 +181,10 @@ fn signed(checkpoints: &[Checkpoint]) -> Signed<'_> {
 async fn checkpoints_are_kept(store: &Store) {
     let heads = store.audit_heads().await.unwrap();
     let head = heads.iter().find(|head| head.scope == Scope::Trust).unwrap().clone();
-    assert_eq!(store.audit_scopes().await.unwrap(), [ash(), Scope::School(SchoolId::new("oak")), Scope::Trust]);
+    assert_eq!(
+        store.audit_scopes().await.unwrap(),
+        [ash(), Scope::School(SchoolId::new("oak")), Scope::Trust]
+    );
     assert_eq!(store.newest_checkpoint(&Scope::Trust).await.unwrap(), None);
     let (key, signature) = ("aa".to_owned(), "bb".to_owned());
     let (scope, at) = (Scope::Trust.to_string(), NOW);
