@@ -247,19 +247,9 @@ impl App {
             display_name: new.name.trim().to_owned(),
             affiliations: vec![affiliation],
         };
-        let account = Account {
-            id: AccountId(self.new_uuid()?),
-            person: person.id,
-            kind: kind_for(&person.affiliations),
-            login: person.login.clone(),
-            state: AccountState::Pending,
-            starts: now,
-            ends: self.end_of_new(&person, now),
-            must_change: true,
-            created: now,
-            created_by: actor.to_string(),
-            scope: Scope::Trust,
-        };
+        let (id, kind) = (AccountId(self.new_uuid()?), kind_for(&person.affiliations));
+        let ends = self.end_of_new(&person, now);
+        let account = Account { ends, ..Account::new(id, &person, kind, now, actor) };
         let issued = self.issue_password(&person, &account).await?;
         let mut changes = vec![
             Change::AddPerson { person: person.clone(), scope: Scope::Trust },
@@ -363,7 +353,7 @@ impl App {
         }
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
-            return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+            return Err(AppError::no_reason());
         }
         let accounts = self.0.parts.store.accounts_of(id).await?;
         let at = self.now();

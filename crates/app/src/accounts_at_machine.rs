@@ -8,15 +8,16 @@
 //! user who did it, with their reason; whatever the person was signed in to ends.
 
 use crate::accounts::{NewPerson, place_of, plain_login, wrong_names};
-use crate::facade::record_denial;
+use crate::choose_password::{note_fingerprint, replacing};
+use crate::facade::{new_uuid, record_denial};
 use crate::{AppError, approved_policy, password_policy};
 use identity::{
-    AccountRank, Order, Password, PasswordHolder, Pepper, PersonalFacts, PersonalWords, Randomness,
-    fingerprint, generate, hash, random_bytes,
+    AccountRank, Order, PasswordHolder, Pepper, PersonalFacts, PersonalWords, Randomness, fingerprint,
+    generate, hash, random_bytes,
 };
 use model::{
-    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Clock, CredentialId, CredentialKind,
-    Person, PersonId, Role, Scope, Timestamp,
+    AccountId, AccountKind, Action, Actor, Affiliation, Clock, CredentialId, CredentialKind, Person,
+    PersonId, Role, Scope, Timestamp,
 };
 use store::{Account, AccountChange, Change, Credential, Fact, Store};
 use zeroize::Zeroizing;
@@ -78,19 +79,8 @@ impl AtMachine<'_> {
             display_name: new.name.trim().to_owned(),
             affiliations: vec![affiliation],
         };
-        let account = Account {
-            id: AccountId(self.new_uuid()?),
-            person: person.id,
-            kind: AccountKind::Standard,
-            login,
-            state: AccountState::Pending,
-            starts: now,
-            ends: None,
-            must_change: true,
-            created: now,
-            created_by: self.actor.to_string(),
-            scope: Scope::Trust,
-        };
+        let id = AccountId(self.new_uuid()?);
+        let account = Account::new(id, &person, AccountKind::Standard, now, self.actor);
         let (password, issued) = self.issue(&person, &account).await?;
         let mut changes = vec![
             Change::AddPerson { person: person.clone(), scope: Scope::Trust },
@@ -172,54 +162,32 @@ impl AtMachine<'_> {
         let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
         let at = self.clock.now();
         let expires = at.plus_ms(rule.temporary_ms);
+        let verifier = hash(self.pepper, &password, random_bytes::<16>()?)?.0;
+        let id = CredentialId(self.new_uuid()?);
         let credential = Credential {
-            id: CredentialId(self.new_uuid()?),
-            account: account.id,
-            kind: CredentialKind::Temporary,
-            verifier: hash(self.pepper, &password, random_bytes::<16>()?)?.0,
-            counter: 0,
-            created: at,
             expires: Some(expires),
-            last_worked: None,
-            revoked: None,
+            ..Credential::new(id, account.id, CredentialKind::Temporary, verifier, at)
         };
-        let changes = self.take_the_place(person, account, (credential, &password))?;
+        let own = fingerprint(self.pepper, person.id, &password)?;
+        let must = AccountChange::SetMustChange { account: account.id, must_change: true };
+        // What was handed over is never chosen afterwards.
+        let note = note_fingerprint(account, own, at);
+        let changes = replacing(account, credential).into_iter().chain([note, must]);
+        let changes = changes.map(Change::Account).collect();
         let secret = Zeroizing::new(password.reveal().to_owned());
         Ok((TemporaryPassword { login: account.login.clone(), secret, expires }, changes))
-    }
-
-    fn take_the_place(
-        &self,
-        person: &Person,
-        account: &Account,
-        (credential, password): (Credential, &Password),
-    ) -> Result<Vec<Change>, AppError> {
-        let (at, scope) = (credential.created, account.scope.clone());
-        let kinds = vec![CredentialKind::Password, CredentialKind::Temporary];
-        // What was handed over is never chosen afterwards.
-        let fingerprint = fingerprint(self.pepper, person.id, password)?.to_text();
-        Ok([
-            AccountChange::Revoke { account: account.id, kinds, at },
-            AccountChange::AddCredential { credential, scope: scope.clone() },
-            AccountChange::NoteFingerprint { account: account.id, person: person.id, fingerprint, at, scope },
-            AccountChange::SetMustChange { account: account.id, must_change: true },
-        ]
-        .map(Change::Account)
-        .into())
     }
 
     fn fact(&self, action: &'static str, person: &Person, reason: &str) -> Result<Fact, AppError> {
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
-            return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+            return Err(AppError::no_reason());
         }
         let fact = Fact::new(self.actor, Scope::Trust, self.clock.now(), action);
         Ok(fact.about(format!("person:{}", person.id)).with("reason", reason))
     }
 
     fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
-        let millis = u64::try_from(self.clock.now().0).unwrap_or(0);
-        let random = random_bytes::<10>()?;
-        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        new_uuid(self.clock.now())
     }
 }

@@ -300,13 +300,6 @@ impl App {
             About::of(person.affiliations.iter().map(|affiliation| affiliation.role))
         })
     }
-
-    /// A new id: the time and the machine's randomness (UUID version 7, RFC 9562).
-    pub(crate) fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
-        let millis = u64::try_from(self.now().0).unwrap_or(0);
-        let random = identity::random_bytes::<10>()?;
-        Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
-    }
 }
 
 /// Who was called.

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{AuditFault, ChainHead, Change, Fact, SEALED, Signed, Store};
-use wire::{Noted, PublicKey, SigningKey, is_genuine, note_checkpoint, noted_checkpoints, sign_checkpoint};
+use wire::{
+    AuditHead, Noted, PublicKey, SigningKey, is_genuine, note_checkpoint, noted_checkpoints, sign_checkpoint,
+};
 
 /// Facts after which a checkpoint is signed at the latest.
 const FACTS_OF_CHECKPOINT: i64 = 256;
@@ -286,6 +288,19 @@ fn fault_in_words(scope: &str, place: i64, fault: &AuditFault) -> String {
 }
 
 impl App {
+    /// How far the chains of these scopes are, as a pack's manifest says it.
+    pub(crate) async fn audit_heads_of(&self, scopes: &[Scope]) -> Result<Vec<AuditHead>, AppError> {
+        let heads = self.0.parts.store.audit_heads().await?.into_iter();
+        let heads = heads.filter(|head| scopes.contains(&head.scope));
+        Ok(heads
+            .map(|ChainHead { scope, sequence, hash, .. }| AuditHead {
+                scope: scope.to_string(),
+                sequence,
+                hash,
+            })
+            .collect())
+    }
+
     /// Signs where each chain of the audit log has got to, where that is due and nothing is wrong with what would be signed.
     /// To be called every minute.
     ///

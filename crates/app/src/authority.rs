@@ -1,6 +1,7 @@
 //! Changes of the inspection authority, as facts of the audit log. Keys and certificates never come here.
 
 use crate::AppError;
+use crate::facade::reason_at_machine;
 use model::{Actor, Clock, Scope, Timestamp};
 use store::{Fact, Store};
 
@@ -32,12 +33,7 @@ pub async fn record_authority_change(
     change: AuthorityChange,
     reason: &str,
 ) -> Result<(), AppError> {
-    if !matches!(actor, Actor::CommandLine { .. }) {
-        return Err(AppError::Denied);
-    }
-    if reason.trim().is_empty() {
-        return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
-    }
+    let reason = reason_at_machine(actor, reason)?;
     let (what, fingerprint, from) = match change {
         AuthorityChange::Next { fingerprint, from } => {
             ("make-next-authority", fingerprint, Some(from.to_string()))
@@ -47,7 +43,7 @@ pub async fn record_authority_change(
     let fact = Fact::new(actor, Scope::Trust, clock.now(), what)
         .about(format!("authority:{fingerprint}"))
         .with("from", from.unwrap_or_default())
-        .with("reason", reason.trim());
+        .with("reason", reason);
     store.commit(&fact, &[]).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{App, AppError, Named, words};
 use jiff::tz::TimeZone;
 use model::{Actor, CaseEntryKind, CaseId, Timestamp};
 use std::io::Cursor;
-use wire::{AuditHead, Manifest, PackWriter};
+use wire::{Manifest, PackWriter};
 
 /// The most bytes of a case's pack before its manifest: it is made in memory.
 const MOST_BYTES: usize = 64 << 20;
@@ -26,8 +26,7 @@ impl App {
         let Some(case) = self.case_for(actor, id).await? else { return Ok(None) };
         let Some(view) = self.case_view(actor, id, Named::No).await? else { return Ok(None) };
         let (zone, now) = (self.snapshot().policy().time_zone.clone(), self.now());
-        let heads =
-            self.0.parts.store.audit_heads().await?.into_iter().filter(|head| head.scope == case.scope);
+        let audit = self.audit_heads_of(std::slice::from_ref(&case.scope)).await?;
         let manifest = Manifest {
             organisation: self.organisation_of(&case.scope),
             reference: format!("case {id}"),
@@ -37,13 +36,7 @@ impl App {
             until: case.closed_at.unwrap_or(now).to_string(),
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             rows: u64::try_from(view.evidence.len()).unwrap_or(u64::MAX),
-            audit: heads
-                .map(|head| AuditHead {
-                    scope: head.scope.to_string(),
-                    sequence: head.sequence,
-                    hash: head.hash,
-                })
-                .collect(),
+            audit,
             ..Manifest::default()
         };
         let members = members(&view, &manifest, (&zone, now))?;

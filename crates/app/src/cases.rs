@@ -407,7 +407,8 @@ fn roles_in_words(roles: &[Role]) -> String {
     roles.iter().map(|role| role.title()).collect::<Vec<_>>().join(", ")
 }
 
-fn owner_of(actor: &Actor) -> Option<PersonId> {
+/// Whose deed it is, where it is a person's.
+pub(crate) fn owner_of(actor: &Actor) -> Option<PersonId> {
     match actor {
         Actor::Person { id, .. } => Some(*id),
         Actor::CommandLine { .. } | Actor::Program => None,

@@ -6,7 +6,7 @@
 
 use crate::{App, AppError, NewPassword};
 use identity::{Against, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, hash, issue};
-use model::{AccountState, CredentialId, CredentialKind, Person, PersonId, Timestamp};
+use model::{AccountState, CredentialId, CredentialKind, Person, Timestamp};
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
 use zeroize::Zeroizing;
@@ -60,7 +60,7 @@ impl App {
         let mut changes = self.replace_password(account, CredentialKind::Password, (&password, None)).await?;
         let id = account.id;
         changes.extend(old.map(|(_, note)| note));
-        changes.push(self.note_fingerprint(person.id, account, own));
+        changes.push(Change::Account(note_fingerprint(account, own, self.now())));
         changes.push(Change::Account(AccountChange::SetMustChange { account: id, must_change: false }));
         if account.state == AccountState::Pending {
             changes.push(Change::Account(AccountChange::FirstUse { account: id }));
@@ -76,7 +76,7 @@ impl App {
         typed: &str,
     ) -> Result<(SecretFingerprint, Change), AppError> {
         let own = fingerprint(&self.0.parts.pepper, person.id, &Password::new(typed)?)?;
-        Ok((own, self.note_fingerprint(person.id, account, own)))
+        Ok((own, Change::Account(note_fingerprint(account, own, self.now()))))
     }
 
     /// Makes a password for somebody, to be handed over.
@@ -99,7 +99,7 @@ impl App {
         let mut changes = self.replace_password(account, kind, (&password, expires)).await?;
         // What was handed over is never chosen afterwards.
         let own = fingerprint(&self.0.parts.pepper, person.id, &password)?;
-        changes.push(self.note_fingerprint(person.id, account, own));
+        changes.push(Change::Account(note_fingerprint(account, own, self.now())));
         let must = AccountChange::SetMustChange { account: account.id, must_change };
         changes.push(Change::Account(must));
         Ok(Issued { secret: Zeroizing::new(password.reveal().to_owned()), expires, changes })
@@ -112,32 +112,9 @@ impl App {
         (password, expires): (&Password, Option<Timestamp>),
     ) -> Result<Vec<Change>, AppError> {
         let at = self.now();
-        let credential = Credential {
-            id: CredentialId(self.new_uuid()?),
-            account: account.id,
-            kind,
-            verifier: self.hash_password(password.clone()).await?.0,
-            counter: 0,
-            created: at,
-            expires,
-            last_worked: None,
-            revoked: None,
-        };
-        let kinds = vec![CredentialKind::Password, CredentialKind::Temporary];
-        Ok(vec![
-            Change::Account(AccountChange::Revoke { account: account.id, kinds, at }),
-            Change::Account(AccountChange::AddCredential { credential, scope: account.scope.clone() }),
-        ])
-    }
-
-    fn note_fingerprint(&self, person: PersonId, account: &Account, own: SecretFingerprint) -> Change {
-        Change::Account(AccountChange::NoteFingerprint {
-            account: account.id,
-            person,
-            fingerprint: own.to_text(),
-            at: self.now(),
-            scope: account.scope.clone(),
-        })
+        let (id, verifier) = (CredentialId(self.new_uuid()?), self.hash_password(password.clone()).await?.0);
+        let credential = Credential { expires, ..Credential::new(id, account.id, kind, verifier, at) };
+        Ok(replacing(account, credential).map(Change::Account).into())
     }
 
     /// Hashes in a thread of its own, in the same queue as sign-ins.
@@ -149,5 +126,25 @@ impl App {
             hash(&pepper, &password, salt)
         });
         Ok(hashed.await??)
+    }
+}
+
+/// What puts a new password in the place of every earlier one of its account.
+pub(crate) fn replacing(account: &Account, credential: Credential) -> [AccountChange; 2] {
+    let kinds = vec![CredentialKind::Password, CredentialKind::Temporary];
+    [
+        AccountChange::Revoke { account: account.id, kinds, at: credential.created },
+        AccountChange::AddCredential { credential, scope: account.scope.clone() },
+    ]
+}
+
+/// What notes a password, so that its person does not choose it (again).
+pub(crate) fn note_fingerprint(account: &Account, own: SecretFingerprint, at: Timestamp) -> AccountChange {
+    AccountChange::NoteFingerprint {
+        account: account.id,
+        person: account.person,
+        fingerprint: own.to_text(),
+        at,
+        scope: account.scope.clone(),
     }
 }

@@ -9,10 +9,10 @@ mod visits;
 use crate::people_seen::kind_for;
 use crate::{App, AppError};
 use identity::{Password, hash};
-use model::{AccountId, AccountState, Actor, CredentialId, CredentialKind, Person, Role, Scope, Timestamp};
+use model::{AccountId, Actor, Person, Role, Scope, Timestamp};
 use people::Cast;
 use std::sync::Arc;
-use store::{Account, AccountChange, Change, Credential, Fact};
+use store::{Account, AccountChange, Change, Fact};
 
 /// What the demo is made from.
 #[derive(Clone, Debug)]
@@ -80,32 +80,8 @@ impl App {
 
 /// An open account with a password that stays: nobody in the demo was handed one. Both go by their person's id.
 fn account_of(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
-    let account = Account {
-        id: AccountId(person.id.0),
-        person: person.id,
-        kind: kind_for(&person.affiliations),
-        login: person.login.clone(),
-        state: AccountState::Open,
-        starts: now,
-        ends: None,
-        must_change: false,
-        created: now,
-        created_by: Actor::Program.to_string(),
-        scope: Scope::Trust,
-    };
-    let credential = Credential {
-        id: CredentialId(person.id.0),
-        account: account.id,
-        kind: CredentialKind::Password,
-        verifier,
-        counter: 0,
-        created: now,
-        expires: None,
-        last_worked: None,
-        revoked: None,
-    };
-    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
-    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
+    let (id, kind) = (AccountId(person.id.0), kind_for(&person.affiliations));
+    AccountChange::open(Account::new(id, person, kind, now, &Actor::Program), verifier).map(Change::Account)
 }
 
 /// A small generator of numbers that look random (SplitMix64): the same from the same seed, and no secret.

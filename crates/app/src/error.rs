@@ -52,6 +52,11 @@ impl AppError {
         Self::Refused { theirs: theirs.into(), ours: ours.into(), about: RefusedFor::WhatWasAsked }
     }
 
+    /// Refused for want of a reason, or of a short one.
+    pub(crate) fn no_reason() -> Self {
+        Self::refused("Say why: it is recorded.", "expected a reason, found none")
+    }
+
     /// Refused since nobody proved who asks.
     pub(crate) fn not_proven(theirs: impl Into<String>, ours: impl Into<String>) -> Self {
         Self::Refused { theirs: theirs.into(), ours: ours.into(), about: RefusedFor::OwnPassword }

@@ -22,7 +22,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{AuditRow, Change, ExportChange, ExportRecord, Fact, MadePack};
-use wire::{AuditHead, Made, Manifest, PackWriter, SigningKey};
+use wire::{Made, Manifest, PackWriter, SigningKey};
 
 /// Rows of a page of the readable copy.
 const ROWS_OF_PAGE: u64 = 2_000;
@@ -149,7 +149,7 @@ impl App {
             })
             .collect();
         let scopes = chains_of(record);
-        let heads = store.audit_heads().await?.into_iter().filter(|head| scopes.contains(&head.scope));
+        let audit = self.audit_heads_of(&scopes).await?;
         let manifest = Manifest {
             organisation,
             reference: asked.reference.clone(),
@@ -158,13 +158,7 @@ impl App {
             from: asked.period.0.to_string(),
             until: asked.period.1.min(decided).to_string(),
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-            audit: heads
-                .map(|head| AuditHead {
-                    scope: head.scope.to_string(),
-                    sequence: head.sequence,
-                    hash: head.hash,
-                })
-                .collect(),
+            audit,
             ..Manifest::default()
         };
         let mut members = vec![

@@ -6,6 +6,7 @@
 //! data-protection officer; a request reaches no further than the place for which whoever asked may export.
 
 use crate::alert_work::checked_words;
+use crate::cases::owner_of;
 use crate::facade::{Reach, reach_of};
 use crate::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 use crate::{App, AppError, words};
@@ -116,12 +117,8 @@ impl App {
         query: Query,
     ) -> Result<(), AppError> {
         let (history, now, name) = (self.0.parts.history.clone(), self.now(), name.to_owned());
-        let by = match actor {
-            Actor::Person { id, .. } => Some(*id),
-            Actor::CommandLine { .. } | Actor::Program => None,
-        };
         let why = format!("For the request {}", asked.reference);
-        let reason = HoldReason { why, by, ..HoldReason::default() };
+        let reason = HoldReason { why, by: owner_of(actor), ..HoldReason::default() };
         let held = tokio::task::spawn_blocking(move || history.hold(&name, &query, &reason, now)).await??;
         let words = format!("{} requests, until somebody releases the hold {}", held.events, held.name);
         let fact = export_fact(actor, asked, "hold-history", self.now()).with("hold", held.name);

@@ -157,6 +157,11 @@ impl App {
         self.0.parts.clock.now()
     }
 
+    /// A new id.
+    pub(crate) fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
+        new_uuid(self.now())
+    }
+
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.0.parts.snapshot.get()
     }
@@ -231,4 +236,22 @@ pub(crate) async fn record_denial(store: &Store, actor: &Actor, action: Action, 
     if let Err(error) = store.commit(&fact, &[]).await {
         tracing::error!(action = action.slug(), %error, "a denied attempt could not be recorded");
     }
+}
+
+/// A new id: the time and the machine's randomness (UUID version 7, RFC 9562).
+pub(crate) fn new_uuid(now: Timestamp) -> Result<uuid::Uuid, AppError> {
+    let millis = u64::try_from(now.0).unwrap_or(0);
+    let random = identity::random_bytes::<10>()?;
+    Ok(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+}
+
+/// The reason of somebody at the machine, for what is done only there.
+///
+/// # Errors
+/// [`AppError::Denied`] for anybody else; [`AppError::Refused`] without a reason.
+pub(crate) fn reason_at_machine<'a>(actor: &Actor, reason: &'a str) -> Result<&'a str, AppError> {
+    if !matches!(actor, Actor::CommandLine { .. }) {
+        return Err(AppError::Denied);
+    }
+    Some(reason.trim()).filter(|reason| !reason.is_empty()).ok_or_else(AppError::no_reason)
 }

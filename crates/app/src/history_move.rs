@@ -1,6 +1,7 @@
 //! Moving the history to another place, as a fact of the audit log. The copying itself is the command line's.
 
 use crate::AppError;
+use crate::facade::reason_at_machine;
 use model::{Actor, Clock, Scope};
 use store::{Fact, Store};
 
@@ -24,17 +25,12 @@ pub async fn record_history_move(
     change: HistoryMove,
     reason: &str,
 ) -> Result<(), AppError> {
-    if !matches!(actor, Actor::CommandLine { .. }) {
-        return Err(AppError::Denied);
-    }
-    if reason.trim().is_empty() {
-        return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
-    }
+    let reason = reason_at_machine(actor, reason)?;
     let fact = Fact::new(actor, Scope::Trust, clock.now(), "move-history")
         .about("history")
         .with("from", change.from)
         .with("to", change.to)
-        .with("reason", reason.trim());
+        .with("reason", reason);
     store.commit(&fact, &[]).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 //!
 //! Left out: reading what is held.
 
+use crate::cases::owner_of;
 use crate::facade::Reach;
 use crate::history_query::{Plan, Problems};
 use crate::history_rows::Names;
@@ -160,10 +161,7 @@ impl App {
                 "Write the day on which somebody looks again, within a year, such as 2026-11-22",
             );
         }
-        let by = match actor {
-            Actor::Person { id, .. } => Some(*id),
-            _ => None,
-        };
+        let by = owner_of(actor);
         match (read, problems.is_empty()) {
             (Ok(plan), true) => {
                 Ok((plan, HoldReason { why, by, case, review_on: review.map(Timestamp::day) }))

@@ -181,7 +181,7 @@ fn parse_host(host: &str) -> Result<Host, AppError> {
 fn reason(why: &str) -> Result<&str, AppError> {
     let why = why.trim();
     if why.is_empty() {
-        return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+        return Err(AppError::no_reason());
     }
     if why.len() > MOST_REASON_BYTES || why.chars().any(char::is_control) {
         return Err(AppError::refused(

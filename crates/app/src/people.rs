@@ -114,7 +114,7 @@ fn check(actor: &Actor, person: &Person, change: &Move) -> Result<(), AppError> 
         ));
     }
     if change.reason.trim().is_empty() {
-        return Err(AppError::refused("Say why: it is recorded.", "expected a reason, found none"));
+        return Err(AppError::no_reason());
     }
     Ok(())
 }

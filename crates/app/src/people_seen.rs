@@ -37,6 +37,9 @@ const ACCOUNT_FACTS: [(&str, &str); 16] = [
     ("sign-in-to-web", "Signed in to the web"),
 ];
 
+/// Somebody, and the state of their everyday account.
+type Found = (Arc<Person>, Option<AccountState>);
+
 impl App {
     /// A page of people within reach, by name.
     ///
@@ -49,8 +52,10 @@ impl App {
         let page = filter.page.parse::<usize>().unwrap_or(1).clamp(1, pages);
         let fact = self.fact(actor, "read-people").about("people").with("narrowed", narrowed_by(&filter));
         self.note(&fact.with("found", total.to_string())).await?;
+        let shown = found.iter().skip((page - 1) * ON_A_PAGE).take(ON_A_PAGE);
+        let rows = shown.map(|(person, state)| self.row(&reach, person, *state)).collect();
         Ok(PeopleView {
-            rows: found.into_iter().skip((page - 1) * ON_A_PAGE).take(ON_A_PAGE).collect(),
+            rows,
             total,
             page,
             pages,
@@ -70,10 +75,12 @@ impl App {
         let fact = self.fact(actor, "export-people").about("people").with("narrowed", narrowed_by(filter));
         self.note(&fact.with("rows", found.len().to_string())).await?;
         let cells = |row: PersonRow| [row.name, row.login, row.what.join("; "), row.state];
-        as_csv(&["name", "user_name", "what", "account"], found.into_iter().map(cells))
+        let rows = found.iter().map(|(person, state)| cells(self.row(&reach, person, *state)));
+        as_csv(&["name", "user_name", "what", "account"], rows)
     }
 
-    async fn found(&self, reach: &PeopleReach, filter: &PeopleFilter) -> Result<Vec<PersonRow>, AppError> {
+    /// Everybody whom the filter finds within reach, by name.
+    async fn found(&self, reach: &PeopleReach, filter: &PeopleFilter) -> Result<Vec<Found>, AppError> {
         let accounts = self.0.parts.store.accounts().await?;
         let everyday = accounts.into_iter().filter(|account| !account.kind.administers());
         let states: HashMap<PersonId, AccountState> =
@@ -95,13 +102,11 @@ impl App {
                     || person.login.contains(&search)
                     || person.display_name.to_lowercase().contains(&search))
         };
-        let mut found: Vec<&Arc<Person>> =
-            roster.people().filter(|person| reach.covers(person) && fits(person)).collect();
-        found.sort_by(|one, other| {
-            (surname(one), &one.display_name, one.id).cmp(&(surname(other), &other.display_name, other.id))
-        });
-        let row = |person: &Arc<Person>| self.row(reach, person, states.get(&person.id).copied());
-        Ok(found.into_iter().map(row).collect())
+        let people = roster.people().filter(|person| reach.covers(person) && fits(person));
+        let mut found: Vec<Found> =
+            people.map(|person| (Arc::clone(person), states.get(&person.id).copied())).collect();
+        found.sort_by_cached_key(|(person, _)| (surname(person), person.display_name.clone(), person.id));
+        Ok(found)
     }
 
     /// Of somebody who belongs to more than is within reach, what belongs to it.

@@ -5,6 +5,7 @@ use model::{
     SchoolId, Timestamp,
 };
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 /// What to look for. Every condition that is set must hold; an empty list of schools, people, groups, devices or channels
 /// matches nothing, so that a scope of no schools shows no events.
@@ -116,6 +117,45 @@ pub struct Page {
     pub unreadable: u64,
 }
 
+/// The rows of a page as they come, newest first; wherever they lie.
+pub(crate) struct PageRows {
+    limit: usize,
+    events: Vec<Stored>,
+    unreadable: u64,
+}
+
+impl PageRows {
+    pub(crate) fn new(query: &Query) -> Self {
+        Self { limit: query.limit.clamp(1, Query::MOST_PER_PAGE), events: Vec::new(), unreadable: 0 }
+    }
+
+    /// How many rows the page holds.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Takes the next row; `None` where it could not be read. Breaks after one more than the page holds, which shows that
+    /// there is a next page.
+    pub(crate) fn take(&mut self, id: EventId, event: Option<AccessEvent>) -> ControlFlow<()> {
+        match event {
+            Some(event) => self.events.push(Stored { id, event }),
+            None => self.unreadable += 1,
+        }
+        if self.events.len() > self.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// The page, from where the search stopped and what else of it could not be read.
+    pub(crate) fn page(mut self, stopped_at: Option<EventId>, unreadable: u64) -> Page {
+        let next = if self.events.len() > self.limit {
+            self.events.truncate(self.limit);
+            self.events.last().map(|last| last.id)
+        } else {
+            stopped_at
+        };
+        Page { events: self.events, next, unreadable: self.unreadable + unreadable }
+    }
+}
+
 /// How many events match.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count {
@@ -146,12 +186,29 @@ impl OutcomeCounts {
 }
 
 /// What a streamed search came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Exported {
     /// Events handed over.
     pub events: u64,
     /// Events that could not be read.
     pub unreadable: u64,
+}
+
+impl Exported {
+    /// Hands over the next row, and counts it; `None` where it could not be read.
+    pub(crate) fn hand_over(
+        &mut self,
+        id: EventId,
+        event: Option<AccessEvent>,
+        out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(event) = event else {
+            self.unreadable += 1;
+            return ControlFlow::Continue(());
+        };
+        self.events += 1;
+        out(Stored { id, event })
+    }
 }
 
 /// A day of history.

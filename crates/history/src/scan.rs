@@ -4,7 +4,7 @@
 
 use crate::columns::{Columns, Found, Looker, SliceEntry};
 use crate::filter::Filter;
-use crate::query::{Exported, Page, Stored};
+use crate::query::{Exported, Page, PageRows, Stored};
 use crate::row;
 use crate::segment::{Block, Segment};
 use crate::shelf::{DayFiles, Shelf, shelf_day};
@@ -181,24 +181,9 @@ pub(crate) fn each_row(
 
 /// A page of matching events, newest first.
 pub(crate) fn page(shelf: &Shelf, gate: GateId, query: &Query) -> Result<Page, HistoryError> {
-    let limit = query.limit.clamp(1, Query::MOST_PER_PAGE);
-    let mut events: Vec<Stored> = Vec::new();
-    let mut unknown = 0;
-    let searched = each_row(shelf, gate, query, &mut |id, row| {
-        match row.to_event() {
-            Some(event) => events.push(Stored { id, event }),
-            None => unknown += 1,
-        }
-        // One more than asked for shows whether there is a next page.
-        if events.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let next = if events.len() > limit {
-        events.truncate(limit);
-        events.last().map(|last| last.id)
-    } else {
-        searched.stopped_at
-    };
-    Ok(Page { events, next, unreadable: searched.unreadable + unknown })
+    let mut rows = PageRows::new(query);
+    let searched = each_row(shelf, gate, query, &mut |id, row| rows.take(id, row.to_event()))?;
+    Ok(rows.page(searched.stopped_at, searched.unreadable))
 }
 
 /// Hands over every matching event, newest first, until `out` breaks.
@@ -209,19 +194,9 @@ pub(crate) fn export(
     out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
 ) -> Result<Exported, HistoryError> {
     let query = Query { read_at_most: u64::MAX, ..query.clone() };
-    let mut exported = Exported { events: 0, unreadable: 0 };
-    let mut unknown = 0;
-    let searched = each_row(shelf, gate, &query, &mut |id, row| match row.to_event() {
-        Some(event) => {
-            exported.events += 1;
-            out(Stored { id, event })
-        }
-        None => {
-            unknown += 1;
-            ControlFlow::Continue(())
-        }
-    })?;
-    exported.unreadable = searched.unreadable + unknown;
+    let mut exported = Exported::default();
+    let searched = each_row(shelf, gate, &query, &mut |id, row| exported.hand_over(id, row.to_event(), out))?;
+    exported.unreadable += searched.unreadable;
     Ok(exported)
 }
 

@@ -128,7 +128,7 @@ impl Shelf {
         let shelf = Self { folder: folder.to_owned(), access, days, gone };
         let stones = shelf.expired_log(MOST_READ_BYTES)?;
         *shelf.gone() = times_gone(&stones);
-        settle(&held_folder(folder), &shelf.expired_log_file(), &|line| shelf.note_expired(line))?;
+        settle(&held_folder(folder), &stones, &|line| shelf.note_expired(line))?;
         Ok(shelf)
     }
 

@@ -1,6 +1,6 @@
 //! Where randomness comes from: the machine, or a seed in a test or a simulation.
 
-use crate::IdentityError;
+use crate::{IdentityError, random_bytes};
 
 /// A source of random numbers.
 #[derive(Clone, Debug)]
@@ -44,26 +44,20 @@ impl Randomness {
     /// # Errors
     /// [`IdentityError::NoRandomness`].
     pub fn bytes<const N: usize>(&mut self) -> Result<[u8; N], IdentityError> {
+        if matches!(self, Self::Machine) {
+            return random_bytes();
+        }
         let mut bytes = [0; N];
-        match self {
-            Self::Machine => getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoRandomness)?,
-            Self::Seeded(_) => {
-                for piece in bytes.chunks_mut(8) {
-                    let number = self.next()?.to_le_bytes();
-                    piece.iter_mut().zip(number).for_each(|(to, from)| *to = from);
-                }
-            }
+        for piece in bytes.chunks_mut(8) {
+            let number = self.next()?.to_le_bytes();
+            piece.iter_mut().zip(number).for_each(|(to, from)| *to = from);
         }
         Ok(bytes)
     }
 
     fn next(&mut self) -> Result<u64, IdentityError> {
         match self {
-            Self::Machine => {
-                let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(|_| IdentityError::NoRandomness)?;
-                Ok(u64::from_le_bytes(bytes))
-            }
+            Self::Machine => random_bytes().map(u64::from_le_bytes),
             // SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators" (2014).
             Self::Seeded(state) => {
                 *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -53,8 +53,16 @@ impl fmt::Debug for SessionToken {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as small hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads 16 bytes from small hexadecimal digits; `None` for anything else.
+pub(crate) fn bytes_of(text: &str) -> Option<[u8; 16]> {
+    let plain = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let number = u128::from_str_radix(text, 16).ok().filter(|_| plain)?;
+    Some(number.to_be_bytes())
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use crate::rows::checked;
 use crate::{Store, StoreError};
-use model::{AccountId, AccountKind, AccountState, CredentialId, CredentialKind, PersonId, Scope, Timestamp};
+use model::{
+    AccountId, AccountKind, AccountState, Actor, CredentialId, CredentialKind, Person, PersonId, Scope,
+    Timestamp,
+};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use std::fmt;
@@ -43,6 +46,23 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account of somebody that was never used: its holder must choose a password first. It does not end by itself.
+    pub fn new(id: AccountId, person: &Person, kind: AccountKind, created: Timestamp, by: &Actor) -> Self {
+        Self {
+            id,
+            person: person.id,
+            kind,
+            login: person.login.clone(),
+            state: AccountState::Pending,
+            starts: created,
+            ends: None,
+            must_change: true,
+            created,
+            created_by: by.to_string(),
+            scope: Scope::Trust,
+        }
+    }
+
     /// True where somebody may sign in with it at a time.
     pub fn may_sign_in(&self, now: Timestamp) -> bool {
         self.state.may_sign_in() && self.starts <= now && self.ends.is_none_or(|ends| now < ends)
@@ -83,6 +103,18 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Something that opens an account from now on and does not run out.
+    pub fn new(
+        id: CredentialId,
+        account: AccountId,
+        kind: CredentialKind,
+        verifier: String,
+        created: Timestamp,
+    ) -> Self {
+        let (counter, expires, last_worked, revoked) = (0, None, None, None);
+        Self { id, account, kind, verifier, counter, created, expires, last_worked, revoked }
+    }
+
     /// True where it is neither revoked nor run out at a time.
     pub fn works(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)

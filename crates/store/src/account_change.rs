@@ -99,6 +99,14 @@ pub enum AccountChange {
 }
 
 impl AccountChange {
+    /// Makes an account that is open already, with a password that its holder chose; its credential has the same id.
+    pub fn open(account: Account, verifier: String) -> [Self; 2] {
+        let account = Account { state: AccountState::Open, must_change: false, ..account };
+        let (id, kind, scope) = (CredentialId(account.id.0), CredentialKind::Password, account.scope.clone());
+        let credential = Credential::new(id, account.id, kind, verifier, account.created);
+        [Self::Add(account), Self::AddCredential { credential, scope }]
+    }
+
     /// True where a running gate must look who may still go on.
     pub(crate) fn ends_something(&self) -> bool {
         matches!(self, Self::SetState { .. } | Self::EndEverything { .. })

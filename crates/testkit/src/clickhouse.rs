@@ -8,8 +8,6 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 const FRONT: &str = include_str!("clickhouse.py");
-/// The packages, with their hashes.
-pub const REQUIREMENTS: &str = include_str!("clickhouse-requirements.txt");
 const USER: &str = "schoolgate";
 const PASSWORD: &str = "a password of tests";
 

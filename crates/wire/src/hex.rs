@@ -1,21 +1,7 @@
-//! Bytes as hexadecimal digits, and hashes.
-
-use sha2::{Digest, Sha256};
-use std::io::{self, Read};
+//! Bytes as hexadecimal digits.
 
 /// What is read at once.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
-
-/// The SHA-256 of everything a reader gives, in lower-case hexadecimal.
-pub fn sha256_of(from: &mut dyn Read) -> io::Result<String> {
-    let (mut hash, mut chunk) = (Sha256::new(), vec![0; CHUNK_BYTES]);
-    loop {
-        match from.read(&mut chunk)? {
-            0 => return Ok(hexadecimal(&hash.finalize())),
-            read => hash.update(chunk.get(..read).unwrap_or_default()),
-        }
-    }
-}
 
 /// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
@@ -55,11 +41,5 @@ mod tests {
         for other in ["", "0", "000", "AB", "0g", "é"] {
             assert_eq!(bytes_of::<1>(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn the_hash_of_nothing_is_the_known_one() {
-        let hash = sha256_of(&mut io::empty()).unwrap();
-        assert_eq!(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

@@ -16,7 +16,6 @@ mod zip;
 
 pub use checkpoint::{Noted, is_genuine, note_checkpoint, noted_checkpoints, sign_checkpoint};
 pub use error::WireError;
-pub use hex::sha256_of;
 pub use key::{PublicKey, SigningKey};
 pub use manifest::{
     AuditHead, MANIFEST, MOST_MANIFEST_BYTES, Made, Manifest, ManifestMember, PackWriter, SIGNATURE,

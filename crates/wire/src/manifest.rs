@@ -5,7 +5,6 @@ use crate::key::Purpose;
 use crate::zip::ZipWriter;
 use crate::{SigningKey, WireError};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::io::{self, Read, Seek, Write};
 
 /// The manifest's name in a pack.
@@ -119,9 +118,9 @@ impl<W: Write + Seek> PackWriter<W> {
             return Err(WireError::TooLarge { most_bytes });
         }
         let signature = format!("{}\n", key.sign(Purpose::Manifest, &text));
-        self.zip.add(MANIFEST, &mut text.as_slice())?;
+        let (_, manifest_sha256) = self.zip.add(MANIFEST, &mut text.as_slice())?;
         self.zip.add(SIGNATURE, &mut signature.as_bytes())?;
         let (out, bytes) = self.zip.finish()?;
-        Ok((out, Made { bytes, manifest_sha256: crate::hex::hexadecimal(&Sha256::digest(&text)) }))
+        Ok((out, Made { bytes, manifest_sha256 }))
     }
 }

@@ -1,10 +1,10 @@
 //! Whether a pack is what was made: read once, offline, with nothing but the pack and, to be sure of who made it, the
 //! fingerprint that the school published.
 
+use crate::PublicKey;
 use crate::key::Purpose;
 use crate::manifest::{FORM, MANIFEST, MOST_MANIFEST_BYTES, Manifest, SIGNATURE};
 use crate::zip::{Entry, directory, member};
-use crate::{PublicKey, sha256_of};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Seek};
@@ -148,7 +148,7 @@ impl PackReport {
         let (Some(text), Some(manifest)) = (text, read.filter(|manifest| manifest.form == FORM)) else {
             return self.note(PackFault::NoManifest);
         };
-        self.manifest_sha256 = sha256_of(&mut &*text).ok();
+        self.manifest_sha256 = hashes.get(MANIFEST).cloned();
         self.key = PublicKey::parse(&manifest.public_key);
         let signature = signature.and_then(|bytes| std::str::from_utf8(bytes).ok()?.strip_suffix('\n'));
         let signed = self

@@ -7,15 +7,15 @@ use app::{
 };
 use identity::{Password, Pepper, hash};
 use model::{
-    AccessEvent, AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Ask, Category, Channel,
-    Clock, CredentialId, CredentialKind, CurrentRoster, GateId, HandedOut, Host, IdentityMap, Known, KnownBy,
-    ListId, Person, PersonId, Role, SchoolId, Scope, Target, Timestamp, Who, YearGroup, event_channel,
+    AccessEvent, AccountId, AccountKind, Action, Actor, Affiliation, Ask, Category, Channel, Clock,
+    CurrentRoster, GateId, HandedOut, Host, IdentityMap, Known, KnownBy, ListId, Person, PersonId, Role,
+    SchoolId, Scope, Target, Timestamp, Who, YearGroup, event_channel,
 };
 use policy::image::{Effect, Image, ImageWriter, NewEntry, NewList, Reach, Weight};
 use policy::{CurrentSnapshot, Snapshot};
 use std::path::Path;
 use std::sync::Arc;
-use store::{Account, AccountChange, AuditRow, Change, Credential, Fact, Place, Store};
+use store::{Account, AccountChange, AuditRow, Change, Fact, Place, Store};
 use tempfile::TempDir;
 use wire::SigningKey;
 
@@ -236,32 +236,8 @@ impl World {
 
 /// An open everyday account with a password that its holder chose.
 fn account(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
-    let account = Account {
-        id: AccountId(person.id.0),
-        person: person.id,
-        kind: AccountKind::Standard,
-        login: person.login.clone(),
-        state: AccountState::Open,
-        starts: now,
-        ends: None,
-        must_change: false,
-        created: now,
-        created_by: technician().to_string(),
-        scope: Scope::Trust,
-    };
-    let credential = Credential {
-        id: CredentialId(person.id.0),
-        account: account.id,
-        kind: CredentialKind::Password,
-        verifier,
-        counter: 0,
-        created: now,
-        expires: None,
-        last_worked: None,
-        revoked: None,
-    };
-    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
-    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
+    let account = Account::new(AccountId(person.id.0), person, AccountKind::Standard, now, &technician());
+    AccountChange::open(account, verifier).map(Change::Account)
 }
 
 fn image() -> Image {

@@ -6,9 +6,8 @@ use history::History;
 use identity::{Password, Pepper};
 use lists::ReadList;
 use model::{
-    AccountId, AccountKind, AccountState, Actor, Affiliation, Category, Clock, CredentialId, CredentialKind,
-    CurrentRoster, GateId, IdentityMap, ListId, Person, PersonId, Role, Roster, SchoolId, Scope, Timestamp,
-    YearGroup,
+    AccountId, AccountKind, Actor, Affiliation, Category, Clock, CurrentRoster, GateId, IdentityMap, ListId,
+    Person, PersonId, Role, Roster, SchoolId, Scope, Timestamp, YearGroup,
 };
 use policy::file::{Document, SourceText};
 use policy::image::Image;
@@ -18,7 +17,7 @@ use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{Account, AccountChange, Change, Credential, Fact, Place, Store};
+use store::{Account, AccountChange, Change, Fact, Place, Store};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -167,30 +166,6 @@ fn opened() -> Timestamp {
 
 /// An open everyday account with a password that its holder chose.
 fn account(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
-    let account = Account {
-        id: AccountId(person.id.0),
-        person: person.id,
-        kind: AccountKind::Standard,
-        login: person.login.clone(),
-        state: AccountState::Open,
-        starts: now,
-        ends: None,
-        must_change: false,
-        created: now,
-        created_by: Actor::Program.to_string(),
-        scope: Scope::Trust,
-    };
-    let credential = Credential {
-        id: CredentialId(person.id.0),
-        account: account.id,
-        kind: CredentialKind::Password,
-        verifier,
-        counter: 0,
-        created: now,
-        expires: None,
-        last_worked: None,
-        revoked: None,
-    };
-    let held = AccountChange::AddCredential { credential, scope: Scope::Trust };
-    [Change::Account(AccountChange::Add(account)), Change::Account(held)]
+    let account = Account::new(AccountId(person.id.0), person, AccountKind::Standard, now, &Actor::Program);
+    AccountChange::open(account, verifier).map(Change::Account)
 }

@@ -5,7 +5,7 @@ use super::rows::{Fields, names};
 use super::server::Server;
 use super::walk::{Area, Walk};
 use crate::filter::Filter;
-use crate::query::{Count, Exported, OutcomeCounts, Page, Stored};
+use crate::query::{Count, Exported, OutcomeCounts, Page, PageRows, Stored};
 use crate::{HistoryError, Query};
 use model::{AccessEvent, Day, EventId, EventOutcome};
 use std::ops::ControlFlow;
@@ -16,23 +16,10 @@ const MOST_AT_ONCE: usize = 8_192;
 
 /// A page of matching events, newest first.
 pub(super) fn page(server: &Server, from: Source, query: &Query) -> Result<Page, HistoryError> {
-    let limit = query.limit.clamp(1, Query::MOST_PER_PAGE);
-    let (mut events, mut unreadable) = (Vec::new(), 0);
-    // One more than asked for shows whether there is a next page.
-    let stopped_at = each_row(server, from, (query, limit + 1), &mut |id, event| {
-        match event {
-            Some(event) => events.push(Stored { id, event }),
-            None => unreadable += 1,
-        }
-        if events.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let next = if events.len() > limit {
-        events.truncate(limit);
-        events.last().map(|last| last.id)
-    } else {
-        stopped_at
-    };
-    Ok(Page { events, next, unreadable })
+    let mut rows = PageRows::new(query);
+    let asked = (query, rows.limit() + 1);
+    let stopped_at = each_row(server, from, asked, &mut |id, event| rows.take(id, event))?;
+    Ok(rows.page(stopped_at, 0))
 }
 
 /// Hands over every matching event, newest first, until `out` breaks.
@@ -43,17 +30,8 @@ pub(super) fn export(
     out: &mut dyn FnMut(Stored) -> ControlFlow<()>,
 ) -> Result<Exported, HistoryError> {
     let query = Query { read_at_most: u64::MAX, ..query.clone() };
-    let mut exported = Exported { events: 0, unreadable: 0 };
-    each_row(server, from, (&query, MOST_AT_ONCE), &mut |id, event| match event {
-        Some(event) => {
-            exported.events += 1;
-            out(Stored { id, event })
-        }
-        None => {
-            exported.unreadable += 1;
-            ControlFlow::Continue(())
-        }
-    })?;
+    let mut exported = Exported::default();
+    each_row(server, from, (&query, MOST_AT_ONCE), &mut |id, event| exported.hand_over(id, event, out))?;
     Ok(exported)
 }
 

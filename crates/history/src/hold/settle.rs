@@ -10,17 +10,15 @@ use super::note::{read_file, write_file};
 use crate::HistoryError;
 use crate::error::disk;
 use crate::shelf::sync_folder;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// How far back in `expired.log` a line is looked for. A release that a crash interrupted is among the last lines.
-const LOOKED_BACK_BYTES: u64 = 1 << 20;
-
-/// Puts right every hold in a folder of holds; one that is not there has none. `note` adds a line to `expired.log`.
+/// Puts right every hold in a folder of holds; one that is not there has none. `stones` is the end of `expired.log`, among
+/// whose last lines that of an interrupted release is; `note` adds a line to it.
 pub(crate) fn settle(
     holds: &Path,
-    expired_log: &Path,
+    stones: &str,
     note: &dyn Fn(&str) -> Result<(), HistoryError>,
 ) -> Result<(), HistoryError> {
     let entries = match fs::read_dir(holds) {
@@ -39,7 +37,7 @@ pub(crate) fn settle(
                 remove_unfinished(&path)?;
                 if let Ok(line) = read_file(&line_file(&path)) {
                     let line = String::from_utf8_lossy(&line).into_owned();
-                    if !is_noted(expired_log, &line)? {
+                    if !stones.contains(&line) {
                         note(&line)?;
                     }
                     remove(&path)?;
@@ -91,20 +89,4 @@ fn remove_unfinished(folder: &Path) -> Result<(), HistoryError> {
         }
     }
     Ok(())
-}
-
-fn is_noted(expired_log: &Path, line: &str) -> Result<bool, HistoryError> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(expired_log)?;
-        let from = file.metadata()?.len().saturating_sub(LOOKED_BACK_BYTES);
-        file.seek(SeekFrom::Start(from))?;
-        let mut text = Vec::new();
-        file.take(LOOKED_BACK_BYTES).read_to_end(&mut text)?;
-        Ok(text)
-    };
-    match read() {
-        Ok(text) => Ok(memchr::memmem::find(&text, line.as_bytes()).is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(disk("read", expired_log)(source)),
-    }
 }

@@ -5,6 +5,7 @@
 //! that is the use case's.
 
 use super::base32;
+use crate::session::hexadecimal;
 use crate::{IdentityError, Pepper, Randomness};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -66,7 +67,7 @@ impl BadgeSecret {
             .map_err(|error| IdentityError::HashingFailed { found: error.to_string() })?;
         mac.update(DOMAIN);
         mac.update(self.0.as_slice());
-        Ok(BadgeHash(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(BadgeHash(hexadecimal(&mac.finalize().into_bytes())))
     }
 }
 

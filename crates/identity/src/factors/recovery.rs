@@ -4,6 +4,7 @@
 //! the person: nothing can be tried against a stolen database alone.
 
 use super::base32;
+use crate::session::hexadecimal;
 use crate::{IdentityError, Pepper, Randomness};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::PersonId;
@@ -66,7 +67,7 @@ impl RecoveryCode {
         for part in [DOMAIN, person.0.as_bytes(), &self.0] {
             mac.update(part);
         }
-        Ok(RecoveryHash(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(RecoveryHash(hexadecimal(&mac.finalize().into_bytes())))
     }
 }
 

@@ -2,6 +2,7 @@
 //! signed in on it.
 
 use super::{cut, keyed};
+use crate::session::{bytes_of, hexadecimal};
 use crate::{IdentityError, Pepper, Randomness};
 use model::PersonId;
 
@@ -51,10 +52,7 @@ impl DeviceCookie {
     /// The cookie's value: `d1.` and hexadecimal numbers with dots between them.
     pub fn to_text(&self) -> String {
         let numbers = std::iter::once(&self.device).chain(&self.marks);
-        numbers.fold(BEGIN.to_owned(), |text, bytes| {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{text}.{digits}")
-        })
+        numbers.fold(BEGIN.to_owned(), |text, bytes| format!("{text}.{}", hexadecimal(bytes)))
     }
 
     /// Marks that this person has signed in here, after they did so with everything that was asked of them.
@@ -76,12 +74,6 @@ impl DeviceCookie {
 
 fn mark_of(pepper: &Pepper, device: &[u8; 16], person: PersonId) -> [u8; 16] {
     cut(keyed(pepper.as_bytes(), &[DOMAIN, device, person.0.as_bytes()]))
-}
-
-fn bytes_of(text: &str) -> Option<[u8; 16]> {
-    let plain = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let number = u128::from_str_radix(text, 16).ok().filter(|_| plain)?;
-    Some(number.to_be_bytes())
 }
 
 #[cfg(test)]

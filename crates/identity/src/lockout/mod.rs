@@ -32,7 +32,7 @@ mod sources;
 
 pub use device::{DeviceCookie, DeviceMark};
 
-use crate::{IdentityError, Pepper};
+use crate::{IdentityError, Pepper, random_bytes};
 use account::{Account, LaneId};
 use budget::Budget;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -282,8 +282,7 @@ impl Lockout {
     /// # Errors
     /// [`IdentityError::NoRandomness`].
     pub fn new(pepper: &Pepper) -> Result<Self, IdentityError> {
-        let mut tried_key = Zeroizing::new([0; 32]);
-        getrandom::fill(tried_key.as_mut_slice()).map_err(|_| IdentityError::NoRandomness)?;
+        let tried_key = Zeroizing::new(random_bytes()?);
         Ok(Self {
             key: Zeroizing::new(keyed(pepper.as_bytes(), &[DOMAIN])),
             tried_key,

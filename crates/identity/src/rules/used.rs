@@ -1,5 +1,6 @@
 //! Knowing a password again without keeping it: a fingerprint under the installation's key.
 
+use crate::session::{bytes_of, hexadecimal};
 use crate::{IdentityError, Password, Pepper};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::PersonId;
@@ -18,20 +19,12 @@ pub struct SecretFingerprint(pub [u8; 16]);
 impl SecretFingerprint {
     /// 32 small hexadecimal digits, as the store keeps it.
     pub fn to_text(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&self.0)
     }
 
     /// Reads what [`SecretFingerprint::to_text`] wrote; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text
-            .chars()
-            .map(|digit| digit.to_digit(16))
-            .map(|digit| u8::try_from(digit?).ok())
-            .collect::<Option<_>>()?;
-        let bytes: Vec<u8> =
-            digits.chunks_exact(2).filter_map(|pair| Some(pair.first()? * 16 + pair.last()?)).collect();
-        let whole = text.len() == 32 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        bytes.try_into().ok().filter(|_| whole).map(Self)
+        bytes_of(text).map(Self)
     }
 }
 

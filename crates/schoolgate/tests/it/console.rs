@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 27] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -24,6 +24,14 @@ const PAGES: [&str; 19] = [
     "/lists/starter",
     "/lists/illegal-built-in",
     "/inspection",
+    "/people",
+    "/people?role=learner&year=4",
+    "/people/new",
+    "/exports",
+    "/exports/ask",
+    "/my-account",
+    "/my-account/password",
+    "/confirm",
     "/why",
     "/why?who=ks1&url=games.schoolgate.test",
 ];
@@ -59,6 +67,12 @@ async fn axe_finds_nothing_on_any_page_on_a_desktop_or_a_phone() {
             browser.visit(&format!("{}{page}", gate.address("console"))).await.unwrap();
             must_be_accessible(&mut browser, &format!("{page} at {width}"), &axe).await;
         }
+        browser.visit(&format!("{}/people", gate.address("console"))).await.unwrap();
+        let first = "document.querySelector('tbody a[href^=\"/people/\"]').getAttribute('href')";
+        let person = browser.value_of(first).await.unwrap();
+        let person = person.as_str().unwrap();
+        browser.visit(&format!("{}{person}", gate.address("console"))).await.unwrap();
+        must_be_accessible(&mut browser, &format!("/people/PERSON at {width}"), &axe).await;
     }
     let mut stranger = Browser::launch(&testkit::browser::BrowserOptions {
         proxy: String::new(),
