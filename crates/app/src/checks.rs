@@ -77,6 +77,7 @@ impl App {
             circumvention: Some(try_ways_round(&snapshot, now)),
             harmful: Some(try_harmful(&snapshot, now)),
             passwords: Some(PasswordsSeen { accounts, hashed }),
+            lockout: Some(self.lockout_seen()?),
             listeners: seen.listeners.into_values().collect(),
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
             alerts: Some(self.alerts_seen(seen_watched).await?),

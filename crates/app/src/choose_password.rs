@@ -5,9 +5,10 @@
 //! rules and is unlike every other of the same person.
 
 use crate::{App, AppError, NewPassword};
-use identity::{Against, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, hash, issue};
+use identity::{
+    Against, HashingZone, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, hash, issue,
+};
 use model::{AccountState, CredentialId, CredentialKind, Person, Timestamp};
-use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
 use zeroize::Zeroizing;
 
@@ -120,7 +121,7 @@ impl App {
     /// Hashes in a thread of its own, in the same queue as sign-ins.
     async fn hash_password(&self, password: Password) -> Result<StoredHash, AppError> {
         let (pepper, salt) = (self.0.parts.pepper.clone(), identity::random_bytes::<16>()?);
-        let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
+        let turn = self.hashing_turn(HashingZone::SignedIn).await?;
         let hashed = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             hash(&pepper, &password, salt)

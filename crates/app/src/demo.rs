@@ -8,10 +8,9 @@ mod visits;
 
 use crate::people_seen::kind_for;
 use crate::{App, AppError};
-use identity::{Password, hash};
+use identity::{HashingZone, Password, hash};
 use model::{AccountId, Actor, Person, Role, Scope, Timestamp};
 use people::Cast;
-use std::sync::Arc;
 use store::{Account, AccountChange, Change, Fact};
 
 /// What the demo is made from.
@@ -55,7 +54,7 @@ impl App {
         let mut hashing = Vec::new();
         for part in &cast.people {
             let (pepper, password, salt) = (self.0.parts.pepper.clone(), password.clone(), random.bytes());
-            let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
+            let turn = self.hashing_turn(HashingZone::SignedIn).await?;
             let person = part.person.clone();
             hashing.push(tokio::task::spawn_blocking(move || {
                 let _turn = turn;

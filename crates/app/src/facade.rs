@@ -5,16 +5,17 @@ use crate::lists::{LastLook, ListsPlace};
 use crate::reports::ReportLanes;
 use crate::{AppError, Health, InForce, Recipient, Seals, people};
 use history::History;
-use identity::{Lockout, Pepper, permit, scopes_for};
+use identity::{HashingTurns, Lockout, Pepper, permit, scopes_for};
 use model::{
     Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope,
     Suggestions, Timestamp,
 };
 use policy::{CurrentSnapshot, Snapshot};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{ChainHead, Change, Fact, Revisions, Store};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
 /// The use cases of one gate. A clone is another handle on the same one.
 #[derive(Clone)]
@@ -66,10 +67,12 @@ pub(crate) struct Inner {
     pub(crate) lists_changed: Notify,
     /// Which lists' pointer was last looked into. Held while looking, so that it happens once at a time.
     pub(crate) lists_seen: Mutex<Option<LastLook>>,
-    /// How many passwords are hashed at once: each takes 19 MiB and a core.
-    pub(crate) hashing: Arc<Semaphore>,
+    /// Turns to hash a password: each takes 19 MiB and a core.
+    pub(crate) hashing: HashingTurns,
     /// Wrong passwords of late.
     pub(crate) lockout: Mutex<Lockout>,
+    /// True where the lock-out counted something since it was last kept.
+    pub(crate) lockout_moved: AtomicBool,
     /// Raised whenever an alert was taken up or worked on.
     pub(crate) alerts_revision: watch::Sender<u64>,
     /// Who is told when something asks for attention.
@@ -123,6 +126,7 @@ impl App {
     pub async fn start(parts: Parts, in_force: InForce) -> Result<Self, AppError> {
         let lockout = Lockout::new(&parts.pepper)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let hashing = HashingTurns::new(cores.saturating_sub(1), parts.clock.clone());
         let (revisions, started) = (parts.store.revisions().await?, parts.clock.now());
         parts.roster.put(people::load_roster(&parts.store).await?);
         for held in parts.store.web_claims(parts.clock.now()).await? {
@@ -137,8 +141,9 @@ impl App {
             compiling: Mutex::new(()),
             lists_changed: Notify::new(),
             lists_seen: Mutex::new(None),
-            hashing: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
+            hashing,
             lockout: Mutex::new(lockout),
+            lockout_moved: AtomicBool::new(false),
             alerts_revision: watch::Sender::new(0),
             recipients: RwLock::default(),
             report_lanes: Mutex::default(),

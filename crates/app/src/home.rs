@@ -125,7 +125,7 @@ fn figure_rows(counts: &OutcomeCounts, linked_from: Option<&String>) -> Vec<Figu
     FIGURES.into_iter().map(row).collect()
 }
 
-/// Clauses that fail, each as something that waits, in the catalogue's order.
+/// Clauses that fail or wait to be accepted as they are, each as something that waits, in the catalogue's order.
 fn failing_clauses(areas: &[AreaView]) -> Vec<NeedView> {
     let clauses = areas.iter().flat_map(|area| &area.clauses);
     let mut needs: Vec<NeedView> = clauses
@@ -135,6 +135,12 @@ fn failing_clauses(areas: &[AreaView]) -> Vec<NeedView> {
                 detail: format!("{evidence}. Owner: {}.", clause.owner),
                 link: format!("/policy/{}", clause.id),
                 urgency: if clause.id.starts_with("FLT") { "urgent" } else { "soon" }.to_owned(),
+            }),
+            ClauseState::Excepted { evidence, .. } => Some(NeedView {
+                title: format!("{} waits to be accepted: {}", clause.id, clause.title),
+                detail: format!("{evidence}."),
+                link: format!("/policy/{}", clause.id),
+                urgency: "soon".to_owned(),
             }),
             _ => None,
         })

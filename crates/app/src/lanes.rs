@@ -2,13 +2,15 @@
 
 use crate::{App, AppError};
 use identity::{
-    AccountSeen, Admitted, Attempt, DeviceCookie, Factor, FreshDevices, LaneCounting, Lockout, LockoutRules,
-    Origin, Randomness, Turned,
+    AccountSeen, Admitted, Attempt, DeviceCookie, Factor, FreshDevices, IdentityError, LaneCounting, Lockout,
+    LockoutRules, Origin, Randomness, Turned,
 };
 use model::{PersonId, Timestamp};
-use policy::file::Counting;
+use policy::file::{Counting, show_date};
 use policy::rules::AddressUse;
+use registers::{CountingSeen, LockTried, LockoutSeen};
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 /// Where somebody signs in from.
@@ -69,6 +71,7 @@ impl App {
     ) -> Result<(), AppError> {
         let (rules, at) = (self.lockout_rules(), self.now());
         let counted = self.lockout().wrong(turn, typed, &rules, at);
+        self.0.lockout_moved.store(true, Ordering::Relaxed);
         if counted.locked_until.is_some() {
             tracing::warn!("an account was locked for where too many wrong passwords came from");
             self.note_refusal("account-locked", known_login.clone(), from).await?;
@@ -94,6 +97,21 @@ impl App {
     pub(crate) fn count_right(&self, turn: Admitted) {
         let at = self.now();
         self.lockout().right(turn, at);
+        self.0.lockout_moved.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts and locks as bytes, to outlive a restart; `None` where nothing was counted since they were last asked for. No
+    /// login and no secret is in them.
+    pub fn moved_locks(&self) -> Option<Vec<u8>> {
+        self.0.lockout_moved.swap(false, Ordering::Relaxed).then(|| self.lockout().saved())
+    }
+
+    /// Takes up what [`App::moved_locks`] gave.
+    ///
+    /// # Errors
+    /// [`IdentityError::UnreadableLocks`]; then nothing was taken up.
+    pub fn restore_locks(&self, bytes: &[u8]) -> Result<(), IdentityError> {
+        self.lockout().restore(bytes)
     }
 
     /// What the browser carries from now on, after this person signed in with everything that was asked of them. No login
@@ -130,8 +148,56 @@ impl App {
         }
     }
 
+    /// Tries the rules in force on an account that there is not, in a lock-out of its own.
+    pub(crate) fn lockout_seen(&self) -> Result<LockoutSeen, AppError> {
+        let (rules, in_force) = (self.lockout_rules(), self.in_force());
+        let facts = &in_force.document.facts;
+        let counting = match rules.counting {
+            LaneCounting::ByAccount => CountingSeen::ByAccount,
+            LaneCounting::ByLane => CountingSeen::ByLane {
+                accepted: facts.lockout.lanes_accepted_on.as_ref().map(|on| show_date(&on.0)),
+                review: show_date(&facts.edition.review_on.0),
+            },
+        };
+        let tried = try_lock(&mut Lockout::new(&self.0.parts.pepper)?, &rules, self.now());
+        Ok(LockoutSeen { attempts: rules.attempts, minutes: facts.lockout.minutes, counting, tried })
+    }
+
     fn lockout(&self) -> MutexGuard<'_, Lockout> {
         self.0.lockout.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As many wrong passwords in a row as lock, each as soon as the waits allow; then one more.
+fn try_lock(lockout: &mut Lockout, rules: &LockoutRules, mut at: Timestamp) -> LockTried {
+    let attempt = |at| Attempt {
+        login: "made-up",
+        account: AccountSeen::Ordinary,
+        from: Origin::SchoolDevice { device: b"made-up" },
+        factor: Factor::Password,
+        at,
+    };
+    for number in 1..=rules.attempts {
+        let turn = match lockout.admit(&attempt(at), rules) {
+            Err(Turned::Wait { until }) => {
+                at = until;
+                lockout.admit(&attempt(at), rules)
+            }
+            admitted => admitted,
+        };
+        let Ok(turn) = turn else { return LockTried::Otherwise };
+        let counted = lockout.wrong(turn, &number.to_string(), rules, at);
+        if counted.locked_until.is_some() != (number == rules.attempts) {
+            return LockTried::Otherwise;
+        }
+    }
+    match lockout.admit(&attempt(at), rules) {
+        Err(Turned::Locked { until }) if until == at.plus_ms(rules.lock_ms) => LockTried::Locked,
+        Err(_) => LockTried::Otherwise,
+        Ok(turn) => {
+            lockout.not_compared(turn, at);
+            LockTried::Otherwise
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod exports;
 mod facade;
 mod frame;
 mod groups_seen;
+mod hashing;
 mod health;
 mod history_counts;
 mod history_looks;

@@ -2,8 +2,9 @@
 
 use crate::lanes::{Caller, Holder, turned_words};
 use crate::{App, AppError};
-use identity::{AccountSeen, Password, StoredHash};
+use identity::{AccountSeen, Password, StoredHash, TooBusy};
 use model::{AccountKind, AccountState, CredentialKind, Person, Timestamp};
+use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
 
@@ -58,7 +59,7 @@ impl Proven {
 }
 
 impl App {
-    /// Compares a password with the account's hash, in a thread of its own; at most cores − 1 at once. Wrong ones are
+    /// Compares a password with the account's hash when its turn comes. Wrong ones are
     /// counted, and after too many of them the lane is locked: see [`identity::Lockout`].
     pub(crate) async fn check_password(
         &self,
@@ -81,8 +82,12 @@ impl App {
             Ok(turn) => turn,
             Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),
         };
-        let checked = match self.compare(account, typed).await {
-            Ok(checked) => checked,
+        let checked = match self.compare(account, typed, from.address).await {
+            Ok(Some(checked)) => checked,
+            Ok(None) => {
+                self.give_turn_back(turn);
+                return Ok(Checked::Locked { words: AppError::from(TooBusy).theirs().to_owned() });
+            }
             Err(error) => {
                 self.give_turn_back(turn);
                 return Err(error);
@@ -112,17 +117,23 @@ impl App {
         Ok(in_use && held.iter().any(|held| held.id == proven.credential.id))
     }
 
-    async fn compare(&self, account: Option<Account>, typed: &str) -> Result<Checked, AppError> {
+    /// `None` where too many others wait to have theirs compared.
+    async fn compare(
+        &self,
+        account: Option<Account>,
+        typed: &str,
+        address: IpAddr,
+    ) -> Result<Option<Checked>, AppError> {
         let credential = match &account {
             Some(account) => password_of(self.0.parts.store.credentials(account.id).await?),
             None => None,
         };
         let Ok(password) = Password::new(typed) else {
-            return Ok(Checked::Wrong { known_login: account.map(|account| account.login) });
+            return Ok(Some(Checked::Wrong { known_login: account.map(|account| account.login) }));
         };
         let stored = credential.as_ref().map(|credential| StoredHash(credential.verifier.clone()));
         let (pepper, salt) = (self.0.parts.pepper.clone(), identity::random_bytes::<16>()?);
-        let turn = Arc::clone(&self.0.hashing).acquire_owned().await;
+        let Ok(turn) = self.hashing_turn(self.hashing_zone(address)).await else { return Ok(None) };
         let (right, rehashed) = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let right = identity::verify(&pepper, &password, stored.as_ref())?;
@@ -134,7 +145,7 @@ impl App {
             Ok::<_, AppError>((right, rehashed))
         })
         .await??;
-        Ok(self.checked(account, credential.filter(|_| right), rehashed))
+        Ok(Some(self.checked(account, credential.filter(|_| right), rehashed)))
     }
 
     /// `right` is the credential whose secret was given.

@@ -30,6 +30,7 @@ impl App {
             proposal_waiting: waiting > 0,
             passes: count(&areas, "Pass"),
             fails: count(&areas, "Fail"),
+            excepted: count(&areas, "Excepted"),
             unknowns: count(&areas, "Unknown"),
             areas,
         })

@@ -116,6 +116,8 @@ pub struct PolicyView {
     pub passes: usize,
     /// Clauses that fail.
     pub fails: usize,
+    /// Clauses that hold in a form that was not accepted yet.
+    pub excepted: usize,
     /// Clauses that nothing checks yet.
     pub unknowns: usize,
     /// The clauses by area, in the catalogue's order.

@@ -13,7 +13,6 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What every handler works with.
 pub(crate) struct Desk {
@@ -25,8 +24,6 @@ pub(crate) struct Desk {
     pub clock: Clock,
     /// The proxy's page on the school's certificate; empty where there is none.
     pub certificate_page: String,
-    /// How many sign-ins may wait for their hash at once; the next one is told to try again.
-    pub sign_ins: Semaphore,
     /// False on loopback, where a promise of HTTPS for a year would bind every other program on the machine.
     pub promises_https: bool,
 }

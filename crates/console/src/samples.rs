@@ -114,6 +114,7 @@ fn policy() -> PolicyView {
         proposal_waiting: true,
         passes: 1,
         fails: 1,
+        excepted: 0,
         unknowns: 2,
         areas: vec![
             area("Filtering", "FLT", clauses()),

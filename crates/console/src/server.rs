@@ -29,8 +29,6 @@ use tower::ServiceExt;
 const MOST_CONNECTIONS: usize = 512;
 /// Connections at once from one address, as a class behind one may need; the next one is closed.
 const MOST_OF_AN_ADDRESS: usize = 64;
-/// Sign-ins that may wait for their hash at once: a class of thirty, twice.
-const MOST_SIGN_INS: usize = 64;
 /// From the first byte to a finished TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// For all the headers of one request, the first one from the handshake on; it also ends idle HTTP/1.1 connections.
@@ -89,7 +87,6 @@ impl Console {
             templates,
             clock: config.clock,
             certificate_page: config.certificate_page.unwrap_or_default(),
-            sign_ins: Semaphore::new(MOST_SIGN_INS),
             promises_https: !local_addr.ip().is_loopback(),
         };
         Ok(Self { listener, local_addr, tls, router: router(desk) })

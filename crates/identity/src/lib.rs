@@ -1,8 +1,8 @@
 //! Who somebody is and what they may do: rules and generators of passwords, their hashes, lock-out, second factors, the rule
 //! on administrators, session tokens, and the table of roles and actions.
 //!
-//! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; [`HashingTurns`] can bound how
-//! many run at once; the gate does not use it yet.
+//! Left out on purpose: SQL, HTTP and threads. Hashing takes tens of milliseconds and 19 MiB; [`HashingTurns`] bounds how
+//! many run at once.
 //!
 //! Invariants: no password and no token is ever kept or shown, only a hash of it; a login that does not exist costs
 //! the same work as one that does; what the table does not permit is denied.
@@ -11,6 +11,7 @@ mod administrators;
 mod factors;
 mod fuse;
 mod generate;
+mod hash_memory;
 mod lockout;
 mod password;
 mod permissions;

@@ -1,7 +1,7 @@
 //! Turns to hash a password: as many at once as there are threads for it, and fair between zones, so that whoever floods the
 //! gate from outside waits behind their own flood while a classroom signs in.
 //!
-//! Each zone (a network of the school; everything outside as one) has a queue of its own, and the zones take turns. Who would
+//! Each zone (a network of the school; people who are signed in; everything outside as one) has a queue of its own, and the zones take turns. Who would
 //! wait longer than [`LONGEST_WAIT_MS`] is told so at once; who waited so long after all is told then.
 //!
 //! Left out on purpose: hashing itself and threads. A turn is handed over by calling back; a [`HashingTurn`] that is dropped
@@ -25,6 +25,8 @@ const FIRST_GUESS_MS: i64 = 80;
 pub enum HashingZone {
     /// A network of the school, by any number that tells it from others.
     Inside(u32),
+    /// Whoever is signed in already, and the machine itself.
+    SignedIn,
     /// Everything else.
     Outside,
 }

@@ -54,6 +54,14 @@ pub enum ClauseState {
         /// What it saw, and what to do.
         evidence: String,
     },
+    /// A check saw that it holds in another form than the clause's plain one, which those who approve the policy have not
+    /// accepted yet.
+    Excepted {
+        /// When the check looked.
+        checked: Timestamp,
+        /// What is other, who is asked to accept it, and until when.
+        evidence: String,
+    },
     /// Nothing checks it yet, or the check could not tell.
     Unknown {
         /// Why it is not known.
@@ -67,6 +75,7 @@ impl ClauseState {
         match self {
             Self::Pass { .. } => "Pass",
             Self::Fail { .. } => "Fail",
+            Self::Excepted { .. } => "Excepted",
             Self::Unknown { .. } => "Unknown",
         }
     }

@@ -1,8 +1,8 @@
 //! The checks, one function each, in the order of [`Check::ALL`](crate::Check::ALL).
 
 use crate::facts::{
-    Approver, AuditSeen, Facts, Kept, ListenerState, MemberList, PolicySeen, RetentionSeen, TakenUp,
-    TriedAsLearners,
+    Approver, AuditSeen, CountingSeen, Facts, Kept, ListenerState, LockTried, LockoutSeen, MemberList,
+    PolicySeen, RetentionSeen, TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Timestamp};
 
@@ -375,6 +375,48 @@ pub(crate) fn password_hash(facts: &Facts) -> ClauseState {
             seen.accounts
         ),
     )
+}
+
+/// The clause asks for six in a row.
+const MOST_ATTEMPTS: u32 = 6;
+
+pub(crate) fn wrong_passwords_lock(facts: &Facts) -> ClauseState {
+    let Some(seen) = &facts.lockout else { return unknown("The lock-out was not tried yet") };
+    let LockoutSeen { attempts, minutes, counting, tried } = seen;
+    if *attempts > MOST_ATTEMPTS {
+        return fail(
+            facts,
+            format!(
+                "The policy locks after {attempts} wrong passwords, and the clause asks for {MOST_ATTEMPTS}"
+            ),
+        );
+    }
+    if *tried == LockTried::Otherwise {
+        return fail(
+            facts,
+            format!(
+                "{attempts} wrong passwords on a made-up account did not lock it as the policy says. Call your provider now"
+            ),
+        );
+    }
+    let locks = format!("{attempts} wrong passwords on a made-up account locked it for {minutes} minutes");
+    match counting {
+        CountingSeen::ByAccount => pass(facts, format!("{locks}, wherever they come from")),
+        CountingSeen::ByLane { accepted: Some(on), .. } => pass(
+            facts,
+            format!(
+                "{locks}, in the way in that they came by; the policy says that this was accepted on {on}"
+            ),
+        ),
+        CountingSeen::ByLane { accepted: None, review } => ClauseState::Excepted {
+            checked: facts.now,
+            evidence: format!(
+                "{locks}, in the way in that they came by alone, so that nobody can lock a teacher out from elsewhere. The clause's \
+                 plain form counts by account. Those who approve the policy are asked to accept this, or to choose the plain form, by \
+                 its review on {review}"
+            ),
+        },
+    }
 }
 
 pub(crate) fn dns_and_proxy(facts: &Facts) -> ClauseState {

@@ -25,6 +25,8 @@ pub struct Facts {
     pub harmful: Option<HarmfulSeen>,
     /// Stored passwords.
     pub passwords: Option<PasswordsSeen>,
+    /// The lock-out.
+    pub lockout: Option<LockoutSeen>,
     /// What should be listening.
     pub listeners: Vec<Listener>,
     /// Required posts.
@@ -49,6 +51,7 @@ impl Facts {
             circumvention: None,
             harmful: None,
             passwords: None,
+            lockout: None,
             listeners: Vec::new(),
             posts: None,
             alerts: None,
@@ -302,4 +305,41 @@ pub struct PostVacant {
     pub role: Role,
     /// Where, in words.
     pub place: String,
+}
+
+/// How wrong passwords lock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LockoutSeen {
+    /// Wrong ones in a row that lock.
+    pub attempts: u32,
+    /// For how long, in minutes.
+    pub minutes: u32,
+    /// How they are counted.
+    pub counting: CountingSeen,
+    /// What became of a made-up account on which that many wrong ones were tried with the rules in force.
+    pub tried: LockTried,
+}
+
+/// How wrong passwords are counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CountingSeen {
+    /// By account alone, the clause's plain form.
+    ByAccount,
+    /// By where they come from: since when those who approve the policy accept it, as the policy's text says, and by which
+    /// review they are asked.
+    ByLane {
+        /// `None` where the text does not say so.
+        accepted: Option<String>,
+        /// When the policy is reviewed.
+        review: String,
+    },
+}
+
+/// What became of the try.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LockTried {
+    /// It locked with the last of them, not before, for as long as the policy says.
+    Locked,
+    /// It did not lock, or not then.
+    Otherwise,
 }

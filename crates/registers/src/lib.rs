@@ -11,9 +11,9 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    AlertsSeen, Approver, AuditSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener,
-    ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen,
-    RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
+    AlertsSeen, Approver, AuditSeen, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept,
+    ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen,
+    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 
 use model::ClauseState;
@@ -39,6 +39,8 @@ pub enum Check {
     Circumvention,
     /// Every stored password is a one-way hash of today's kind.
     PasswordHash,
+    /// Wrong passwords lock as the policy says.
+    WrongPasswordsLock,
     /// The DNS filter and the proxy answer.
     DnsAndProxy,
     /// Every required post is held.
@@ -53,7 +55,7 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Check; 14] = [
+    pub const ALL: [Check; 15] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
         Self::HarmfulContent,
@@ -63,6 +65,7 @@ impl Check {
         Self::Retention,
         Self::Circumvention,
         Self::PasswordHash,
+        Self::WrongPasswordsLock,
         Self::DnsAndProxy,
         Self::RolesHeld,
         Self::AlertsRaised,
@@ -82,6 +85,7 @@ impl Check {
             Self::Retention => "retention",
             Self::Circumvention => "circumvention",
             Self::PasswordHash => "password-hash",
+            Self::WrongPasswordsLock => "wrong-passwords-lock",
             Self::DnsAndProxy => "dns-and-proxy",
             Self::RolesHeld => "roles-held",
             Self::AlertsRaised => "alerts-raised",
@@ -107,6 +111,7 @@ impl Check {
             Self::Retention => checks::retention(facts),
             Self::Circumvention => checks::circumvention(facts),
             Self::PasswordHash => checks::password_hash(facts),
+            Self::WrongPasswordsLock => checks::wrong_passwords_lock(facts),
             Self::DnsAndProxy => checks::dns_and_proxy(facts),
             Self::RolesHeld => checks::roles_held(facts),
             Self::AlertsRaised => alert_checks::alerts_raised(facts),

@@ -103,6 +103,11 @@ impl Folder {
         self.0.join("monitoring.state")
     }
 
+    /// Wrong passwords that were counted and what they locked.
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.0.join("lockout.state")
+    }
+
     /// The key that seals the audit log and signs packs.
     pub(crate) fn audit_key(&self) -> PathBuf {
         self.0.join("audit.key")

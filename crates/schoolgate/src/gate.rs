@@ -135,6 +135,7 @@ impl Gate {
         outside.start((app.clone(), ground), (config, listening.console.clone(), logs), (&tasks, &stop));
         let kept = tasks::Kept { lists, snapshot: deciding, store: store.clone(), health };
         tasks::start(&tasks, &stop, app.clone(), kept);
+        tasks::locks::mind(&tasks, &stop, &app, folder.locks());
         watch::take_up(&tasks, &stop, app.clone(), alerts);
         tasks.close();
         Ok(Self { app, listening, stop, tasks, recorder, store })

@@ -2,6 +2,7 @@
 //! call the next post about an alert, draft the weekly report,
 //! seal and verify the audit log.
 
+pub(crate) mod locks;
 mod logs;
 mod messages;
 mod outside;

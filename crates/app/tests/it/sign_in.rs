@@ -146,6 +146,13 @@ async fn six_wrong_passwords_lock_the_account_for_where_they_came_from_and_nowhe
     assert!(view.problem.contains("Wait 15 minutes"), "the web's page counts with the console's");
     assert!(world.app.sign_in("head", PASSWORD, elsewhere).await.is_ok());
     assert_eq!(world.count_facts("account-locked").await, 1);
+    let kept = world.app.moved_locks().unwrap();
+    assert!(world.app.moved_locks().is_none(), "nothing was counted since");
+    let restarted = world.restarted().await;
+    restarted.app.restore_locks(&kept).unwrap();
+    let still = theirs(restarted.app.sign_in("head", PASSWORD, here()).await.err().unwrap());
+    assert!(still.contains("Wait 15 minutes"), "after a restart too: {still}");
+    assert!(restarted.app.restore_locks(b"something else").is_err());
     world.clock.advance_ms(15 * 60_000);
     assert!(world.app.sign_in("head", PASSWORD, here()).await.is_ok());
 }

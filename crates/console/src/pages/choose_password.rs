@@ -135,7 +135,6 @@ pub(crate) async fn choose_first(
     visit: Visit,
     Sent(form): Sent<FirstForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.new.len() + form.again.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
@@ -168,15 +167,12 @@ pub(crate) async fn choose_web(
     visit: Visit,
     Sent(form): Sent<WebPasswordForm>,
 ) -> Result<Response, Problem> {
-    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.login.len() + form.old.len() + form.new.len() + form.again.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let chosen = NewPassword { new: &form.new, again: &form.again };
     let changed = desk.app.change_password_for_web((&form.login, &form.old), chosen, visit.caller()).await;
-    // Whoever waits for a refusal hashes nothing any more.
-    drop(place);
     match changed {
         Ok(()) => Ok(Redirect::to("/web/sign-in?changed=yes").into_response()),
         Err(AppError::Refused { theirs, about, .. }) => {

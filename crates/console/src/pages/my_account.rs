@@ -137,7 +137,6 @@ pub(crate) async fn change_password(
     visit: Visit,
     Sent(form): Sent<PasswordForm>,
 ) -> Result<Response, Problem> {
-    let _place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     let (actor, token) = (visit.actor()?, visit.session()?);
     if form.old.len() + form.new.len() + form.again.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
@@ -173,15 +172,12 @@ pub(crate) async fn confirm(
     visit: Visit,
     Sent(form): Sent<ConfirmForm>,
 ) -> Result<Response, Problem> {
-    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     visit.actor()?;
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let confirmed = desk.app.confirm(visit.session()?, &form.password, visit.caller()).await;
-    // Whoever waits for a refusal hashes nothing any more.
-    drop(place);
     match confirmed {
         Ok(()) => Ok(Redirect::to(local(&form.next)).into_response()),
         Err(AppError::Refused { theirs, .. }) => {

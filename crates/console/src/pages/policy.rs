@@ -11,14 +11,14 @@ use axum::response::Response;
 use model::{ClauseState, Timestamp};
 use serde::{Deserialize, Serialize};
 
-const STATES: [(&str, &str); 4] =
-    [("", "Any state"), ("pass", "Pass"), ("fail", "Fail"), ("unknown", "Unknown")];
+const STATES: [(&str, &str); 5] =
+    [("", "Any state"), ("pass", "Pass"), ("fail", "Fail"), ("excepted", "Excepted"), ("unknown", "Unknown")];
 
 /// What the form above the clauses asks for; both as typed, empty for all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Narrowing {
-    /// `pass`, `fail` or `unknown`.
+    /// `pass`, `fail`, `excepted` or `unknown`.
     pub state: String,
     /// An area's short name.
     pub area: String,
@@ -105,7 +105,12 @@ impl PolicyPage {
         let all_areas = [("", "Any area")].into_iter();
         let named = view.areas.iter().map(|area| (area.prefix.as_str(), area.title.as_str()));
         let area_choices = choices(all_areas.chain(named), &area);
-        let counts = [("Fail", view.fails), ("Unknown", view.unknowns), ("Pass", view.passes)];
+        let counts = [
+            ("Fail", view.fails),
+            ("Excepted", view.excepted),
+            ("Unknown", view.unknowns),
+            ("Pass", view.passes),
+        ];
         let facts = facts(&view);
         let areas: Vec<Area> = view
             .areas
@@ -163,6 +168,7 @@ impl Clause {
         let (badge_class, checked, evidence) = match view.state {
             ClauseState::Pass { checked, evidence } => ("govuk-tag--green", Some(checked), evidence),
             ClauseState::Fail { checked, evidence } => ("govuk-tag--red", Some(checked), evidence),
+            ClauseState::Excepted { checked, evidence } => ("govuk-tag--yellow", Some(checked), evidence),
             ClauseState::Unknown { why } => ("govuk-tag--grey", None, why),
         };
         Self {

@@ -78,15 +78,12 @@ pub(crate) async fn enter(
     visit: Visit,
     Sent(form): Sent<SignInForm>,
 ) -> Result<Response, Problem> {
-    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     let SignInForm { login, password, next } = form;
     if login.len() + password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let entering = desk.app.sign_in(&login, &password, visit.caller()).await;
-    // Whoever waits for a refusal hashes nothing any more.
-    drop(place);
     match entering {
         Ok(session) => entered(&desk, &session, local(&next)),
         Err(AppError::Refused { theirs, .. }) => {

@@ -81,14 +81,11 @@ pub(crate) async fn enter(
     visit: Visit,
     Sent(form): Sent<WebSignInForm>,
 ) -> Result<Response, Problem> {
-    let place = desk.sign_ins.try_acquire().map_err(|_| Problem::Busy)?;
     if form.login.len() + form.password.len() > MOST_TYPED_BYTES {
         return Err(Problem::TooLarge);
     }
     let refused_at = Instant::now() + REFUSAL_TAKES;
     let view = desk.app.sign_in_to_web(&form.login, &form.password, visit.caller()).await?;
-    // Whoever waits for a refusal hashes nothing any more.
-    drop(place);
     if view.must_choose {
         // Answered here: a name in an address would stay in the history of a device that others use.
         return desk.page("choose_password.html", &visit, &ChoosePage::on_web(form.login)).await;

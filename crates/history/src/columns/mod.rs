@@ -29,7 +29,7 @@ const MOST_SLICE_EVENTS: usize = SLICE_EVENTS + crate::block::FULL_EVENTS;
 /// ...or at at so many bytes of paths, give or take one row.
 const SLICE_TEXT_BYTES: usize = 32 << 20;
 /// The most rows of a page...
-const PAGE_ROWS: usize = 16_384;
+const PAGE_ROWS: usize = 4_096;
 /// ...and a page is full at so many bytes of paths, give or take one row.
 const PAGE_TEXT_BYTES: usize = 4 << 20;
 /// zstd's effort for paths: closed days are compressed once, in the background.

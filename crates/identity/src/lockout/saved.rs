@@ -12,7 +12,7 @@
 use super::MOST_ACCOUNTS;
 use super::account::{Account, Lane, LaneId, factor_number, factor_of, kind_number, kind_of};
 use super::budget::{Budget, Shut};
-use super::sources::Sources;
+use super::sources::{MOST_SOURCES, Sources};
 use crate::IdentityError;
 use model::Timestamp;
 use std::collections::HashMap;
@@ -20,8 +20,6 @@ use std::collections::HashMap;
 const MAGIC: &[u8; 8] = b"SGLOCK1\n";
 /// Stands for no time.
 const NEVER: i64 = i64::MIN;
-/// More were never written.
-const MOST_SOURCES: u32 = 65_536;
 
 /// What was read.
 pub(super) struct Saved {
@@ -86,7 +84,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Saved, IdentityError> {
     for _ in 0..sources {
         shut_sources.push((rest.array("a source")?, Timestamp(rest.number("a source")?)));
     }
-    let count = rest.count("accounts", u32::try_from(MOST_ACCOUNTS).unwrap_or(u32::MAX))?;
+    let count = rest.count("accounts", MOST_ACCOUNTS)?;
     let mut accounts = Vec::new();
     for _ in 0..count {
         accounts.push(read_account(&mut rest)?);
@@ -141,8 +139,8 @@ impl Rest<'_> {
         self.array(what).map(i64::from_le_bytes)
     }
 
-    fn count(&mut self, what: &str, most: u32) -> Result<u32, IdentityError> {
-        let count = u32::from_le_bytes(self.array(what)?);
+    fn count(&mut self, what: &str, most: usize) -> Result<usize, IdentityError> {
+        let count = usize::try_from(u32::from_le_bytes(self.array(what)?)).unwrap_or(usize::MAX);
         if count <= most { Ok(count) } else { Err(unreadable(what)) }
     }
 }

@@ -4,7 +4,7 @@ use model::Timestamp;
 use std::collections::HashMap;
 
 /// The most sources that are remembered; the one that failed longest ago makes room.
-const MOST_SOURCES: usize = 32_768;
+pub(super) const MOST_SOURCES: usize = 32_768;
 /// Accounts that a source may fail on within the window.
 const MOST_FAILED: usize = 5;
 /// The window, and how long a source stays shut.

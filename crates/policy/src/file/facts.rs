@@ -268,6 +268,8 @@ pub struct Lockout {
     pub attempts: u32,
     /// How they are counted.
     pub counting: Counting,
+    /// When those who approve the policy accepted counting by lane instead of the clause's plain form; left out until then.
+    pub lanes_accepted_on: Option<DateText>,
     /// How long the lock lasts, in minutes.
     #[schemars(range(min = 1, max = 1_440))]
     pub minutes: u32,

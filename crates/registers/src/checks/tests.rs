@@ -1,8 +1,8 @@
 use super::DAY_MS;
 use crate::{
-    AlertsSeen, Approver, AuditSeen, Check, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen,
-    Listener, ListenerState, ListsSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen,
-    RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
+    AlertsSeen, Approver, AuditSeen, Check, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept,
+    ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen,
+    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -15,7 +15,9 @@ fn look(check: Check, change: impl FnOnce(&mut Facts)) -> (&'static str, String)
     let state = check.look(&facts);
     let word = state.word();
     let words = match state {
-        ClauseState::Pass { evidence, .. } | ClauseState::Fail { evidence, .. } => evidence,
+        ClauseState::Pass { evidence, .. }
+        | ClauseState::Fail { evidence, .. }
+        | ClauseState::Excepted { evidence, .. } => evidence,
         ClauseState::Unknown { why } => why,
     };
     (word, words)
@@ -64,6 +66,12 @@ fn all_well() -> Facts {
         harmful: Some(HarmfulSeen { tried: all_blocked(), without_kept_list: Vec::new() }),
         circumvention: Some(all_blocked()),
         passwords: Some(PasswordsSeen { accounts: 30, hashed: 30 }),
+        lockout: Some(LockoutSeen {
+            attempts: 6,
+            minutes: 15,
+            counting: CountingSeen::ByAccount,
+            tried: LockTried::Locked,
+        }),
         listeners: vec![ok("DNS filter"), ok("Web proxy")],
         posts: Some(PostsSeen { required: 5, vacant: Vec::new() }),
         alerts: Some(AlertsSeen {
@@ -221,6 +229,21 @@ const CASES: &[Case] = &[
     (Check::Circumvention, |f| ways(f).lists_name_them = false, "Unknown", "no test host"),
     (Check::PasswordHash, |f| passwords(f).hashed = 29, "Fail", "1 of 30"),
     (Check::PasswordHash, |f| passwords(f).accounts = 0, "Unknown", "no account"),
+    (Check::WrongPasswordsLock, |_| (), "Pass", "wherever they come from"),
+    (Check::WrongPasswordsLock, |f| lockout(f).attempts = 7, "Fail", "after 7"),
+    (Check::WrongPasswordsLock, |f| lockout(f).tried = LockTried::Otherwise, "Fail", "did not lock"),
+    (
+        Check::WrongPasswordsLock,
+        |f| lockout(f).counting = by_lane(None),
+        "Excepted",
+        "by its review on 13 September 2027",
+    ),
+    (
+        Check::WrongPasswordsLock,
+        |f| lockout(f).counting = by_lane(Some("1 May 2026")),
+        "Pass",
+        "accepted on 1 May 2026",
+    ),
     (Check::DnsAndProxy, |f| f.listeners.truncate(1), "Unknown", "not both seen"),
     (Check::DnsAndProxy, |f| listener(f).at = NOW.plus_ms(-DAY_MS), "Unknown", "not both seen"),
     (
@@ -308,6 +331,13 @@ fn ways(facts: &mut Facts) -> &mut TriedAsLearners {
 }
 fn passwords(facts: &mut Facts) -> &mut PasswordsSeen {
     facts.passwords.as_mut().unwrap()
+}
+fn lockout(facts: &mut Facts) -> &mut LockoutSeen {
+    facts.lockout.as_mut().unwrap()
+}
+fn by_lane(accepted: Option<&str>) -> CountingSeen {
+    let review = "13 September 2027".to_owned();
+    CountingSeen::ByLane { accepted: accepted.map(str::to_owned), review }
 }
 fn listener(facts: &mut Facts) -> &mut Listener {
     facts.listeners.first_mut().unwrap()

@@ -3,6 +3,7 @@
 use crate::gate::Gate;
 use std::time::{Duration, Instant};
 use testkit::certificates::Fault;
+use testkit::browser::{Browser, BrowserOptions};
 
 #[tokio::test]
 async fn killed_in_mid_load_it_starts_again_with_all_but_the_last_second() {
@@ -81,4 +82,28 @@ async fn a_lost_key_or_pepper_is_never_made_anew_in_silence() {
         std::fs::rename(&aside, &file).unwrap();
     }
     gate.start_again().await;
+}
+
+#[tokio::test]
+async fn wrong_passwords_that_were_counted_outlive_a_restart() {
+    let mut gate = Gate::start().await;
+    for number in 0..3 {
+        sign_in_wrongly(&gate, number).await;
+    }
+    gate.stop().await;
+    gate.start_again().await;
+    // The fourth in a row waits five seconds, where a first would wait for nothing.
+    sign_in_wrongly(&gate, 3).await;
+    let told = sign_in_wrongly(&gate, 4).await;
+    assert!(told.contains("Wait ") && told.contains(" second"), "{told}");
+}
+
+async fn sign_in_wrongly(gate: &Gate, number: usize) -> String {
+    let trusted_ca = Some(gate.address("authority").into());
+    let mut browser = Browser::launch(&BrowserOptions { proxy: String::new(), trusted_ca }).await.unwrap();
+    browser.visit(&format!("{}/sign-in", gate.address("console"))).await.unwrap();
+    browser.fill("login", "headteacher").await.unwrap();
+    browser.fill("password", &format!("wrong {number}")).await.unwrap();
+    browser.press("Sign in").await.unwrap();
+    browser.text().await.unwrap()
 }
