@@ -189,9 +189,10 @@ mod tests {
         ("AI", 1),
     ];
 
-    const CHECKED: [(&str, &str); 15] = [
+    const CHECKED: [(&str, &str); 16] = [
         ("GOV-1", "roles-held"),
         ("GOV-5", "policy-in-force"),
+        ("PWD-12", "wrong-passwords-lock"),
         ("PWD-13", "password-hash"),
         ("FLT-1", "dns-and-proxy"),
         ("FLT-2", "illegal-layer"),
