@@ -8,6 +8,7 @@ mod glossary;
 mod layers;
 mod licences;
 mod names;
+mod proofs;
 mod sizes;
 mod source;
 mod texts;
@@ -50,6 +51,7 @@ pub fn tidy() -> Result<(), Failure> {
     let layers = layers::Layers::parse(&place::read("layers.toml")?)?;
     let mut findings = layers.check(&sources)?;
     findings.extend(glossary::check(&sources)?);
+    findings.extend(proofs::check(&sources));
     for source in &sources {
         findings.extend(sizes::check(source));
         findings.extend(names::check(source));
