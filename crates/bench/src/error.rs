@@ -59,8 +59,11 @@ pub(crate) enum BenchError {
     /// Hashing and its turns.
     #[error("signing in")]
     SignIn(#[from] identity::IdentityError),
-    /// The rows could not be written as JSON.
-    #[error("the rows as JSON")]
+    /// The records of a gate.
+    #[error("the records")]
+    Store(#[from] store::StoreError),
+    /// The rows could not be written as JSON, or a program's words not be read as such.
+    #[error("JSON")]
     Json(#[from] serde_json::Error),
 }
 

@@ -32,6 +32,7 @@ mod swap;
 mod sys;
 mod unbound;
 mod upstream;
+mod whole_gate;
 
 use error::BenchError;
 use row::Row;

@@ -1,8 +1,7 @@
 //! `bench sign-in`: passwords through the lock-out and the turns to hash, beside straight calls of the same hash by the same
 //! number of threads in the same run; and whether the time of a refusal says that a name exists.
 //!
-//! Left out so far: requests of other kinds while hashing is saturated, badges and passkeys, a class at one camera, and memory
-//! at rest. They are measured when those parts exist.
+//! What of it needs a whole gate is in [`whole_gate`](crate::whole_gate).
 
 use crate::BenchError;
 use crate::Depth;
@@ -30,9 +29,9 @@ const RULES: LockoutRules = LockoutRules {
 
 pub(crate) fn rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
     let school = School::new()?;
-    let (rounds, each, failures) = match depth {
-        Depth::Full => (5, 80, 1_000),
-        Depth::Quick => (2, 20, 60),
+    let (rounds, each, failures, pages) = match depth {
+        Depth::Full => (5, 80, 1_000, 1_500),
+        Depth::Quick => (2, 20, 60, 250),
     };
     let (mut disturbance, own) = (Disturbance::default(), std::process::id());
     let (mut shares, mut ours, mut raw) = (Vec::new(), Vec::new(), Vec::new());
@@ -50,7 +49,7 @@ pub(crate) fn rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
     let [known, unknown] = school.failures(failures)?;
     let gap = (median(&known) - median(&unknown)).abs();
     let p = mann_whitney(&known, &unknown);
-    Ok(vec![
+    let mut rows = vec![
         Row::new(
             "password sign-ins, of what straight calls of the hash do",
             "share",
@@ -73,7 +72,9 @@ pub(crate) fn rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
             p,
             Target::AtLeast(0.01),
         ),
-    ])
+    ];
+    rows.extend(crate::whole_gate::rows(pages)?);
+    Ok(rows)
 }
 
 struct School {
