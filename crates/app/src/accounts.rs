@@ -9,6 +9,7 @@
 use crate::facade::record_denial;
 use crate::people_reach::{approves, gains_nothing, may_hand_to};
 use crate::people_seen::kind_for;
+use crate::rights::needs_approval;
 use crate::views::{NewPersonChoices, SlipView};
 use crate::{App, AppError, Fresh};
 use identity::{UnlockReason, permits, scopes_for};
@@ -23,9 +24,8 @@ use store::{Account, AccountChange, Change};
 const MOST_NAME: usize = 120;
 /// The longest login, in characters.
 const MOST_LOGIN: usize = 60;
-const DAY_MS: i64 = 24 * 3_600_000;
 /// Why somebody who decides beside others gets no password in the console.
-const AT_THE_MACHINE: &str = "They approve policies, read cases or release history, so nobody gives them a password here. \
+pub(crate) const AT_THE_MACHINE: &str = "They approve policies, read cases or release history, so nobody gives them a password here. \
     Whoever looks after the machine does, with the command schoolgate people reset.";
 
 /// Somebody to add, with an account.
@@ -157,8 +157,9 @@ impl App {
         let snapshot = self.snapshot();
         let here = snapshot.policy().schools.iter();
         let here: Vec<_> = here.filter(|school| reach.covers(&Scope::School(school.id.clone()))).collect();
-        let may_give = |role: &Role| {
-            here.iter().any(|school| may_hand_to(actor, *role, &Scope::School(school.id.clone())))
+        let at_once = |role: &Role| {
+            comes_at_once(*role)
+                && here.iter().any(|school| may_hand_to(actor, *role, &Scope::School(school.id.clone())))
         };
         let mut schools: Vec<(String, String)> =
             here.iter().map(|school| (school.id.to_string(), school.name.to_string())).collect();
@@ -167,7 +168,7 @@ impl App {
         Ok(NewPersonChoices {
             roles: Role::ALL
                 .into_iter()
-                .filter(may_give)
+                .filter(at_once)
                 .map(|role| (role.slug().to_owned(), role.title().to_owned()))
                 .collect(),
             schools,
@@ -206,7 +207,7 @@ impl App {
     ) -> Result<Vec<(String, String)>, AppError> {
         let place = place_of(new);
         self.permit_at(actor, Action::ManageAccounts, &place).await?;
-        if !may_hand_to(actor, new.role, &place) {
+        if !comes_at_once(new.role) || !may_hand_to(actor, new.role, &place) {
             self.record_denial(actor, Action::ManageAccounts).await;
             return Err(AppError::Denied);
         }
@@ -248,8 +249,7 @@ impl App {
             affiliations: vec![affiliation],
         };
         let (id, kind) = (AccountId(self.new_uuid()?), kind_for(&person.affiliations));
-        let ends = self.end_of_new(&person, now);
-        let account = Account { ends, ..Account::new(id, &person, kind, now, actor) };
+        let account = Account::new(id, &person, kind, now, actor);
         let issued = self.issue_password(&person, &account).await?;
         let mut changes = vec![
             Change::AddPerson { person: person.clone(), scope: Scope::Trust },
@@ -261,13 +261,6 @@ impl App {
         self.commit(&fact, &changes).await?;
         self.take_up_changes().await?;
         Ok(self.slip(&person, &account.login, issued.secret.to_string(), issued.expires))
-    }
-
-    /// A visitor's account ends by itself after the policy's days (clause ACC-3).
-    fn end_of_new(&self, person: &Person, now: Timestamp) -> Option<Timestamp> {
-        let days = self.in_force().document.facts.access.guest_account_days;
-        let is_guest = kind_for(&person.affiliations) == model::AccountKind::Guest;
-        is_guest.then(|| now.plus_ms(i64::from(days) * DAY_MS))
     }
 
     /// Whom a password would be given to, by name; `None` where this person sees nobody of that id.
@@ -443,7 +436,7 @@ impl App {
         Ok(person.filter(|person| reach.covers(person)))
     }
 
-    async fn must_be_of(&self, fresh: &Fresh, actor: &Actor) -> Result<(), AppError> {
+    pub(crate) async fn must_be_of(&self, fresh: &Fresh, actor: &Actor) -> Result<(), AppError> {
         if self.is_of(fresh, actor).await? {
             return Ok(());
         }
@@ -451,7 +444,7 @@ impl App {
         Err(AppError::Denied)
     }
 
-    fn slip(&self, person: &Person, login: &str, secret: String, expires: Option<Timestamp>) -> SlipView {
+    pub(crate) fn slip(&self, person: &Person, login: &str, secret: String, expires: Option<Timestamp>) -> SlipView {
         let what = person.affiliations.iter().map(|affiliation| self.affiliation_words(affiliation));
         SlipView {
             name: person.display_name.clone(),
@@ -468,6 +461,11 @@ impl App {
 
 fn is_self(actor: &Actor, person: &Person) -> bool {
     matches!(actor, Actor::Person { id, .. } if *id == person.id)
+}
+
+/// True for a role that does nothing in the console, and so is given without asking anybody. Visitors get theirs of a pool.
+fn comes_at_once(role: Role) -> bool {
+    !needs_approval(role) && role != Role::Guest
 }
 
 /// What is wrong with a name and a login, whether or not somebody has it: the field and a sentence.

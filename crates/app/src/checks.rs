@@ -82,6 +82,7 @@ impl App {
             posts: Some(self.posts_seen(&in_force, &holders, reach)),
             alerts: Some(self.alerts_seen(seen_watched).await?),
             audit: seen.audit,
+            access: Some(self.access_seen(reach).await?),
         })
     }
 

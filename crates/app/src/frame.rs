@@ -7,7 +7,7 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role, Scope};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 11] = [
+const SCREENS: [(Action, &str, &str); 13] = [
     (Action::SeeHome, "/", "Home"),
     (Action::WorkAlerts, "/alerts", "Alerts"),
     (Action::WorkCases, "/cases", "Cases"),
@@ -17,6 +17,8 @@ const SCREENS: [(Action, &str, &str); 11] = [
     (Action::ExportHistory, "/exports", "Exports"),
     (Action::ReadPolicy, "/lists", "Lists"),
     (Action::ReadPeople, "/people", "People"),
+    (Action::ReadAccess, "/access", "Access"),
+    (Action::WelcomeVisitors, "/visitors", "Visitors"),
     (Action::SearchHistory, "/inspection", "Inspection"),
     (Action::ExplainVerdict, "/why", "Why?"),
 ];

@@ -39,6 +39,7 @@ impl App {
         // Before everything else that is as urgent: somebody may be in danger.
         needs.splice(0..0, alerts_need(waiting, worst));
         needs.extend(weeks_need(self.weeks_waiting(actor).await?));
+        needs.extend(self.access_needs(actor).await?);
         if may(Action::WorkAlerts) {
             needs.extend(self.unheard_needs(&reach));
         }

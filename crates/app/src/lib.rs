@@ -8,6 +8,7 @@
 //! views of history, alerts and cases people stand by pseudonym, and by name where somebody asked with a reason; in log lines
 //! names never stand.
 
+mod access_checked;
 mod accounts;
 mod accounts_at_machine;
 mod alert_views;
@@ -65,11 +66,16 @@ mod pseudonyms;
 mod reports;
 mod reports_weekly;
 mod retention;
+mod review_ends;
+mod reviews;
+mod rights;
+mod rights_seen;
 mod search_history;
 mod sign_in;
 mod sign_in_steps;
 mod take_up;
 pub mod views;
+mod visitors;
 mod web_sign_in;
 mod words;
 
@@ -101,5 +107,8 @@ pub use password_policy::password_policy;
 pub use people::{Move, move_person};
 pub use policies::{Proposal, Proposed, approve_policy, propose_policy};
 pub use reports::{NewReport, soon};
+pub use review_ends::HeldDeed;
+pub use reviews::LineAnswer;
+pub use rights::RightsDeed;
 pub use sign_in::{ConsoleSession, Fresh, SignInStep};
 pub use sign_in_steps::NewPassword;

@@ -100,11 +100,10 @@ fn check(actor: &Actor, person: &Person, change: &Move) -> Result<(), AppError> 
             "expected somebody else's affiliation, found the actor's own",
         ));
     }
-    if matches!(actor, Actor::Person { .. }) && crate::people_reach::approves(change.role) {
+    if matches!(actor, Actor::Person { .. }) && crate::rights::needs_approval(change.role) {
         return Err(AppError::refused(
-            "That post approves policies, reads cases or releases history. Whoever looks after the machine gives it, with \
-             the command schoolgate people move.",
-            "expected a post that decides nothing beside others",
+            "That role does something in the console, so it is asked for under Access, and another leader approves it.",
+            "expected a role that does nothing in the console",
         ));
     }
     if (change.role == Role::Learner) != change.year.is_some() {

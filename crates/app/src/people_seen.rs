@@ -18,7 +18,7 @@ const MOST_FACTS: usize = 50;
 /// Facts of somebody that are read to find those of their accounts among them.
 const MOST_FACTS_READ: usize = 500;
 /// What is done about accounts, and in words.
-const ACCOUNT_FACTS: [(&str, &str); 16] = [
+const ACCOUNT_FACTS: [(&str, &str); 28] = [
     ("add-person", "Added, with an account"),
     ("move-person", "Became something else"),
     ("reset-password", "Given a temporary password"),
@@ -35,6 +35,18 @@ const ACCOUNT_FACTS: [(&str, &str); 16] = [
     ("sign-in-to-proxy-unchanged", "Gave a temporary password to the proxy"),
     ("sign-out", "Signed out of the console"),
     ("sign-in-to-web", "Signed in to the web"),
+    ("ask-for-rights", "Rights were asked for"),
+    ("approve-rights", "Rights approved"),
+    ("refuse-rights", "Rights refused"),
+    ("lapse-rights", "A request for rights lapsed"),
+    ("withdraw-rights", "A request for rights was taken back"),
+    ("make-first-password", "Given a first password"),
+    ("review-keep", "Kept in a review"),
+    ("review-change", "To be changed, in a review"),
+    ("review-remove", "Taken away in a review"),
+    ("review-lapse", "Lapsed in a review"),
+    ("welcome-visitor", "Handed to a visitor"),
+    ("destroy-visitor", "Destroyed"),
 ];
 
 /// Somebody, and the state of their everyday account.

@@ -1,5 +1,6 @@
 //! What the use cases give back for a screen: flat, complete, already in words. A template needs nothing else.
 
+mod access;
 mod alerts;
 mod cases;
 mod exports;
@@ -10,6 +11,10 @@ mod lists;
 mod people;
 mod reports;
 
+pub use access::{
+    AccessView, PoolChoices, PoolForm, PoolRow, PoolView, ReviewLineView, ReviewRow, ReviewView, RightsForm, RightsRow,
+    RightsView, VisitorForm, VisitorRow, VisitorsView,
+};
 pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };

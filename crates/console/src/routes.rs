@@ -5,8 +5,9 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    alerts, cases, choose_password, explain, exports, history, history_counts, holds, home, inspection,
-    lists, my_account, people, people_new, people_reset, policy, report, sign_in, web, weekly,
+    access, access_ask, alerts, cases, choose_password, explain, exports, history, history_counts, holds,
+    home, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, sign_in,
+    visitors, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -207,6 +208,52 @@ pub const ROUTES: &[Route] = &[
     ),
     write("/people/{person}/reset", May(Action::ResetPassword), "Give somebody a password", || {
         post(people_reset::reset)
+    }),
+    read("/access", May(Action::ReadAccess), "Requests for rights, and reviews", || get(access::all)),
+    read("/access/ask", May(Action::ManageAccounts), "Ask for rights for somebody", || get(access_ask::begin)),
+    write("/access/ask", May(Action::ManageAccounts), "Ask for rights for somebody", || {
+        post(access_ask::answer)
+    }),
+    read("/access/requests/{request}", May(Action::ReadAccess), "One request for rights", || {
+        get(access::one)
+    }),
+    write(
+        "/access/requests/{request}",
+        May(Action::ReadAccess),
+        "Approve a request, refuse it, take it back, or make the first password",
+        || post(access::work),
+    ),
+    read("/access/open", May(Action::ReviewAccess), "Open a review", || get(access::ask_open)),
+    write("/access/open", May(Action::ReviewAccess), "Open a review", || post(access::open)),
+    read("/access/reviews/{review}", May(Action::ReadAccess), "One review, line by line", || {
+        get(review::one)
+    }),
+    write(
+        "/access/reviews/{review}",
+        May(Action::ReviewAccess),
+        "Answer lines of a review, say that a change is done, or decide of one that is held",
+        || post(review::answer),
+    ),
+    read("/access/reviews/{review}/file", May(Action::ReadAccess), "A review as a file", || {
+        get(review::file)
+    }),
+    read("/visitors", May(Action::WelcomeVisitors), "Pools of visitors\u{2019} accounts, and the log", || {
+        get(visitors::all)
+    }),
+    write("/visitors.csv", May(Action::WelcomeVisitors), "The visitors\u{2019} log as a file", || {
+        post(visitors::export)
+    }),
+    read("/visitors/new", May(Action::KeepVisitors), "Make a pool", || get(visitors::ask)),
+    write("/visitors/new", May(Action::KeepVisitors), "Make a pool", || post(visitors::make)),
+    read("/visitors/{pool}", May(Action::WelcomeVisitors), "One pool", || get(visitors::one)),
+    write("/visitors/{pool}", May(Action::WelcomeVisitors), "Take an account back, or end the pool", || {
+        post(visitors::end)
+    }),
+    read("/visitors/{pool}/welcome", May(Action::WelcomeVisitors), "Hand an account to a visitor", || {
+        get(visitors::ask_welcome)
+    }),
+    write("/visitors/{pool}/welcome", May(Action::WelcomeVisitors), "Hand an account to a visitor", || {
+        post(visitors::welcome)
     }),
     read("/my-account", May(Action::OwnAccount), "One\u{2019}s own account and sessions", || {
         get(my_account::show)

@@ -19,13 +19,19 @@
 //!   the learners of their own classes, and gives them passwords (PWD-9, ACC-7): `app` sees to whose they are.
 //! - Accounts are made and closed by those who lead and by the technician (ACC-1); nobody touches their own, or gains by
 //!   another's. Who gives passwords is the policy's choice among those that the table permits (`access.reset_by`).
+//! - Rights are asked for by whoever manages accounts, and approved by leaders, governors and, for posts of safeguarding,
+//!   the safeguarding lead: which of them approves which role is the policy's (`access.approval`), and `app` sees to it that
+//!   nobody approves what they asked for or get (ACC-1). The same people, and class teachers for their own pupils, answer in
+//!   reviews (ACC-2).
+//! - Pools of visitors' accounts are made by those who manage accounts; whoever works at the front desk hands them out
+//!   (ACC-3).
 //! - Whoever uses the console looks after their own account.
 //! - Learners and guests do nothing in the console: their own password they change on the web's sign-in page.
 
 use Action::{
-    ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, ManageAccounts, MovePerson,
-    OwnAccount, ProposePolicy, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, SearchHistory, SeeHome,
-    ShowNames, SignWeekly, WorkAlerts, WorkCases,
+    ApproveAccess, ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, KeepVisitors, ManageAccounts, MovePerson,
+    OwnAccount, ProposePolicy, ReadAccess, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, ReviewAccess, SearchHistory, SeeHome,
+    ShowNames, SignWeekly, WelcomeVisitors, WorkAlerts, WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -35,13 +41,18 @@ use std::fmt::Write;
 const TABLE: [(Role, &[Action]); 14] = [
     (
         Role::Governor,
-        &[SeeHome, OwnAccount, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly],
+        &[SeeHome, OwnAccount, ReadAccess, ApproveAccess, ReviewAccess, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly],
     ),
     (
         Role::Headteacher,
         &[
             SeeHome,
             OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
+            KeepVisitors,
+            WelcomeVisitors,
             ReadPeople,
             ManageAccounts,
             ResetPassword,
@@ -66,6 +77,11 @@ const TABLE: [(Role, &[Action]); 14] = [
         &[
             SeeHome,
             OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
+            KeepVisitors,
+            WelcomeVisitors,
             ReadPeople,
             ManageAccounts,
             ResetPassword,
@@ -84,6 +100,9 @@ const TABLE: [(Role, &[Action]); 14] = [
         &[
             SeeHome,
             OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
             ReadPeople,
             ReadPolicy,
             ExplainVerdict,
@@ -107,6 +126,11 @@ const TABLE: [(Role, &[Action]); 14] = [
         &[
             SeeHome,
             OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
+            KeepVisitors,
+            WelcomeVisitors,
             ReadPeople,
             ManageAccounts,
             ResetPassword,
@@ -140,6 +164,10 @@ const TABLE: [(Role, &[Action]); 14] = [
         &[
             SeeHome,
             OwnAccount,
+            ReadAccess,
+            ReviewAccess,
+            KeepVisitors,
+            WelcomeVisitors,
             ReadPeople,
             ManageAccounts,
             ResetPassword,
@@ -150,8 +178,8 @@ const TABLE: [(Role, &[Action]); 14] = [
             WorkAlerts,
         ],
     ),
-    (Role::ClassTeacher, &[SeeHome, OwnAccount, ReadPeople, ResetPassword, ReadPolicy, ExplainVerdict]),
-    (Role::Staff, &[SeeHome, OwnAccount, ReadPolicy, ExplainVerdict]),
+    (Role::ClassTeacher, &[SeeHome, OwnAccount, ReadAccess, ReviewAccess, ReadPeople, ResetPassword, ReadPolicy, ExplainVerdict]),
+    (Role::Staff, &[SeeHome, OwnAccount, WelcomeVisitors, ReadPolicy, ExplainVerdict]),
     (Role::Learner, &[]),
     (Role::Guest, &[]),
 ];

@@ -142,11 +142,21 @@ pub enum Action {
     ResetPassword,
     /// See one's own account, end one's own sessions, and change how one signs in.
     OwnAccount,
+    /// See the requests for rights and the reviews that are for one's post.
+    ReadAccess,
+    /// Approve rights that somebody else asked for, or refuse them.
+    ApproveAccess,
+    /// Answer in a review whether an account or a right is still needed, and open one.
+    ReviewAccess,
+    /// Make a pool of visitors' accounts, and end it.
+    KeepVisitors,
+    /// Hand a visitor's account to a visitor, and take it back.
+    WelcomeVisitors,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 19] = [
+    pub const ALL: [Action; 24] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -166,6 +176,11 @@ impl Action {
         Self::ManageAccounts,
         Self::ResetPassword,
         Self::OwnAccount,
+        Self::ReadAccess,
+        Self::ApproveAccess,
+        Self::ReviewAccess,
+        Self::KeepVisitors,
+        Self::WelcomeVisitors,
     ];
 
     /// The name in the audit log and in the printed table.
@@ -190,6 +205,11 @@ impl Action {
             Self::ManageAccounts => "manage-accounts",
             Self::ResetPassword => "reset-password",
             Self::OwnAccount => "own-account",
+            Self::ReadAccess => "read-access",
+            Self::ApproveAccess => "approve-access",
+            Self::ReviewAccess => "review-access",
+            Self::KeepVisitors => "keep-visitors",
+            Self::WelcomeVisitors => "welcome-visitors",
         }
     }
 }

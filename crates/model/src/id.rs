@@ -118,6 +118,18 @@ uuid_id! {
     ExportId
 }
 uuid_id! {
+    /// A request for rights in the console.
+    RequestId
+}
+uuid_id! {
+    /// A review of accounts or of rights.
+    ReviewId
+}
+uuid_id! {
+    /// A pool of visitors' accounts.
+    PoolId
+}
+uuid_id! {
     /// A report that somebody made.
     ReportId
 }

@@ -29,6 +29,7 @@ mod place;
 mod ports;
 mod proxy_header;
 mod report;
+mod rights;
 mod said;
 mod shares;
 mod sign_in;
@@ -57,13 +58,14 @@ pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
     AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId,
-    NetworkId, NotificationId, PersonId, PolicyHash, ReportId, SchoolId, SessionId,
+    NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId, SessionId,
 };
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};
 pub use proxy_header::{ProxyHeader, ProxyHeaderRead};
 pub use report::ReportKind;
+pub use rights::{RequestState, ReviewAnswer, ReviewKind, ReviewState, RightsKind, VisitorState};
 pub use said::{Said, SaidKind, Typing};
 pub use shares::{Share, Shares};
 pub use sign_in::{Credentials, Presented, Principal, SignIn, SignInAnswer};

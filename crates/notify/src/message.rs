@@ -59,6 +59,8 @@ pub enum MessageKind {
     Test,
     /// The weekly report on monitoring, to be read and signed.
     Weekly,
+    /// A request for rights that waits, or a review of access.
+    Access,
 }
 
 impl MessageKind {
@@ -71,6 +73,7 @@ impl MessageKind {
             Self::Report => "report",
             Self::Test => "test",
             Self::Weekly => "weekly",
+            Self::Access => "access",
         }
     }
 
@@ -82,6 +85,7 @@ impl MessageKind {
             Self::Report => "report from somebody",
             Self::Test => "test alert",
             Self::Weekly => "weekly report on monitoring",
+            Self::Access => "question about who may do what",
         }
     }
 }
@@ -153,7 +157,7 @@ impl Message {
             Call::Escalation => "Nobody has answered: ",
         };
         let what = match kind {
-            MessageKind::Test | MessageKind::Weekly => kind.words().to_owned(),
+            MessageKind::Test | MessageKind::Weekly | MessageKind::Access => kind.words().to_owned(),
             _ => format!("{} ({})", kind.words(), severity.title().to_lowercase()),
         };
         capital(&format!("{begin}{what} at {}", place.school))
@@ -170,6 +174,9 @@ impl Message {
         };
         let ask = match (self.kind, self.severity) {
             (MessageKind::Weekly, _) => "Sign in, read it and sign it.",
+            (MessageKind::Access, _) => {
+                "Sign in and answer it under Access: without an answer it lapses, and what lapses is taken away."
+            }
             (MessageKind::Test, _) => {
                 "Sign in and acknowledge it, so that the school knows that it reached you."
             }

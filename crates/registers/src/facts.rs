@@ -35,6 +35,8 @@ pub struct Facts {
     pub alerts: Option<AlertsSeen>,
     /// The record of changes.
     pub audit: Option<AuditSeen>,
+    /// Accounts, rights, visitors and administrators.
+    pub access: Option<AccessSeen>,
 }
 
 impl Facts {
@@ -56,8 +58,69 @@ impl Facts {
             posts: None,
             alerts: None,
             audit: None,
+            access: None,
         }
     }
+}
+
+/// What is seen of accounts, rights, visitors and administrators. What is counted over time is counted over a year.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccessSeen {
+    /// Accounts that may be used.
+    pub accounts: u64,
+    /// Temporary passwords that never run out.
+    pub temporary_without_end: u64,
+    /// Temporary passwords that need not be replaced.
+    pub temporary_that_stay: u64,
+    /// People with an administrator account and a second factor that has worked.
+    pub administrators: u64,
+    /// How many the policy asks for.
+    pub administrators_needed: u32,
+    /// Recovery accounts.
+    pub recovery_accounts: u64,
+    /// When one last worked.
+    pub recovery_tried: Option<Timestamp>,
+    /// How often one is to be tried.
+    pub recovery_test_ms: i64,
+    /// Visitors' accounts that do not end by themselves.
+    pub visitors_without_end: u64,
+    /// Visitors' accounts of no pool.
+    pub visitors_unlogged: u64,
+    /// Visitors' accounts that were handed out.
+    pub visitors_issued: u64,
+    /// Visitors' accounts that are over and not destroyed.
+    pub visitors_left: u64,
+    /// People who are signed in at two addresses now.
+    pub in_two_places: u64,
+    /// Passwords that were given to somebody in the console.
+    pub resets: u64,
+    /// Those of them of which nobody wrote down how it was made sure who asked.
+    pub resets_unsure: u64,
+    /// Requests for rights that wait beyond their day.
+    pub requests_late: u64,
+    /// Rights in the console that somebody has.
+    pub rights: u64,
+    /// Those that a second person approved in the console.
+    pub grants: u64,
+    /// Those of them that are due to be looked at again.
+    pub grants_late: u64,
+    /// The reviews of rights, one for each place within reach.
+    pub reviews: Vec<ReviewSeen>,
+    /// Changes that reviews of rights asked for and that are not made.
+    pub changes_undone: u64,
+}
+
+/// The reviews of rights at a place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReviewSeen {
+    /// Where, in words.
+    pub place: String,
+    /// When the last one was over.
+    pub closed: Option<Timestamp>,
+    /// By when the next one must be over; `None` where none was.
+    pub next: Option<Timestamp>,
+    /// When one that is not over should be.
+    pub ends: Option<Timestamp>,
 }
 
 /// What the last look at the record of changes found.

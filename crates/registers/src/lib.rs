@@ -6,14 +6,13 @@
 //! Invariants: pure; what was not seen is `Unknown`, never `Pass`; every state says what it rests on, in words that a
 //! governor can read, and when that was seen.
 
+mod access_checks;
 mod alert_checks;
 mod checks;
 mod facts;
 
 pub use facts::{
-    AlertsSeen, Approver, AuditSeen, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept,
-    ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen,
-    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
+    AccessSeen, AlertsSeen, Approver, AuditSeen, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 
 use model::ClauseState;
@@ -51,11 +50,29 @@ pub enum Check {
     IncidentsDealtWith,
     /// Reports are made and are looked at in their time.
     ReportsOpen,
+    /// Rights in the console are approved by a second person, and looked at again in time.
+    RightsApproved,
+    /// Rights are gone through in time, and every line is answered.
+    RightsReviewed,
+    /// Visitors' accounts end, stand in the log, and are destroyed.
+    VisitorsEnd,
+    /// Enough people can administer, each with a second factor.
+    Administrators,
+    /// There is a recovery account, and it is tried.
+    RecoveryAccount,
+    /// Nobody is in two places at once.
+    AccountsShared,
+    /// Of each password that was given it is written down how it was made sure who asked.
+    ResetsRecorded,
+    /// Passwords that were issued must be replaced.
+    FirstReplaced,
+    /// Temporary passwords run out.
+    TemporaryEnd,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Check; 15] = [
+    pub const ALL: [Check; 24] = [
         Self::PolicyInForce,
         Self::IllegalLayer,
         Self::HarmfulContent,
@@ -71,6 +88,15 @@ impl Check {
         Self::AlertsRaised,
         Self::IncidentsDealtWith,
         Self::ReportsOpen,
+        Self::RightsApproved,
+        Self::RightsReviewed,
+        Self::VisitorsEnd,
+        Self::Administrators,
+        Self::RecoveryAccount,
+        Self::AccountsShared,
+        Self::ResetsRecorded,
+        Self::FirstReplaced,
+        Self::TemporaryEnd,
     ];
 
     /// The name in the clause catalogue.
@@ -91,6 +117,15 @@ impl Check {
             Self::AlertsRaised => "alerts-raised",
             Self::IncidentsDealtWith => "incidents-dealt-with",
             Self::ReportsOpen => "reports-open",
+            Self::RightsApproved => "rights-approved",
+            Self::RightsReviewed => "rights-reviewed",
+            Self::VisitorsEnd => "visitors-end",
+            Self::Administrators => "administrators",
+            Self::RecoveryAccount => "recovery-account",
+            Self::AccountsShared => "accounts-shared",
+            Self::ResetsRecorded => "resets-recorded",
+            Self::FirstReplaced => "first-replaced",
+            Self::TemporaryEnd => "temporary-end",
         }
     }
 
@@ -117,6 +152,15 @@ impl Check {
             Self::AlertsRaised => alert_checks::alerts_raised(facts),
             Self::IncidentsDealtWith => alert_checks::incidents_dealt_with(facts),
             Self::ReportsOpen => alert_checks::reports_open(facts),
+            Self::RightsApproved => access_checks::rights_approved(facts),
+            Self::RightsReviewed => access_checks::rights_reviewed(facts),
+            Self::VisitorsEnd => access_checks::visitors_end(facts),
+            Self::Administrators => access_checks::administrators(facts),
+            Self::RecoveryAccount => access_checks::recovery_account(facts),
+            Self::AccountsShared => access_checks::accounts_shared(facts),
+            Self::ResetsRecorded => access_checks::resets_recorded(facts),
+            Self::FirstReplaced => access_checks::first_replaced(facts),
+            Self::TemporaryEnd => access_checks::temporary_end(facts),
         }
     }
 }

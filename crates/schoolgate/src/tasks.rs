@@ -1,6 +1,6 @@
 //! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go,
 //! call the next post about an alert, draft the weekly report,
-//! seal and verify the audit log.
+//! seal and verify the audit log, destroy visitors' accounts that are done with, and see to requests and reviews.
 
 pub(crate) mod locks;
 mod logs;
@@ -34,6 +34,8 @@ const SEAL: Duration = Duration::from_secs(60);
 const SEALS_OF_DAY: u32 = 24 * 60;
 /// How often it is seen whether an alert was acknowledged in time.
 const ESCALATE: Duration = Duration::from_secs(30);
+/// How often it is seen whether a visitor's account is done with.
+const VISITORS: Duration = Duration::from_secs(60);
 /// How often it is seen whether a test alert or a weekly report is due.
 const WEEKLY: Duration = Duration::from_secs(3_600);
 
@@ -76,6 +78,7 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
         }
     }));
     mind_alerts(tasks, stop, &app);
+    mind_access(tasks, stop, &app);
     mind_audit_log(tasks, stop, &app);
     let stop = stop.clone();
     tasks.spawn(async move { keep_fresh(&stop, &app, &kept).await });
@@ -118,6 +121,34 @@ fn mind_alerts(tasks: &TaskTracker, stop: &CancellationToken, app: &App) {
             }
             if let Err(error) = app.draft_weekly_reports().await {
                 tracing::error!(%error, "the weekly monitoring report could not be drafted");
+            }
+        }
+    }));
+}
+
+/// Destroys visitors' accounts that are done with; opens, warns of and ends reviews; lets requests lapse.
+fn mind_access(tasks: &TaskTracker, stop: &CancellationToken, app: &App) {
+    let visitors = app.clone();
+    tasks.spawn(every(VISITORS, stop.clone(), move || {
+        let app = visitors.clone();
+        async move {
+            if let Err(error) = app.destroy_visitors().await {
+                tracing::error!(%error, "visitors\u{2019} accounts that are done with could not be destroyed");
+            }
+        }
+    }));
+    let access = app.clone();
+    tasks.spawn(every(HOUR, stop.clone(), move || {
+        let app = access.clone();
+        async move {
+            if let Err(error) = app.mind_requests().await {
+                tracing::error!(%error, "requests for rights could not be seen to");
+            }
+            if let Err(error) = app.open_reviews_if_due().await {
+                tracing::error!(%error, "a review of access could not be opened");
+            }
+            if let Err(error) = app.mind_reviews().await {
+                tracing::error!(%error, "reviews of access could not be seen to");
             }
         }
     }));

@@ -27,6 +27,13 @@ pub enum AccountChange {
         /// Which.
         account: AccountId,
     },
+    /// From when on an account may not be used any more, or that it does not end by itself.
+    EndAt {
+        /// Which.
+        account: AccountId,
+        /// When.
+        ends: Option<Timestamp>,
+    },
     /// Whether its holder must choose a password before anything else.
     SetMustChange {
         /// Which.
@@ -126,6 +133,12 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AccountChange
             let update = sqlx::query("update account set must_change = $2 where id = $1")
                 .bind(account.to_string())
                 .bind(i64::from(*must_change));
+            one(update.execute(connection).await?.rows_affected(), "the account to be there")
+        }
+        AccountChange::EndAt { account, ends } => {
+            let update = sqlx::query("update account set ends = $2 where id = $1")
+                .bind(account.to_string())
+                .bind(ends.map(|at| at.0));
             one(update.execute(connection).await?.rows_affected(), "the account to be there")
         }
         AccountChange::AddCredential { credential, scope } => {

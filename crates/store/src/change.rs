@@ -4,8 +4,8 @@
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
     AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange,
-    ReportChange, SessionChange, Store, StoreError, account_change, alert, audit, audit_check, case, class,
-    export, notification, report, session,
+    ReportChange, ReviewChange, RightsChange, SessionChange, Store, StoreError, VisitorChange, account_change,
+    alert, audit, audit_check, case, class, export, notification, report, review, rights, session, visitor,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -103,6 +103,12 @@ pub enum Change {
     Export(ExportChange),
     /// Changes what is to leave.
     Notification(NotificationChange),
+    /// Changes a request for rights, or a grant.
+    Rights(RightsChange),
+    /// Changes a review of accounts or of rights.
+    Review(ReviewChange),
+    /// Changes a pool of visitors' accounts.
+    Visitor(VisitorChange),
 }
 
 /// A policy document to put forward.
@@ -219,6 +225,9 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::Report(change) => report::apply(connection, change).await,
         Change::Export(change) => export::apply(connection, change).await,
         Change::Notification(change) => notification::apply(connection, change).await,
+        Change::Rights(change) => rights::apply(connection, change).await,
+        Change::Review(change) => review::apply(connection, change).await,
+        Change::Visitor(change) => visitor::apply(connection, change).await,
     }
 }
 

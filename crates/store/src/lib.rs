@@ -9,6 +9,7 @@
 //! [`Store::touch_session`], notes only that a known session is alive); each scope's facts are a chain of hashes
 //! without gaps; every row has a scope; every read is bounded.
 
+mod access_seen;
 mod account;
 mod account_change;
 mod alert;
@@ -24,9 +25,13 @@ mod notification;
 mod open;
 mod read;
 mod report;
+mod review;
+mod rights;
 mod rows;
 mod session;
+mod visitor;
 
+pub use access_seen::AccessSeen;
 pub use account::{Account, AccountsSeen, Credential};
 pub use account_change::AccountChange;
 pub use alert::{AlertChange, AlertEntry, AlertRecord, MOST_ALERTS, NewAlert};
@@ -43,8 +48,11 @@ pub use notification::{
 pub use open::{Place, Store};
 pub use read::{MOST_ROWS, Revisions};
 pub use report::{ReportChange, ReportRecord, WeeklyReport};
+pub use review::{MOST_REVIEWS, Review, ReviewChange, ReviewCounts, ReviewLine};
+pub use rights::{Grant, MOST_REQUESTS, NewRequest, RequestRecord, RightsChange};
 pub use rows::{DocumentState, PolicyRecord, PostHolder, WebClaim};
 pub use session::{NewSession, Session, SessionChange, SessionKind, SessionStage};
+pub use visitor::{MOST_POOLS, MOST_VISITORS, VisitorAccount, VisitorChange, VisitorIssue, VisitorPool};
 
 /// What went wrong with the records.
 #[derive(Debug, thiserror::Error)]

@@ -43,7 +43,7 @@ pub struct NewNotification {
     pub id: NotificationId,
     /// Whose record it is.
     pub scope: Scope,
-    /// What it is about: `alert:UUID`, `weekly:DATE`.
+    /// What it is about: `alert:UUID`, `weekly:DATE`, `rights:UUID`, `review:UUID`.
     pub about: String,
     /// The way.
     pub channel: NotificationChannel,

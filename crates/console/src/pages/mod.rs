@@ -2,6 +2,8 @@
 //!
 //! A page is made of a view of `app` and nothing else, with every date, state and number already in words.
 
+pub(crate) mod access;
+pub(crate) mod access_ask;
 pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod choose_password;
@@ -21,7 +23,9 @@ pub(crate) mod people_new;
 pub(crate) mod people_reset;
 pub(crate) mod policy;
 pub(crate) mod report;
+pub(crate) mod review;
 pub(crate) mod sign_in;
+pub(crate) mod visitors;
 pub(crate) mod web;
 pub(crate) mod weekly;
 

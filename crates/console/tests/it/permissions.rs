@@ -27,7 +27,7 @@ fn guarded(school: &School) -> impl Iterator<Item = (String, Action)> {
             let path = route.path.replace("{clause}", "FLT-2").replace("{list}", "starter");
             let path = [
                 "{alert}", "{case}", "{export}", "{hold}", "{week}", "{host}", "{look}", "{event}",
-                "{person}",
+                "{person}", "{request}", "{review}", "{pool}",
             ]
             .iter()
             .fold(path, |path, id| path.replace(id, NOTHING));

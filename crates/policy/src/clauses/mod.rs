@@ -189,9 +189,18 @@ mod tests {
         ("AI", 1),
     ];
 
-    const CHECKED: [(&str, &str); 16] = [
+    const CHECKED: [(&str, &str); 25] = [
         ("GOV-1", "roles-held"),
         ("GOV-5", "policy-in-force"),
+        ("ACC-1", "rights-approved"),
+        ("ACC-2", "rights-reviewed"),
+        ("ACC-3", "visitors-end"),
+        ("ACC-4", "administrators"),
+        ("ACC-5", "recovery-account"),
+        ("ACC-6", "accounts-shared"),
+        ("ACC-7", "resets-recorded"),
+        ("PWD-4", "first-replaced"),
+        ("PWD-10", "temporary-end"),
         ("PWD-12", "wrong-passwords-lock"),
         ("PWD-13", "password-hash"),
         ("FLT-1", "dns-and-proxy"),

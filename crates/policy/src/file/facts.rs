@@ -8,7 +8,7 @@
 
 use super::choices::{Counting, Generator, MediaRule, Phase, PostPlace};
 use super::values::{At, DateText, HashText, Name, RoleName, TimeZoneText};
-use model::PolicyHash;
+use model::{PolicyHash, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -298,6 +298,77 @@ pub struct Access {
     pub second_factor_away: bool,
     /// Roles that may reset a password after making sure who asks.
     pub reset_by: Vec<RoleName>,
+    /// How often accounts of learners and staff are gone through, in months; a term is four.
+    #[serde(default = "accounts_review_months")]
+    #[schemars(range(min = 1, max = 12))]
+    pub accounts_review_months: u32,
+    /// How long a review waits for answers, in days. What is not answered then lapses.
+    #[serde(default = "review_days")]
+    #[schemars(range(min = 8, max = 90))]
+    pub review_days: u32,
+    /// How long a request for rights waits for an answer, in days. Without one it lapses.
+    #[serde(default = "approval_days")]
+    #[schemars(range(min = 4, max = 90))]
+    pub approval_days: u32,
+    /// Who approves rights before they take effect, and answers for them in a review; the first row that names a role
+    /// counts. A role that no row names is approved as the manual says.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    pub approval: Vec<Approvers>,
+}
+
+impl Access {
+    /// The roles that approve that somebody gets this one, most usual first.
+    pub fn approvers(&self, role: Role) -> Vec<Role> {
+        let row = self.approval.iter().find(|row| row.of.iter().any(|of| of.0 == role));
+        match row {
+            Some(row) => row.by.iter().map(|by| by.0).collect(),
+            None => usual_approvers(role).to_vec(),
+        }
+    }
+}
+
+/// Who approves where a document says nothing: governors for the headteacher and their own, the headteacher for leaders,
+/// the safeguarding lead too for posts of safeguarding, any leader for all others.
+fn usual_approvers(role: Role) -> &'static [Role] {
+    match role {
+        Role::Headteacher | Role::Governor => &[Role::Governor],
+        Role::SafeguardingLead | Role::OnlineSafetyLead => {
+            &[Role::Headteacher, Role::SafeguardingLead, Role::Governor]
+        }
+        Role::SeniorLeader
+        | Role::BusinessManager
+        | Role::DataProtectionOfficer
+        | Role::DataProtectionLead
+        | Role::GovernanceProfessional => &[Role::Headteacher, Role::Governor],
+        Role::Technician | Role::ClassTeacher | Role::Staff | Role::Learner | Role::Guest => {
+            &[Role::Headteacher, Role::SeniorLeader, Role::BusinessManager, Role::Governor]
+        }
+    }
+}
+
+fn accounts_review_months() -> u32 {
+    4
+}
+
+fn review_days() -> u32 {
+    21
+}
+
+fn approval_days() -> u32 {
+    14
+}
+
+/// Who approves which roles.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Approvers {
+    /// The roles that somebody would get.
+    #[schemars(length(min = 1))]
+    pub of: Vec<RoleName>,
+    /// The roles of which one approves.
+    #[schemars(length(min = 1))]
+    pub by: Vec<RoleName>,
 }
 
 /// Checks of the filter and its lists.

@@ -1,8 +1,6 @@
 use super::DAY_MS;
 use crate::{
-    AlertsSeen, Approver, AuditSeen, Check, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept,
-    ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen,
-    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, SelfTest, TakenUp, TriedAsLearners,
+    AccessSeen, AlertsSeen, Approver, AuditSeen, Check, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest, TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 
@@ -90,13 +88,53 @@ fn all_well() -> Facts {
             signed: Some(NOW.plus_ms(-DAY_MS)),
             faults: Vec::new(),
         }),
+        access: Some(access_well()),
+    }
+}
+
+fn access_well() -> AccessSeen {
+    AccessSeen {
+        accounts: 30,
+        temporary_without_end: 0,
+        temporary_that_stay: 0,
+        administrators: 2,
+        administrators_needed: 2,
+        recovery_accounts: 1,
+        recovery_tried: Some(NOW.plus_ms(-DAY_MS)),
+        recovery_test_ms: 95 * DAY_MS,
+        visitors_without_end: 0,
+        visitors_unlogged: 0,
+        visitors_issued: 4,
+        visitors_left: 0,
+        in_two_places: 0,
+        resets: 3,
+        resets_unsure: 0,
+        requests_late: 0,
+        rights: 12,
+        grants: 5,
+        grants_late: 0,
+        reviews: vec![ReviewSeen {
+            place: "Ash".to_owned(),
+            closed: Some(NOW.plus_ms(-30 * DAY_MS)),
+            next: Some(NOW.plus_ms(300 * DAY_MS)),
+            ends: None,
+        }],
+        changes_undone: 0,
     }
 }
 
 #[test]
 fn where_all_is_well_everything_passes_but_what_nobody_can_see_yet() {
     for check in Check::ALL {
-        let in_part = [Check::DnsAndProxy, Check::Circumvention, Check::HarmfulContent];
+        let in_part = [
+            Check::DnsAndProxy,
+            Check::Circumvention,
+            Check::HarmfulContent,
+            Check::RightsApproved,
+            Check::RecoveryAccount,
+            Check::AccountsShared,
+            Check::ResetsRecorded,
+        ];
         let in_part = in_part.contains(&check);
         let expected = if in_part { "Unknown" } else { "Pass" };
         let (word, words) = look(check, |_| ());
@@ -275,6 +313,30 @@ const CASES: &[Case] = &[
     ),
     (Check::ReportsOpen, |f| alerts(f).reports_late = 1, "Fail", "1 report was not"),
     (Check::ReportsOpen, |f| alerts(f).reported = None, "Unknown", "nobody has reported"),
+    (Check::RightsApproved, |_| (), "Unknown", "12 rights in the console, 5 were approved by a second person, and 7"),
+    (Check::RightsApproved, |f| access(f).requests_late = 1, "Fail", "1 request wait"),
+    (Check::RightsApproved, |f| access(f).grants_late = 2, "Fail", "2 rights were due"),
+    (Check::RightsReviewed, |f| review(f).ends = Some(NOW), "Fail", "should have been over"),
+    (Check::RightsReviewed, |f| review(f).closed = None, "Unknown", "No review of rights was finished yet at: Ash"),
+    (Check::RightsReviewed, |f| review(f).next = Some(NOW), "Fail", "too long ago at: Ash"),
+    (Check::RightsReviewed, |f| access(f).changes_undone = 1, "Unknown", "1 change"),
+    (Check::RightsReviewed, |f| access(f).reviews.clear(), "Unknown", "no place"),
+    (Check::VisitorsEnd, |f| access(f).visitors_without_end = 1, "Fail", "do not end"),
+    (Check::VisitorsEnd, |f| access(f).visitors_left = 1, "Fail", "were not destroyed"),
+    (Check::VisitorsEnd, |f| access(f).visitors_unlogged = 1, "Fail", "come from no pool"),
+    (Check::VisitorsEnd, |f| access(f).visitors_issued = 0, "Unknown", "No account was handed"),
+    (Check::Administrators, |f| access(f).administrators = 1, "Fail", "1 person with"),
+    (Check::RecoveryAccount, |f| access(f).recovery_accounts = 0, "Fail", "no recovery account"),
+    (Check::RecoveryAccount, |f| access(f).recovery_tried = None, "Fail", "never tried"),
+    (Check::RecoveryAccount, |f| access(f).recovery_tried = Some(Timestamp(0)), "Fail", "1970"),
+    (Check::RecoveryAccount, |_| (), "Unknown", "Not seen: where its password lies"),
+    (Check::AccountsShared, |f| access(f).in_two_places = 2, "Unknown", "2 people"),
+    (Check::AccountsShared, |f| access(f).in_two_places = 1, "Unknown", "1 person"),
+    (Check::ResetsRecorded, |f| access(f).resets_unsure = 1, "Fail", "Of 1 password"),
+    (Check::ResetsRecorded, |f| access(f).resets = 0, "Unknown", "Nobody was given"),
+    (Check::FirstReplaced, |f| access(f).temporary_that_stay = 1, "Fail", "1 password"),
+    (Check::FirstReplaced, |f| access(f).accounts = 0, "Unknown", "no account"),
+    (Check::TemporaryEnd, |f| access(f).temporary_without_end = 1, "Fail", "never run out"),
 ];
 
 #[test]
@@ -347,4 +409,10 @@ fn posts(facts: &mut Facts) -> &mut PostsSeen {
 }
 fn alerts(facts: &mut Facts) -> &mut AlertsSeen {
     facts.alerts.as_mut().unwrap()
+}
+fn access(facts: &mut Facts) -> &mut AccessSeen {
+    facts.access.as_mut().unwrap()
+}
+fn review(facts: &mut Facts) -> &mut ReviewSeen {
+    access(facts).reviews.first_mut().unwrap()
 }

@@ -143,7 +143,7 @@ impl Messages {
         let Ok(place) = Place::new(&self.school(&record.scope), &self.console) else { return Ok(None) };
         let message = Message {
             place,
-            kind: alert.as_ref().map_or(MessageKind::Weekly, |alert| alert.alert.kind.into()),
+            kind: alert.as_ref().map_or_else(|| kind_of(&record.about), |alert| alert.alert.kind.into()),
             severity: record.severity,
             call: alert.as_ref().map_or(Call::First, |alert| self.call(record, alert)),
             alert: alert.map(|alert| alert.id.0),
@@ -166,5 +166,13 @@ impl Messages {
         let schools = &self.app.in_force().document.policy.schools;
         let named = schools.iter().find(|school| school.id == *id).map(|school| school.name.to_string());
         named.unwrap_or_else(|| self.organisation.clone())
+    }
+}
+
+/// The kind of a message that is about no alert.
+fn kind_of(about: &str) -> MessageKind {
+    match about.split_once(':') {
+        Some(("rights" | "review", _)) => MessageKind::Access,
+        _ => MessageKind::Weekly,
     }
 }
