@@ -63,7 +63,10 @@ impl App {
             if let Some((_, id)) = closed {
                 undone += store.review_counts(id).await?.undone;
             }
-            if open.is_none() && closed.is_none() && self.lines_of(ReviewKind::Rights, &scope).await?.is_empty() {
+            if open.is_none()
+                && closed.is_none()
+                && self.lines_of(ReviewKind::Rights, &scope).await?.is_empty()
+            {
                 continue;
             }
             seen.push(ReviewSeen {

@@ -444,7 +444,13 @@ impl App {
         Err(AppError::Denied)
     }
 
-    pub(crate) fn slip(&self, person: &Person, login: &str, secret: String, expires: Option<Timestamp>) -> SlipView {
+    pub(crate) fn slip(
+        &self,
+        person: &Person,
+        login: &str,
+        secret: String,
+        expires: Option<Timestamp>,
+    ) -> SlipView {
         let what = person.affiliations.iter().map(|affiliation| self.affiliation_words(affiliation));
         SlipView {
             name: person.display_name.clone(),

@@ -214,10 +214,18 @@ mod tests {
             held_why: String::new(),
             closed: None,
         };
-        for (warned, day, expected) in
-            [(None, 92, false), (None, 93, true), (Some(93), 97, false), (Some(93), 98, true), (Some(98), 99, false)]
-        {
-            assert_eq!(is_warning_due(&review(warned), Timestamp(day * DAY_MS)), expected, "{warned:?} {day}");
+        for (warned, day, expected) in [
+            (None, 92, false),
+            (None, 93, true),
+            (Some(93), 97, false),
+            (Some(93), 98, true),
+            (Some(98), 99, false),
+        ] {
+            assert_eq!(
+                is_warning_due(&review(warned), Timestamp(day * DAY_MS)),
+                expected,
+                "{warned:?} {day}"
+            );
         }
     }
 }

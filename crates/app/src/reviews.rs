@@ -52,8 +52,8 @@ impl Reviewers<'_> {
         if line.person == *id || scopes_for(self.actor, Action::ReviewAccess).is_empty() {
             return false;
         }
-        let is_own = line.role == Role::Learner
-            && line.class.is_some_and(|class| self.own_classes.contains(&class));
+        let is_own =
+            line.role == Role::Learner && line.class.is_some_and(|class| self.own_classes.contains(&class));
         is_own || self.app.reviews_role(self.actor, line.role, &line.scope)
     }
 
@@ -147,7 +147,11 @@ impl App {
     }
 
     /// What a review of this kind goes through at a place, by name.
-    pub(crate) async fn lines_of(&self, kind: ReviewKind, scope: &Scope) -> Result<Vec<ReviewLine>, AppError> {
+    pub(crate) async fn lines_of(
+        &self,
+        kind: ReviewKind,
+        scope: &Scope,
+    ) -> Result<Vec<ReviewLine>, AppError> {
         let (roster, store) = (self.0.parts.roster.get(), &self.0.parts.store);
         let usable = usable(store.accounts().await?);
         let classes = store.classes(self.now()).await?;
@@ -174,7 +178,8 @@ impl App {
                 }
                 ReviewKind::Accounts => {}
                 ReviewKind::Rights => {
-                    lines.extend(here.filter(|held| needs_approval(held.role)).map(|held| line(person, held)));
+                    lines
+                        .extend(here.filter(|held| needs_approval(held.role)).map(|held| line(person, held)));
                 }
             }
         }
@@ -188,7 +193,9 @@ impl App {
     pub(crate) fn may_open_review(&self, actor: &Actor, scope: &Scope) -> bool {
         let Actor::Person { roles, .. } = actor else { return false };
         roles.iter().any(|(role, held)| {
-            held.covers(scope) && permits(*role, Action::ReviewAccess) && permits(*role, Action::ManageAccounts)
+            held.covers(scope)
+                && permits(*role, Action::ReviewAccess)
+                && permits(*role, Action::ManageAccounts)
                 && approves(*role)
         })
     }

@@ -5,7 +5,7 @@
 //! password does not make that person decide beside others; each approval leaves a grant with its approver and the day on
 //! which somebody looks again (clause ACC-1).
 
-use crate::accounts::{plain_login, wrong_names};
+use crate::accounts::plain_login;
 use crate::alert_work::checked_words;
 use crate::facade::Reach;
 use crate::people::can_hold;
@@ -199,9 +199,9 @@ impl App {
     pub(crate) fn approves_role(&self, actor: &Actor, role: Role, scope: &Scope) -> bool {
         let Actor::Person { roles, .. } = actor else { return false };
         let by = self.in_force().document.facts.access.approvers(role);
-        roles.iter().any(|(held, at)| {
-            by.contains(held) && permits(*held, Action::ApproveAccess) && at.covers(scope)
-        })
+        roles
+            .iter()
+            .any(|(held, at)| by.contains(held) && permits(*held, Action::ApproveAccess) && at.covers(scope))
     }
 
     /// The account of somebody new that nothing opens yet, once their request is approved.
@@ -309,8 +309,7 @@ impl App {
             approved: (now, actor.to_string()),
             review_on: self.next_look(),
         };
-        let mut changes =
-            vec![Change::Rights(decide), Change::Rights(RightsChange::Grant(Box::new(grant)))];
+        let mut changes = vec![Change::Rights(decide), Change::Rights(RightsChange::Grant(Box::new(grant)))];
         changes.extend(match asked.kind {
             RightsKind::Newcomer => self.newcomer(actor, asked, affiliation)?,
             RightsKind::Also | RightsKind::Instead => self.becomes(asked, affiliation).await?,
@@ -339,11 +338,7 @@ impl App {
     }
 
     /// Somebody becomes something, beside or in the place of what they are. Posts end that they can hold no longer.
-    async fn becomes(
-        &self,
-        asked: &NewRequest,
-        affiliation: Affiliation,
-    ) -> Result<Vec<Change>, AppError> {
+    async fn becomes(&self, asked: &NewRequest, affiliation: Affiliation) -> Result<Vec<Change>, AppError> {
         let gone = || AppError::refused("They have left meanwhile.", "expected somebody on the roster");
         let person = self.0.parts.roster.get().person(asked.person).map(Arc::clone).ok_or_else(gone)?;
         let kept = usize::from(asked.kind == RightsKind::Instead);
@@ -372,8 +367,7 @@ impl App {
     ) -> Result<Vec<Change>, AppError> {
         let now = self.now();
         let posts = self.0.parts.store.post_holders(now).await?.into_iter();
-        let posts =
-            posts.filter(|post| post.person == id && !can_hold(affiliations, post.role, &post.scope));
+        let posts = posts.filter(|post| post.person == id && !can_hold(affiliations, post.role, &post.scope));
         let end = |PostHolder { role, scope, person, .. }| Change::EndPost { role, scope, person, at: now };
         Ok(posts.map(end).collect())
     }
@@ -469,8 +463,7 @@ impl App {
         let roster = self.0.parts.roster.get();
         let person = roster.person_by_login(&plain_login(login)).map(Arc::clone);
         let person = person.filter(|person| reach.covers_person(person));
-        let person =
-            person.ok_or("Nobody whom you look after has that user name. Check how it is spelt")?;
+        let person = person.ok_or("Nobody whom you look after has that user name. Check how it is spelt")?;
         if actor.to_string() == format!("person:{}", person.id) {
             return Err("Nobody asks for rights of their own. Ask another leader");
         }

@@ -59,8 +59,7 @@ impl App {
         let asked = &record.asked;
         self.note(&self.fact(actor, "read-request").about(format!("person:{}", asked.person))).await?;
         let bare = self.without_password(&record).await?.is_some();
-        let manages =
-            scopes_for(actor, Action::ManageAccounts).iter().any(|held| held.covers(&asked.scope));
+        let manages = scopes_for(actor, Action::ManageAccounts).iter().any(|held| held.covers(&asked.scope));
         let hands = may_hand_to(actor, asked.role, &asked.scope);
         let roster = self.0.parts.roster.get();
         let person = roster.person(asked.person);
@@ -147,7 +146,8 @@ impl App {
             detail: if held {
                 "Its time is over, and a leader decides whether the rest lapses.".to_owned()
             } else {
-                "What nobody answers in time lapses: accounts are suspended, rights are taken away.".to_owned()
+                "What nobody answers in time lapses: accounts are suspended, rights are taken away."
+                    .to_owned()
             },
             link: format!("/access/reviews/{}", row.id),
             urgency: if near || held { "urgent" } else { "soon" }.to_owned(),

@@ -12,8 +12,8 @@ mod people;
 mod reports;
 
 pub use access::{
-    AccessView, PoolChoices, PoolForm, PoolRow, PoolView, ReviewLineView, ReviewRow, ReviewView, RightsForm, RightsRow,
-    RightsView, VisitorForm, VisitorRow, VisitorsView,
+    AccessView, PoolChoices, PoolForm, PoolRow, PoolView, ReviewLineView, ReviewRow, ReviewView, RightsForm,
+    RightsRow, RightsView, VisitorForm, VisitorRow, VisitorsView,
 };
 pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,

@@ -8,16 +8,16 @@
 use crate::accounts::AT_THE_MACHINE;
 use crate::facade::Reach;
 use crate::people_reach::may_hand_to;
-use crate::views::{PoolChoices, PoolForm, PoolRow, PoolView, SlipView, VisitorForm, VisitorRow, VisitorsView};
+use crate::views::{
+    PoolChoices, PoolForm, PoolRow, PoolView, SlipView, VisitorForm, VisitorRow, VisitorsView,
+};
 use crate::{App, AppError, Fresh, words};
 use identity::scopes_for;
 use model::{
     AccountId, AccountKind, AccountState, Action, Actor, Affiliation, CredentialKind, Person, PersonId,
     PoolId, Role, SchoolId, Scope, VisitorState,
 };
-use store::{
-    Account, AccountChange, Change, Fact, VisitorAccount, VisitorChange, VisitorIssue, VisitorPool,
-};
+use store::{Account, AccountChange, Change, Fact, VisitorAccount, VisitorChange, VisitorIssue, VisitorPool};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// The most accounts of a pool.
@@ -68,10 +68,13 @@ impl App {
         let fact = self.fact(actor, "export-visitors").about("visitors");
         self.note(&fact.with("rows", log.len().to_string())).await?;
         let zone = self.snapshot().policy().time_zone.clone();
-        let (time, by) = (|at| words::date_and_time(&zone, at), |deed: &Option<_>| match deed {
-            Some((at, by)) => (words::date_and_time(&zone, *at), String::clone(by)),
-            None => (String::new(), String::new()),
-        });
+        let (time, by) = (
+            |at| words::date_and_time(&zone, at),
+            |deed: &Option<_>| match deed {
+                Some((at, by)) => (words::date_and_time(&zone, *at), String::clone(by)),
+                None => (String::new(), String::new()),
+            },
+        );
         let rows = log.iter().map(|row| {
             let ((issued, issued_by), (destroyed, _)) = (by(&row.issued), by(&row.destroyed));
             let ends = time(row.ends);
@@ -166,7 +169,10 @@ impl App {
             return Ok(Some(Err(problems)));
         }
         if !may_hand_to(actor, Role::Guest, &pool.scope) {
-            return Err(AppError::refused(AT_THE_MACHINE, "expected somebody who may give a guest's password"));
+            return Err(AppError::refused(
+                AT_THE_MACHINE,
+                "expected somebody who may give a guest's password",
+            ));
         }
         let lines = self.0.parts.store.visitors_of(id).await?;
         let line = lines.into_iter().find(|line| line.state == VisitorState::Ready);
@@ -394,8 +400,8 @@ fn is_short(words: &str) -> bool {
 /// Five letters and digits that tell one pool's logins from every other's, without those that look alike.
 fn new_word() -> Result<String, AppError> {
     const SIGNS: [char; 32] = [
-        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x',
-        'y', 'z', '2', '3', '4', '5', '6', '7', '8', '9', '0',
+        'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j', 'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w',
+        'x', 'y', 'z', '2', '3', '4', '5', '6', '7', '8', '9', '0',
     ];
     let bytes = identity::random_bytes::<5>()?;
     Ok(bytes.iter().filter_map(|byte| SIGNS.get(usize::from(byte % 32))).collect())

@@ -21,6 +21,8 @@ mod routes;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod samples_access;
+#[cfg(test)]
 mod samples_exports;
 #[cfg(test)]
 mod samples_history;

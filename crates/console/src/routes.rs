@@ -210,7 +210,9 @@ pub const ROUTES: &[Route] = &[
         post(people_reset::reset)
     }),
     read("/access", May(Action::ReadAccess), "Requests for rights, and reviews", || get(access::all)),
-    read("/access/ask", May(Action::ManageAccounts), "Ask for rights for somebody", || get(access_ask::begin)),
+    read("/access/ask", May(Action::ManageAccounts), "Ask for rights for somebody", || {
+        get(access_ask::begin)
+    }),
     write("/access/ask", May(Action::ManageAccounts), "Ask for rights for somebody", || {
         post(access_ask::answer)
     }),
@@ -237,9 +239,12 @@ pub const ROUTES: &[Route] = &[
     read("/access/reviews/{review}/file", May(Action::ReadAccess), "A review as a file", || {
         get(review::file)
     }),
-    read("/visitors", May(Action::WelcomeVisitors), "Pools of visitors\u{2019} accounts, and the log", || {
-        get(visitors::all)
-    }),
+    read(
+        "/visitors",
+        May(Action::WelcomeVisitors),
+        "Pools of visitors\u{2019} accounts, and the log",
+        || get(visitors::all),
+    ),
     write("/visitors.csv", May(Action::WelcomeVisitors), "The visitors\u{2019} log as a file", || {
         post(visitors::export)
     }),

@@ -11,7 +11,7 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_exports, samples_history, samples_holds, samples_people, samples_work};
+use crate::{samples_access, samples_exports, samples_history, samples_holds, samples_people, samples_work};
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
@@ -355,6 +355,7 @@ fn gallery() -> Gallery {
     web_sign_ins().iter().for_each(|page| all.hang("web_sign_in.html", "", "/web/sign-in", page));
     hang_work(&mut all);
     hang_people(&mut all);
+    hang_access(&mut all);
     for problem in
         [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
     {
@@ -379,6 +380,32 @@ fn hang_people(all: &mut Gallery) {
     samples_people::choices()
         .iter()
         .for_each(|page| all.hang("choose_password.html", "", "/sign-in/password", page));
+}
+
+/// The pages about rights, reviews and visitors.
+fn hang_access(all: &mut Gallery) {
+    let (now, who) = (now(), "Alex Sample");
+    samples_access::lists(now).iter().for_each(|page| all.hang("access.html", who, "/access", page));
+    samples_access::requests(now)
+        .iter()
+        .for_each(|page| all.hang("access_request.html", who, "/access/requests/1", page));
+    samples_access::questions().iter().for_each(|page| all.hang("access_ask.html", who, "/access/ask", page));
+    samples_access::openings()
+        .iter()
+        .for_each(|page| all.hang("access_open.html", who, "/access/open", page));
+    samples_access::reviews(now)
+        .iter()
+        .for_each(|page| all.hang("review.html", who, "/access/reviews/1", page));
+    samples_access::visitors(now).iter().for_each(|page| all.hang("visitors.html", who, "/visitors", page));
+    samples_access::pools(now)
+        .iter()
+        .for_each(|page| all.hang("visitors_pool.html", who, "/visitors/1", page));
+    samples_access::new_pools()
+        .iter()
+        .for_each(|page| all.hang("visitors_new.html", who, "/visitors/new", page));
+    samples_access::welcomes(now)
+        .iter()
+        .for_each(|page| all.hang("visitors_welcome.html", who, "/visitors/1/welcome", page));
 }
 
 fn hang_work(all: &mut Gallery) {

@@ -29,9 +29,10 @@
 //! - Learners and guests do nothing in the console: their own password they change on the web's sign-in page.
 
 use Action::{
-    ApproveAccess, ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, KeepVisitors, ManageAccounts, MovePerson,
-    OwnAccount, ProposePolicy, ReadAccess, ReadPeople, ReadPolicy, ReadWeekly, ResetPassword, ReviewAccess, SearchHistory, SeeHome,
-    ShowNames, SignWeekly, WelcomeVisitors, WorkAlerts, WorkCases,
+    ApproveAccess, ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, KeepVisitors,
+    ManageAccounts, MovePerson, OwnAccount, ProposePolicy, ReadAccess, ReadPeople, ReadPolicy, ReadWeekly,
+    ResetPassword, ReviewAccess, SearchHistory, SeeHome, ShowNames, SignWeekly, WelcomeVisitors, WorkAlerts,
+    WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -41,7 +42,19 @@ use std::fmt::Write;
 const TABLE: [(Role, &[Action]); 14] = [
     (
         Role::Governor,
-        &[SeeHome, OwnAccount, ReadAccess, ApproveAccess, ReviewAccess, ReadPolicy, ApprovePolicy, WorkAlerts, WorkCases, ShowNames, ReadWeekly],
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
+            ReadPolicy,
+            ApprovePolicy,
+            WorkAlerts,
+            WorkCases,
+            ShowNames,
+            ReadWeekly,
+        ],
     ),
     (
         Role::Headteacher,
@@ -178,7 +191,19 @@ const TABLE: [(Role, &[Action]); 14] = [
             WorkAlerts,
         ],
     ),
-    (Role::ClassTeacher, &[SeeHome, OwnAccount, ReadAccess, ReviewAccess, ReadPeople, ResetPassword, ReadPolicy, ExplainVerdict]),
+    (
+        Role::ClassTeacher,
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadAccess,
+            ReviewAccess,
+            ReadPeople,
+            ResetPassword,
+            ReadPolicy,
+            ExplainVerdict,
+        ],
+    ),
     (Role::Staff, &[SeeHome, OwnAccount, WelcomeVisitors, ReadPolicy, ExplainVerdict]),
     (Role::Learner, &[]),
     (Role::Guest, &[]),

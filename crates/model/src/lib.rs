@@ -58,7 +58,8 @@ pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
     AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId,
-    NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId, SessionId,
+    NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId,
+    SessionId,
 };
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;

@@ -67,7 +67,10 @@ pub(crate) fn rights_reviewed(facts: &Facts) -> ClauseState {
         )),
         Some(oldest) => pass(
             facts,
-            format!("Each right in the console was kept, changed or taken away everywhere on {} or later", date(oldest)),
+            format!(
+                "Each right in the console was kept, changed or taken away everywhere on {} or later",
+                date(oldest)
+            ),
         ),
     }
 }
@@ -142,9 +145,12 @@ pub(crate) fn accounts_shared(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.access else { return not_looked() };
     unknown(match seen.in_two_places {
         0 => "Seen: nobody is signed in at two addresses now. Not seen: who really sits there".to_owned(),
-        1 => "1 person is signed in at two addresses now; a lesson away from one's desk looks the same".to_owned(),
+        1 => "1 person is signed in at two addresses now; a lesson away from one's desk looks the same"
+            .to_owned(),
         more => {
-            format!("{more} people are signed in at two addresses now; lessons away from a desk look the same")
+            format!(
+                "{more} people are signed in at two addresses now; lessons away from a desk look the same"
+            )
         }
     })
 }
@@ -178,8 +184,12 @@ pub(crate) fn first_replaced(facts: &Facts) -> ClauseState {
             format!("{} that were issued need not be replaced", things(seen.temporary_that_stay, "password")),
         );
     }
-    accounts_pass(facts, seen, "each password that was issued to somebody old enough opens nothing but the page on which \
-        another is chosen")
+    accounts_pass(
+        facts,
+        seen,
+        "each password that was issued to somebody old enough opens nothing but the page on which \
+        another is chosen",
+    )
 }
 
 pub(crate) fn temporary_end(facts: &Facts) -> ClauseState {
@@ -190,7 +200,11 @@ pub(crate) fn temporary_end(facts: &Facts) -> ClauseState {
             format!("{} never run out", things(seen.temporary_without_end, "temporary password")),
         );
     }
-    accounts_pass(facts, seen, "each temporary password runs out by itself and must be replaced at its first use")
+    accounts_pass(
+        facts,
+        seen,
+        "each temporary password runs out by itself and must be replaced at its first use",
+    )
 }
 
 fn accounts_pass(facts: &Facts, seen: &AccessSeen, words: &str) -> ClauseState {

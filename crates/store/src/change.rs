@@ -4,8 +4,9 @@
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
     AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange,
-    ReportChange, ReviewChange, RightsChange, SessionChange, Store, StoreError, VisitorChange, account_change,
-    alert, audit, audit_check, case, class, export, notification, report, review, rights, session, visitor,
+    ReportChange, ReviewChange, RightsChange, SessionChange, Store, StoreError, VisitorChange,
+    account_change, alert, audit, audit_check, case, class, export, notification, report, review, rights,
+    session, visitor,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;

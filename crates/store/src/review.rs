@@ -168,7 +168,8 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &ReviewChange)
             sqlx::query(text).bind(review.to_string()).bind(at.0)
         }
         ReviewChange::Hold { review, why } => {
-            let text = "update access_review set state = 'held', held_why = $2 where id = $1 and state = 'open'";
+            let text =
+                "update access_review set state = 'held', held_why = $2 where id = $1 and state = 'open'";
             sqlx::query(text).bind(review.to_string()).bind(why.clone())
         }
         ReviewChange::Extend { review, ends } => sqlx::query(

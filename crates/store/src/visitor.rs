@@ -180,8 +180,7 @@ impl Store {
     /// The accounts of a pool, by number.
     pub async fn visitors_of(&self, pool: PoolId) -> Result<Vec<VisitorAccount>, StoreError> {
         let text = format!("select {COLUMNS} from visitor_account where pool = $1 order by number limit $2");
-        let query =
-            sqlx::query(sqlx::AssertSqlSafe(text)).bind(pool.to_string()).bind(crate::read::LIMIT);
+        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(pool.to_string()).bind(crate::read::LIMIT);
         query.fetch_all(&self.pool).await?.iter().map(read_visitor).collect()
     }
 

@@ -23,6 +23,7 @@ mod lists;
 mod policies;
 mod recording;
 mod reports;
+mod rights;
 mod screens;
 mod sign_in;
 mod world;

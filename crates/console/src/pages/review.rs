@@ -240,7 +240,10 @@ mod tests {
         .into();
         let given = answers(&form, false);
         assert_eq!(given.len(), 1, "nobody lapses anything by a form");
-        assert_eq!((given[0].line, given[0].answer, given[0].words.as_str()), (2, ReviewAnswer::Remove, "left at Easter"));
+        assert_eq!(
+            (given[0].line, given[0].answer, given[0].words.as_str()),
+            (2, ReviewAnswer::Remove, "left at Easter")
+        );
         let lines: Vec<(i64, ReviewAnswer)> =
             answers(&form, true).iter().map(|answer| (answer.line, answer.answer)).collect();
         assert_eq!(lines, [(1, ReviewAnswer::Keep), (2, ReviewAnswer::Remove), (3, ReviewAnswer::Keep)]);

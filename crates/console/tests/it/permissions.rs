@@ -26,8 +26,18 @@ fn guarded(school: &School) -> impl Iterator<Item = (String, Action)> {
         Access::May(action) => {
             let path = route.path.replace("{clause}", "FLT-2").replace("{list}", "starter");
             let path = [
-                "{alert}", "{case}", "{export}", "{hold}", "{week}", "{host}", "{look}", "{event}",
-                "{person}", "{request}", "{review}", "{pool}",
+                "{alert}",
+                "{case}",
+                "{export}",
+                "{hold}",
+                "{week}",
+                "{host}",
+                "{look}",
+                "{event}",
+                "{person}",
+                "{request}",
+                "{review}",
+                "{pool}",
             ]
             .iter()
             .fold(path, |path, id| path.replace(id, NOTHING));

@@ -29,9 +29,9 @@ pub use choices::{
     PostPlace, ScanChoice, SignInChoice, TenantChoice, UnscannedChoice, WayChoice, YouTubeChoice,
 };
 pub use facts::{
-    Access, AdultPasswords, Ai, Alerts, Approvers, Backups, Bounds, Change, Devices, Disposal, Edition, Facts,
-    Filtering, LearnerPasswords, Lockout, Media, Monitoring, Passwords, Post, RelatedDocument, Retention,
-    Review, Settings, Strategy, TemporaryPasswords, Training, YoungestPasswords,
+    Access, AdultPasswords, Ai, Alerts, Approvers, Backups, Bounds, Change, Devices, Disposal, Edition,
+    Facts, Filtering, LearnerPasswords, Lockout, Media, Monitoring, Passwords, Post, RelatedDocument,
+    Retention, Review, Settings, Strategy, TemporaryPasswords, Training, YoungestPasswords,
 };
 pub use problem::{Problem, Severity};
 pub(crate) use values::clock;

@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 27] = [
+const PAGES: [&str; 32] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -27,6 +27,11 @@ const PAGES: [&str; 27] = [
     "/people",
     "/people?role=learner&year=4",
     "/people/new",
+    "/access",
+    "/access/ask",
+    "/access/open",
+    "/visitors",
+    "/visitors/new",
     "/exports",
     "/exports/ask",
     "/my-account",

@@ -63,6 +63,28 @@ impl Gate {
         Self { process, addresses, _upstream: upstream, folder, authority, within }
     }
 
+    /// Another program on the same records, which must lie outside the folder: with this one's keys and configuration, and a
+    /// history of its own.
+    pub async fn second(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ["history", "lists", "spool", "monitoring.state"];
+        let copied = Command::new("tar")
+            .args(own.iter().map(|name| format!("--exclude=./{name}")))
+            .args(["-C", &self.folder.path().display().to_string(), "-cf", "-", "."])
+            .output();
+        let mut unpack = Command::new("tar")
+            .args(["-C", &folder.path().display().to_string(), "-xf", "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let archive = copied.await.unwrap().stdout;
+        tokio::io::AsyncWriteExt::write_all(&mut unpack.stdin.take().unwrap(), &archive).await.unwrap();
+        assert!(unpack.wait().await.unwrap().success());
+        let (process, addresses) = spawn(folder.path(), &self.within).await;
+        let (upstream, authority) = (Upstream::start(zone()).await, TestAuthority::new().unwrap());
+        Self { process, addresses, _upstream: upstream, folder, authority, within: self.within.clone() }
+    }
+
     /// Asks the program to stop, as Ctrl-C does, and waits for it; its exit must be a clean one.
     pub async fn stop(&mut self) {
         let id = self.process.id().unwrap().to_string();

@@ -16,6 +16,7 @@ mod console;
 mod dns;
 mod dns_clients;
 mod dns_clients_hostile;
+mod every_door;
 mod exports;
 mod firefox;
 mod gate;

@@ -12,6 +12,7 @@ mod accounts;
 mod files;
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;
+mod rights;
 mod story;
 mod work;
 
@@ -25,6 +26,7 @@ async fn the_story_holds_in_memory() {
     let store = Store::open(&Place::Memory, NOW).await.unwrap();
     story::tell(&store).await;
     work::tell(&store).await;
+    rights::tell(&store).await;
 }
 
 #[tokio::test]
@@ -33,6 +35,7 @@ async fn the_story_holds_in_a_file() {
     let store = Store::open(&Place::File(folder.path().join("records of 100% ash?.db")), NOW).await.unwrap();
     story::tell(&store).await;
     work::tell(&store).await;
+    rights::tell(&store).await;
 }
 
 #[tokio::test]
@@ -51,6 +54,7 @@ async fn the_story_holds_on_postgresql() {
     let store = Store::open(&place, NOW).await.unwrap();
     story::tell(&store).await;
     work::tell(&store).await;
+    rights::tell(&store).await;
     let again = Store::open(&place, NOW).await.unwrap();
     story::write_at_once(&store, &again).await;
     assert_eq!(again.count_people().await.unwrap(), 2, "a second start keeps the records");
