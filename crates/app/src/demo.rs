@@ -9,9 +9,9 @@ mod visits;
 use crate::people_seen::kind_for;
 use crate::{App, AppError};
 use identity::{HashingZone, Password, hash};
-use model::{AccountId, Actor, Person, Role, Scope, Timestamp};
+use model::{AccountId, Actor, Person, PoolId, Role, Scope, Timestamp};
 use people::Cast;
-use store::{Account, AccountChange, Change, Fact};
+use store::{Account, AccountChange, Change, Fact, VisitorChange, VisitorIssue, VisitorPool};
 
 /// What the demo is made from.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ impl App {
         let cast = people::cast(&in_force.document, now, &mut random);
         let mut changes = cast.changes(now);
         changes.extend(self.accounts(&cast, demo, &mut random).await?);
+        changes.extend(cast.people.iter().filter_map(|part| self.visit_of(&part.person, now)).flatten());
         let fact = Fact::new(&Actor::Program, Scope::Trust, now, "seed-demo").about("demo");
         self.commit(&fact, &changes).await?;
         self.take_up_changes().await?;
@@ -66,6 +67,32 @@ impl App {
             accounts.extend(hashed.await??);
         }
         Ok(accounts)
+    }
+
+    /// A visitor has their account of a pool that ends with the policy's days, as every visitor does.
+    fn visit_of(&self, person: &Person, now: Timestamp) -> Option<Vec<Change>> {
+        let scope = person.affiliations.first().filter(|held| held.role == Role::Guest)?.scope.clone();
+        let (account, by) = (AccountId(person.id.0), Actor::Program.to_string());
+        let days = self.in_force().document.facts.access.guest_account_days;
+        let ends = now.plus_ms(i64::from(days) * 24 * 3_600_000);
+        let (purpose, host) = ("Book fair".to_owned(), "The library".to_owned());
+        let made = (now, by.clone());
+        let pool = VisitorPool { id: PoolId(person.id.0), scope, purpose, host: host.clone(), made, ends };
+        let issue = VisitorIssue {
+            account,
+            visitor: person.display_name.clone(),
+            host,
+            why: "Reads stories".to_owned(),
+            ends,
+            at: now,
+            by,
+        };
+        let accounts = vec![(account, person.id, person.login.clone())];
+        Some(vec![
+            Change::Account(AccountChange::EndAt { account, ends: Some(ends) }),
+            Change::Visitor(VisitorChange::Add(Box::new(pool), accounts)),
+            Change::Visitor(VisitorChange::Issue(Box::new(issue))),
+        ])
     }
 
     async fn record_visits(&self, cast: &Cast, random: Random) -> Result<(), AppError> {

@@ -221,12 +221,16 @@ impl App {
         Ok(Reviewers { app: self, actor, own_classes, manages: scopes_for(actor, Action::ManageAccounts) })
     }
 
-    /// The reviews of which this person sees anything, with their own counts.
-    pub(crate) async fn reviews_seen(&self, actor: &Actor) -> Result<Vec<ReviewRow>, AppError> {
+    /// The reviews of which this person sees anything, with their own counts: those that are not over first, at most
+    /// `most`.
+    pub(crate) async fn reviews_seen(&self, actor: &Actor, most: usize) -> Result<Vec<ReviewRow>, AppError> {
         let (reviewers, store) = (self.reviewers(actor).await?, &self.0.parts.store);
         let reaches = scopes_for(actor, Action::ReadAccess);
         let mut rows = Vec::new();
         for review in store.reviews().await? {
+            if rows.len() == most {
+                break;
+            }
             if !reaches.iter().any(|held| held.covers(&review.scope)) {
                 continue;
             }

@@ -285,8 +285,12 @@ impl App {
             return Err(AppError::Denied);
         }
         let asked = &record.asked;
-        if approves(asked.role) && self.gave_password(actor, asked.person).await? {
-            return Err(too_close());
+        if approves(asked.role) {
+            // Who asked may have given them a password since.
+            let by = [actor.to_string(), asked.asked.1.clone()];
+            if self.gave_password(&by, asked.person).await? {
+                return Err(too_close());
+            }
         }
         Ok(())
     }
@@ -491,7 +495,7 @@ impl App {
                     let words = "That post decides beside others: its holder first signs in with a password of their own";
                     return Ok(Some(("login", words.to_owned())));
                 }
-                if self.gave_password(actor, person.id).await? {
+                if self.gave_password(&[actor.to_string()], person.id).await? {
                     return Ok(Some(("login", too_close().theirs().to_owned())));
                 }
             }
@@ -520,12 +524,12 @@ impl App {
         })
     }
 
-    /// True where the actor gave somebody a password: they could sign in as them.
-    async fn gave_password(&self, actor: &Actor, person: PersonId) -> Result<bool, AppError> {
+    /// True where one of these gave somebody the last password that they were given: they could sign in as them.
+    async fn gave_password(&self, by: &[String], person: PersonId) -> Result<bool, AppError> {
         let facts = self.0.parts.store.facts_about(&format!("person:{person}"), MOST_FACTS).await?;
         let gives = ["reset-password", "make-first-password", "add-person"];
         let newest = facts.iter().find(|fact| gives.contains(&fact.action.as_str()));
-        Ok(newest.is_some_and(|fact| fact.actor == actor.to_string()))
+        Ok(newest.is_some_and(|fact| by.contains(&fact.actor)))
     }
 
     /// Every place that somebody can hold a role at.

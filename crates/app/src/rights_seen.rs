@@ -12,6 +12,8 @@ use store::RequestRecord;
 const MOST_SHOWN: usize = 100;
 /// Reviews that the list shows.
 const MOST_REVIEWS_SHOWN: usize = 20;
+/// Reviews that home looks at, those that are not over first.
+const MOST_AT_HOME: usize = 4;
 /// What a role may do in the console that somebody who approves it should read.
 const SAID: [(Action, &str); 10] = [
     (Action::ApprovePolicy, "Put policies in force"),
@@ -35,11 +37,11 @@ impl App {
         self.reach(actor, Action::ReadAccess).await?;
         let records = self.0.parts.store.rights_requests().await?;
         let records = records.iter().filter(|record| self.sees_rights(actor, &record.asked));
-        let reviews = self.reviews_seen(actor).await?;
+        let reviews = self.reviews_seen(actor, MOST_REVIEWS_SHOWN).await?;
         let opens = |scope: &Scope| self.may_open_review(actor, scope);
         Ok(AccessView {
             requests: records.take(MOST_SHOWN).map(|record| self.rights_row(actor, record)).collect(),
-            reviews: reviews.into_iter().take(MOST_REVIEWS_SHOWN).collect(),
+            reviews,
             may_ask: !scopes_for(actor, Action::ManageAccounts).is_empty(),
             may_open: self
                 .places()
@@ -115,7 +117,7 @@ impl App {
         }
         let records = self.0.parts.store.rights_requests().await?;
         let waiting = records.iter().filter(|record| self.may_decide_rights(actor, record)).count();
-        let reviews = self.reviews_seen(actor).await?;
+        let reviews = self.reviews_seen(actor, MOST_AT_HOME).await?;
         let mut needs = Vec::new();
         if waiting > 0 {
             needs.push(NeedView {

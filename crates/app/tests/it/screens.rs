@@ -30,13 +30,13 @@ async fn the_frame_shows_the_screens_of_the_role_and_nothing_to_strangers() {
     let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
     let frame = world.app.frame(Some(&governor)).await;
     let paths: Vec<_> = frame.screens.iter().map(|(path, _)| path.as_str()).collect();
-    assert_eq!(paths, ["/", "/alerts", "/cases", "/weekly", "/policy", "/lists"]);
+    assert_eq!(paths, ["/", "/alerts", "/cases", "/weekly", "/policy", "/lists", "/access"]);
     assert_eq!(
         (frame.organisation.as_str(), frame.role_title.as_str()),
         ("Ashbrook Primary School", "Governor")
     );
     assert_eq!(frame.person_name, "Governor Thistlewick");
-    assert_eq!(world.app.frame(Some(&lead)).await.screens.len(), 11);
+    assert_eq!(world.app.frame(Some(&lead)).await.screens.len(), 12);
     world.health.lists_trouble(Some("The address does not answer.".to_owned()));
     let stranger = world.app.frame(None).await;
     assert!(stranger.screens.is_empty() && stranger.warnings.is_empty() && stranger.person_name.is_empty());
