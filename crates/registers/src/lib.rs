@@ -12,7 +12,10 @@ mod checks;
 mod facts;
 
 pub use facts::{
-    AccessSeen, AlertsSeen, Approver, AuditSeen, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest, TakenUp, TriedAsLearners,
+    AccessSeen, AlertsSeen, Approver, AuditSeen, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer,
+    Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen,
+    PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest, TakenUp,
+    TriedAsLearners,
 };
 
 use model::ClauseState;

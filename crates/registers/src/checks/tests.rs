@@ -1,6 +1,9 @@
 use super::DAY_MS;
 use crate::{
-    AccessSeen, AlertsSeen, Approver, AuditSeen, Check, CountingSeen, Facts, GroupsSeen, HarmfulSeen, IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList, PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest, TakenUp, TriedAsLearners,
+    AccessSeen, AlertsSeen, Approver, AuditSeen, Check, CountingSeen, Facts, GroupsSeen, HarmfulSeen,
+    IllegalLayer, Kept, ListSeen, Listener, ListenerState, ListsSeen, LockTried, LockoutSeen, MemberList,
+    PasswordsSeen, PolicySeen, PostVacant, PostsSeen, RequestsSeen, RetentionSeen, ReviewSeen, SelfTest,
+    TakenUp, TriedAsLearners,
 };
 use model::{ClauseState, Outcome, PolicyHash, Role, Timestamp};
 

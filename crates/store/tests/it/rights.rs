@@ -66,7 +66,7 @@ async fn a_request_waits_once_and_is_decided_once(store: &Store) {
     commit(store, decide(1, RequestState::Refused)).await.unwrap();
     let twice = commit(store, decide(1, RequestState::Approved)).await;
     assert!(matches!(twice, Err(StoreError::Conflict { .. })));
-    commit(store, ask(request(5, other, "nesta"))).await.expect("what was refused waits no more");
+    commit(store, ask(request(5, other, "nesta"))).await.unwrap();
     let all = store.rights_requests().await.unwrap();
     let order: Vec<u128> = all.iter().map(|record| record.asked.id.0.as_u128()).collect();
     assert_eq!(order, [5, 3, 1], "those that wait first, then the newest");
@@ -135,7 +135,7 @@ async fn a_review_is_answered_line_by_line(store: &Store) {
     commit(store, open(id)).await.unwrap();
     let second = commit(store, open(ReviewId(Uuid::from_u128(8)))).await;
     assert!(matches!(second, Err(StoreError::Taken { .. })), "one of a kind is open at a place");
-    assert_eq!(store.reviews().await.unwrap(), [review.clone()]);
+    assert_eq!(store.reviews().await.unwrap(), std::slice::from_ref(&review));
     assert_eq!(store.review_lines(id).await.unwrap(), [line(1, ade().id), line(2, maya().id)]);
     let answer = |line: i64, answer| {
         let by = "person:z".to_owned();
@@ -167,9 +167,8 @@ async fn a_review_is_answered_line_by_line(store: &Store) {
     commit(store, close()).await.unwrap();
     assert!(commit(store, close()).await.is_err());
     assert_eq!(store.reviews().await.unwrap()[0].closed, Some((NOW, by.clone())));
-    commit(store, open(ReviewId(Uuid::from_u128(8))))
-        .await
-        .expect("the next one opens when the last is over");
+    // The next one opens when the last is over.
+    commit(store, open(ReviewId(Uuid::from_u128(8)))).await.unwrap();
 }
 
 async fn a_visitors_account_is_handed_out_once(store: &Store) {
@@ -185,7 +184,7 @@ async fn a_visitors_account_is_handed_out_once(store: &Store) {
     let accounts = vec![(administrator.id, ade().id, "visitor-1".to_owned())];
     let add = VisitorChange::Add(Box::new(pool.clone()), accounts);
     commit(store, Change::Visitor(add)).await.unwrap();
-    assert_eq!(store.visitor_pools().await.unwrap(), [pool.clone()]);
+    assert_eq!(store.visitor_pools().await.unwrap(), std::slice::from_ref(&pool));
     let ready = &store.visitors_of(pool.id).await.unwrap()[0];
     assert_eq!(
         (ready.state, ready.login.as_str(), ready.ends),
