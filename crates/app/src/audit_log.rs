@@ -9,7 +9,7 @@
 use crate::{App, AppError};
 use model::{Actor, Checkpoint, Scope, Timestamp};
 use registers::AuditSeen;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{AuditFault, ChainHead, Change, Fact, SEALED, Signed, Store};
@@ -191,7 +191,11 @@ impl Chain<'_> {
         let name = self.scope.to_string();
         let noted = || self.noted.checkpoints.iter().filter(|noted| noted.scope == name);
         let mut judged = Judged::default();
-        for checkpoint in self.in_records.iter().chain(noted()) {
+        // Most stand in both: a signature is verified once.
+        let kept: HashMap<&str, &Checkpoint> =
+            self.in_records.iter().map(|kept| (kept.signature.as_str(), kept)).collect();
+        let in_file_alone = noted().filter(|noted| kept.get(noted.signature.as_str()) != Some(noted));
+        for checkpoint in self.in_records.iter().chain(in_file_alone) {
             let of = format!("The checkpoint of fact {} of {name}", checkpoint.sequence);
             if !is_genuine(checkpoint) {
                 judged.faults.push(format!("{of} does not have the signature of its key: it was changed."));

@@ -1,10 +1,9 @@
-//! A case as a sealed pack: the timeline as a page to read and print and as a table, each piece of evidence as it was
-//! frozen, and a signed manifest. It stands beside the school's own safeguarding record, whose reference it carries.
+//! A case as a sealed pack: the timeline as pages to read and print (PDF, HTML) and as a table, each piece of evidence as it
+//! was frozen, and a signed manifest. It stands beside the school's own safeguarding record, whose reference it carries.
 //!
-//! People have pseudonyms in it, as on the case's page; what was written by hand stands as it was written. Left out: PDF.
+//! People have pseudonyms in it, as on the case's page; what was written by hand stands as it was written.
 
-use crate::case_views::{COLUMNS, line_cells};
-use crate::export_history::as_csv;
+use crate::case_paper::{document, originals, record_hash, terms_of};
 use crate::export_rows::escaped;
 use crate::views::{CaseLineView, CaseView, EvidenceView};
 use crate::{App, AppError, Named, words};
@@ -39,7 +38,14 @@ impl App {
             audit,
             ..Manifest::default()
         };
-        let members = members(&view, &manifest, (&zone, now))?;
+        let originals = originals(&view, &zone)?;
+        let record = record_hash(&originals);
+        let mut members = vec![("case.html".to_owned(), page(&view, &manifest, (&zone, now)).into_bytes())];
+        let imprint = self.imprint(actor, (&case.scope, zone), record.clone());
+        let document = document(view, imprint).await?;
+        let has_document = document.is_some();
+        members.extend(document.map(|bytes| ("case.pdf".to_owned(), bytes)));
+        members.extend(originals.into_iter().map(|(name, text)| (name, text.into_bytes())));
         if members.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > MOST_BYTES {
             return Err(AppError::refused(
                 "This case has more evidence than one pack holds. Take its timeline as a spreadsheet file, and ask your \
@@ -53,53 +59,30 @@ impl App {
         }
         let (out, made) = pack.finish(manifest, &self.0.parts.seals.key)?;
         let fact = self.case_fact(actor, &case, "export-case").with("form", "pack");
-        let said =
-            format!("As a sealed pack (ZIP); the manifest\u{2019}s SHA-256 is {}", made.manifest_sha256);
+        let without = if has_document { "" } else { ", without a document (PDF), for which it is too long" };
+        let said = format!(
+            "As a sealed pack (ZIP){without}; the manifest\u{2019}s SHA-256 is {}",
+            made.manifest_sha256
+        );
         let line = self.case_line(id, actor, CaseEntryKind::Exported, &said);
-        self.commit(&fact.with("manifest", made.manifest_sha256), &[line]).await?;
+        self.commit(&fact.with("manifest", made.manifest_sha256).with("record", record), &[line]).await?;
         Ok(Some(out.into_inner()))
     }
 }
 
-fn members(
-    view: &CaseView,
-    manifest: &Manifest,
-    (zone, now): (&TimeZone, Timestamp),
-) -> Result<Vec<(String, Vec<u8>)>, AppError> {
-    let lines = view.lines.iter().map(|line| line_cells(&view.row.id, line, zone, &view.row.reference));
-    let mut members = vec![
-        ("case.html".to_owned(), page(view, manifest, (zone, now)).into_bytes()),
-        ("timeline.csv".to_owned(), as_csv(&COLUMNS, lines)?),
-    ];
-    for (number, evidence) in (1..).zip(&view.evidence) {
-        members.push((format!("evidence/{number:04}.txt"), evidence.copy.clone().into_bytes()));
-    }
-    Ok(members)
-}
-
 /// The case as a page that prints: what it is, its timeline with what was struck out, its evidence with the hashes.
 fn page(view: &CaseView, manifest: &Manifest, (zone, now): (&TimeZone, Timestamp)) -> String {
-    let row = &view.row;
-    let outcome = if row.outcome.is_empty() { "Open" } else { &row.outcome };
-    let terms: String = [
-        ("School", manifest.organisation.clone()),
-        ("Opened", words::date_and_time(zone, row.opened)),
-        ("Closed", row.closed.map(|at| words::date_and_time(zone, at)).unwrap_or_default()),
-        ("Outcome", outcome.to_owned()),
-        ("Owner", row.owner.clone()),
-        ("About", view.people.join("; ")),
-        ("Devices", view.devices.join("; ")),
-        ("Filter changes", view.filter_changes.join("; ")),
-        ("Reference in the school\u{2019}s record", row.reference.clone()),
+    let made = [
         ("Made", words::date_and_time(zone, now)),
         ("Times", format!("By the clock of {}; in the table also in UTC", manifest.time_zone)),
-    ]
-    .into_iter()
-    .filter(|(_, words)| !words.is_empty())
-    .map(|(name, words)| {
-        format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(&words))
-    })
-    .collect();
+    ];
+    let terms: String = terms_of(view, zone, &manifest.organisation)
+        .into_iter()
+        .chain(made)
+        .map(|(name, words)| {
+            format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(name), escaped(&words))
+        })
+        .collect();
     let lines: String = view.lines.iter().map(|line| line_as_html(line, zone)).collect();
     let evidence: String =
         (1..).zip(&view.evidence).map(|(number, item)| evidence_as_html(number, item)).collect();
@@ -109,7 +92,7 @@ fn page(view: &CaseView, manifest: &Manifest, (zone, now): (&TimeZone, Timestamp
          padding:2px 6px;text-align:left;vertical-align:top}}pre{{white-space:pre-wrap;overflow-wrap:anywhere}}li,section{{\
          break-inside:avoid}}</style></head>\n<body><main><h1>Case: {title}</h1>\n<table><tbody>\n{terms}</tbody></table>\n\
          <h2>Timeline</h2>\n<ol>\n{lines}</ol>\n<h2>Evidence</h2>\n{evidence}</main></body></html>\n",
-        title = escaped(&row.title),
+        title = escaped(&view.row.title),
     )
 }
 

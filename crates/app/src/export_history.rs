@@ -1,30 +1,46 @@
-//! Taking history away as a file: comma-separated values (RFC 4180), newest first, at most 100,000 rows.
+//! Taking history away as a file: comma-separated values (RFC 4180), newest first, at most 100,000 rows, handed over a piece
+//! at a time, so that the memory it takes does not grow with it.
 //!
-//! People stand in it by pseudonym. With a reason the names of those whom whoever asks may name stand in it, which is
-//! recorded first.
+//! People stand in it by pseudonym. With a reason the names of those whom whoever asks may name stand in it: each of them is
+//! recorded first, so the rows are read twice, and who came between is not named.
 //!
 //! A cell that a spreadsheet would take for a formula begins with an apostrophe, since what stands in a URL is chosen by
 //! whoever wrote the page.
 
+use crate::facade::Reach;
+use crate::history_file::{HistoryFile, Pieces};
 use crate::history_query::cursor;
 use crate::history_rows::Names;
 use crate::history_sight::{Shown, Sight};
+use crate::search_history::Asked;
 use crate::views::{HistoryPlace, HistoryRow};
 use crate::{App, AppError, Purpose, words};
 use history::{Query, Stored};
-use model::{Action, Actor, Category};
+use model::{Action, Actor, Category, PersonId};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// The most rows of a file.
 const MOST_ROWS: usize = 100_000;
 
-/// What was read for a file.
-struct Taken {
-    events: Vec<Stored>,
-    /// Rows that could not be read.
-    unreadable: u64,
-    /// True where older ones match too.
-    is_cut: bool,
+/// A file of history while it is written.
+struct Taking {
+    app: App,
+    actor: Actor,
+    reach: Reach,
+    query: Query,
+    named: Named,
+}
+
+/// Who stands in a file by name.
+enum Named {
+    /// Nobody.
+    Nobody,
+    /// Whoever may be: they were asked for by name.
+    AskedFor,
+    /// These, which is recorded.
+    These(BTreeSet<PersonId>),
 }
 
 /// The columns, in order.
@@ -56,55 +72,109 @@ impl App {
     /// first.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] where the filter cannot be read.
+    /// [`AppError::Denied`]; [`AppError::Refused`] where the filter cannot be read, or too many files are being made.
     pub async fn export_history(
         &self,
         actor: &Actor,
         place: HistoryPlace,
         names: Option<Purpose>,
-    ) -> Result<Option<Vec<u8>>, AppError> {
+    ) -> Result<Option<HistoryFile>, AppError> {
         let reach = self.reach(actor, Action::ExportHistory).await?;
         if names.is_some() {
             self.reach(actor, Action::ShowNames).await?;
         }
-        let Some(asked) = self.asked(actor, place, &reach).await? else { return Ok(None) };
-        let plan = asked.plan.map_err(|problems| {
+        let Some(Asked { place, filter, plan, .. }) = self.asked(actor, place, &reach).await? else {
+            return Ok(None);
+        };
+        let plan = plan.map_err(|problems| {
             let sentences: Vec<String> = problems.into_iter().map(|(_, sentence)| sentence).collect();
             AppError::refused(sentences.join(". "), "expected a filter that can be read, found mistakes")
         })?;
-        self.note(&self.search_fact(actor, &asked.place, &asked.filter, "export-history")).await?;
-        let Taken { events, unreadable, is_cut } =
-            self.export_events(Query { before: None, ..plan.query }).await?;
-        if let Some(purpose) = &names {
-            let named = self.people_to_name(actor, &reach, &events);
-            self.record_names(actor, &named, purpose).await?;
+        let turn = Arc::clone(&self.0.making_files).try_acquire_owned().map_err(|_| {
+            AppError::refused(
+                "Other files are being made just now. Try again in a minute.",
+                "expected fewer files of history at once, found as many as may be",
+            )
+        })?;
+        self.note(&self.search_fact(actor, &place, &filter, "export-history")).await?;
+        let query = Query { before: None, ..plan.query };
+        let mut taking =
+            Taking { app: self.clone(), actor: actor.clone(), reach, query, named: Named::Nobody };
+        if plan.by_name {
+            taking.named = Named::AskedFor;
+        } else if let Some(purpose) = &names {
+            let (people, mut taken) = tokio::task::spawn_blocking(move || taking.people()).await??;
+            self.record_names(actor, &people, purpose).await?;
+            taken.named = Named::These(people);
+            taking = taken;
         }
-        let shown = if plan.by_name || names.is_some() { Shown::Names } else { Shown::Pseudonyms };
-        let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
-        let names = Names::new(&roster, snapshot.policy());
-        let file = self.with_sight(actor, &reach, |sight| {
-            let rows = events.iter().map(|stored| cells(&names, sight, (stored, shown)));
-            as_csv(&COLUMNS, rows.chain(what_is_missing(unreadable, is_cut)))
+        Ok(Some(HistoryFile::begin(move |pieces| {
+            let _turn = turn;
+            taking.write(pieces)
+        })))
+    }
+}
+
+impl Taking {
+    /// The people of the rows whom the actor may have named, each once, and the file again.
+    fn people(self) -> Result<(BTreeSet<PersonId>, Self), AppError> {
+        let mut people = BTreeSet::new();
+        let mut left = MOST_ROWS;
+        self.app.0.parts.history.export(&self.query, &mut |stored| {
+            people.extend(stored.event.person);
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        self.app.with_sight(&self.actor, &self.reach, |sight| {
+            people.retain(|id| sight.roster.person(*id).is_some_and(|person| sight.may_name(person)));
         });
-        file.map(Some)
+        Ok((people, self))
     }
 
-    async fn export_events(&self, query: Query) -> Result<Taken, AppError> {
-        let history = self.0.parts.history.clone();
-        let exported = tokio::task::spawn_blocking(move || {
-            let (mut events, mut is_cut) = (Vec::new(), false);
-            let exported = history.export(&query, &mut |stored| {
-                if events.len() == MOST_ROWS {
+    fn write(&self, pieces: Pieces) -> Result<(), AppError> {
+        let (roster, snapshot) = (self.app.0.parts.roster.get(), self.app.snapshot());
+        let names = Names::new(&roster, snapshot.policy());
+        let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(pieces);
+        file.write_record(COLUMNS).map_err(failed)?;
+        let (mut rows, mut is_cut, mut wrong) = (0, false, None);
+        let exported = self.app.with_sight(&self.actor, &self.reach, |sight| {
+            self.app.0.parts.history.export(&self.query, &mut |stored| {
+                if rows == MOST_ROWS {
                     is_cut = true;
                     return ControlFlow::Break(());
                 }
-                events.push(stored);
-                ControlFlow::Continue(())
-            })?;
-            Ok::<_, history::HistoryError>(Taken { events, unreadable: exported.unreadable, is_cut })
-        });
-        Ok(exported.await??)
+                rows += 1;
+                let shown = self.shown(stored.event.person);
+                let cells = cells(&names, sight, (&stored, shown));
+                match file.write_record(cells.iter().map(|cell| harmless(cell))) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        wrong = Some(failed(error));
+                        ControlFlow::Break(())
+                    }
+                }
+            })
+        })?;
+        if let Some(error) = wrong {
+            return Err(error);
+        }
+        for line in what_is_missing(exported.unreadable, is_cut) {
+            file.write_record(&line).map_err(failed)?;
+        }
+        file.flush().map_err(|error| failed(error.into()))
     }
+
+    fn shown(&self, person: Option<PersonId>) -> Shown {
+        match (&self.named, person) {
+            (Named::AskedFor, _) => Shown::Names,
+            (Named::These(people), Some(person)) if people.contains(&person) => Shown::Names,
+            (Named::Nobody | Named::These(_), _) => Shown::Pseudonyms,
+        }
+    }
+}
+
+fn failed(error: csv::Error) -> AppError {
+    AppError::failed(format!("expected to write rows, found: {error}"))
 }
 
 /// The last lines of a file that does not have everything: a sentence each, in the first cell.
@@ -128,7 +198,6 @@ pub(crate) fn as_csv<const N: usize>(
     columns: &[&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<Vec<u8>, AppError> {
-    let failed = |error: csv::Error| AppError::failed(format!("expected to write rows, found: {error}"));
     let mut file = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     file.write_record(columns).map_err(failed)?;
     for row in rows {

@@ -71,10 +71,14 @@ impl App {
     pub(crate) async fn make_pack(&self, actor: &Actor, id: ExportId) -> Result<(), AppError> {
         let _making = self.0.making_pack.lock().await;
         let Some(record) = self.export_for(actor, id).await? else { return Ok(()) };
-        let Some((decided, ..)) = record.decided.clone().filter(|_| record.state == ExportState::Approved)
-        else {
+        let is_to_be_made = match record.state {
+            ExportState::Approved => true,
+            ExportState::Made => !self.pack_path(id).exists(),
+            ExportState::Asked | ExportState::Refused => false,
+        };
+        let Some((decided, ..)) = record.decided.clone().filter(|_| is_to_be_made) else {
             return Err(AppError::refused(
-                "Only a request that was approved, and whose pack is not made yet, can be made.",
+                "Only a request that was approved, and whose pack does not lie here, can be made.",
                 "expected an approved request, found another",
             ));
         };
@@ -295,7 +299,7 @@ struct Rows<'a> {
 
 impl Spool {
     fn in_folder(packs: &Path, id: ExportId) -> Result<Self, AppError> {
-        let folder = packs.join(format!("making-{id}"));
+        let folder = packs.join(format!("{MAKING}{id}"));
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -358,6 +362,9 @@ impl Spool {
         Ok(made)
     }
 }
+
+/// Where what goes into packs is put together: folders of this beginning, in that of the packs.
+pub(crate) const MAKING: &str = "making-";
 
 impl Drop for Spool {
     fn drop(&mut self) {

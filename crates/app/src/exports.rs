@@ -33,7 +33,7 @@ pub enum ExportDeed {
     Approve(String),
     /// Turns it down, with the reason.
     Refuse(String),
-    /// Makes the pack of one that was approved, where that failed before.
+    /// Makes the pack of one that was approved, where that failed before, or where it is not kept here any more.
     Make,
 }
 
@@ -210,8 +210,13 @@ impl App {
         let expected = made.manifest.clone();
         let opened =
             tokio::task::spawn_blocking(move || open_as_made(&path, &fingerprint, &expected)).await?;
-        let opened =
-            opened.map_err(|error| AppError::failed(format!("expected a pack to open, found: {error}")))?;
+        let opened = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => AppError::refused(
+                "The pack is not kept here any more. Make it again, and then download it.",
+                "expected a pack where it was put, found none",
+            ),
+            _ => AppError::failed(format!("expected a pack to open, found: {error}")),
+        })?;
         let fact = |action| {
             let fact = export_fact(actor, &record.asked, action, self.now());
             fact.with("manifest", made.manifest.clone())
@@ -234,7 +239,7 @@ impl App {
     /// The requests that this person may see, those that wait first.
     pub async fn exports_view(&self, actor: &Actor) -> Result<ExportsView, AppError> {
         let reach = self.reach(actor, Action::ExportHistory).await?;
-        let records = self.0.parts.store.exports().await?;
+        let records = self.0.parts.store.exports(&scopes_for(actor, Action::ExportHistory)).await?;
         let rows = records.iter().filter(|record| self.may_see(actor, &reach, &record.asked));
         let audit = self.0.parts.health.seen().audit;
         Ok(ExportsView {
@@ -256,6 +261,7 @@ impl App {
         });
         let number = |number: i64| u64::try_from(number).unwrap_or(0);
         let waits = record.state == ExportState::Asked;
+        let is_gone = record.state == ExportState::Made && !self.pack_path(id).exists();
         let by_viewer = record.asked.asked.1 == actor.to_string();
         Ok(Some(ExportView {
             row: self.export_row(&record),
@@ -263,6 +269,7 @@ impl App {
             custody: custody.collect(),
             may_decide: waits && !by_viewer && may_deal(actor, &record.asked).is_ok(),
             asked_by_viewer: waits && by_viewer,
+            is_gone,
             fingerprint: self.key_fingerprint(),
             made: record.made.map(|made| (number(made.bytes), number(made.requests), made.manifest)),
         }))

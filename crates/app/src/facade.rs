@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use store::{ChainHead, Change, Fact, Revisions, Store};
 use tokio::sync::{Notify, watch};
 
+/// The most files of history that are made at once.
+const MOST_FILES: usize = 4;
+
 /// The use cases of one gate. A clone is another handle on the same one.
 #[derive(Clone)]
 pub struct App(pub(crate) Arc<Inner>);
@@ -83,6 +86,8 @@ pub(crate) struct Inner {
     pub(crate) looks: Mutex<Looks>,
     /// Where each chain of the audit log had got to when it was last looked at. Held while sealing.
     pub(crate) heads_seen: tokio::sync::Mutex<BTreeMap<Scope, ChainHead>>,
+    /// How many files of history are made at once: each holds a thread while it is taken.
+    pub(crate) making_files: Arc<Semaphore>,
     /// Held while a pack is made or made anew.
     pub(crate) making_pack: tokio::sync::Mutex<()>,
 }
@@ -149,6 +154,7 @@ impl App {
             report_lanes: Mutex::default(),
             looks: Mutex::default(),
             heads_seen: tokio::sync::Mutex::default(),
+            making_files: Arc::new(Semaphore::new(MOST_FILES)),
             making_pack: tokio::sync::Mutex::default(),
         })))
     }

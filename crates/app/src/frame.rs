@@ -30,7 +30,7 @@ impl App {
             .into_iter()
             .filter(|(action, ..)| actor.is_some_and(|actor| !scopes_for(actor, *action).is_empty()));
         FrameView {
-            organisation: self.organisation(actor),
+            organisation: self.organisation_of(&place_of(actor)),
             person_name: actor.map(|actor| self.name_of(actor)).unwrap_or_default(),
             role_title: actor.map(role_title).unwrap_or_default(),
             screens: screens.map(|(_, path, title)| (path.to_owned(), title.to_owned())).collect(),
@@ -48,23 +48,6 @@ impl App {
             (Scope::School(id), schools) => schools.iter().find(|school| school.id == *id),
         };
         match (own, &policy.trust) {
-            (Some(school), _) => school.name.to_string(),
-            (None, Some(trust)) => trust.to_string(),
-            (None, None) => policy.title.to_string(),
-        }
-    }
-
-    /// The trust's name for whoever acts for it, the school's for whoever belongs to one.
-    fn organisation(&self, actor: Option<&Actor>) -> String {
-        let snapshot = self.snapshot();
-        let policy = snapshot.policy();
-        let own = actor.and_then(Actor::school);
-        let own = own.and_then(|id| policy.schools.iter().find(|school| school.id == id));
-        let only = match policy.schools.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        };
-        match (own.or(only), &policy.trust) {
             (Some(school), _) => school.name.to_string(),
             (None, Some(trust)) => trust.to_string(),
             (None, None) => policy.title.to_string(),
@@ -136,6 +119,11 @@ impl App {
             None => person.display_name.clone(),
         }
     }
+}
+
+/// The place whose name a screen shows: the school of whoever belongs to one, the trust of everybody else.
+fn place_of(actor: Option<&Actor>) -> Scope {
+    actor.and_then(Actor::school).map_or(Scope::Trust, Scope::School)
 }
 
 /// The role whose words a screen shows: the first that does anything in the console.

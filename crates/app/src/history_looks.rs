@@ -24,8 +24,23 @@ pub(crate) struct Looks(VecDeque<Look>);
 struct Look {
     id: String,
     owner: String,
-    filter: HistoryFilter,
+    asked: Search,
     at: Timestamp,
+}
+
+/// What somebody searches for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Search {
+    /// The form as it was filled in; around a request: the reason alone.
+    pub(crate) filter: HistoryFilter,
+    /// The request around which is looked, where that is what was asked for: its event, as links carry it.
+    pub(crate) around: Option<String>,
+}
+
+impl From<HistoryFilter> for Search {
+    fn from(filter: HistoryFilter) -> Self {
+        Self { filter, around: None }
+    }
 }
 
 impl Looks {
@@ -33,7 +48,7 @@ impl Looks {
     pub(crate) fn keep(
         &mut self,
         actor: &Actor,
-        filter: HistoryFilter,
+        asked: impl Into<Search>,
         now: Timestamp,
     ) -> Result<String, AppError> {
         let owner = actor.to_string();
@@ -48,15 +63,15 @@ impl Looks {
         }
         let bytes = identity::random_bytes::<16>()?;
         let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.0.push_back(Look { id: id.clone(), owner, filter, at: now });
+        self.0.push_back(Look { id: id.clone(), owner, asked: asked.into(), at: now });
         Ok(id)
     }
 
     /// The search of this id, where this person made it.
-    pub(crate) fn find(&self, actor: &Actor, id: &str, now: Timestamp) -> Option<HistoryFilter> {
+    pub(crate) fn find(&self, actor: &Actor, id: &str, now: Timestamp) -> Option<Search> {
         let owner = actor.to_string();
         let is_it = |look: &&Look| look.id == id && look.owner == owner && look.at.plus_ms(KEPT_MS) > now;
-        self.0.iter().find(is_it).map(|look| look.filter.clone())
+        self.0.iter().find(is_it).map(|look| look.asked.clone())
     }
 }
 
@@ -76,7 +91,7 @@ mod tests {
     fn a_search_is_found_by_its_maker_alone_and_for_half_a_day() {
         let (mut looks, one, other) = (Looks::default(), somebody("one"), somebody("other"));
         let id = looks.keep(&one, filter("amara"), Timestamp(0)).unwrap();
-        assert_eq!(looks.find(&one, &id, Timestamp(1)), Some(filter("amara")));
+        assert_eq!(looks.find(&one, &id, Timestamp(1)), Some(filter("amara").into()));
         assert_eq!(looks.find(&other, &id, Timestamp(1)), None);
         assert_eq!(looks.find(&one, &id, Timestamp(KEPT_MS)), None);
         assert_eq!(looks.find(&one, "", Timestamp(1)), None);

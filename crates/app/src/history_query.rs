@@ -40,8 +40,24 @@ pub(crate) struct Plan {
     pub(crate) purpose: Option<Purpose>,
 }
 
-/// Reads the form.
-pub(crate) fn read(filter: &HistoryFilter, sight: &Sight<'_>, zone: &TimeZone) -> Result<Plan, Problems> {
+impl Plan {
+    /// The plan, or what is missing of the reason where it is a look at somebody.
+    pub(crate) fn with_reason(self, filter: &HistoryFilter) -> Result<Self, Problems> {
+        match Purpose::read(&filter.reason, &filter.why) {
+            Ok(purpose) => Ok(Self { purpose: Some(purpose), ..self }),
+            Err(missing) if !self.people.is_empty() => Err(missing),
+            Err(_) => Ok(self),
+        }
+    }
+}
+
+/// Reads the form; `of_class` are those who learn in the class that was chosen.
+pub(crate) fn read(
+    filter: &HistoryFilter,
+    of_class: Option<Vec<PersonId>>,
+    sight: &Sight<'_>,
+    zone: &TimeZone,
+) -> Result<Plan, Problems> {
     let mut problems = too_long(filter);
     if !problems.is_empty() {
         return Err(problems);
@@ -55,10 +71,9 @@ pub(crate) fn read(filter: &HistoryFilter, sight: &Sight<'_>, zone: &TimeZone) -
     });
     match device(&filter.device, sight) {
         Ok(Some(Place::Address(address))) => query.address = Some(address),
-        Ok(Some(Place::Devices(devices))) => query.devices = Some(devices),
-        Ok(Some(Place::Lent(device, person))) => {
-            query.devices = Some(vec![device]);
-            looked_at = looked_at.and_by_device(person);
+        Ok(Some(Place::Devices { devices, lent_to })) => {
+            query.devices = Some(devices);
+            looked_at = looked_at.and_by_device(lent_to);
         }
         Ok(None) => {}
         Err(sentence) => note("device", sentence),
@@ -67,7 +82,11 @@ pub(crate) fn read(filter: &HistoryFilter, sight: &Sight<'_>, zone: &TimeZone) -
         note("year", sentence);
         None
     });
-    query.people = both(looked_at.people(), of_year);
+    query.people = both(both(looked_at.people(), of_year), of_class);
+    if let (LookedAt::Nobody, Some([only])) = (&looked_at, query.people.as_deref()) {
+        // A year group or a class in which one person learns names that person.
+        looked_at = LookedAt::Alone(*only);
+    }
     conditions(filter, &mut query, &mut note);
     query.from = moment(zone, (&filter.from, &filter.from_time), words::start_of_date)
         .unwrap_or_else(|()| noted(&mut note, "from", DATE));
@@ -82,20 +101,17 @@ pub(crate) fn read(filter: &HistoryFilter, sight: &Sight<'_>, zone: &TimeZone) -
         query.not_people = Some(sight.hidden());
     }
     let looks_at_somebody = !matches!(looked_at, LookedAt::Nobody);
-    let purpose = match Purpose::read(&filter.reason, &filter.why) {
-        Ok(purpose) => Some(purpose),
-        Err(missing) => {
-            if looks_at_somebody {
-                problems.extend(missing);
-            }
-            None
-        }
-    };
+    let purpose = Purpose::read(&filter.reason, &filter.why);
+    if let Err(missing) = &purpose
+        && looks_at_somebody
+    {
+        problems.extend(missing.iter().cloned());
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
     let by_name = matches!(looked_at, LookedAt::People { by_name: true, .. });
-    Ok(Plan { query, people: looked_at.whose(), by_name, purpose })
+    Ok(Plan { query, people: looked_at.whose(), by_name, purpose: purpose.ok() })
 }
 
 const DATE: &str = "Write the date as year, month and day, such as 2026-11-22, and the time as 10:15";
@@ -181,8 +197,10 @@ enum LookedAt {
     Nobody,
     /// These, and nobody else; none of them where nobody is found.
     People { people: Vec<PersonId>, by_name: bool },
-    /// Whoever uses a device that is lent to this person.
-    ByDevice(PersonId),
+    /// Whoever uses devices that are lent to these people.
+    ByDevice(Vec<PersonId>),
+    /// Somebody who is alone in what was asked for.
+    Alone(PersonId),
 }
 
 impl LookedAt {
@@ -190,7 +208,7 @@ impl LookedAt {
     fn people(&self) -> Option<Vec<PersonId>> {
         match self {
             Self::People { people, .. } => Some(people.clone()),
-            Self::Nobody | Self::ByDevice(_) => None,
+            Self::Nobody | Self::ByDevice(_) | Self::Alone(_) => None,
         }
     }
 
@@ -199,13 +217,14 @@ impl LookedAt {
         match self {
             Self::Nobody => Vec::new(),
             Self::People { people, .. } => people,
-            Self::ByDevice(person) => vec![person],
+            Self::ByDevice(people) => people,
+            Self::Alone(person) => vec![person],
         }
     }
 
-    fn and_by_device(self, person: PersonId) -> Self {
+    fn and_by_device(self, lent_to: Vec<PersonId>) -> Self {
         match self {
-            Self::Nobody => Self::ByDevice(person),
+            Self::Nobody if !lent_to.is_empty() => Self::ByDevice(lent_to),
             other => other,
         }
     }
@@ -268,9 +287,12 @@ fn both(one: Option<Vec<PersonId>>, other: Option<Vec<PersonId>>) -> Option<Vec<
 
 enum Place {
     Address(IpAddr),
-    Devices(Vec<DeviceId>),
-    /// One device, and whom it is lent to.
-    Lent(DeviceId, PersonId),
+    /// Devices, and whom they are lent to where they are so few that they stand for people; past that it is a search among
+    /// many, as that of a year group is.
+    Devices {
+        devices: Vec<DeviceId>,
+        lent_to: Vec<PersonId>,
+    },
 }
 
 fn device(text: &str, sight: &Sight<'_>) -> Result<Option<Place>, &'static str> {
@@ -294,10 +316,13 @@ fn device(text: &str, sight: &Sight<'_>) -> Result<Option<Place>, &'static str> 
     }
     matches.sort_unstable();
     matches.dedup();
-    Ok(Some(match matches.as_slice() {
-        [(device, Some(person))] => Place::Lent(*device, *person),
-        _ => Place::Devices(matches.into_iter().map(|(device, _)| device).collect()),
-    }))
+    let mut lent_to: Vec<PersonId> = matches.iter().filter_map(|(_, person)| *person).collect();
+    lent_to.sort_unstable();
+    lent_to.dedup();
+    if lent_to.len() > MOST_LOOKED_AT {
+        lent_to.clear();
+    }
+    Ok(Some(Place::Devices { devices: matches.into_iter().map(|(device, _)| device).collect(), lent_to }))
 }
 
 fn channels(text: &str) -> Option<Vec<Channel>> {
@@ -313,7 +338,7 @@ fn channels(text: &str) -> Option<Vec<Channel>> {
 mod tests {
     use super::*;
     use identity::Pepper;
-    use model::{Actor, Affiliation, Roster, Scope};
+    use model::{Actor, Affiliation, Device, DeviceKind, Roster, Scope};
     use proptest::prelude::*;
 
     fn zone() -> TimeZone {
@@ -341,8 +366,17 @@ mod tests {
             person(3, "teacher", Role::ClassTeacher, "ash"),
             person(4, "head", Role::Headteacher, "ash"),
             person(9, "lead", Role::SafeguardingLead, "ash"),
+            Person { affiliations: Vec::new(), ..person(5, "left", Role::ClassTeacher, "ash") },
         ];
-        Roster::new(people, Vec::new())
+        let tablet = |number: u128, lent_to: u128| Device {
+            id: DeviceId(uuid::Uuid::from_u128(number)),
+            school: SchoolId::new("ash"),
+            name: format!("Tablet {number}"),
+            kind: DeviceKind::Workstation,
+            addresses: Vec::new(),
+            assigned_to: (lent_to != 0).then(|| PersonId(uuid::Uuid::from_u128(lent_to))),
+        };
+        Roster::new(people, vec![tablet(21, 1), tablet(22, 1), tablet(30, 0)])
     }
 
     /// What somebody of this role at Ash finds.
@@ -354,7 +388,7 @@ mod tests {
         let roster = roster();
         let sight =
             Sight { actor: &actor, reach: &reach, roster: &roster, pepper: &pepper, only_school: None };
-        read(filter, &sight, &zone())
+        read(filter, None, &sight, &zone())
     }
 
     fn asked(change: impl FnOnce(&mut HistoryFilter)) -> HistoryFilter {
@@ -447,6 +481,25 @@ mod tests {
     }
 
     #[test]
+    fn devices_that_are_lent_name_whoever_has_them_however_many_they_are() {
+        for (device, fields) in
+            [("tablet", vec!["reason", "why"]), ("tablet 2", vec!["reason", "why"]), ("tablet 3", vec![])]
+        {
+            assert_eq!(problems(|f| f.device = device.to_owned()), fields, "{device}");
+        }
+        let whole = HistoryFilter { device: "tablet".to_owned(), person: String::new(), ..named("") };
+        let plan = read_as(Role::SafeguardingLead, &whole).unwrap();
+        assert_eq!(plan.people, [PersonId(uuid::Uuid::from_u128(1))]);
+        assert_eq!((plan.query.devices.unwrap().len(), plan.query.people), (3, None));
+    }
+
+    #[test]
+    fn a_year_group_in_which_one_person_learns_names_that_person() {
+        assert_eq!(problems(|f| f.year = "5".to_owned()), ["reason", "why"]);
+        assert_eq!(problems(|f| f.year = "6".to_owned()), [""; 0]);
+    }
+
+    #[test]
     fn words_are_looked_for_without_those_who_may_not_be_read_about() {
         let words = asked(|f| f.words = "pregnancy test".to_owned());
         let hidden = |role| {
@@ -456,7 +509,11 @@ mod tests {
             hidden.sort_unstable();
             hidden
         };
-        assert_eq!(hidden(Role::SafeguardingLead), [3, 4, 9]);
+        assert_eq!(
+            hidden(Role::SafeguardingLead),
+            [3, 4, 5, 9],
+            "whoever has left is protected as staff are"
+        );
         assert_eq!(hidden(Role::Headteacher), [4, 9], "nobody reads about themselves");
         assert_eq!(read_as(Role::SafeguardingLead, &asked(|_| ())).unwrap().query.not_people, None);
     }
@@ -469,7 +526,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_typed_the_query_stays_within_reach(texts in prop::collection::vec("\\PC{0,30}", 21)) {
+        fn whatever_is_typed_the_query_stays_within_reach(texts in prop::collection::vec("\\PC{0,30}", 22)) {
             let mut filter = HistoryFilter::default();
             let names: Vec<&str> = HistoryFilter::default().fields().map(|(name, _)| name).collect();
             for (name, text) in names.into_iter().zip(texts) {

@@ -3,7 +3,8 @@
 //! Rows stand by pseudonym. A name is shown, and one person's history is looked at, as alerts are read: about a learner by
 //! the safeguarding lead and the headteacher, about staff by the headteacher, and about nobody by themselves. The
 //! data-protection officer answers people's own requests, and so reads about everybody else. What somebody who works here
-//! typed is withheld from whoever may not read about them.
+//! typed is withheld from whoever may not read about them. Whoever has left is read about as staff are, since they may have
+//! been: leaving takes nobody's protection.
 //!
 //! At the command line everything may be seen: whoever holds the machine holds it all, and gives a reason that is recorded.
 
@@ -71,7 +72,7 @@ impl Sight<'_> {
         let (event, mut row) = (&stored.event, names.row(stored));
         let person = event.person.and_then(|id| self.roster.person(id));
         let is_named = shown == Shown::Names && person.is_some_and(|person| self.may_name(person));
-        let may_read = person.is_none_or(|person| self.may_read_about(person));
+        let may_read = event.person.is_none_or(|id| self.may_read_of(id));
         row.person = match (event.person, person) {
             (None, _) => "Not known".to_owned(),
             (Some(_), Some(person)) if is_named => person.display_name.clone(),
@@ -93,6 +94,13 @@ impl Sight<'_> {
         row
     }
 
+    /// Whether the actor may read what somebody typed and opened who may have left.
+    pub(crate) fn may_read_of(&self, id: PersonId) -> bool {
+        self.roster
+            .person(id)
+            .map_or_else(|| self.reads_about_those_who_left(), |person| self.may_read_about(person))
+    }
+
     /// A person's login where their name is shown; empty otherwise.
     pub(crate) fn login(&self, person: Option<PersonId>, shown: Shown) -> String {
         let person = person.filter(|_| shown == Shown::Names).and_then(|id| self.roster.person(id));
@@ -106,6 +114,7 @@ impl Sight<'_> {
             Actor::CommandLine { .. } => true,
             Actor::Program => false,
             Actor::Person { id, .. } if *id == person.id => false,
+            Actor::Person { .. } if person.affiliations.is_empty() => self.reads_about_those_who_left(),
             Actor::Person { .. } => match about(person) {
                 About::Learner => true,
                 About::Staff => {
@@ -113,6 +122,17 @@ impl Sight<'_> {
                 }
                 About::Head => self.holds(person, |role| role == Role::DataProtectionOfficer),
             },
+        }
+    }
+
+    /// Of whoever belongs nowhere any more the rows alone tell a place, and those are within reach already.
+    fn reads_about_those_who_left(&self) -> bool {
+        match self.actor {
+            Actor::CommandLine { .. } => true,
+            Actor::Program => false,
+            Actor::Person { roles, .. } => {
+                roles.iter().any(|(role, _)| matches!(role, Role::Headteacher | Role::DataProtectionOfficer))
+            }
         }
     }
 
@@ -133,7 +153,10 @@ impl Sight<'_> {
     }
 }
 
-/// Whom something about this person is about.
+/// Whom something about this person is about; whoever belongs nowhere any more may have worked here.
 pub(crate) fn about(person: &Person) -> About {
+    if person.affiliations.is_empty() {
+        return About::Staff;
+    }
     About::of(person.affiliations.iter().map(|affiliation| affiliation.role))
 }

@@ -49,7 +49,8 @@ impl App {
     pub async fn hold_history(&self, actor: &Actor, form: HoldForm) -> Result<Option<HoldsView>, AppError> {
         let reach = self.reach(actor, Action::HoldHistory).await?;
         let case = self.case_of_hold(actor, &form.case).await?;
-        let (plan, reason) = match self.read_hold(actor, &form, &reach, case) {
+        let read = self.planned(actor, &asked_by(&form), &reach).await?;
+        let (plan, reason) = match self.read_hold(actor, &form, read, case) {
             Ok(read) => read,
             Err(problems) => {
                 return Ok(Some(HoldsView { form, problems, ..self.holds(actor).await? }));
@@ -131,10 +132,9 @@ impl App {
         &self,
         actor: &Actor,
         form: &HoldForm,
-        reach: &Reach,
+        read: Result<Plan, Problems>,
         case: Option<CaseId>,
     ) -> Result<(Plan, HoldReason), Problems> {
-        let read = self.plan(actor, &asked_by(form), reach);
         let mut problems = read.as_ref().err().cloned().unwrap_or_default();
         let mut note = |field: &str, sentence: &str| problems.push((field.to_owned(), sentence.to_owned()));
         if [&form.person, &form.device, &form.host, &form.from].iter().all(|field| field.trim().is_empty()) {

@@ -26,7 +26,8 @@ pub(crate) fn pseudonym_in(roster: &Roster, pepper: &Pepper, person: PersonId) -
     match found.affiliations.first().map(|affiliation| (affiliation.role, affiliation.year)) {
         Some((Role::Learner, Some(year))) => format!("Pupil {code}, year group {year}"),
         Some((Role::Learner, None)) => format!("Pupil {code}"),
-        Some((Role::Guest, _)) | None => format!("Visitor {code}"),
+        Some((Role::Guest, _)) => format!("Visitor {code}"),
+        None => format!("Somebody who has left, {code}"),
         Some(_) => format!("Member of staff {code}"),
     }
 }

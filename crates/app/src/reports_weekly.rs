@@ -1,11 +1,12 @@
 //! The weekly monitoring report: drafted each Monday from alerts, cases, reports and looks at history, then read and
-//! signed. It names staff who looked, and no pupil.
+//! signed; of each school, and of the whole trust where there are several. It names staff who looked, and no pupil.
 //!
 //! Invariant: it counts only what the safeguarding lead may read, so that nothing about staff or the lead shows in a
 //! number.
 
 use crate::alert_views::{acknowledged_after_ms, title_of};
 use crate::alert_work::checked_words;
+use crate::export_history::as_csv;
 use crate::views::{WeekRow, WeekView};
 use crate::{App, AppError, LookReason};
 use identity::{permit, scopes_for};
@@ -15,7 +16,7 @@ use jiff::tz::TimeZone;
 use model::{
     Action, Actor, Addressee, AlertId, CaseId, ExportId, PersonId, Role, Scope, Severity, Timestamp,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use store::{AlertRecord, CaseRecord, Change, Fact, ReportChange, WeeklyReport};
 
@@ -132,6 +133,36 @@ impl App {
         }))
     }
 
+    /// The counts of a weekly report as a file (RFC 4180), a line each; `None` where this person may read no such report.
+    /// Looks that are listed one by one are not in it. That it was taken is recorded.
+    pub async fn export_week(
+        &self,
+        actor: &Actor,
+        week: &str,
+        place: &str,
+    ) -> Result<Option<Vec<u8>>, AppError> {
+        let Some(report) = self.week_for(actor, week, place).await? else { return Ok(None) };
+        let fact = Fact::new(actor, report.scope.clone(), self.now(), "export-weekly-report");
+        self.note(&fact.about(format!("weekly:{}", report.week))).await?;
+        let school = self.organisation_of(&report.scope);
+        let mut section = "";
+        let mut rows = Vec::new();
+        for line in report.body.lines() {
+            match line.split_once('\t') {
+                None => section = line,
+                Some((label, count)) if count.parse::<u64>().is_ok() => rows.push([
+                    school.clone(),
+                    report.week.clone(),
+                    section.to_owned(),
+                    label.to_owned(),
+                    count.to_owned(),
+                ]),
+                Some(_) => {}
+            }
+        }
+        as_csv(&["school", "week from", "about", "what", "count"], rows.into_iter()).map(Some)
+    }
+
     /// Signs a weekly report; false where this person may read no such report.
     ///
     /// # Errors
@@ -201,11 +232,14 @@ impl App {
 
     fn reporting_places(&self) -> Vec<Scope> {
         let snapshot = self.snapshot();
-        let schools = &snapshot.policy().schools;
-        if schools.is_empty() {
-            return vec![Scope::Trust];
+        let schools: Vec<Scope> =
+            snapshot.policy().schools.iter().map(|school| Scope::School(school.id.clone())).collect();
+        match schools.len() {
+            0 => vec![Scope::Trust],
+            1 => schools,
+            // The trust's comes last, when its schools' are there to be told of.
+            _ => schools.into_iter().chain([Scope::Trust]).collect(),
         }
-        schools.iter().map(|school| Scope::School(school.id.clone())).collect()
     }
 
     async fn weekly_body(&self, scope: &Scope, week: &Week) -> Result<String, AppError> {
@@ -214,21 +248,75 @@ impl App {
             .alerts_since(week.from)
             .await?
             .into_iter()
-            .filter(|alert| alert.scope == *scope && week.holds(alert.taken_up))
+            .filter(|alert| scope.covers(&alert.scope) && week.holds(alert.taken_up))
             .filter(|alert| alert.readers.contains(&Role::SafeguardingLead))
             .collect();
         let mut body = String::new();
-        alert_lines(&mut body, &alerts);
+        let escalated = self.escalated(scope, week).await?;
+        alert_lines(&mut body, (&alerts, &escalated));
+        if *scope == Scope::Trust {
+            self.school_lines(&mut body, &alerts, week).await?;
+        }
         self.report_lines(&mut body, scope, week).await?;
         self.case_lines(&mut body, scope, week).await?;
         self.look_lines(&mut body, scope, week).await?;
         Ok(body)
     }
 
+    /// The alerts that were called further because nobody acknowledged them: one whose first post has no address was called
+    /// further at once, and is none.
+    async fn escalated(&self, scope: &Scope, week: &Week) -> Result<BTreeSet<String>, AppError> {
+        let mut alerts = BTreeSet::new();
+        for (place, _) in self.chains_of(scope) {
+            let period = (week.from, self.now());
+            let counts = self.0.parts.store.count_facts(&place, "escalate-alert", period).await?;
+            alerts.extend(counts.into_iter().map(|count| count.subject));
+        }
+        Ok(alerts)
+    }
+
+    /// Each school of the trust: its alerts, those that wait, and whether its own report was signed.
+    async fn school_lines(
+        &self,
+        body: &mut String,
+        alerts: &[AlertRecord],
+        week: &Week,
+    ) -> Result<(), AppError> {
+        let reports = self.0.parts.store.weekly_reports().await?;
+        for place in self.reporting_places().into_iter().filter(|place| *place != Scope::Trust) {
+            heading(body, &self.place_of(&place));
+            let of = || alerts.iter().filter(|alert| alert.scope == place);
+            line(body, "Alerts taken up", counted(of()));
+            let waiting = of().filter(|alert| alert.acknowledged.is_none() && alert.triage.is_none());
+            line(body, "Not acknowledged when this was drafted", counted(waiting));
+            let before = reports.iter().filter(|report| report.scope == place && report.week < week.name);
+            let unsigned = counted(before.filter(|report| report.signed.is_none()));
+            line(body, "Earlier weekly reports that nobody has signed", unsigned);
+        }
+        Ok(())
+    }
+
+    /// The chains in which looks at a place's people stand, and what is said of whoever looked.
+    fn chains_of(&self, scope: &Scope) -> Vec<(Scope, String)> {
+        match scope {
+            Scope::Trust => {
+                let schools = self.reporting_places().into_iter().filter(|place| *place != Scope::Trust);
+                let named = schools.map(|place| {
+                    let words = format!(", at {}", self.organisation_of(&place));
+                    (place, words)
+                });
+                [(Scope::Trust, String::new())].into_iter().chain(named).collect()
+            }
+            Scope::School(_) => {
+                vec![(scope.clone(), String::new()), (Scope::Trust, ", for every school".to_owned())]
+            }
+        }
+    }
+
     async fn report_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         let reports = self.0.parts.store.reports_since(week.from).await?;
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-        for report in reports.iter().filter(|report| report.scope == *scope && week.holds(report.at)) {
+        for report in reports.iter().filter(|report| scope.covers(&report.scope) && week.holds(report.at)) {
             let alert = self.0.parts.store.alert(report.alert).await?;
             if alert.is_some_and(|alert| alert.readers.contains(&Role::SafeguardingLead)) {
                 *kinds.entry(report.kind.title()).or_default() += 1;
@@ -245,7 +333,7 @@ impl App {
     async fn case_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         let cases = self.0.parts.store.cases().await?;
         let ours: Vec<_> =
-            cases.iter().filter(|case| case.scope == *scope && is_case_for_lead(case)).collect();
+            cases.iter().filter(|case| scope.covers(&case.scope) && is_case_for_lead(case)).collect();
         heading(body, "Cases");
         line(body, "Opened", counted(ours.iter().filter(|case| week.holds(case.opened.0))));
         let closed = ours.iter().filter(|case| case.closed_at.is_some_and(|at| week.holds(at)));
@@ -262,7 +350,7 @@ impl App {
         let mut is_for_lead: BTreeMap<String, bool> = BTreeMap::new();
         for (action, title) in LOOKS {
             let mut people: BTreeMap<String, u64> = BTreeMap::new();
-            for (place, words) in chains_of(scope) {
+            for (place, words) in self.chains_of(scope) {
                 let counts = self.0.parts.store.count_facts(&place, action, (week.from, week.until)).await?;
                 for count in counts {
                     let known = is_for_lead.get(&count.subject).copied();
@@ -274,7 +362,7 @@ impl App {
                         is_for_lead.insert(count.subject, counts);
                     }
                     if counts {
-                        *people.entry(self.name_in_audit(&count.actor) + words).or_default() += count.facts;
+                        *people.entry(self.name_in_audit(&count.actor) + &words).or_default() += count.facts;
                     }
                 }
             }
@@ -290,7 +378,7 @@ impl App {
     async fn reason_lines(&self, body: &mut String, scope: &Scope, week: &Week) -> Result<(), AppError> {
         heading(body, "Why one person\u{2019}s history was looked at");
         let (mut listed, mut is_cut) = (0, false);
-        for (place, words) in chains_of(scope) {
+        for (place, words) in self.chains_of(scope) {
             let store = &self.0.parts.store;
             let of = (&place, "look-at-person");
             let looks = store.facts_between(of, (week.from, week.until), MOST_LOOKS).await?;
@@ -351,7 +439,7 @@ fn is_case_for_lead(case: &CaseRecord) -> bool {
     case.circle.is_empty() && case.readers.contains(&Role::SafeguardingLead)
 }
 
-fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {
+fn alert_lines(body: &mut String, (alerts, escalated): (&[AlertRecord], &BTreeSet<String>)) {
     heading(body, "Alerts");
     line(body, "Alerts taken up", counted(alerts.iter()));
     for severity in Severity::ALL {
@@ -371,7 +459,8 @@ fn alert_lines(body: &mut String, alerts: &[AlertRecord]) {
     for triage in model::Triage::ALL {
         line(body, triage.title(), judged(triage));
     }
-    line(body, "Called further because nobody acknowledged", counted(alerts.iter().filter(|a| a.rung > 0)));
+    let further = alerts.iter().filter(|alert| escalated.contains(&format!("alert:{}", alert.id)));
+    line(body, "Called further because nobody acknowledged", counted(further));
     let waiting = alerts.iter().filter(|alert| alert.acknowledged.is_none() && alert.triage.is_none());
     line(body, "Not acknowledged when this was drafted", counted(waiting));
     let slowest = alerts
@@ -402,14 +491,6 @@ fn text_line(body: &mut String, label: &str, value: &str) {
 /// How many.
 fn counted<T>(all: impl Iterator<Item = T>) -> u64 {
     u64::try_from(all.count()).unwrap_or(u64::MAX)
-}
-
-/// The chains in which looks at a place's people stand, and what is said of whoever looked.
-fn chains_of(scope: &Scope) -> Vec<(Scope, &'static str)> {
-    match scope {
-        Scope::Trust => vec![(Scope::Trust, "")],
-        Scope::School(_) => vec![(scope.clone(), ""), (Scope::Trust, ", for every school")],
-    }
 }
 
 #[cfg(test)]

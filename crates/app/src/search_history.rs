@@ -5,6 +5,7 @@
 //! and files (`export_history`).
 
 use crate::facade::Reach;
+use crate::history_looks::Search;
 use crate::history_query::{self, Plan, Problems, cursor, read_cursor};
 use crate::history_rows::Names;
 use crate::history_sight::{Shown, Sight, about};
@@ -22,7 +23,7 @@ use store::Fact;
 const ROWS: usize = 50;
 /// The most rows that are counted for "in all".
 const MOST_COUNTED: u64 = 10_000;
-/// The most people whose ids stand in one fact; past that they are counted.
+/// The most people whose ids stand in one fact; more stand in more facts.
 const MOST_LISTED: usize = 200;
 /// How far before and after a request "around" looks.
 const AROUND_MS: i64 = 10 * 60_000;
@@ -38,22 +39,6 @@ pub(crate) struct Asked {
 }
 
 impl App {
-    /// A page of history, newest first; a look at one person is recorded as one. For what stands in an address, and for
-    /// whoever asks once.
-    pub async fn search_history(
-        &self,
-        actor: &Actor,
-        filter: HistoryFilter,
-    ) -> Result<HistoryView, AppError> {
-        let reach = self.reach(actor, Action::SearchHistory).await?;
-        let plan = self.plan(actor, &filter, &reach);
-        if let Ok(plan) = &plan {
-            self.record_looks(actor, plan).await?;
-        }
-        let asked = Asked { place: HistoryPlace::asked(filter.clone()), filter, about: String::new(), plan };
-        self.page_of(actor, &reach, asked, None).await
-    }
-
     /// Keeps a search under an id that says nothing, for what must not stand in an address; or gives the form back with
     /// what is wrong with it. A look at one person is recorded here, and each page when it is shown.
     pub async fn keep_search(
@@ -63,16 +48,45 @@ impl App {
     ) -> Result<Result<String, Box<HistoryView>>, AppError> {
         let reach = self.reach(actor, Action::SearchHistory).await?;
         let filter = HistoryFilter { page: String::new(), ..filter };
-        match self.plan(actor, &filter, &reach) {
+        let plan = self.planned(actor, &filter, &reach).await?;
+        let place = HistoryPlace::asked(filter.clone());
+        self.keep((actor, &reach), filter.into(), (place, String::new(), plan)).await
+    }
+
+    /// The same for what happened around a request that names somebody; `filter` has the reason. `None` where there is no
+    /// such request for this actor.
+    pub async fn keep_around(
+        &self,
+        actor: &Actor,
+        event: &str,
+        filter: HistoryFilter,
+    ) -> Result<Option<Result<String, Box<HistoryView>>>, AppError> {
+        let reach = self.reach(actor, Action::SearchHistory).await?;
+        let (reason, why) = (filter.reason, filter.why);
+        let filter = HistoryFilter { reason, why, ..HistoryFilter::default() };
+        let Some((about, plan)) = self.around(actor, (event, &filter), &reach).await? else {
+            return Ok(None);
+        };
+        let place = HistoryPlace::Around { event: event.to_owned(), page: String::new() };
+        let search = Search { filter, around: Some(event.to_owned()) };
+        self.keep((actor, &reach), search, (place, about, plan)).await.map(Some)
+    }
+
+    async fn keep(
+        &self,
+        (actor, reach): (&Actor, &Reach),
+        search: Search,
+        (place, about, plan): (HistoryPlace, String, Result<Plan, Problems>),
+    ) -> Result<Result<String, Box<HistoryView>>, AppError> {
+        match plan {
             Ok(plan) => {
                 self.record_looks(actor, &plan).await?;
                 let mut looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(Ok(looks.keep(actor, filter, self.now())?))
+                Ok(Ok(looks.keep(actor, search, self.now())?))
             }
             Err(problems) => {
-                let (place, about) = (HistoryPlace::asked(filter.clone()), String::new());
-                let asked = Asked { place, filter, about, plan: Err(problems) };
-                Ok(Err(Box::new(self.page_of(actor, &reach, asked, None).await?)))
+                let asked = Asked { place, filter: search.filter, about, plan: Err(problems) };
+                Ok(Err(Box::new(self.page_of(actor, reach, asked, None).await?)))
             }
         }
     }
@@ -102,30 +116,53 @@ impl App {
         place: HistoryPlace,
         reach: &Reach,
     ) -> Result<Option<Asked>, AppError> {
-        let (filter, about, plan) = match &place {
-            HistoryPlace::Asked(filter) => {
-                ((**filter).clone(), String::new(), self.plan(actor, filter, reach))
-            }
+        let search = match &place {
+            HistoryPlace::Asked(filter) => (**filter).clone().into(),
             HistoryPlace::Kept { look, page } => {
                 let looks = self.0.looks.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(mut filter) = looks.find(actor, look, self.now()) else { return Ok(None) };
-                drop(looks);
-                filter.page.clone_from(page);
-                let plan = self.plan(actor, &filter, reach);
-                (filter, String::new(), plan)
+                let Some(mut search) = looks.find(actor, look, self.now()) else { return Ok(None) };
+                search.filter.page.clone_from(page);
+                search
             }
-            HistoryPlace::Around { event, page } => {
-                let Some(stored) = self.event_within(actor, event, reach).await? else { return Ok(None) };
-                let query = Query { schools: reach.schools(), ..Query::around(&stored.event, AROUND_MS) };
-                let query = Query { before: read_cursor(page), ..query };
-                let at = words::date_and_time(&self.snapshot().policy().time_zone, stored.event.at);
-                let people = stored.event.person.into_iter().collect();
-                let plan = Plan { query, people, by_name: false, purpose: None };
-                let about = format!("10 minutes before and after {at}, of the same person or device");
-                (HistoryFilter { page: page.clone(), ..HistoryFilter::default() }, about, Ok(plan))
-            }
+            HistoryPlace::Around { event, page } => Search {
+                filter: HistoryFilter { page: page.clone(), ..HistoryFilter::default() },
+                around: Some(event.clone()),
+            },
+        };
+        let Search { filter, around } = search;
+        let (about, plan) = match &around {
+            None => (String::new(), self.planned(actor, &filter, reach).await?),
+            Some(event) => match self.around(actor, (event, &filter), reach).await? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
         };
         Ok(Some(Asked { place, filter, about, plan }))
+    }
+
+    /// What happened around a request, in words and as a search: with the reason in `filter` where it is of somebody. `None`
+    /// where there is no such request for this actor.
+    async fn around(
+        &self,
+        actor: &Actor,
+        (event, filter): (&str, &HistoryFilter),
+        reach: &Reach,
+    ) -> Result<Option<(String, Result<Plan, Problems>)>, AppError> {
+        let Some(stored) = self.event_within(actor, event, reach).await? else { return Ok(None) };
+        let query = Query { schools: reach.schools(), ..Query::around(&stored.event, AROUND_MS) };
+        let query = Query { before: read_cursor(&filter.page), ..query };
+        let at = words::date_and_time(&self.snapshot().policy().time_zone, stored.event.at);
+        let people = self.whose(&stored).into_iter().collect();
+        let plan = Plan { query, people, by_name: false, purpose: None }.with_reason(filter);
+        let about = format!("10 minutes before and after {at}, of the same person or device");
+        Ok(Some((about, self.named_by_address(plan, filter).await?)))
+    }
+
+    /// Whose a request is: who made it, or whom its device is lent to.
+    fn whose(&self, stored: &Stored) -> Option<PersonId> {
+        let roster = self.0.parts.roster.get();
+        let device = stored.event.device.and_then(|id| roster.device(id));
+        stored.event.person.or(device.and_then(|device| device.assigned_to))
     }
 
     /// One event of the history; `None` where it is gone, beyond reach, or of somebody whom the actor may not look at.
@@ -144,11 +181,9 @@ impl App {
             (None, Reach::Schools(_)) => false,
         };
         let may = is_within
-            && self.with_sight(actor, reach, |sight| {
-                let device = stored.event.device.and_then(|id| sight.roster.device(id));
-                let whose = stored.event.person.or(device.and_then(|device| device.assigned_to));
-                whose.and_then(|id| sight.roster.person(id)).is_none_or(|person| sight.may_read_about(person))
-            });
+            && self
+                .whose(&stored)
+                .is_none_or(|id| self.with_sight(actor, reach, |sight| sight.may_read_of(id)));
         Ok(may.then_some(stored))
     }
 
@@ -162,16 +197,56 @@ impl App {
     }
 
     /// Reads what was typed, as far as this actor reaches.
-    pub(crate) fn plan(
+    pub(crate) async fn planned(
         &self,
         actor: &Actor,
         filter: &HistoryFilter,
         reach: &Reach,
-    ) -> Result<Plan, Problems> {
+    ) -> Result<Result<Plan, Problems>, AppError> {
+        let of_class = self.learners_of_class(&filter.class, reach).await?;
         let snapshot = self.snapshot();
-        self.with_sight(actor, reach, |sight| {
-            history_query::read(filter, sight, &snapshot.policy().time_zone)
-        })
+        let plan = self.with_sight(actor, reach, |sight| {
+            history_query::read(filter, of_class, sight, &snapshot.policy().time_zone)
+        });
+        self.named_by_address(plan, filter).await
+    }
+
+    /// Those who learn in a class now, where it is within reach; `None` where no class was chosen.
+    async fn learners_of_class(&self, class: &str, reach: &Reach) -> Result<Option<Vec<PersonId>>, AppError> {
+        if class.trim().is_empty() {
+            return Ok(None);
+        }
+        let (store, now) = (&self.0.parts.store, self.now());
+        let names = store.class_names(now).await?;
+        let is_it = |name: &&store::ClassName| {
+            name.id.to_string() == class.trim() && reach.covers(&Scope::School(name.school.clone()))
+        };
+        match names.iter().find(is_it) {
+            Some(found) => Ok(Some(store.learners_of_class(found.id, now).await?)),
+            None => Ok(Some(Vec::new())),
+        }
+    }
+
+    /// A search by address is a look at somebody where nobody else is known at that address in the time asked for, as far as
+    /// the newest rows tell.
+    async fn named_by_address(
+        &self,
+        plan: Result<Plan, Problems>,
+        filter: &HistoryFilter,
+    ) -> Result<Result<Plan, Problems>, AppError> {
+        let mut plan = match plan {
+            Ok(plan) if plan.query.address.is_some() && plan.people.is_empty() => plan,
+            other => return Ok(other),
+        };
+        let query = Query { limit: Query::MOST_PER_PAGE, before: None, ..plan.query.clone() };
+        let history = self.0.parts.history.clone();
+        let page = tokio::task::spawn_blocking(move || history.scan(&query)).await??;
+        let people: BTreeSet<PersonId> =
+            page.events.iter().filter_map(|stored| stored.event.person).collect();
+        if people.len() == 1 {
+            plan.people.extend(people);
+        }
+        Ok(plan.with_reason(filter))
     }
 
     /// A fact for each person who is looked at, where they belong: their school's weekly report has it.
@@ -195,7 +270,7 @@ impl App {
         asked: Asked,
         names: Option<Purpose>,
     ) -> Result<HistoryView, AppError> {
-        let mut view = self.empty_view(actor, reach, &asked);
+        let mut view = self.empty_view(actor, reach, &asked).await?;
         let plan = match asked.plan {
             Ok(plan) => plan,
             Err(problems) => return Ok(HistoryView { problems, ..view }),
@@ -236,19 +311,27 @@ impl App {
         })
     }
 
-    /// Records that these people's names are shown, and why.
+    /// Records that these people's names are shown, every one of them, and why; nothing where there is nobody.
     pub(crate) async fn record_names(
         &self,
         actor: &Actor,
         people: &BTreeSet<PersonId>,
         purpose: &Purpose,
     ) -> Result<(), AppError> {
-        let listed: Vec<String> =
-            people.iter().take(MOST_LISTED).map(|person| format!("person:{person}")).collect();
-        let fact = self.fact(actor, "show-name").about("history").with("people", listed.join(" "));
-        let fact = fact.with("count", people.len().to_string());
-        let fact = fact.with("reason", purpose.reason.slug()).with("why", purpose.words.clone());
-        self.note(&fact).await
+        let people: Vec<&PersonId> = people.iter().collect();
+        let parts = people.chunks(MOST_LISTED);
+        let of = parts.len();
+        for (part, listed) in (1..).zip(parts) {
+            let ids: Vec<String> = listed.iter().map(|person| format!("person:{person}")).collect();
+            let mut fact = self.fact(actor, "show-name").about("history").with("people", ids.join(" "));
+            fact = fact.with("count", people.len().to_string());
+            if of > 1 {
+                fact = fact.with("part", format!("{part} of {of}"));
+            }
+            let fact = fact.with("reason", purpose.reason.slug()).with("why", purpose.words.clone());
+            self.note(&fact).await?;
+        }
+        Ok(())
     }
 
     /// The fact of a look at the history, with everything that was looked for.
@@ -278,8 +361,9 @@ impl App {
         Ok(looked.await??)
     }
 
-    fn empty_view(&self, actor: &Actor, reach: &Reach, asked: &Asked) -> HistoryView {
-        HistoryView {
+    async fn empty_view(&self, actor: &Actor, reach: &Reach, asked: &Asked) -> Result<HistoryView, AppError> {
+        let classes = self.class_choices(reach).await?;
+        Ok(HistoryView {
             place: asked.place.clone(),
             filter: asked.filter.clone(),
             about: asked.about.clone(),
@@ -288,14 +372,25 @@ impl App {
             total: 0,
             total_is_more: false,
             next: None,
-            choices: self.history_choices(reach),
+            choices: HistoryChoices { classes, ..self.history_choices(reach) },
             may_export: !scopes_for(actor, Action::ExportHistory).is_empty(),
             may_show_names: false,
             names_shown: false,
             leaves_out_staff: false,
             may_hold: !scopes_for(actor, Action::HoldHistory).is_empty(),
             expired: None,
-        }
+        })
+    }
+
+    /// The classes within reach, with their school where there are several.
+    async fn class_choices(&self, reach: &Reach) -> Result<Vec<(String, String)>, AppError> {
+        let names = self.0.parts.store.class_names(self.now()).await?;
+        let within = names.into_iter().filter(|name| reach.covers(&Scope::School(name.school.clone())));
+        let choice = |name: store::ClassName| match self.place_of(&Scope::School(name.school)) {
+            place if place.is_empty() => (name.id.to_string(), name.name),
+            place => (name.id.to_string(), format!("{}, {place}", name.name)),
+        };
+        Ok(within.map(choice).collect())
     }
 
     fn history_choices(&self, reach: &Reach) -> HistoryChoices {
@@ -316,6 +411,7 @@ impl App {
         let pair = |value: &str, title: &str| (value.to_owned(), title.to_owned());
         HistoryChoices {
             schools: if schools.len() > 1 { schools } else { Vec::new() },
+            classes: Vec::new(),
             years: years
                 .into_iter()
                 .map(|year| (year.to_string(), year_in_words(&year.to_string())))
@@ -328,11 +424,11 @@ impl App {
         }
     }
 
-    /// Whether a look at this person may be counted where the safeguarding lead reads it: it is of a learner, or of
-    /// somebody who has left.
+    /// Whether a look at this person may be counted where the safeguarding lead reads it: it is of a learner. Whoever has left
+    /// may have worked here.
     pub(crate) fn is_look_at_learner(&self, person: PersonId) -> bool {
         let roster = self.0.parts.roster.get();
-        roster.person(person).is_none_or(|person| about(person) == About::Learner)
+        roster.person(person).is_some_and(|person| about(person) == About::Learner)
     }
 }
 

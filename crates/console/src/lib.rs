@@ -12,6 +12,7 @@
 mod assets;
 mod cookie;
 mod desk;
+mod download;
 mod error;
 mod extract;
 mod front_door;

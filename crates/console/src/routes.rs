@@ -85,9 +85,15 @@ pub const ROUTES: &[Route] = &[
     read("/cases/{case}/file", May(Action::WorkCases), "A case\u{2019}s timeline as a file", || {
         get(cases::file)
     }),
+    read("/cases/{case}/document", May(Action::WorkCases), "A case as a document (PDF)", || {
+        get(cases::document)
+    }),
     read("/cases/{case}/pack", May(Action::WorkCases), "A case as a sealed pack", || get(cases::pack)),
     read("/weekly", May(Action::ReadWeekly), "The weekly monitoring reports", || get(weekly::all)),
     read("/weekly/{week}", May(Action::ReadWeekly), "One weekly report", || get(weekly::one)),
+    read("/weekly/{week}/file", May(Action::ReadWeekly), "The counts of a weekly report as a file", || {
+        get(weekly::file)
+    }),
     write("/weekly/{week}", May(Action::SignWeekly), "Sign a weekly report", || post(weekly::sign)),
     read("/report", Anybody, "Report something: choose what", || get(report::kinds)),
     read("/report/status", Anybody, "What became of a report", || get(report::status)),

@@ -37,6 +37,7 @@ pub(crate) fn requests(now: Timestamp) -> Vec<ExportPage> {
         custody: CustodyStep::ALL.map(step).into(),
         may_decide,
         asked_by_viewer,
+        is_gone: false,
         fingerprint: "AB12 CD34".to_owned(),
     };
     [
@@ -45,6 +46,7 @@ pub(crate) fn requests(now: Timestamp) -> Vec<ExportPage> {
         view(ExportState::Approved, (false, false)),
         view(ExportState::Refused, (false, false)),
         view(ExportState::Made, (false, false)),
+        ExportView { is_gone: true, ..view(ExportState::Made, (false, false)) },
     ]
     .map(ExportPage::of)
     .into()

@@ -39,6 +39,7 @@ fn choices() -> HistoryChoices {
     HistoryChoices {
         schools: one("willow", "Willow First School"),
         years: one("5", "Year 5"),
+        classes: one("0199", "Hazel"),
         groups: one("upper-ks2", "Upper Key Stage 2"),
         categories: one("games", "Games"),
         layers: one("category", "Blocked categories"),
@@ -52,7 +53,7 @@ fn expired(days: usize, days_in_part: usize) -> ExpiredView {
     ExpiredView { days, days_in_part, counts: Some(counts) }
 }
 
-fn views() -> [HistoryView; 8] {
+fn views() -> [HistoryView; 9] {
     let rows = [("allowed", "https"), ("blocked", "dns"), ("refused-origin", "tunnel"), ("failed", "http")];
     let (page, look) = ("2".to_owned(), "ab".repeat(16));
     let asked = HistoryFilter {
@@ -108,8 +109,11 @@ fn views() -> [HistoryView; 8] {
     let never = HistoryView { rows: Vec::new(), next: None, ..first.clone() };
     let problems =
         HistoryFilter::default().fields().map(|(name, _)| (name.to_owned(), HOSTILE.to_owned())).collect();
+    let asks_why =
+        vec![("reason".to_owned(), "Choose why".to_owned()), ("why".to_owned(), HOSTILE.to_owned())];
+    let asked_why = HistoryView { problems: asks_why, rows: Vec::new(), ..around.clone() };
     let wrong = HistoryView { problems, ..none.clone() };
-    [full, first, kept, around, last, none, never, wrong]
+    [full, first, kept, around, last, none, never, wrong, asked_why]
 }
 
 pub(crate) fn histories() -> Vec<HistoryPage> {

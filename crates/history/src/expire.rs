@@ -165,8 +165,14 @@ impl Embedded {
         now: Timestamp,
         expired: &mut Expired,
     ) -> Result<(), HistoryError> {
+        let size = || self.0.shelf.size(day).ok().flatten();
+        let before = size();
+        let mut held = self.hold_before_expiry(holds, day)?;
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = self.hold_before_expiry(holds, day)?;
+        // Copying takes its time, so others append meanwhile; what of it came to this very day is copied as well.
+        if size() != before {
+            held = self.hold_before_expiry(holds, day)?;
+        }
         if let Some(removed) = self.0.shelf.remove(day, now, (WHOLE, held))? {
             expired.days += 1;
             expired.events += removed.events;

@@ -180,12 +180,14 @@ pub enum CustodyStep {
     Made,
     /// Somebody took it away.
     Downloaded,
+    /// Its file was removed: packs are kept for some time only.
+    Expired,
 }
 
 impl CustodyStep {
     /// Every step.
-    pub const ALL: [CustodyStep; 6] =
-        [Self::Asked, Self::Held, Self::Approved, Self::Refused, Self::Made, Self::Downloaded];
+    pub const ALL: [CustodyStep; 7] =
+        [Self::Asked, Self::Held, Self::Approved, Self::Refused, Self::Made, Self::Downloaded, Self::Expired];
 
     /// The name in records.
     pub fn slug(self) -> &'static str {
@@ -196,6 +198,7 @@ impl CustodyStep {
             Self::Refused => "refused",
             Self::Made => "made",
             Self::Downloaded => "downloaded",
+            Self::Expired => "expired",
         }
     }
 
@@ -208,6 +211,7 @@ impl CustodyStep {
             Self::Refused => "Refused",
             Self::Made => "Made",
             Self::Downloaded => "Downloaded",
+            Self::Expired => "Not kept here any more",
         }
     }
 

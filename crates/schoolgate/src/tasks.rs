@@ -1,4 +1,4 @@
-//! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history go,
+//! What the gate does by the clock: take up changes made at the command line, look at the lists again, let old history and packs go,
 //! call the next post about an alert, draft the weekly report,
 //! seal and verify the audit log, destroy visitors' accounts that are done with, and see to requests and reviews.
 
@@ -65,6 +65,9 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
         async move {
             if let Err(error) = app.expire_history().await {
                 tracing::error!(%error, "old history could not be taken away");
+            }
+            if let Err(error) = app.expire_packs().await {
+                tracing::error!(%error, "old packs could not be taken away");
             }
         }
     }));

@@ -5,6 +5,7 @@ use crate::read::{LIMIT, bounded};
 use crate::rows::checked;
 use crate::{Store, StoreError};
 use model::{ClassId, ClassKind, ClassPart, PersonId, SchoolId, Scope, Timestamp};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::HashMap;
 
@@ -65,7 +66,61 @@ pub enum ClassChange {
     },
 }
 
+/// A class by name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClassName {
+    /// Its id.
+    pub id: ClassId,
+    /// The school that it is at.
+    pub school: SchoolId,
+    /// Its name.
+    pub name: String,
+}
+
 impl Store {
+    /// The classes that there are at a time, by name, without who is in them.
+    pub async fn class_names(&self, now: Timestamp) -> Result<Vec<ClassName>, StoreError> {
+        let rows = sqlx::query(
+            "select id, scope, name from class where starts <= $1 and (ends is null or ends > $1) \
+             order by name, id limit $2",
+        )
+        .bind(now.0)
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        bounded(rows.len(), "class")?;
+        let read = |row: &AnyRow| {
+            Ok(ClassName {
+                id: checked(row, 0, ("class", "id", "a UUID"), ClassId::parse)?,
+                school: checked(row, 1, ("class", "scope", "a school"), school_of)?,
+                name: row.try_get(2)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Who learns in a class at a time, by id.
+    pub async fn learners_of_class(
+        &self,
+        class: ClassId,
+        now: Timestamp,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let rows = sqlx::query(
+            "select person from class_member where class = $1 and part = $2 and starts <= $3 \
+             and (ends is null or ends > $3) order by person limit $4",
+        )
+        .bind(class.to_string())
+        .bind(ClassPart::Learner.slug())
+        .bind(now.0)
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        bounded(rows.len(), "class_member")?;
+        rows.iter()
+            .map(|row| checked(row, 0, ("class_member", "person", "a UUID"), PersonId::parse))
+            .collect()
+    }
+
     /// The classes that there are at a time, with who is in them then, by name.
     pub async fn classes(&self, now: Timestamp) -> Result<Vec<Class>, StoreError> {
         let rows = sqlx::query(
@@ -81,10 +136,7 @@ impl Store {
         let mut classes = Vec::with_capacity(rows.len());
         for row in &rows {
             let id = checked(row, 0, ("class", "id", "a UUID"), ClassId::parse)?;
-            let school = checked(row, 1, ("class", "scope", "a school"), |text| match Scope::parse(text)? {
-                Scope::School(school) => Some(school),
-                Scope::Trust => None,
-            })?;
+            let school = checked(row, 1, ("class", "scope", "a school"), school_of)?;
             let kind = checked(row, 3, ("class", "kind", "a kind of class"), ClassKind::parse)?;
             let here = members.remove(&id).unwrap_or_default();
             let of = |wanted: ClassPart| {
@@ -117,6 +169,13 @@ impl Store {
             members.entry(class).or_default().push((part, person));
         }
         Ok(members)
+    }
+}
+
+fn school_of(text: &str) -> Option<SchoolId> {
+    match Scope::parse(text)? {
+        Scope::School(school) => Some(school),
+        Scope::Trust => None,
     }
 }
 

@@ -99,7 +99,7 @@ pub enum ExportChange {
         /// Why.
         why: String,
     },
-    /// Notes the pack that was made of an approved one.
+    /// Notes the pack that was made of an approved one, or made anew of one that has one.
     Made(ExportId, MadePack),
     /// Adds a step to its custody.
     Step(ExportId, CustodyEntry),
@@ -120,7 +120,7 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &ExportChange)
         .bind(why.clone()),
         ExportChange::Made(id, made) => sqlx::query(
             "update export_request set state = 'made', made_at = $2, bytes = $3, requests = $4, manifest = $5 \
-             where id = $1 and state = 'approved'",
+             where id = $1 and state in ('approved', 'made')",
         )
         .bind(id.to_string())
         .bind(made.at.0)
@@ -192,15 +192,26 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    /// Every request, those that wait first, then the newest first, at most [`MOST_EXPORTS`].
-    pub async fn exports(&self) -> Result<Vec<ExportRecord>, StoreError> {
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "select {COLUMNS} from export_request \
+    /// The requests of these scopes, of the trust's all there are; those that wait first, then the newest first, at most
+    /// [`MOST_EXPORTS`].
+    pub async fn exports(&self, of: &[Scope]) -> Result<Vec<ExportRecord>, StoreError> {
+        let places: Vec<String> = (1..=of.len()).map(|place| format!("${place}")).collect();
+        let within = match of {
+            [] => return Ok(Vec::new()),
+            of if of.contains(&Scope::Trust) => String::new(),
+            _ => format!("where scope in ({}) ", places.join(", ")),
+        };
+        let text = format!(
+            "select {COLUMNS} from export_request {within}\
              order by case when state = 'asked' then 0 else 1 end, asked_at desc, id limit {MOST_EXPORTS}"
-        )))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter().map(read).collect()
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(text));
+        if !within.is_empty() {
+            for scope in of {
+                query = query.bind(scope.to_string());
+            }
+        }
+        query.fetch_all(&self.pool).await?.iter().map(read).collect()
     }
 
     /// The steps of a request's custody, oldest first, at most [`MOST_CUSTODY`].

@@ -39,7 +39,7 @@ pub use audit::{AuditRow, Fact};
 pub use audit_check::{AuditCheck, AuditFault, ChainHead, SEALED, Signed};
 pub use case::{CaseChange, CaseEntry, CaseLink, CaseRecord, MOST_CASE_LINES, MOST_CASES, NewCase, hash_of};
 pub use change::{Approval, Change, Committed, NewPolicy};
-pub use class::{Class, ClassChange};
+pub use class::{Class, ClassChange, ClassName};
 pub use export::{CustodyEntry, ExportChange, ExportRecord, MOST_CUSTODY, MOST_EXPORTS, MadePack, NewExport};
 pub use fact_counts::FactCount;
 pub use notification::{

@@ -1,8 +1,10 @@
-//! What is made at build time out of packages: the console's assets, and the lists that passwords are judged by.
+//! What is made at build time out of packages: the console's assets, the lists that passwords are judged by, and the fonts of
+//! documents.
 //!
 //! Nothing is done where the inputs are what they were at the last whole build.
 
 mod console;
+mod fonts;
 mod fuse_build;
 mod words;
 
@@ -13,10 +15,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds both, where their inputs have changed.
+/// Builds all of them, where their inputs have changed.
 pub fn build() -> Result<(), Failure> {
     console::build()?;
-    words::build()
+    words::build()?;
+    fonts::build()
 }
 
 /// A folder of assets: its inputs, `node_modules/` and `built/`.
@@ -105,13 +108,13 @@ mod tests {
 
     #[test]
     fn the_inputs_are_there_and_are_listed_to_the_last_file() {
-        for assets in [console::assets(), words::assets()] {
+        for assets in [console::assets(), words::assets(), fonts::assets()] {
             let mut files = Vec::new();
             for input in assets.inputs {
                 list_files(&assets.folder, Path::new(input), &mut files).unwrap();
             }
             assert!(files.iter().all(|file| assets.folder.join(file).is_file()));
-            let own = ["scss/console.scss", "unsuitable.txt"].map(PathBuf::from);
+            let own = ["scss/console.scss", "unsuitable.txt", "package-lock.json"].map(PathBuf::from);
             assert!(own.iter().any(|own| files.contains(own)), "{files:?}");
         }
     }

@@ -33,6 +33,8 @@ history_filter! {
     person,
     /// Learners of this year group: `N`, `R`, `1` to `13`.
     year,
+    /// Learners of this class: its id.
+    class,
     /// People whose rules were those of this group of the policy: its id.
     group,
     /// A school's id, where somebody reaches several.
@@ -124,6 +126,8 @@ pub struct HistoryChoices {
     pub schools: Vec<(String, String)>,
     /// Year groups that have learners.
     pub years: Vec<(String, String)>,
+    /// Classes within reach.
+    pub classes: Vec<(String, String)>,
     /// Groups of the policy.
     pub groups: Vec<(String, String)>,
     /// Categories.

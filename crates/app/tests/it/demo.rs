@@ -30,7 +30,7 @@ async fn the_demo_has_an_account_for_each_role_pupils_devices_and_a_lively_histo
     assert!(roster.devices().count() > 20);
     let counts = world.history.counts_by_outcome(&Query::default()).unwrap();
     assert!(counts.of(EventOutcome::Allowed) > 100 && counts.of(EventOutcome::Blocked) > 20, "{counts:?}");
-    let view = world.app.search_history(&technician(), HistoryFilter::default()).await.unwrap();
+    let view = world.search(&technician(), HistoryFilter::default()).await.unwrap();
     assert!(view.rows.iter().all(|row| row.person != "Not known"), "{:?}", view.rows[0]);
     let posts = world.app.policy_view(&technician()).await.unwrap();
     let posts =

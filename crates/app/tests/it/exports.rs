@@ -244,6 +244,57 @@ async fn a_pack_that_is_not_what_was_made_is_not_handed_over() {
 }
 
 #[tokio::test]
+async fn a_pack_is_kept_for_thirty_days_and_can_be_made_again() {
+    let (world, lead, head, _) = small_school().await;
+    let (id, first) = approved(&world, (&lead, &head), &question("police")).await;
+    let packs = world.folder.path().join("packs");
+    let left = packs.join(format!("making-{}", uuid::Uuid::from_u128(7)));
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("requests.csv"), "somebody").unwrap();
+    std::fs::write(packs.join("notes.txt"), "not ours").unwrap();
+    world.app.expire_packs().await.unwrap();
+    assert!(
+        !left.exists() && packs.join("notes.txt").exists(),
+        "what a stopped gate left is gone, and no more"
+    );
+    assert!(packs.join(format!("{id}.zip")).exists());
+    assert!(world.app.work_on_export(&head, id, ExportDeed::Make).await.is_err(), "it is there");
+
+    world.clock.advance_ms(31 * 24 * 3_600_000);
+    world.app.expire_packs().await.unwrap();
+    assert!(!packs.join(format!("{id}.zip")).exists());
+    assert_eq!(world.count_facts("expire-export").await, 1);
+    let view = world.app.export_view(&head, id).await.unwrap().unwrap();
+    assert!(view.is_gone && view.custody.last().unwrap().step.slug() == "expired");
+    let gone = world.app.download_export(&head, id).await;
+    assert!(matches!(gone, Err(AppError::Refused { .. })), "it says so");
+    assert!(world.app.work_on_export(&head, id, ExportDeed::Make).await.unwrap());
+    let mut again = world.app.download_export(&head, id).await.unwrap().unwrap();
+    let mut bytes = Vec::new();
+    again.file.read_to_end(&mut bytes).unwrap();
+    let report = verify_pack(&mut Cursor::new(&bytes), Some(&world.app.key_fingerprint()));
+    assert_eq!((report.faults, report.manifest.unwrap().rows), (Vec::new(), 2));
+    assert!(bytes != first, "its custody says that it was made before");
+}
+
+#[tokio::test]
+async fn a_case_is_taken_away_as_a_document() {
+    let (world, lead, head, pupils) = small_school().await;
+    let case = open(&world, &lead, Some(pupils[0])).await;
+    let document = world.app.export_case_document(&lead, case).await.unwrap().unwrap();
+    assert!(document.starts_with(b"%PDF-1.7"));
+    let view = world.app.case_view(&lead, case, app::Named::No).await.unwrap().unwrap();
+    let last = view.lines.last().unwrap();
+    assert!(last.kind == CaseEntryKind::Exported && last.words.contains("(PDF)"), "{}", last.words);
+    let facts = world.facts().await;
+    let fact = facts.iter().rfind(|fact| fact.action == "export-case").unwrap();
+    assert_eq!((fact.details()["form"].as_str(), fact.details()["record"].len()), ("pdf", 64));
+    let other = world.add("staff", Role::Technician, school("larkfield")).await;
+    assert!(!matches!(world.app.export_case_document(&other, case).await, Ok(Some(_))));
+    assert!(world.app.export_case_document(&head, case).await.unwrap().is_some(), "the head reads it");
+}
+
+#[tokio::test]
 async fn a_case_is_taken_away_as_a_pack_that_proves_itself() {
     let (world, lead, head, pupils) = small_school().await;
     let case = open(&world, &lead, Some(pupils[0])).await;
@@ -265,7 +316,7 @@ async fn a_case_is_taken_away_as_a_pack_that_proves_itself() {
     assert_eq!(report.faults, []);
     let members: Vec<String> =
         report.manifest.unwrap().members.into_iter().map(|member| member.name).collect();
-    assert_eq!(members, ["case.html", "timeline.csv", "evidence/0001.txt"]);
+    assert_eq!(members, ["case.html", "case.pdf", "timeline.csv", "evidence/0001.txt"]);
     let text = String::from_utf8_lossy(&bytes).into_owned();
     for part in [
         "<s>Looked &lt;b&gt;twice",

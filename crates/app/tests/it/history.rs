@@ -2,9 +2,13 @@
 
 use crate::world::{NOW, World, school, technician};
 use app::views::{ExpiredCounts, ExpiredView, ExplainQuestion, HistoryFilter, HistoryPlace, HistoryView};
-use app::{LookReason, Purpose};
+use app::{HistoryFile, LookReason, Purpose};
 use history::Keep;
-use model::{Action, Actor, Role, Scope};
+use model::{
+    Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Person, PersonId, Role, SchoolId, Scope,
+    YearGroup,
+};
+use store::{Change, ClassChange, Fact};
 
 /// Two schools with a pupil each, three visits each.
 async fn two_schools() -> World {
@@ -29,7 +33,23 @@ async fn two_schools() -> World {
 async fn search(world: &World, actor: &Actor, change: impl FnOnce(&mut HistoryFilter)) -> HistoryView {
     let mut filter = HistoryFilter::default();
     change(&mut filter);
-    world.app.search_history(actor, filter).await.unwrap()
+    world.search(actor, filter).await.unwrap()
+}
+
+/// A file, taken to its end.
+async fn whole(mut file: HistoryFile) -> String {
+    let mut bytes = Vec::new();
+    while let Some(piece) = file.next().await {
+        bytes.extend(piece.unwrap());
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A look around the newest request for a host, with a reason.
+async fn around(world: &World, actor: &Actor, event: &str) -> Option<HistoryView> {
+    let filter = HistoryFilter { person: String::new(), ..for_person("") };
+    let look = world.app.keep_around(actor, event, filter).await.unwrap()?.ok()?;
+    world.app.history_view(actor, HistoryPlace::Kept { look, page: String::new() }, None).await.unwrap()
 }
 
 /// A search for somebody, with a reason.
@@ -268,16 +288,120 @@ async fn what_else_happened_around_a_request_is_of_the_same_person_and_within_on
     let view = search(&world, &lead, |f| f.host = "gambling".to_owned()).await;
     let event = view.rows[0].around_link.strip_prefix("/history/around/").unwrap().to_owned();
     let place = || HistoryPlace::Around { event: event.clone(), page: String::new() };
-    let around = world.app.history_view(&lead, place(), None).await.unwrap().unwrap();
-    assert_eq!((around.total, around.about.is_empty()), (3, false), "ten minutes either way, both ends");
-    assert!(around.rows.iter().all(|row| row.person.starts_with("Pupil ")));
+    let asked = world.app.history_view(&lead, place(), None).await.unwrap().unwrap();
+    let fields: Vec<&str> = asked.problems.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!((fields, asked.rows.len()), (vec!["reason", "why"], 0), "it is one person's");
+    assert!(world.app.history_counts(&lead, place()).await.unwrap().unwrap().problems.len() == 2);
+    assert_eq!(world.count_facts("look-at-person").await, 0);
+    let shown = around(&world, &lead, &event).await.unwrap();
+    assert_eq!((shown.total, shown.about.is_empty()), (3, false), "ten minutes either way, both ends");
+    assert!(shown.rows.iter().all(|row| row.person.starts_with("Pupil ")));
+    assert_eq!(world.count_facts("look-at-person").await, 1);
     assert!(world.app.history_view(&other, place(), None).await.unwrap().is_none(), "another school");
+    assert!(around(&world, &other, &event).await.is_none());
     let why = ExplainQuestion { event: event.clone(), ..ExplainQuestion::default() };
     let answer = world.app.explain(&lead, why.clone()).await.unwrap().answer.unwrap();
     assert!(answer.who.starts_with("Pupil ") && answer.sentence.contains("Gambling"), "{answer:?}");
     assert!(world.app.explain(&other, why).await.unwrap().answer.is_none());
     let nothing = HistoryPlace::Around { event: "1.2.3".to_owned(), page: String::new() };
     assert!(world.app.history_view(&lead, nothing, None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_address_at_which_one_person_was_is_looked_at_with_a_reason() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
+    let view = search(&world, &lead, |f| f.device = "10.30.0.9".to_owned()).await;
+    assert_eq!((view.problems.len(), view.rows.len()), (2, 0), "of this school one person was there");
+    let with_reason =
+        || HistoryFilter { person: String::new(), device: "10.30.0.9".to_owned(), ..for_person("") };
+    assert_eq!(search(&world, &lead, |f| *f = with_reason()).await.total, 3);
+    assert_eq!(world.count_facts("look-at-person").await, 1);
+    let everywhere = world.add("everywhere", Role::SafeguardingLead, Scope::Trust).await;
+    let view = search(&world, &everywhere, |f| f.device = "10.30.0.9".to_owned()).await;
+    assert_eq!((view.problems.len(), view.total), (0, 6), "of the trust two were: it names nobody");
+}
+
+#[tokio::test]
+async fn whoever_has_left_keeps_the_protection_of_staff() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let head = world.add("head", Role::Headteacher, Scope::Trust).await;
+    let left = world.add_shared("left", Vec::new()).await;
+    let Actor::Person { id, .. } = left else { unreachable!("a person") };
+    world.visit(id, "ashbrook", "jobs.example", NOW);
+    for (actor, is_withheld) in [(&lead, true), (&head, false)] {
+        let view = search(&world, actor, |f| f.host = "jobs".to_owned()).await;
+        assert_eq!(
+            (view.rows[0].is_withheld, view.rows[0].around_link.is_empty()),
+            (is_withheld, is_withheld)
+        );
+        assert!(view.rows[0].person.starts_with("Somebody who has left"), "{}", view.rows[0].person);
+        let words = search(&world, actor, |f| (f.words, f.host) = ("b".to_owned(), "jobs".to_owned())).await;
+        assert_eq!(words.total == 0, is_withheld);
+    }
+}
+
+#[tokio::test]
+async fn a_class_is_searched_by_who_learns_in_it_and_within_reach() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let other = world.add("other", Role::SafeguardingLead, school("whitestone")).await;
+    let second = world.add_pupil("carla", "5", school("ashbrook")).await;
+    world.visit(second, "ashbrook", "education.schoolgate.test", NOW);
+    let first = world.roster.get().person_by_login("amara").unwrap().id;
+    let class = ClassId(uuid::Uuid::from_u128(70));
+    let mut changes = vec![ClassChange::Add {
+        id: class,
+        school: SchoolId::new("ashbrook"),
+        name: "Hazel".to_owned(),
+        kind: ClassKind::Teaching,
+        from: NOW,
+    }];
+    for person in [first, second] {
+        let (part, scope) = (ClassPart::Learner, school("ashbrook"));
+        changes.push(ClassChange::Join { class, person, part, from: NOW, scope });
+    }
+    let changes: Vec<Change> = changes.into_iter().map(Change::Class).collect();
+    let fact = Fact::new(&technician(), Scope::Trust, NOW, "make-class");
+    world.store.commit(&fact, &changes).await.unwrap();
+    let of_class = |f: &mut HistoryFilter| f.class = class.to_string();
+    let view = search(&world, &lead, of_class).await;
+    assert_eq!((view.total, view.choices.classes.len()), (4, 1));
+    assert!(view.choices.classes[0].1.starts_with("Hazel"), "{:?}", view.choices.classes);
+    let view = search(&world, &other, of_class).await;
+    assert_eq!((view.total, view.choices.classes.len()), (0, 0), "another school\u{2019}s class");
+}
+
+#[tokio::test]
+async fn a_file_with_names_records_every_one_of_them() {
+    let world = World::new("trust.toml").await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let person = |number: u128| Person {
+        id: PersonId(uuid::Uuid::from_u128(9_000 + number)),
+        login: format!("pupil{number}"),
+        display_name: format!("Pupil{number} Thistlewick"),
+        affiliations: vec![Affiliation {
+            scope: school("ashbrook"),
+            role: Role::Learner,
+            year: YearGroup::parse("5"),
+        }],
+    };
+    let people: Vec<Person> = (0..230).map(person).collect();
+    let add = people.iter().map(|person| Change::AddPerson { person: person.clone(), scope: Scope::Trust });
+    let fact = Fact::new(&technician(), Scope::Trust, NOW, "add-person");
+    world.store.commit(&fact, &add.collect::<Vec<_>>()).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    for (number, person) in (0..).zip(&people) {
+        world.visit(person.id, "ashbrook", "education.schoolgate.test", NOW.plus_ms(number));
+    }
+    let file = world.app.export_history(&head, everything(), Some(purpose())).await.unwrap().unwrap();
+    assert_eq!(whole(file).await.matches("Thistlewick").count(), 230);
+    let facts = world.facts().await;
+    let named: Vec<_> = facts.iter().filter(|fact| fact.action == "show-name").collect();
+    let listed = named.iter().map(|fact| fact.details()["people"].clone()).collect::<Vec<_>>().join(" ");
+    assert_eq!((named.len(), listed.split(' ').count()), (2, 230));
+    assert!(people.iter().all(|person| listed.contains(&person.id.to_string())));
 }
 
 #[tokio::test]
@@ -353,7 +477,7 @@ async fn an_export_holds_the_rows_of_ones_school_and_no_formula() {
     let world = two_schools().await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
     let file = world.app.export_history(&head, everything(), None).await.unwrap().unwrap();
-    let text = String::from_utf8(file).unwrap();
+    let text = whole(file).await;
     assert!(text.contains("Pupil ") && !text.to_lowercase().contains("amara"), "{text}");
     assert!(!text.to_lowercase().contains("wesley") && !text.contains("whitestone"), "{text}");
     let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -367,7 +491,7 @@ async fn an_export_holds_the_rows_of_ones_school_and_no_formula() {
     assert!(world.app.export_history(&head, HistoryPlace::asked(wrong), None).await.is_err());
     assert_eq!(world.count_facts("export-history").await, 1, "nothing was taken");
     let named = world.app.export_history(&head, everything(), Some(purpose())).await.unwrap().unwrap();
-    assert!(String::from_utf8(named).unwrap().contains(",Amara Thistlewick,amara,"));
+    assert!(whole(named).await.contains(",Amara Thistlewick,amara,"));
     assert_eq!(world.count_facts("show-name").await, 1);
 }
 
@@ -380,7 +504,7 @@ async fn roles_without_history_are_denied_and_that_is_recorded() {
         ("clerk", Role::GovernanceProfessional),
     ] {
         let actor = world.add(login, role, Scope::Trust).await;
-        let search = world.app.search_history(&actor, HistoryFilter::default()).await;
+        let search = world.search(&actor, HistoryFilter::default()).await;
         world.assert_denied(Action::SearchHistory, search).await;
         let export = world.app.export_history(&actor, everything(), None).await;
         world.assert_denied(Action::ExportHistory, export).await;

@@ -75,7 +75,7 @@ async fn the_weekly_report_is_drafted_once_read_by_somebody_and_signed_by_one() 
             why: "Amara told her friend".to_owned(),
             ..HistoryFilter::default()
         };
-        assert_eq!(world.app.search_history(&head, look).await.unwrap().total, 1);
+        assert_eq!(world.search(&head, look).await.unwrap().total, 1);
     }
     for alert in world.store.alerts_since(model::Timestamp(0)).await.unwrap() {
         assert!(world.app.alert_view(&head, alert.id, app::Named::No).await.unwrap().is_some());

@@ -212,9 +212,7 @@ async fn pupils_and_guests_are_denied_every_screen() {
     world.assert_denied(Action::SeeHome, world.app.home(&guest).await).await;
     world.assert_denied(Action::ReadPolicy, world.app.policy_view(&guest).await).await;
     world.assert_denied(Action::ExplainVerdict, world.app.explain(&guest, Default::default()).await).await;
-    world
-        .assert_denied(Action::SearchHistory, world.app.search_history(&guest, Default::default()).await)
-        .await;
+    world.assert_denied(Action::SearchHistory, world.search(&guest, Default::default()).await).await;
 }
 
 #[tokio::test]

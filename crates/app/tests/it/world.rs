@@ -1,6 +1,7 @@
 //! A gate in a test: one of the shipped policies in force, and people who are added by login, role and place.
 
 use ::history::History;
+use app::views::{HistoryFilter, HistoryPlace, HistoryView};
 use app::{
     App, AppError, Health, InForce, ListsPlace, Parts, Proposal, Seals, approve_policy, approved_policy,
     propose_policy, record_events,
@@ -206,6 +207,18 @@ impl World {
         };
         let ask = Ask { who, what, how: Channel::Https, at };
         AccessEvent::of(&ask, &self.snapshot.get().decide(&ask), "GET")
+    }
+
+    /// What a filled-in form of the history shows: a page, or the form again with what is wrong with it.
+    pub async fn search(&self, actor: &Actor, filter: HistoryFilter) -> Result<HistoryView, AppError> {
+        let page = filter.page.clone();
+        match self.app.keep_search(actor, filter).await? {
+            Ok(look) => {
+                let view = self.app.history_view(actor, HistoryPlace::Kept { look, page }, None).await?;
+                Ok(view.expect("whoever made a look finds it"))
+            }
+            Err(view) => Ok(*view),
+        }
     }
 
     /// Every fact of every scope the tests use, oldest first within its scope.

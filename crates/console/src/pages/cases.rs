@@ -1,6 +1,7 @@
 //! Cases: the list, one case with its timeline, and what is taken away of it. Printing a case is its own page, plain.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::Sent;
 use crate::pages::alerts::Undone;
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
@@ -9,7 +10,6 @@ use crate::words;
 use app::views::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 use app::{CaseDeed, Named};
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{CaseEntryKind, CaseId, CaseOutcome, PersonId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -280,10 +280,18 @@ pub(crate) async fn file(
 ) -> Result<Response, Problem> {
     let id = CaseId::parse(&id).ok_or(Problem::NotFound)?;
     let file = desk.app.export_case(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
-    let name = format!("attachment; filename=\"case-{}.csv\"", words::iso_day(desk.clock.now()));
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::of_day((FileKind::Csv, "case"), desk.clock.now(), file))
+}
+
+/// `GET /cases/{case}/document`: all of it, to read, print and file.
+pub(crate) async fn document(
+    State(desk): State<Shared>,
+    visit: Visit,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = CaseId::parse(&id).ok_or(Problem::NotFound)?;
+    let document = desk.app.export_case_document(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
+    Ok(download::of_day((FileKind::Pdf, "case"), desk.clock.now(), document))
 }
 
 /// `GET /cases/{case}/pack`: all of it, sealed.
@@ -294,9 +302,7 @@ pub(crate) async fn pack(
 ) -> Result<Response, Problem> {
     let id = CaseId::parse(&id).ok_or(Problem::NotFound)?;
     let pack = desk.app.export_case_pack(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
-    let name = format!("attachment; filename=\"case-{}.zip\"", words::iso_day(desk.clock.now()));
-    let headers = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, pack).into_response())
+    Ok(download::of_day((FileKind::Zip, "case"), desk.clock.now(), pack))
 }
 
 /// `POST /cases/{case}`

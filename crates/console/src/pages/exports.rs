@@ -2,6 +2,7 @@
 //! its pack is taken away; who did what stands on its page.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::Sent;
 use crate::pages::alerts::Undone;
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
@@ -11,7 +12,7 @@ use app::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView
 use app::{ExportDeed, PackFile};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::stream;
 use model::{ExportId, ExportKind, ExportState, LawfulBasis, Timestamp};
@@ -74,6 +75,8 @@ pub(crate) struct ExportPage {
     pub waits_for_another: bool,
     /// True where it was approved and there is no pack.
     pub may_make: bool,
+    /// True where its pack is not kept here any more.
+    pub is_gone: bool,
     /// The reason, as typed.
     pub reason: Field,
     /// The fingerprint of the key that signs packs.
@@ -249,7 +252,8 @@ impl ExportPage {
         Self {
             summary: Vec::new(),
             link: format!("/exports/{}", view.row.id),
-            may_make: view.row.state == ExportState::Approved,
+            is_gone: view.is_gone,
+            may_make: view.row.state == ExportState::Approved || view.is_gone,
             row: Row::of(view.row),
             terms: view.terms,
             pack,
@@ -486,12 +490,10 @@ pub(crate) async fn pack(
 ) -> Result<Response, Problem> {
     let id = ExportId::parse(&id).ok_or(Problem::NotFound)?;
     let pack = desk.app.download_export(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/zip".to_owned()),
-        (header::CONTENT_LENGTH, pack.bytes.to_string()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", pack.name)),
-    ];
-    Ok((headers, in_pieces(pack)).into_response())
+    let (name, bytes) = (pack.name.clone(), pack.bytes);
+    let mut answer = download::named(FileKind::Zip, &name, in_pieces(pack));
+    answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    Ok(answer)
 }
 
 fn in_pieces(pack: PackFile) -> Body {

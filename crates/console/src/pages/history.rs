@@ -4,15 +4,17 @@
 //! kept by the program, and stands in the address as an id that says nothing: browsers keep addresses, and proxies log them.
 
 use crate::desk::{Desk, Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::{Asked, Sent};
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, link, summary};
 use crate::problem::Problem;
 use crate::words;
-use app::Purpose;
 use app::views::{ExpiredView, HistoryFilter, HistoryPlace, HistoryRow, HistoryView};
+use app::{HistoryFile, Purpose};
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,9 +40,10 @@ const TYPED: [&str; 11] =
     ["person", "device", "host", "url", "words", "entry", "from", "from_time", "until", "until_time", "why"];
 
 /// Fields that are folded away until somebody wants them.
-const FOLDED: [&str; 11] = [
+const FOLDED: [&str; 12] = [
     "school",
     "year",
+    "class",
     "group",
     "device",
     "url",
@@ -73,6 +76,8 @@ pub(crate) struct HistoryPage {
     pub summary: Vec<SummaryLine>,
     /// What it is, where it is no search of the form.
     pub about: String,
+    /// The request around which is looked, where the reason for that is still to be given; empty otherwise.
+    pub asks_why: String,
     /// Fields that are typed into, by name.
     pub texts: BTreeMap<&'static str, Field>,
     /// Fields that are chosen, by name.
@@ -218,6 +223,7 @@ impl HistoryPage {
         let lists = [
             ("school", "Any school", &choices_of.schools, &filter.school),
             ("year", "Any year group", &choices_of.years, &filter.year),
+            ("class", "Any class", &choices_of.classes, &filter.class),
             ("group", "Any group", &choices_of.groups, &filter.group),
             ("category", "Any category", &choices_of.categories, &filter.category),
             ("layer", "Any rule", &choices_of.layers, &filter.layer),
@@ -237,6 +243,10 @@ impl HistoryPage {
         let is_folded_wrong = problems.iter().any(|(field, _)| FOLDED.contains(&field.as_str()));
         Self {
             summary: summary(&problems),
+            asks_why: match &place {
+                HistoryPlace::Around { event, .. } if !problems.is_empty() => event.clone(),
+                _ => String::new(),
+            },
             texts: TYPED.into_iter().map(text).collect(),
             has_schools: !choices_of.schools.is_empty(),
             is_unfolded: is_folded_wrong
@@ -448,6 +458,7 @@ pub(crate) async fn ask(
     let question = Question::read(pairs)?;
     match question.deed.as_str() {
         "show-names" | "names-file" => names(&desk, &visit, question).await,
+        "" | "search" if !question.around.is_empty() => keep_around(&desk, &visit, question).await,
         "" | "search" => keep(&desk, &visit, question.filter).await,
         _ => Err(Problem::Unreadable),
     }
@@ -460,6 +471,15 @@ async fn keep(desk: &Desk, visit: &Visit, filter: HistoryFilter) -> Result<Respo
         return Ok(Redirect::to(&format!("{address}#results")).into_response());
     }
     match desk.app.keep_search(visit.actor()?, filter).await? {
+        Ok(look) => Ok(Redirect::to(&format!("/history/looks/{look}#results")).into_response()),
+        Err(view) => desk.form_again("history.html", visit, &HistoryPage::of(*view)).await,
+    }
+}
+
+/// What happened around a request that names somebody, with the reason.
+async fn keep_around(desk: &Desk, visit: &Visit, question: Question) -> Result<Response, Problem> {
+    let kept = desk.app.keep_around(visit.actor()?, &question.around, question.filter).await?;
+    match kept.ok_or(Problem::NotFound)? {
         Ok(look) => Ok(Redirect::to(&format!("/history/looks/{look}#results")).into_response()),
         Err(view) => desk.form_again("history.html", visit, &HistoryPage::of(*view)).await,
     }
@@ -504,10 +524,15 @@ async fn file(
     names: Option<Purpose>,
 ) -> Result<Response, Problem> {
     let file = desk.app.export_history(visit.actor()?, place, names).await?.ok_or(Problem::NotFound)?;
-    let name = format!("attachment; filename=\"history-{}.csv\"", words::iso_day(desk.clock.now()));
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::of_day((FileKind::Csv, "history"), desk.clock.now(), in_pieces(file)))
+}
+
+/// A file as it is written: where it breaks off, so does the answer.
+fn in_pieces(file: HistoryFile) -> Body {
+    Body::from_stream(stream::unfold(file, |mut file| async move {
+        let piece = file.next().await?;
+        Some((piece.map_err(std::io::Error::other), file))
+    }))
 }
 
 #[cfg(test)]

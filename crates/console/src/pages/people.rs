@@ -2,6 +2,7 @@
 //! may be a child's name: it travels in forms, and stands in no address.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::Sent;
 use crate::pages::alerts::Undone;
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
@@ -12,7 +13,6 @@ use app::views::{
     AccountFactView, AccountView, PeopleFilter, PeopleView, PersonRow, PersonView, SessionView,
 };
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{AccountId, AccountState, PersonId, Role, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -333,10 +333,7 @@ pub(crate) async fn export(
     Sent(form): Sent<PeopleForm>,
 ) -> Result<Response, Problem> {
     let file = desk.app.export_people(visit.actor()?, &form.into()).await?;
-    let name = format!("attachment; filename=\"people-{}.csv\"", words::iso_day(desk.clock.now()));
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::of_day((FileKind::Csv, "people"), desk.clock.now(), file))
 }
 
 /// `GET /people/{person}`

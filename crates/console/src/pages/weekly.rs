@@ -1,6 +1,7 @@
 //! The weekly monitoring report: the list, and one report to read and sign.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::{Asked, Sent};
 use crate::pages::fields::link;
 use crate::problem::Problem;
@@ -23,6 +24,8 @@ pub(crate) struct WeeksPage {
 pub(crate) struct Week {
     /// Its own page.
     pub link: String,
+    /// Its counts as a file.
+    pub file: String,
     /// The Monday it begins with.
     pub week: String,
     /// Whose: a scope as text.
@@ -88,6 +91,7 @@ impl Week {
         };
         Self {
             link: link(&format!("/weekly/{}", row.week), &[("place", &row.place)]),
+            file: link(&format!("/weekly/{}/file", row.week), &[("place", &row.place)]),
             week: words::iso_in_words(&row.week),
             place: row.place,
             school: row.school,
@@ -129,6 +133,17 @@ pub(crate) async fn one(
 ) -> Result<Response, Problem> {
     let view = desk.app.week_view(visit.actor()?, &week, &asked.place).await?.ok_or(Problem::NotFound)?;
     desk.page("week.html", &visit, &WeekPage::of(view)).await
+}
+
+/// `GET /weekly/{week}/file`: its counts, as comma-separated values.
+pub(crate) async fn file(
+    State(desk): State<Shared>,
+    visit: Visit,
+    Path(week): Path<String>,
+    Asked(asked): Asked<WeekQuestion>,
+) -> Result<Response, Problem> {
+    let file = desk.app.export_week(visit.actor()?, &week, &asked.place).await?.ok_or(Problem::NotFound)?;
+    Ok(download::of_day((FileKind::Csv, "weekly-report"), desk.clock.now(), file))
 }
 
 /// `POST /weekly/{week}`

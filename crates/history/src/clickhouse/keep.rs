@@ -85,7 +85,7 @@ pub(super) fn hold_before_expiry(
         return Err(HistoryError::UnreadableHold { day, hold: hold.name.clone() });
     }
     let mut held = 0;
-    for hold in holds {
+    for hold in holds.iter().filter(|hold| span_of_query(&hold.query).contains(&day)) {
         held += hold_day(server, (gate, &hold.name), day, &hold.query)?;
     }
     Ok(held)
@@ -95,6 +95,7 @@ pub(super) fn hold_before_expiry(
 pub(super) fn hold(server: &Server, (gate, name): (GateId, &str), note: &Note) -> Result<Hold, HistoryError> {
     note_hold(server, (gate, name), note)?;
     let from = Source { gate, hold: None };
+    end_copies(server, gate)?;
     for day in days_of(server, &from, ALL_DAYS)? {
         hold_day(server, (gate, name), day.day, &note.query)?;
     }
@@ -122,10 +123,15 @@ pub(super) fn note_hold(
 
 /// Every hold, and those that cannot be read, by name.
 pub(super) fn holds(server: &Server, gate: GateId) -> Result<Holds, HistoryError> {
+    holds_where(server, gate, "")
+}
+
+/// The same of those that a condition takes.
+fn holds_where(server: &Server, gate: GateId, condition: &str) -> Result<Holds, HistoryError> {
     let doing = "say what is held";
     let sql = format!(
         "SELECT name, argMax(first, changed), argMax(last, changed), argMax(note, changed) FROM holds WHERE gate = {} \
-         GROUP BY name ORDER BY name",
+         {condition} GROUP BY name ORDER BY name",
         gate.0
     );
     let mut fields = Fields::of(server.ask(doing, &Statement::new(sql))?, doing);
@@ -155,7 +161,8 @@ pub(super) fn holds(server: &Server, gate: GateId) -> Result<Holds, HistoryError
 /// One hold.
 pub(super) fn hold_named(server: &Server, gate: GateId, name: &str) -> Result<Hold, HistoryError> {
     check_name(name)?;
-    let found = holds(server, gate)?.0.into_iter().find(|hold| hold.name == name);
+    // A checked name has no quote in it.
+    let found = holds_where(server, gate, &format!("AND name = '{name}'"))?.0.pop();
     found.ok_or_else(|| HistoryError::NoSuchHold { found: name.to_owned() })
 }
 
@@ -184,6 +191,18 @@ pub(super) fn release(
     Ok(hold)
 }
 
+/// Ends copies of which nothing was heard, and which may still be under way: what they did is made whole by the next one. To
+/// be called once before days are copied, while nobody else of this gate copies.
+pub(super) fn end_copies(server: &Server, gate: GateId) -> Result<(), HistoryError> {
+    let statements = copies_of(gate);
+    server.tell(HOLDING, format!("KILL QUERY WHERE startsWith(query_id, '{statements}') SYNC"))
+}
+
+/// What the names begin with by which the server knows a gate's copies while they run.
+fn copies_of(gate: GateId) -> String {
+    format!("schoolgate-{}-hold-", gate.0)
+}
+
 /// Copies what a hold asks of a day, and is not there yet; how much of the day is held then.
 fn hold_day(
     server: &Server,
@@ -191,9 +210,6 @@ fn hold_day(
     day: Day,
     query: &Query,
 ) -> Result<u64, HistoryError> {
-    // A copy of which nothing was heard may still be under way; ended, it is made whole below.
-    let statements = format!("schoolgate-{}-hold-", gate.0);
-    server.tell(HOLDING, format!("KILL QUERY WHERE startsWith(query_id, '{statements}') SYNC"))?;
     let query = Query { before: None, ..query.clone() };
     let matching = Condition::new(Source { gate, hold: None }, &query);
     let held =
@@ -201,7 +217,7 @@ fn hold_day(
     let area = format!("day = {} AND sequence NOT IN ({held})", day.0);
     let mut copy = matching.select(&format!("'{name}', {}", names()), &area, "");
     copy.sql = format!("INSERT INTO held (hold, {}) {}", names(), copy.sql);
-    server.tell_as(HOLDING, &copy, &format!("{statements}{}", random_id()?))?;
+    server.tell_as(HOLDING, &copy, &format!("{}{}", copies_of(gate), random_id()?))?;
     let count = Statement::new(format!("SELECT count() FROM ({held})"));
     Fields::of(server.ask(HOLDING, &count)?, HOLDING).u64()
 }

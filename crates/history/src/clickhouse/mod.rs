@@ -112,9 +112,14 @@ impl ClickHouse {
         let server = self.server()?;
         let _keeping = self.0.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = keep::holds(server, self.0.gate)?;
+        keep::end_copies(server, self.0.gate)?;
+        let there = expire::kinds_by_day(server, self.0.gate)?;
         let mut expired = Expired::default();
         for day in keep::summaries(server, &self.events())? {
-            let kinds = keep.gone(day.day);
+            let mut kinds = keep.gone(day.day);
+            if kinds.len() < Kind::ALL.len() {
+                kinds.retain(|kind| there.contains(&(day.day, *kind)));
+            }
             let done = match kinds.len() {
                 0 => continue,
                 most if most == Kind::ALL.len() => self.remove_day((&day, now), &holds, &mut expired),
@@ -137,12 +142,21 @@ impl ClickHouse {
         expired: &mut Expired,
     ) -> Result<(), HistoryError> {
         let (server, gate) = (self.server()?, self.0.gate);
+        let next_of = |writer: &mut Writer| {
+            // What was never promised is neither held nor counted.
+            writer.make_ready(server, gate)?;
+            writer.next_of(server, gate, day.day)
+        };
+        let before = next_of(&mut self.0.writer.lock().unwrap_or_else(PoisonError::into_inner))?;
+        // Copying takes its time, so others append meanwhile; what of it came to this very day is copied as well.
+        let mut held = keep::hold_before_expiry(server, gate, day.day, holds)?;
         let mut writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was never promised is neither held nor counted.
-        writer.make_ready(server, gate)?;
-        let next = writer.next_of(server, gate, day.day)?;
+        let next = next_of(&mut writer)?;
+        if next != before {
+            held = keep::hold_before_expiry(server, gate, day.day, holds)?;
+        }
         writer.forget(day.day);
-        expire::remove_day(server, (gate, now), (day, next), holds)?;
+        expire::remove_day(server, (gate, now), (day, next), held)?;
         expired.days += 1;
         expired.events += day.events;
         expired.bytes += day.bytes;

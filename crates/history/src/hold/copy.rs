@@ -21,13 +21,22 @@ use std::path::Path;
 
 type Deal<'d> = dyn FnMut(u64, &Row<'_>) -> Result<(), HistoryError> + 'd;
 
-/// What of a day is held in a folder once its copy is brought up to date, in events.
+/// What came of copying a day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Copied {
+    /// Events of the day that are held now.
+    pub held: u64,
+    /// Events of the day itself that could not be read: whether they were asked for is not known.
+    pub unreadable: u64,
+}
+
+/// Brings a day's copy in a folder up to date.
 pub(super) fn hold_day(
     folder: &Path,
     keys: &Keys,
     files: &DayFiles,
     query: &Query,
-) -> Result<u64, HistoryError> {
+) -> Result<Copied, HistoryError> {
     let day = files.day;
     let query = Query { before: None, read_at_most: u64::MAX, ..query.clone() };
     let filter = Filter::new(&query);
@@ -37,7 +46,7 @@ pub(super) fn hold_day(
     let mut copy = Copy { file: None, builder: Builder::new(day), events: 0 };
     let mut begin =
         || NewFile::begin(place.with_extension("columns.new"), day, keys.of_day_or_new(day)?, None);
-    let lost = each_once(held.as_ref(), files, &filter, &mut |sequence, row| {
+    let Missing { lost, unreadable } = each_once(held.as_ref(), files, &filter, &mut |sequence, row| {
         copy.events += 1;
         copy.builder.push(sequence, row)?;
         if copy.builder.is_full() { copy.write(&mut begin) } else { Ok(()) }
@@ -46,10 +55,10 @@ pub(super) fn hold_day(
         // Every held row that can be read is there, and no other came.
         drop(copy.file);
         remove(&place.with_extension("columns.new"))?;
-        return Ok(held_before);
+        return Ok(Copied { held: held_before, unreadable });
     }
     copy.write(&mut begin)?;
-    let Some(file) = copy.file else { return Ok(0) };
+    let Some(file) = copy.file else { return Ok(Copied { held: 0, unreadable }) };
     let fresh = file.finish()?;
     if lost > 0 {
         tracing::error!(%day, events = lost, "held rows cannot be read: their file is kept beside the day's new copy");
@@ -57,7 +66,7 @@ pub(super) fn hold_day(
     }
     fs::rename(&fresh, &place).map_err(disk("rename", &fresh))?;
     sync_folder(folder)?;
-    Ok(copy.events)
+    Ok(Copied { held: copy.events, unreadable })
 }
 
 /// A copy while it is written.
@@ -84,15 +93,23 @@ impl Copy {
     }
 }
 
-/// Calls `deal` for each held row and each row of a day that a filter takes, in order of sequence. Returns how many held
-/// rows could not be read, and are not in the day either.
+/// Rows that were not dealt.
+#[derive(Default)]
+struct Missing {
+    /// Held rows that could not be read, and are not in the day either.
+    lost: u64,
+    /// Rows of the day that could not be read.
+    unreadable: u64,
+}
+
+/// Calls `deal` for each held row and each row of a day that a filter takes, in order of sequence.
 fn each_once(
     held: Option<&Columns>,
     files: &DayFiles,
     filter: &Filter<'_>,
     deal: &mut Deal<'_>,
-) -> Result<u64, HistoryError> {
-    let (mut lost, mut from) = (0, 0);
+) -> Result<Missing, HistoryError> {
+    let (mut missing, mut from) = (Missing::default(), 0);
     let mut looker = Looker::new()?;
     if let Some(held) = held {
         let all = Query { read_at_most: u64::MAX, ..Query::default() };
@@ -102,14 +119,16 @@ fn each_once(
             from = entry.next_sequence;
             let mut matches = looker.find(held, entry, &all, u64::MAX)?.matches;
             matches.sort_unstable_by_key(|one| one.sequence);
-            lost += entry.events.saturating_sub(matches.len() as u64);
+            missing.lost += entry.events.saturating_sub(matches.len() as u64);
             let slice = looker.open(held, entry)?;
             let rows = slice.as_ref().and_then(Rows::new);
-            lost += each_beside(rows, &matches, (files, filter, range), deal)?;
+            let beside = each_beside(rows, &matches, (files, filter, range), deal)?;
+            missing.lost += beside.lost;
+            missing.unreadable += beside.unreadable;
         }
     }
-    each_row_upwards(files, filter, from..u64::MAX, deal)?;
-    Ok(lost)
+    missing.unreadable += each_row_upwards(files, filter, from..u64::MAX, deal)?;
+    Ok(missing)
 }
 
 /// The same for one slice of the copy, and what of the day lies in a range of sequences.
@@ -118,19 +137,19 @@ fn each_beside(
     matches: &[Match],
     (files, filter, range): (&DayFiles, &Filter<'_>, Range<u64>),
     deal: &mut Deal<'_>,
-) -> Result<u64, HistoryError> {
+) -> Result<Missing, HistoryError> {
     let Some(rows) = rows else {
-        each_row_upwards(files, filter, range, deal)?;
-        return Ok(matches.len() as u64);
+        let unreadable = each_row_upwards(files, filter, range, deal)?;
+        return Ok(Missing { lost: matches.len() as u64, unreadable });
     };
     let mut held = HeldRows { rows, looker: Looker::new()?, left: matches, lost: 0 };
-    each_row_upwards(files, filter, range, &mut |sequence, row| {
+    let unreadable = each_row_upwards(files, filter, range, &mut |sequence, row| {
         held.deal_below(sequence, deal)?;
         held.step_over(sequence);
         deal(sequence, row)
     })?;
     held.deal_below(u64::MAX, deal)?;
-    Ok(held.lost)
+    Ok(Missing { lost: held.lost, unreadable })
 }
 
 /// Rows of a slice that are not dealt with yet, in order of sequence.

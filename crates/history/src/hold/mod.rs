@@ -18,6 +18,7 @@ pub(crate) use copy::each_row_upwards;
 pub(crate) use note::{Note, span_of_query};
 pub(crate) use settle::settle;
 
+use self::copy::Copied;
 use crate::HistoryError;
 use crate::columns::columns_file;
 use crate::embedded::Embedded;
@@ -192,8 +193,13 @@ impl Embedded {
             return Err(HistoryError::DamagedDay { day, file: columns_file(self.0.shelf.folder(), day) });
         }
         let mut held = 0;
-        for hold in holds {
-            held += self.hold_day(&self.folder_of(&hold.name)?, day, &hold.query)?;
+        for hold in holds.iter().filter(|hold| span_of_query(&hold.query).contains(&day)) {
+            let copied = self.hold_day(&self.folder_of(&hold.name)?, day, &hold.query)?;
+            // What cannot be read may be what is asked for, and may be read again by another program or off a backup.
+            if copied.unreadable > 0 {
+                return Err(HistoryError::DamagedDay { day, file: columns_file(self.0.shelf.folder(), day) });
+            }
+            held += copied.held;
         }
         Ok(held)
     }
@@ -225,8 +231,8 @@ impl Embedded {
         Ok((holds, unreadable))
     }
 
-    fn hold_day(&self, folder: &Path, day: Day, query: &Query) -> Result<u64, HistoryError> {
-        let Some((files, _)) = self.0.shelf.files(day)? else { return Ok(0) };
+    fn hold_day(&self, folder: &Path, day: Day, query: &Query) -> Result<Copied, HistoryError> {
+        let Some((files, _)) = self.0.shelf.files(day)? else { return Ok(Copied::default()) };
         copy::hold_day(folder, &self.0.shelf.keys_in(folder)?, &files, query)
     }
 

@@ -222,7 +222,7 @@ impl KeptQuery {
             url_contains: self.url_contains,
             words: self.words,
             outcome: self.outcome.as_deref().and_then(EventOutcome::parse),
-            channels: self.channels.map(|all| all.iter().filter_map(|one| Channel::parse(one)).collect()),
+            channels: self.channels.and_then(|all| all.iter().map(|one| Channel::parse(one)).collect()),
             category: self.category.as_deref().and_then(Category::parse),
             layer: self.layer.as_deref().and_then(Layer::parse),
             list: self.list.map(ListId::new),
@@ -262,6 +262,15 @@ mod tests {
         let note = Note { made: Timestamp(7), query: query.clone(), reason: reason.clone() };
         let note = Note::decode(&note.encode().unwrap()).unwrap();
         assert_eq!((note.made, note.query, note.reason), (Timestamp(7), query, reason));
+    }
+
+    #[test]
+    fn a_channel_of_a_later_program_makes_a_hold_wider_and_not_narrower() {
+        let known = Query { channels: Some(vec![Channel::Dns]), ..Query::default() };
+        let mut kept = KeptQuery::of(&known);
+        kept.channels.as_mut().unwrap().push("carrier-pigeon".to_owned());
+        assert_eq!(kept.into_query(), Query::default());
+        assert_eq!(KeptQuery::of(&known).into_query(), known);
     }
 
     #[test]

@@ -264,3 +264,27 @@ fn held_rows_whose_copy_is_damaged_come_again_from_their_day_and_the_damaged_fil
     assert_eq!(held_times(&history, "kept").len(), 40_000);
     assert_eq!(std::fs::read(copy.with_extension("columns.damaged")).unwrap(), bytes);
 }
+
+#[test]
+fn a_day_of_which_a_part_cannot_be_read_stays_while_a_hold_may_need_it() {
+    let folder = folder();
+    let history = open(folder.path());
+    for ms in 0..3 {
+        history.append(&[by(1, ms)]).unwrap();
+    }
+    history.append(&[by(1, DAY_MS)]).unwrap();
+    drop(history);
+    let path = folder.path().join("1970-01-01.events");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8 + 64 + 10] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let history = open(folder.path());
+    let later = Query { from: Some(Timestamp(DAY_MS)), ..of_person(1) };
+    history.hold("later", &later, &why(), Timestamp(5)).unwrap();
+    history.hold("all", &of_person(1), &why(), Timestamp(5)).unwrap();
+    let expire = || history.expire(&Keep::from(Day(2)), Timestamp(3 * DAY_MS)).unwrap();
+    assert_eq!((expire().days, history.days().unwrap().len()), (1, 1), "the damaged day stays");
+    history.release("all", Timestamp(6)).unwrap();
+    assert_eq!((expire().days, history.days().unwrap().len()), (1, 0), "no hold needs it any more");
+    assert_eq!(held_times(&history, "later"), [DAY_MS]);
+}

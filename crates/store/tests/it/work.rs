@@ -192,7 +192,23 @@ async fn exports_are_decided_once(store: &Store) {
     assert!(store.commit(&fact("approve-export"), &decide).await.is_err(), "once");
     let last = Change::Export(ExportChange::Step(id, step(CustodyStep::Made)));
     store.commit(&fact("make-export"), &[make[0].clone(), last]).await.unwrap();
-    let all = store.exports().await.unwrap();
+    assert_eq!(store.exports(&[]).await.unwrap(), []);
+    let of_school = [Scope::School(model::SchoolId::new("elm")), Scope::School(model::SchoolId::new("ash"))];
+    assert_eq!(store.exports(&of_school).await.unwrap(), [], "the trust's are not a school's");
+    let own = NewExport {
+        id: ExportId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0901)),
+        scope: of_school[1].clone(),
+        reference: "EX-AAAA-CCCC".to_owned(),
+        ..asked.clone()
+    };
+    let ask = Change::Export(ExportChange::Ask(Box::new(own.clone())));
+    store.commit(&fact("ask-for-export"), &[ask]).await.unwrap();
+    let found = store.exports(&of_school).await.unwrap();
+    assert_eq!(found.iter().map(|record| &record.asked).collect::<Vec<_>>(), [&own]);
+    assert_eq!(store.exports(&[Scope::Trust]).await.unwrap().len(), 2);
+    store.commit(&fact("make-export"), &make).await.unwrap();
+    let mut all = store.exports(&[Scope::Trust]).await.unwrap();
+    all.retain(|record| record.asked.id == id);
     assert_eq!((all.len(), all[0].state, all[0].made.clone()), (1, ExportState::Made, Some(made)));
     assert_eq!(all[0].decided.as_ref().unwrap().2, "checked");
     let custody = store.custody(id).await.unwrap();
