@@ -9,6 +9,7 @@ pub mod images;
 pub mod logs;
 pub mod packs;
 pub mod readers;
+pub mod rosters;
 pub mod secrets;
 pub mod transfers;
 pub mod wires;

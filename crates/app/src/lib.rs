@@ -49,6 +49,7 @@ mod history_rows;
 mod history_sight;
 mod holds;
 mod home;
+mod imports;
 mod inspection;
 mod intake;
 mod lanes;
@@ -98,6 +99,7 @@ pub use facade::{App, Parts};
 pub use health::{AuthoritySeen, DnsUpstream, Health, InspectionSeen, ScanSeen};
 pub use history_file::HistoryFile;
 pub use history_move::{HistoryMove, record_history_move};
+pub use imports::{Imports, UNDO_DAYS, Undone, Upload, Urgency};
 pub use intake::{record_and_watch, record_events};
 pub use lanes::Caller;
 pub use lists::{

@@ -18,10 +18,11 @@ const MOST_FACTS: usize = 50;
 /// Facts of somebody that are read to find those of their accounts among them.
 const MOST_FACTS_READ: usize = 500;
 /// What is done about accounts, and in words.
-const ACCOUNT_FACTS: [(&str, &str); 28] = [
+const ACCOUNT_FACTS: [(&str, &str); 29] = [
     ("add-person", "Added, with an account"),
     ("move-person", "Became something else"),
     ("reset-password", "Given a temporary password"),
+    ("issue-password", "Given their first password"),
     ("choose-password", "Chose a password"),
     ("suspend-account", "Account suspended"),
     ("open-account", "Account opened again"),

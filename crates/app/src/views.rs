@@ -6,6 +6,7 @@ mod cases;
 mod exports;
 mod history;
 mod holds;
+mod imports;
 mod inspection;
 mod lists;
 mod people;
@@ -25,6 +26,7 @@ pub use history::{
     HistoryRow, HistoryView, TimeCount,
 };
 pub use holds::{HoldForm, HoldRow, HoldsView};
+pub use imports::{FaultView, ImportQuestionView, ImportRow, ImportView, ImportsView, SlipsView};
 pub use inspection::{AuthorityView, BypassProposalView, DismissedView, InspectionView, SuggestionView};
 pub use lists::{ImageView, LeftOutView, ListView, ListsView, RefusedView};
 pub use people::{

@@ -30,6 +30,8 @@ mod samples_history;
 #[cfg(test)]
 mod samples_holds;
 #[cfg(test)]
+mod samples_imports;
+#[cfg(test)]
 mod samples_people;
 #[cfg(test)]
 mod samples_work;

@@ -5,9 +5,7 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    access, access_ask, alerts, cases, choose_password, explain, exports, history, history_counts, holds,
-    home, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, sign_in,
-    visitors, web, weekly,
+    access, access_ask, alerts, cases, choose_password, explain, exports, history, history_counts, holds, home, imports, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, sign_in, visitors, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -197,6 +195,30 @@ pub const ROUTES: &[Route] = &[
     write("/people/new", May(Action::ManageAccounts), "Add somebody with an account", || {
         post(people_new::answer)
     }),
+    read("/people/imports", May(Action::ManageAccounts), "Files from the school\u{2019}s own system", || {
+        get(imports::all)
+    }),
+    write(
+        "/people/imports",
+        May(Action::ManageAccounts),
+        "Send a file of people; nothing changes yet",
+        || post(imports::send).layer(DefaultBodyLimit::max(imports::UPLOAD_LIMIT_BYTES)),
+    ),
+    read("/people/imports/{import}", May(Action::ManageAccounts), "One import: what would change", || {
+        get(imports::one)
+    }),
+    write(
+        "/people/imports/{import}",
+        May(Action::ManageAccounts),
+        "Say who is who, approve, drop or undo an import, make slips",
+        || post(imports::work),
+    ),
+    read(
+        "/people/imports/{import}/mistakes.csv",
+        May(Action::ManageAccounts),
+        "The mistakes of a file, as a file",
+        || get(imports::mistakes),
+    ),
     read("/people/{person}", May(Action::ReadPeople), "One person, their accounts and sessions", || {
         get(people::one)
     }),

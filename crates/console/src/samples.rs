@@ -11,7 +11,7 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_access, samples_exports, samples_history, samples_holds, samples_people, samples_work};
+use crate::{samples_access, samples_exports, samples_history, samples_holds, samples_imports, samples_people, samples_work};
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
@@ -375,6 +375,15 @@ fn hang_people(all: &mut Gallery) {
         .iter()
         .for_each(|page| all.hang("people_reset.html", who, "/people/1/reset", page));
     samples_people::slips(now).iter().for_each(|page| all.hang("slip.html", who, "/people/1/reset", page));
+    samples_imports::lists(now)
+        .iter()
+        .for_each(|page| all.hang("imports.html", who, "/people/imports", page));
+    samples_imports::imports(now)
+        .iter()
+        .for_each(|page| all.hang("import.html", who, "/people/imports/1", page));
+    samples_imports::slips(now)
+        .iter()
+        .for_each(|page| all.hang("import_slips.html", who, "/people/imports/1", page));
     samples_people::own(now).iter().for_each(|page| all.hang("my_account.html", who, "/my-account", page));
     samples_people::confirmations().iter().for_each(|page| all.hang("confirm.html", who, "/confirm", page));
     samples_people::choices()

@@ -134,6 +134,10 @@ uuid_id! {
     ReportId
 }
 uuid_id! {
+    /// An import of people from the school's own system.
+    ImportId
+}
+uuid_id! {
     /// One message that is to leave: one alert, one way, one address.
     NotificationId
 }

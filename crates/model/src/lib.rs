@@ -24,6 +24,7 @@ mod file_kind;
 mod handed_out;
 mod host;
 mod id;
+mod import;
 mod people;
 mod place;
 mod ports;
@@ -57,10 +58,9 @@ pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
-    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ListId,
-    NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId,
-    SessionId,
+    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ImportId, ListId, NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId, SessionId,
 };
+pub use import::{ImportKind, ImportState};
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};

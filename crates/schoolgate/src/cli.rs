@@ -2,6 +2,7 @@
 
 mod authority;
 mod history;
+mod imports;
 mod lists;
 mod notify;
 mod proxy;
@@ -10,6 +11,7 @@ mod verify;
 
 pub(crate) use authority::AuthorityCommand;
 pub(crate) use history::{HistoryCommand, MoveArguments, SearchArguments};
+pub(crate) use imports::{DecisionArguments, ImportArguments, RolloverArguments};
 pub(crate) use lists::{ListsCommand, OutputArguments};
 pub(crate) use notify::NotifyCommand;
 pub(crate) use proxy::ProxyCommand;
@@ -194,6 +196,10 @@ pub(crate) enum PeopleCommand {
         #[command(flatten)]
         at: FolderArguments,
     },
+    /// Import people from the school's own system: CSV, XLSX, OneRoster or JSON. Nothing changes until it is approved.
+    Import(ImportArguments),
+    /// End a school year: everybody up by one year group, the oldest leave.
+    Rollover(RolloverArguments),
     /// Make a person something else: another role, another year group.
     Move {
         /// The person's login.

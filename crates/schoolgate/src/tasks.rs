@@ -69,6 +69,9 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
             if let Err(error) = app.expire_packs().await {
                 tracing::error!(%error, "old packs could not be taken away");
             }
+            if let Err(error) = app.forget_old_imports().await {
+                tracing::error!(%error, "files of old imports could not be forgotten");
+            }
         }
     }));
     let compact = app.clone();

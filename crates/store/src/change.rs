@@ -3,10 +3,7 @@
 
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    AccountChange, AlertChange, CaseChange, ClassChange, ExportChange, Fact, NotificationChange,
-    ReportChange, ReviewChange, RightsChange, SessionChange, Store, StoreError, VisitorChange,
-    account_change, alert, audit, audit_check, case, class, export, notification, report, review, rights,
-    session, visitor,
+    account_change, AccountChange, alert, AlertChange, audit, audit_check, case, CaseChange, class, ClassChange, export, ExportChange, Fact, ImportChange, notification, NotificationChange, people_import, report, ReportChange, review, ReviewChange, rights, RightsChange, session, SessionChange, Store, StoreError, visitor, VisitorChange,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -22,6 +19,13 @@ pub enum Change {
         person: Person,
         /// Whose record it is: the trust's, or the lone school's.
         scope: Scope,
+    },
+    /// Gives somebody another name; their login stays.
+    Rename {
+        /// Who.
+        person: PersonId,
+        /// The name that screens show.
+        display_name: String,
     },
     /// Puts other affiliations in the place of all a person had.
     SetAffiliations {
@@ -110,6 +114,8 @@ pub enum Change {
     Review(ReviewChange),
     /// Changes a pool of visitors' accounts.
     Visitor(VisitorChange),
+    /// Changes an import of people.
+    Import(ImportChange),
 }
 
 /// A policy document to put forward.
@@ -157,9 +163,10 @@ impl Change {
     /// The revision that the change raises, so that a running gate sees what another program changed.
     fn revises(&self) -> Option<&'static str> {
         match self {
-            Self::AddPerson { .. } | Self::SetAffiliations { .. } | Self::AddDevice(_) => {
-                Some(ROSTER_REVISION)
-            }
+            Self::AddPerson { .. }
+            | Self::Rename { .. }
+            | Self::SetAffiliations { .. }
+            | Self::AddDevice(_) => Some(ROSTER_REVISION),
             Self::ApprovePolicy(_) => Some(POLICY_REVISION),
             Self::Account(change) if change.ends_something() => Some(ACCESS_REVISION),
             _ => None,
@@ -176,21 +183,40 @@ impl Store {
     pub async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<Committed, StoreError> {
         let _turn = self.writer.lock().await;
         let mut transaction = self.pool.begin_with(self.begin).await?;
-        for change in changes {
-            apply(&mut transaction, change).await?;
-        }
-        let sequence = audit::append(&mut transaction, fact).await?;
-        for name in changes.iter().filter_map(Change::revises).collect::<BTreeSet<_>>() {
-            note_installation(&mut transaction, name, &format!("{}:{sequence}", fact.scope)).await?;
-        }
+        let sequence = write(&mut transaction, fact, changes).await?;
         transaction.commit().await?;
         Ok(Committed { sequence })
     }
+
+    /// Does all that [`Store::commit`] does, to the last row, and takes it back: nothing of it stays. A rehearsal.
+    ///
+    /// # Errors
+    /// Those that the commit would have.
+    pub async fn rehearse(&self, fact: &Fact, changes: &[Change]) -> Result<(), StoreError> {
+        let _turn = self.writer.lock().await;
+        let mut transaction = self.pool.begin_with(self.begin).await?;
+        write(&mut transaction, fact, changes).await?;
+        transaction.rollback().await?;
+        Ok(())
+    }
+}
+
+/// Writes changes and then their fact; its place in its scope's chain.
+async fn write(connection: &mut AnyConnection, fact: &Fact, changes: &[Change]) -> Result<i64, StoreError> {
+    for change in changes {
+        apply(connection, change).await?;
+    }
+    let sequence = audit::append(connection, fact).await?;
+    for name in changes.iter().filter_map(Change::revises).collect::<BTreeSet<_>>() {
+        note_installation(connection, name, &format!("{}:{sequence}", fact.scope)).await?;
+    }
+    Ok(sequence)
 }
 
 async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
     match change {
         Change::AddPerson { person, scope } => add_person(connection, person, scope).await,
+        Change::Rename { person, display_name } => rename(connection, *person, display_name).await,
         Change::SetAffiliations { person, affiliations } => {
             set_affiliations(connection, *person, affiliations).await
         }
@@ -229,6 +255,7 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::Rights(change) => rights::apply(connection, change).await,
         Change::Review(change) => review::apply(connection, change).await,
         Change::Visitor(change) => visitor::apply(connection, change).await,
+        Change::Import(change) => people_import::apply(connection, change).await,
     }
 }
 
@@ -247,6 +274,20 @@ async fn add_person(
         .await
         .map_err(|error| taken(error, "a login"))?;
     insert_affiliations(connection, person.id, &person.affiliations).await
+}
+
+async fn rename(
+    connection: &mut AnyConnection,
+    person: PersonId,
+    display_name: &str,
+) -> Result<(), StoreError> {
+    let update = sqlx::query("update person set display_name = $2 where id = $1")
+        .bind(person.to_string())
+        .bind(display_name.to_owned());
+    if update.execute(connection).await?.rows_affected() != 1 {
+        return Err(StoreError::Conflict { expected: "the person to be on the roster" });
+    }
+    Ok(())
 }
 
 async fn set_affiliations(

@@ -55,6 +55,18 @@ pub enum ClassChange {
         /// Whose record it is.
         scope: Scope,
     },
+    /// Ends a class that nobody is in any more.
+    End {
+        /// Which.
+        class: ClassId,
+        /// From when on.
+        at: Timestamp,
+    },
+    /// Opens a class again that was ended.
+    Reopen {
+        /// Which.
+        class: ClassId,
+    },
     /// Takes somebody out; who has left already is no mistake.
     Leave {
         /// Which class.
@@ -201,6 +213,15 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &ClassChange) 
             .bind(part.slug())
             .bind(from.0);
             insert.execute(connection).await.map_err(|error| taken(error, "a place in the class"))?;
+        }
+        ClassChange::End { class, at } => {
+            let update =
+                sqlx::query("update class set ends = $2 where id = $1 and (ends is null or ends > $2)");
+            update.bind(class.to_string()).bind(at.0).execute(connection).await?;
+        }
+        ClassChange::Reopen { class } => {
+            let update = sqlx::query("update class set ends = null where id = $1");
+            update.bind(class.to_string()).execute(connection).await?;
         }
         ClassChange::Leave { class, person, at } => {
             let update = sqlx::query(

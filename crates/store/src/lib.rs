@@ -23,6 +23,7 @@ mod fact_counts;
 mod migrations;
 mod notification;
 mod open;
+mod people_import;
 mod read;
 mod report;
 mod review;
@@ -46,6 +47,7 @@ pub use notification::{
     NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,
 };
 pub use open::{Place, Store};
+pub use people_import::{ImportChange, ImportRecord, MOST_IMPORTS, NewImport, PersonSource};
 pub use read::{MOST_ROWS, Revisions};
 pub use report::{ReportChange, ReportRecord, WeeklyReport};
 pub use review::{MOST_REVIEWS, Review, ReviewChange, ReviewCounts, ReviewLine};

@@ -18,6 +18,7 @@ mod explaining;
 mod exports;
 mod history;
 mod holds;
+mod imports;
 mod inspection;
 mod lists;
 mod policies;

@@ -15,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod history_counts;
 pub(crate) mod holds;
 pub(crate) mod home;
+pub(crate) mod imports;
 pub(crate) mod inspection;
 pub(crate) mod lists;
 pub(crate) mod my_account;

@@ -288,6 +288,10 @@ pub struct Access {
     /// The fewest people who are administrators.
     #[schemars(range(min = 2, max = 20))]
     pub administrators_at_least: u32,
+    /// More joiners or leavers than so many of a hundred people make an import wait for a second person.
+    #[serde(default = "import_hold_percent")]
+    #[schemars(range(min = 0, max = 100))]
+    pub import_hold_percent: u32,
     /// How often the recovery account is tried, in days.
     #[schemars(range(min = 1, max = 365))]
     pub recovery_account_test_days: u32,
@@ -369,6 +373,10 @@ pub struct Approvers {
     /// The roles of which one approves.
     #[schemars(length(min = 1))]
     pub by: Vec<RoleName>,
+}
+
+fn import_hold_percent() -> u32 {
+    10
 }
 
 /// Checks of the filter and its lists.

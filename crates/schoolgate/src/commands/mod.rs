@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod history_move;
+mod imports;
 pub(crate) mod lists;
 pub(crate) mod notify;
 pub(crate) mod people;

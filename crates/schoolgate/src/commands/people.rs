@@ -1,7 +1,7 @@
 //! `schoolgate people`: people and their accounts from the command line.
 
 use crate::cli::PeopleCommand;
-use crate::commands::at_the_machine;
+use crate::commands::{at_the_machine, imports};
 use crate::error::ProgramError;
 use crate::folder::Folder;
 use app::{AtMachine, Move, NewPerson, TemporaryPassword};
@@ -25,6 +25,8 @@ pub(crate) async fn change(command: &PeopleCommand) -> Result<(), ProgramError> 
         PeopleCommand::Reset { login, reason, at } => {
             make_password(&at.folder, Asked::Reset(login), reason).await
         }
+        PeopleCommand::Import(arguments) => imports::import(arguments).await,
+        PeopleCommand::Rollover(arguments) => imports::roll_over(arguments).await,
         PeopleCommand::Move { login, role, year, reason, at } => {
             let change = Move {
                 login: login.clone(),

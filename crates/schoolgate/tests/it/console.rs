@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 32] = [
+const PAGES: [&str; 33] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -32,6 +32,7 @@ const PAGES: [&str; 32] = [
     "/access/open",
     "/visitors",
     "/visitors/new",
+    "/people/imports",
     "/exports",
     "/exports/ask",
     "/my-account",

@@ -2,8 +2,8 @@
 
 use crate::gate::Gate;
 use std::time::{Duration, Instant};
-use testkit::certificates::Fault;
 use testkit::browser::{Browser, BrowserOptions};
+use testkit::certificates::Fault;
 
 #[tokio::test]
 async fn killed_in_mid_load_it_starts_again_with_all_but_the_last_second() {

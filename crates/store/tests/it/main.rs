@@ -10,6 +10,7 @@
 // The cluster is compiled in here rather than linked, so that the store's tests do not wait for all of `testkit`.
 mod accounts;
 mod files;
+mod imports;
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;
 mod rights;
@@ -27,6 +28,7 @@ async fn the_story_holds_in_memory() {
     story::tell(&store).await;
     work::tell(&store).await;
     rights::tell(&store).await;
+    imports::tell(&store).await;
 }
 
 #[tokio::test]
@@ -36,6 +38,7 @@ async fn the_story_holds_in_a_file() {
     story::tell(&store).await;
     work::tell(&store).await;
     rights::tell(&store).await;
+    imports::tell(&store).await;
 }
 
 #[tokio::test]
@@ -55,6 +58,7 @@ async fn the_story_holds_on_postgresql() {
     story::tell(&store).await;
     work::tell(&store).await;
     rights::tell(&store).await;
+    imports::tell(&store).await;
     let again = Store::open(&place, NOW).await.unwrap();
     story::write_at_once(&store, &again).await;
     assert_eq!(again.count_people().await.unwrap(), 2, "a second start keeps the records");

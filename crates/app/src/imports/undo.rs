@@ -1,0 +1,199 @@
+//! Putting back what was before an import, for seven days.
+//!
+//! Invariants: whoever is not as the import left them is left as they are, and named; nobody who was signed in comes back
+//! by it; what the import made stays in the records, closed or empty.
+
+use super::before::{Kept, KeptPerson, KeptSelf};
+use super::{DAY_MS, Imports, UNDO_DAYS, reason_of};
+use crate::AppError;
+use model::{
+    AccountState, Action, ClassId, ClassPart, ImportId, ImportState, Person, PersonId, SchoolId, Scope,
+    Timestamp,
+};
+use std::collections::{HashMap, HashSet};
+use store::{Account, AccountChange, Change, ClassChange, ImportChange, ImportRecord, PersonSource};
+
+/// What an undoing did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undone {
+    /// People who were put back.
+    pub put_back: usize,
+    /// Names of people who changed since and were left as they are.
+    pub left_alone: Vec<String>,
+}
+
+impl Imports<'_> {
+    /// Puts back what was before an applied import. `None` where this person sees none of that id.
+    ///
+    /// # Errors
+    /// [`AppError::Denied`] where they may not change what people are; [`AppError::Refused`] without a reason, after seven
+    /// days, or where it is not applied.
+    pub async fn undo(&self, id: ImportId, reason: &str) -> Result<Option<Undone>, AppError> {
+        let Some(record) = self.record(id).await? else { return Ok(None) };
+        self.permit(Action::MovePerson, &record.staged.school).await?;
+        let reason = reason_of(reason)?;
+        let Some(kept) = record.before.as_deref().filter(|_| may_undo(&record, self.now())) else {
+            return Err(AppError::refused(
+                "It can be undone for seven days after it was applied, and once.",
+                "expected an import that was applied within seven days, found another",
+            ));
+        };
+        let kept = Kept::read(kept)?;
+        let school = record.staged.school.clone();
+        let mut putting = self.putting_back(&school).await?;
+        for class in kept.ended.iter().filter_map(|class| ClassId::parse(class)) {
+            putting.changes.push(Change::Class(ClassChange::Reopen { class }));
+        }
+        for person in &kept.people {
+            putting.person(person);
+        }
+        for class in kept.made.iter().filter_map(|class| ClassId::parse(class)) {
+            putting.end_if_empty(class);
+        }
+        let (at, by) = (self.now(), (self.actor.to_string(), reason.clone()));
+        putting.changes.push(Change::Import(ImportChange::Undo { id, at, by }));
+        let fact = self
+            .fact("undo-import", &school)
+            .about(format!("import:{id}"))
+            .with("reason", reason)
+            .with("put_back", putting.put_back.to_string())
+            .with("left_alone", putting.left_alone.len().to_string());
+        self.commit(&fact, &putting.changes).await?;
+        Ok(Some(Undone { put_back: putting.put_back, left_alone: putting.left_alone }))
+    }
+
+    async fn putting_back(&self, school: &SchoolId) -> Result<PuttingBack, AppError> {
+        let mut accounts: HashMap<PersonId, Vec<Account>> = HashMap::new();
+        for account in self.store.accounts().await? {
+            accounts.entry(account.person).or_default().push(account);
+        }
+        let mut classes: HashMap<PersonId, HashSet<(ClassId, ClassPart)>> = HashMap::new();
+        for class in self.store.classes(self.now()).await?.into_iter().filter(|class| class.school == *school)
+        {
+            for (part, people) in [(ClassPart::Teacher, class.teachers), (ClassPart::Learner, class.learners)]
+            {
+                for person in people {
+                    classes.entry(person).or_default().insert((class.id, part));
+                }
+            }
+        }
+        let people = self.store.people().await?;
+        Ok(PuttingBack {
+            people: people.into_iter().map(|person| (person.id, person)).collect(),
+            accounts,
+            classes,
+            school: school.clone(),
+            at: self.now(),
+            changes: Vec::new(),
+            put_back: 0,
+            left_alone: Vec::new(),
+        })
+    }
+}
+
+/// True while an import can be undone.
+pub(super) fn may_undo(record: &ImportRecord, now: Timestamp) -> bool {
+    let until = record.decided.as_ref().map(|(at, ..)| at.plus_ms(UNDO_DAYS * DAY_MS));
+    record.state == ImportState::Applied && record.before.is_some() && until.is_some_and(|until| now < until)
+}
+
+struct PuttingBack {
+    people: HashMap<PersonId, Person>,
+    accounts: HashMap<PersonId, Vec<Account>>,
+    /// The classes of each person at the school now.
+    classes: HashMap<PersonId, HashSet<(ClassId, ClassPart)>>,
+    school: SchoolId,
+    at: Timestamp,
+    changes: Vec<Change>,
+    put_back: usize,
+    left_alone: Vec<String>,
+}
+
+impl PuttingBack {
+    fn person(&mut self, kept: &KeptPerson) {
+        let found = kept.id().and_then(|id| self.people.get(&id).cloned());
+        let Some(person) = found else { return };
+        if KeptSelf::of(&person) != kept.is {
+            self.left_alone.push(person.display_name);
+            return;
+        }
+        self.put_back += 1;
+        if kept.is_new {
+            self.take_off(person.id);
+            return;
+        }
+        if kept.was.name() != kept.is.name() {
+            let display_name = kept.was.name().to_owned();
+            self.changes.push(Change::Rename { person: person.id, display_name });
+        }
+        let affiliations = kept.was.affiliations();
+        if affiliations != person.affiliations && !affiliations.is_empty() {
+            self.changes.push(Change::SetAffiliations { person: person.id, affiliations });
+        }
+        self.accounts_of(person.id, kept);
+        self.classes_of(person.id, &kept.classes());
+        self.link_of(person.id, kept);
+    }
+
+    /// Somebody whom the import added: their account rests, they are in no class, and count as somebody who left, so that
+    /// the same file does not add them a second time.
+    fn take_off(&mut self, person: PersonId) {
+        let at = self.at;
+        let open: Vec<_> = self.accounts.get(&person).into_iter().flatten().collect();
+        let open = open.into_iter().filter(|account| account.state.may_sign_in());
+        let close = open.map(|account| AccountChange::SetState {
+            account: account.id,
+            state: AccountState::Suspended,
+            at,
+        });
+        self.changes.extend(close.map(Change::Account));
+        self.classes_of(person, &[]);
+        let left = ImportChange::SetLeft { school: self.school.clone(), person, left: Some(at) };
+        self.changes.push(Change::Import(left));
+    }
+
+    fn accounts_of(&mut self, person: PersonId, kept: &KeptPerson) {
+        let accounts = self.accounts.get(&person).map(Vec::as_slice).unwrap_or_default();
+        for (id, was, is) in kept.states() {
+            let is_as_left = accounts.iter().any(|account| account.id == id && account.state == is);
+            if is_as_left {
+                let set = AccountChange::SetState { account: id, state: was, at: self.at };
+                self.changes.push(Change::Account(set));
+            }
+        }
+    }
+
+    fn classes_of(&mut self, person: PersonId, wanted: &[(ClassId, ClassPart)]) {
+        let (at, scope) = (self.at, Scope::School(self.school.clone()));
+        let held = self.classes.remove(&person).unwrap_or_default();
+        for (class, _) in held.iter().filter(|held| !wanted.contains(held)) {
+            self.changes.push(Change::Class(ClassChange::Leave { class: *class, person, at }));
+        }
+        for (class, part) in wanted.iter().filter(|wanted| !held.contains(wanted)) {
+            let scope = scope.clone();
+            let join = ClassChange::Join { class: *class, person, part: *part, from: at, scope };
+            self.changes.push(Change::Class(join));
+        }
+        self.classes.insert(person, wanted.iter().copied().collect());
+    }
+
+    fn link_of(&mut self, person: PersonId, kept: &KeptPerson) {
+        let (school, at) = (self.school.clone(), self.at);
+        let change = match &kept.source {
+            Some((source, born)) => {
+                let left = kept.had_left.then_some(at);
+                let link = PersonSource { source: source.clone(), person, born: born.clone(), left };
+                ImportChange::Link { school, link, at }
+            }
+            None => ImportChange::Unlink { school, person },
+        };
+        self.changes.push(Change::Import(change));
+    }
+
+    fn end_if_empty(&mut self, class: ClassId) {
+        let is_held = |held: &HashSet<(ClassId, ClassPart)>| held.iter().any(|(id, _)| *id == class);
+        if !self.classes.values().any(is_held) {
+            self.changes.push(Change::Class(ClassChange::End { class, at: self.at }));
+        }
+    }
+}
