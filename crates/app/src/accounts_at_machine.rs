@@ -10,7 +10,7 @@
 use crate::accounts::{NewPerson, place_of, plain_login, wrong_names};
 use crate::choose_password::{note_fingerprint, replacing};
 use crate::facade::{new_uuid, record_denial};
-use crate::{AppError, approved_policy, password_policy};
+use crate::{AppError, administrators, approved_policy, password_policy};
 use identity::{
     AccountRank, Order, PasswordHolder, Pepper, PersonalFacts, PersonalWords, Randomness, fingerprint,
     generate, hash, random_bytes,
@@ -19,6 +19,7 @@ use model::{
     AccountId, AccountKind, Action, Actor, Affiliation, Clock, CredentialId, CredentialKind, Person,
     PersonId, Role, Scope, Timestamp,
 };
+use policy::file::Document;
 use store::{Account, AccountChange, Change, Credential, Fact, Store};
 use zeroize::Zeroizing;
 
@@ -89,7 +90,7 @@ impl AtMachine<'_> {
         changes.extend(issued);
         let fact = self.fact("add-person", &person, reason)?;
         let fact = fact.with("role", new.role.slug()).with("place", place.to_string());
-        self.store.commit(&fact, &changes).await?;
+        administrators::commit_by_policy(self.store, &fact, &changes).await?;
         Ok(password)
     }
 
@@ -101,29 +102,44 @@ impl AtMachine<'_> {
     /// an account that is not open, and without a reason.
     pub async fn reset(&self, login: &str, reason: &str) -> Result<TemporaryPassword, AppError> {
         self.must_be_at_machine().await?;
-        let person = self.person(&plain_login(login)).await?.ok_or_else(|| {
+        let now = self.clock.now();
+        let login = plain_login(login);
+        let no_such = || {
+            AppError::refused(
+                "Nobody has that user name. Check how it is spelt.",
+                "expected a login, found none such",
+            )
+        };
+        let account = self.store.account(&login).await?;
+        let account = match account.filter(|account| account.kind == AccountKind::Administrator) {
+            Some(account) => account,
+            None => self.everyday_account(&login, now).await?,
+        };
+        let people = self.store.people().await?;
+        let person = people.into_iter().find(|person| person.id == account.person).ok_or_else(no_such)?;
+        if !account.may_sign_in(now) {
+            return Err(not_open());
+        }
+        let (password, mut changes) = self.issue(&person, &account).await?;
+        let end = AccountChange::EndEverything { person: person.id, but: None, at: now };
+        changes.push(Change::Account(end));
+        let fact = self.fact("reset-password", &person, reason)?;
+        administrators::commit_by_policy(self.store, &fact, &changes).await?;
+        Ok(password)
+    }
+
+    async fn everyday_account(&self, login: &str, now: Timestamp) -> Result<Account, AppError> {
+        let person = self.person(login).await?.ok_or_else(|| {
             AppError::refused(
                 "Nobody has that user name. Check how it is spelt.",
                 "expected a login, found none such",
             )
         })?;
-        let now = self.clock.now();
         let is_meant = |account: &Account| account.kind == AccountKind::Standard && account.may_sign_in(now);
-        let accounts = self.store.accounts_of(person.id).await?;
-        let account = accounts.into_iter().find(is_meant).ok_or_else(|| {
-            AppError::refused(
-                "They have no everyday account that is open. Somebody who manages accounts opens it in the console.",
-                "expected an open account, found none",
-            )
-        })?;
-        let (password, mut changes) = self.issue(&person, &account).await?;
-        let end = AccountChange::EndEverything { person: person.id, but: None, at: now };
-        changes.push(Change::Account(end));
-        self.store.commit(&self.fact("reset-password", &person, reason)?, &changes).await?;
-        Ok(password)
+        self.store.accounts_of(person.id).await?.into_iter().find(is_meant).ok_or_else(not_open)
     }
 
-    async fn must_be_at_machine(&self) -> Result<(), AppError> {
+    pub(crate) async fn must_be_at_machine(&self) -> Result<(), AppError> {
         if !matches!(self.actor, Actor::Person { .. }) {
             return Ok(());
         }
@@ -131,12 +147,12 @@ impl AtMachine<'_> {
         Err(AppError::Denied)
     }
 
-    async fn person(&self, login: &str) -> Result<Option<Person>, AppError> {
+    pub(crate) async fn person(&self, login: &str) -> Result<Option<Person>, AppError> {
         Ok(self.store.people().await?.into_iter().find(|person| person.login == login))
     }
 
     /// A temporary password by the policy's rules, and what puts it in force.
-    async fn issue(
+    pub(crate) async fn issue(
         &self,
         person: &Person,
         account: &Account,
@@ -148,17 +164,11 @@ impl AtMachine<'_> {
             ));
         }
         let document = approved_policy(self.store).await?.document;
-        let holder = PasswordHolder { affiliations: &person.affiliations, account: AccountRank::Everyday };
+        let account_rank =
+            if account.kind.administers() { AccountRank::Administrator } else { AccountRank::Everyday };
+        let holder = PasswordHolder { affiliations: &person.affiliations, account: account_rank };
         let rule = password_policy(&document.facts.passwords).rule_for(&holder);
-        let mut places: Vec<&str> =
-            document.policy.schools.iter().map(|school| school.name.as_ref()).collect();
-        places.extend(document.policy.trust.as_deref());
-        let avoid = PersonalWords::of(&PersonalFacts {
-            names: &[&person.display_name],
-            logins: &[&person.login, &account.login],
-            places: &places,
-            born: None,
-        });
+        let avoid = self.words_to_avoid(&document, person, account);
         let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
         let at = self.clock.now();
         let expires = at.plus_ms(rule.temporary_ms);
@@ -178,7 +188,25 @@ impl AtMachine<'_> {
         Ok((TemporaryPassword { login: account.login.clone(), secret, expires }, changes))
     }
 
-    fn fact(&self, action: &'static str, person: &Person, reason: &str) -> Result<Fact, AppError> {
+    /// What may not be in the password.
+    pub(crate) fn words_to_avoid(
+        &self,
+        document: &Document,
+        person: &Person,
+        account: &Account,
+    ) -> PersonalWords {
+        let mut places: Vec<&str> =
+            document.policy.schools.iter().map(|school| school.name.as_ref()).collect();
+        places.extend(document.policy.trust.as_deref());
+        PersonalWords::of(&PersonalFacts {
+            names: &[&person.display_name],
+            logins: &[&person.login, &account.login],
+            places: &places,
+            born: None,
+        })
+    }
+
+    pub(crate) fn fact(&self, action: &'static str, person: &Person, reason: &str) -> Result<Fact, AppError> {
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
             return Err(AppError::no_reason());
@@ -187,7 +215,14 @@ impl AtMachine<'_> {
         Ok(fact.about(format!("person:{}", person.id)).with("reason", reason))
     }
 
-    fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
+    pub(crate) fn new_uuid(&self) -> Result<uuid::Uuid, AppError> {
         new_uuid(self.clock.now())
     }
+}
+
+fn not_open() -> AppError {
+    AppError::refused(
+        "They have no everyday account that is open. Somebody who manages accounts opens it in the console.",
+        "expected an open account, found none",
+    )
 }

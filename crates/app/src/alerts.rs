@@ -98,11 +98,26 @@ impl App {
         reported: Option<Reported>,
         more: impl IntoIterator<Item = Change>,
     ) -> Result<(), AppError> {
-        let (now, scope) = (self.now(), self.scope_of(&alert.subject));
         let (ladder, report) = match reported {
             Some(Reported { report, ladder }) => (ladder, Some(report)),
             None => (Ladder::of(alert.kind, self.about(&alert.subject)), None),
         };
+        self.take_up_on(id, alert, (ladder, report), more).await
+    }
+
+    /// Takes up one alert at once for these posts, whether or not one like it is there.
+    pub(crate) async fn take_up_for(&self, ladder: Ladder, alert: Alert) -> Result<(), AppError> {
+        self.take_up_on(AlertId(self.new_uuid()?), alert, (ladder, None), Vec::new()).await
+    }
+
+    async fn take_up_on(
+        &self,
+        id: AlertId,
+        alert: Alert,
+        (ladder, report): (Ladder, Option<ReportId>),
+        more: impl IntoIterator<Item = Change>,
+    ) -> Result<(), AppError> {
+        let (now, scope) = (self.now(), self.scope_of(&alert.subject));
         let fact = Fact::new(&Actor::Program, scope.clone(), now, "take-up-alert")
             .about(format!("alert:{id}"))
             .with("kind", alert.kind.slug())

@@ -1,11 +1,13 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
+use crate::administrators::{self, Write};
+use crate::ceremonies::Ceremonies;
 use crate::history_looks::Looks;
 use crate::lists::{LastLook, ListsPlace};
 use crate::reports::ReportLanes;
 use crate::{AppError, Health, InForce, Recipient, Seals, people};
 use history::History;
-use identity::{HashingTurns, Lockout, Pepper, permit, scopes_for};
+use identity::{AskedBy, HashingTurns, Lockout, PasskeyPlace, Pepper, permit, scopes_for};
 use model::{
     Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope,
     Suggestions, Timestamp,
@@ -13,7 +15,7 @@ use model::{
 use policy::{CurrentSnapshot, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use store::{ChainHead, Change, Fact, Revisions, Store};
 use tokio::sync::{Notify, watch};
 
@@ -88,6 +90,10 @@ pub(crate) struct Inner {
     pub(crate) heads_seen: tokio::sync::Mutex<BTreeMap<Scope, ChainHead>>,
     /// How many files of history are made at once: each holds a thread while it is taken.
     pub(crate) making_files: Arc<Semaphore>,
+    /// Where passkeys are made for; empty until the console's address is known.
+    pub(crate) passkey_place: OnceLock<PasskeyPlace>,
+    /// Second factors that are being made or asked for.
+    pub(crate) ceremonies: Mutex<Ceremonies>,
     /// Held while a pack is made or made anew.
     pub(crate) making_pack: tokio::sync::Mutex<()>,
 }
@@ -155,6 +161,8 @@ impl App {
             looks: Mutex::default(),
             heads_seen: tokio::sync::Mutex::default(),
             making_files: Arc::new(Semaphore::new(MOST_FILES)),
+            passkey_place: OnceLock::new(),
+            ceremonies: Mutex::default(),
             making_pack: tokio::sync::Mutex::default(),
         })))
     }
@@ -182,9 +190,24 @@ impl App {
         self.commit(fact, &[]).await
     }
 
+    /// Writes a fact and its changes, where the administrators are sound afterwards.
     pub(crate) async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<(), AppError> {
-        self.0.parts.store.commit(fact, changes).await?;
-        Ok(())
+        self.commit_as(AskedBy::Program, fact, changes).await
+    }
+
+    /// The same on the word of whoever asks, where only leaders may.
+    pub(crate) async fn commit_as(
+        &self,
+        by: AskedBy,
+        fact: &Fact,
+        changes: &[Change],
+    ) -> Result<(), AppError> {
+        let rules = administrators::rules_of(&self.in_force().document);
+        administrators::commit(&self.0.parts.store, &rules, Write { fact, changes, by }).await
+    }
+
+    pub(crate) fn ceremonies(&self) -> MutexGuard<'_, Ceremonies> {
+        self.0.ceremonies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fact of this actor, now, in the widest scope they hold.

@@ -43,6 +43,7 @@ impl App {
         if may(Action::WorkAlerts) {
             needs.extend(self.unheard_needs(&reach));
         }
+        needs.extend(self.administrator_needs(actor).await?);
         needs.sort_by_key(|need| need.urgency != "urgent");
         let quiet_since = seen.last_needed.unwrap_or(seen.started);
         if !needs.is_empty() {

@@ -35,10 +35,12 @@ pub(crate) struct Holder {
     pub(crate) account: AccountSeen,
     /// `None` where no account has the login.
     pub(crate) person: Option<PersonId>,
+    /// What is presented.
+    pub(crate) factor: Factor,
 }
 
 impl App {
-    /// Asks for a turn to compare a password.
+    /// Asks for a turn to compare a password or a code.
     pub(crate) fn take_turn(&self, login: &str, holder: Holder, from: &Caller) -> Result<Admitted, Turned> {
         let (rules, snapshot, at) = (self.lockout_rules(), self.snapshot(), self.now());
         let address = from.address.to_canonical();
@@ -57,7 +59,7 @@ impl App {
             (None, Some(AddressUse::Shared)) => Origin::SharedAddress { address },
             (None, Some(_)) => Origin::SchoolDevice { device: device.as_bytes() },
         };
-        let attempt = Attempt { login, account: holder.account, from, factor: Factor::Password, at };
+        let attempt = Attempt { login, account: holder.account, from, factor: holder.factor, at };
         self.lockout().admit(&attempt, &rules)
     }
 

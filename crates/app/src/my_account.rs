@@ -43,6 +43,7 @@ impl App {
             account: account.kind.title().to_owned(),
             password_since: password.map(|held| held.created),
             sessions: self.session_views(person.id, Some(&here)).await?,
+            factors: self.factors_view(&person, &account).await?,
         })
     }
 
@@ -167,7 +168,9 @@ impl App {
 fn session_view(session: &Session, is_this: bool) -> SessionView {
     let how = match session.methods.as_str() {
         "pwd" => "Password",
-        _ => "Password and a second factor",
+        "pop" => "Passkey",
+        methods if methods.ends_with("pop") => "Password and a passkey",
+        _ => "Password and a code",
     };
     SessionView {
         id: session.id.to_string(),

@@ -2,7 +2,7 @@
 
 use crate::lanes::{Caller, Holder, turned_words};
 use crate::{App, AppError};
-use identity::{AccountSeen, Password, StoredHash, TooBusy};
+use identity::{AccountSeen, Factor, Password, StoredHash, TooBusy};
 use model::{AccountKind, AccountState, CredentialKind, Person, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -77,7 +77,8 @@ impl App {
             Some(_) => AccountSeen::Ordinary,
             None => AccountSeen::Unknown,
         };
-        let holder = Holder { account: seen, person: account.as_ref().map(|account| account.person) };
+        let person = account.as_ref().map(|account| account.person);
+        let holder = Holder { account: seen, person, factor: Factor::Password };
         let turn = match self.take_turn(&login, holder, from) {
             Ok(turn) => turn,
             Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),

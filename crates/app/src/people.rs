@@ -1,7 +1,7 @@
 //! People: loading them, and making somebody something else.
 
 use crate::facade::record_denial;
-use crate::{App, AppError};
+use crate::{App, AppError, administrators};
 use identity::permit;
 use model::{Action, Actor, Affiliation, Clock, Person, Role, Roster, Scope, YearGroup};
 use store::{Change, Fact, PostHolder, Store};
@@ -76,8 +76,8 @@ pub async fn move_person(store: &Store, clock: &Clock, actor: &Actor, change: Mo
         person,
         at: now,
     }));
-    store.commit(&fact.with("posts_ended", ended.join(", ")), &changes).await?;
-    Ok(())
+    let fact = fact.with("posts_ended", ended.join(", "));
+    administrators::commit_by_policy(store, &fact, &changes).await
 }
 
 impl App {

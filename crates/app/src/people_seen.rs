@@ -18,7 +18,7 @@ const MOST_FACTS: usize = 50;
 /// Facts of somebody that are read to find those of their accounts among them.
 const MOST_FACTS_READ: usize = 500;
 /// What is done about accounts, and in words.
-const ACCOUNT_FACTS: [(&str, &str); 29] = [
+const ACCOUNT_FACTS: [(&str, &str); 35] = [
     ("add-person", "Added, with an account"),
     ("move-person", "Became something else"),
     ("reset-password", "Given a temporary password"),
@@ -30,6 +30,12 @@ const ACCOUNT_FACTS: [(&str, &str); 29] = [
     ("end-sessions", "Signed out everywhere"),
     ("end-session", "Ended one session"),
     ("end-other-sessions", "Ended the other sessions"),
+    ("add-factor", "Added a second step"),
+    ("remove-factor", "Took a second step away"),
+    ("take-factors", "Second steps taken away at the machine"),
+    ("renew-recovery-codes", "Made new recovery codes"),
+    ("passkey-copied", "A copied passkey was refused"),
+    ("give-administrator", "Given an administrator account"),
     ("sign-in", "Signed in to the console"),
     ("sign-in-begun", "Signed in with a temporary password"),
     ("sign-in-to-web-begun", "Gave a temporary password on the web\u{2019}s page"),

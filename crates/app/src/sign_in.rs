@@ -5,10 +5,13 @@
 
 use crate::lanes::Caller;
 use crate::password::{Checked, Proven};
+use crate::second_step::SecondStep;
+use crate::views::SecondStepView;
 use crate::{App, AppError};
 use identity::{SessionToken, permits};
 use model::{AccountKind, Action, Actor, Person, Scope, SessionId, Timestamp};
 use std::net::IpAddr;
+use std::sync::Arc;
 use store::{Account, Change, Fact, NewSession, Session, SessionChange, SessionKind, SessionStage};
 
 /// How long a console session lasts, whatever is done in it.
@@ -41,6 +44,19 @@ pub enum SignInStep {
     Done,
     /// The password was issued; choose another.
     ChoosePassword,
+    /// A second factor is there: show it.
+    ShowFactor,
+    /// There must be a second factor, and is none: set one up.
+    SetUpFactor,
+}
+
+/// How somebody shows once more that it is them.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// By their password, as typed.
+    Password(&'a str),
+    /// By their second factor.
+    Step(SecondStep<'a>),
 }
 
 /// That somebody proved a few minutes ago that it is them: what sensitive use cases ask for.
@@ -93,19 +109,23 @@ impl App {
                 ));
             }
         };
-        let actor = actor_of(&proven.person);
-        if !proven.person.affiliations.iter().any(|affiliation| permits(affiliation.role, Action::SeeHome)) {
-            self.note(
-                &self.fact(&actor, "denied").about("sign-in").with("address", from.address.to_string()),
-            )
-            .await?;
-            return Err(AppError::refused(
-                "Your password is right, but this page is for staff. To use the web, sign in on the school's web page \
-                 instead.",
-                "expected a role that permits see-home, found none",
-            ));
-        }
+        self.must_work_here(&proven.person, &from).await?;
+        self.alarm_recovery(&proven.person, &proven.account).await?;
         self.open_session(&proven, password, &from).await
+    }
+
+    /// Turns away whose role has nothing to do in the console. That they tried is recorded.
+    pub(crate) async fn must_work_here(&self, person: &Person, from: &Caller) -> Result<(), AppError> {
+        if person.affiliations.iter().any(|affiliation| permits(affiliation.role, Action::SeeHome)) {
+            return Ok(());
+        }
+        let fact = self.fact(&actor_of(person), "denied").about("sign-in");
+        self.note(&fact.with("address", from.address.to_string())).await?;
+        Err(AppError::refused(
+            "Your password is right, but this page is for staff. To use the web, sign in on the school's web page \
+             instead.",
+            "expected a role that permits see-home, found none",
+        ))
     }
 
     async fn open_session(
@@ -114,18 +134,26 @@ impl App {
         typed: &str,
         from: &Caller,
     ) -> Result<ConsoleSession, AppError> {
-        let now = self.now();
+        let (person, account) = (&proven.person, &proven.account);
+        let (now, held) = (self.now(), self.held_factors(account).await?);
         let mut changes = proven.changes(now);
-        let step = if proven.must_change() {
+        let why = self.why_factor(person, account, from.address);
+        let is_away = self.snapshot().network_at(from.address).is_none();
+        if why.is_some() && !held.has_step() && is_away && !proven.must_change() {
+            // Whoever stole a password would set up a factor of their own.
+            self.note_refusal("second-step-missing", Some(account.login.clone()), from.address).await?;
+            return Err(AppError::refused(
+                "Away from school you need a second step, and have none yet. Set one up at school, under My account; or ask \
+                 your technician for a temporary password, and set it up with that.",
+                "expected a second factor away from school, found none",
+            ));
+        }
+        if proven.must_change() {
             // It is not chosen again in its own place.
-            changes.push(self.note_typed(&proven.person, &proven.account, typed)?.1);
-            SignInStep::ChoosePassword
-        } else {
-            changes.extend(proven.first_use());
-            SignInStep::Done
-        };
+            changes.push(self.note_typed(person, account, typed)?.1);
+        }
         changes.push(Change::ForgetEnded { before: now });
-        self.enter(Entering { person: &proven.person, account: &proven.account, step, from }, changes).await
+        self.go_on((person, account), "pwd".to_owned(), from, changes).await
     }
 
     /// Opens a session with what else is to be changed, and the fact of it.
@@ -134,11 +162,11 @@ impl App {
         entering: Entering<'_>,
         mut changes: Vec<Change>,
     ) -> Result<ConsoleSession, AppError> {
-        let Entering { person, account, step, from } = entering;
+        let Entering { person, account, step, methods, from } = entering;
         let (now, token) = (self.now(), SessionToken::random()?);
         let (stage, lasts_ms, action) = match step {
             SignInStep::Done => (SessionStage::Full, SESSION_MS, "sign-in"),
-            SignInStep::ChoosePassword => (SessionStage::Partial, PARTIAL_MS, "sign-in-begun"),
+            _ => (SessionStage::Partial, PARTIAL_MS, "sign-in-begun"),
         };
         let until = now.plus_ms(lasts_ms);
         let expires = account.ends.map_or(until, |ends| ends.min(until));
@@ -149,7 +177,7 @@ impl App {
             account: account.id,
             kind: SessionKind::Console,
             stage,
-            methods: "pwd".to_owned(),
+            methods: methods.clone(),
             address: from.address,
             created: now,
             expires,
@@ -159,10 +187,10 @@ impl App {
         let fact =
             self.fact(&actor, action).about(actor.to_string()).with("address", from.address.to_string());
         let kind = if account.kind == AccountKind::Standard { "" } else { account.kind.slug() };
-        self.commit(&fact.with("account", kind), &changes).await?;
+        self.commit(&fact.with("account", kind).with("shown", methods), &changes).await?;
         let device = match step {
             SignInStep::Done => self.marked(person.id, from)?,
-            SignInStep::ChoosePassword => String::new(),
+            _ => String::new(),
         };
         Ok(ConsoleSession { token: token.reveal().to_owned(), expires, step, device })
     }
@@ -212,32 +240,64 @@ impl App {
         (self.now() < proved.plus_ms(FRESH_MS)).then(|| Fresh { session: hash.as_str().to_owned() })
     }
 
-    /// Takes the password once more, for what is sensitive. It counts for a quarter of an hour.
+    /// What somebody who is signed in may show once more: a factor where they have one, else their password; `None` for the
+    /// password.
     ///
     /// # Errors
-    /// [`AppError::Refused`] for a wrong password; it is counted as one at sign-in.
+    /// [`AppError::Denied`] without a session.
+    pub async fn confirm_view(&self, token: &str) -> Result<Option<SecondStepView>, AppError> {
+        let (account, session) = self.account_in_use(token).await?;
+        let hash = SessionToken::parse(token).ok_or(AppError::Denied)?.hash();
+        if !self.held_factors(&account).await?.has_factor() || session.person != account.person {
+            return Ok(None);
+        }
+        self.step_view(&account, hash.as_str()).await.map(Some)
+    }
+
+    /// Takes a proof of who is there once more, for what is sensitive: the second factor where the account has one, else the
+    /// password. It counts for a quarter of an hour.
+    ///
+    /// # Errors
+    /// [`AppError::Refused`] for a wrong one; it is counted as one at sign-in.
     pub async fn confirm(
         &self,
         token: &str,
-        password: &str,
+        proof: Proof<'_>,
         from: impl Into<Caller>,
     ) -> Result<(), AppError> {
         let from = from.into();
-        let Some(token) = SessionToken::parse(token) else { return Err(AppError::Denied) };
-        let token_hash = token.hash().as_str().to_owned();
-        let session = self.session_in_use(&token_hash, SessionStage::Full).await.ok_or(AppError::Denied)?;
+        let (account, session) = self.account_in_use(token).await?;
+        let token_hash = SessionToken::parse(token).ok_or(AppError::Denied)?.hash().as_str().to_owned();
+        let person = self.0.parts.roster.get().person(session.person).map(Arc::clone);
+        let person = person.ok_or(AppError::Denied)?;
+        let has_factor = self.held_factors(&account).await?.has_factor();
+        let (at, actor) = (self.now(), actor_of(&person));
+        let (mut changes, method) = match proof {
+            Proof::Step(step) => {
+                let shown = self.shown((&person, &account), &token_hash, step, &from).await?;
+                (shown.changes, shown.method)
+            }
+            Proof::Password(_) if has_factor => {
+                return Err(AppError::not_proven(
+                    "Use your second step here: a code of your app, or your passkey.",
+                    "expected the account's second factor, found a password",
+                ));
+            }
+            Proof::Password(typed) => (self.prove(&account.login, typed, &from).await?.changes(at), "pwd"),
+        };
+        let fact = self.fact(&actor, "confirm").about(actor.to_string()).with("shown", method);
+        let step = SessionChange::StepUp { token_hash, at, methods: session.methods };
+        changes.push(Change::Session(step));
+        self.commit(&fact.with("address", from.address.to_string()), &changes).await
+    }
+
+    /// The account of a whole session, and the session.
+    async fn account_in_use(&self, token: &str) -> Result<(Account, Session), AppError> {
+        let hash = SessionToken::parse(token).ok_or(AppError::Denied)?.hash();
+        let session = self.session_in_use(hash.as_str(), SessionStage::Full).await.ok_or(AppError::Denied)?;
         let accounts = self.0.parts.store.accounts_of(session.person).await?;
         let account = accounts.into_iter().find(|account| account.id == session.account);
-        let account = account.ok_or(AppError::Denied)?;
-        let proven = self.prove(&account.login, password, &from).await?;
-        let actor = actor_of(&proven.person);
-        let at = self.now();
-        let fact = self.fact(&actor, "confirm").about(actor.to_string());
-        let fact = fact.with("address", from.address.to_string());
-        let step = SessionChange::StepUp { token_hash, at, methods: session.methods };
-        let mut changes = proven.changes(at);
-        changes.push(Change::Session(step));
-        self.commit(&fact, &changes).await
+        Ok((account.ok_or(AppError::Denied)?, session))
     }
 
     /// The account whose password this is; for somebody who is signed in already.
@@ -295,6 +355,8 @@ pub(crate) struct Entering<'a> {
     pub(crate) person: &'a Person,
     pub(crate) account: &'a Account,
     pub(crate) step: SignInStep,
+    /// What was shown so far, as RFC 8176 names it.
+    pub(crate) methods: String,
     pub(crate) from: &'a Caller,
 }
 

@@ -3,7 +3,8 @@
 
 use crate::lanes::Caller;
 use crate::password::Checked;
-use crate::sign_in::{Entering, actor_of, run_out};
+use crate::second_step::{FORGOT, Partial};
+use crate::sign_in::{actor_of, run_out};
 use crate::views::ChoosePasswordView;
 use crate::{App, AppError, ConsoleSession, SignInStep};
 use identity::SessionToken;
@@ -23,8 +24,8 @@ pub struct NewPassword<'a> {
 impl App {
     /// The page on which a password is chosen, for the holder of a partial session; `None` where there is none.
     pub async fn choose_password_view(&self, token: &str) -> Option<ChoosePasswordView> {
-        let (person, account, _) = self.partial(token).await?;
-        Some(self.choose_view(&person, &account))
+        let partial = self.partial(token).await.filter(|it| it.step == SignInStep::ChoosePassword)?;
+        Some(self.choose_view(&partial.person, &partial.account))
     }
 
     pub(crate) fn choose_view(&self, person: &Person, account: &Account) -> ChoosePasswordView {
@@ -49,7 +50,8 @@ impl App {
         from: impl Into<Caller>,
     ) -> Result<ConsoleSession, AppError> {
         let from = from.into();
-        let (person, account, token_hash) = self.partial(token).await.ok_or(AppError::Denied)?;
+        let partial = self.partial(token).await.filter(|it| it.step == SignInStep::ChoosePassword);
+        let Partial { person, account, token_hash, methods, .. } = partial.ok_or(AppError::Denied)?;
         // First of all: where the password was reset or the account suspended meanwhile, the session is gone, and nothing is
         // changed.
         let mut changes = vec![Change::Session(SessionChange::Finish { token_hash })];
@@ -58,20 +60,27 @@ impl App {
         changes.push(Change::Account(AccountChange::EndEverything { person: person.id, but: None, at }));
         let actor = actor_of(&person);
         let fact = self.fact(&actor, "choose-password").about(actor.to_string());
-        self.commit(&fact.with("in_place_of", "one that was issued"), &changes).await?;
+        let was_forgotten = methods.split(' ').any(|method| method == FORGOT);
+        let replaced = if was_forgotten { "one that was forgotten" } else { "one that was issued" };
+        self.commit(&fact.with("in_place_of", replaced), &changes).await?;
         self.0.parts.identities.end_sessions(person.id, at);
-        let entering = Entering { person: &person, account: &account, step: SignInStep::Done, from: &from };
-        self.enter(entering, Vec::new()).await
+        let methods = methods.replace(FORGOT, "").trim().to_owned();
+        let accounts = self.0.parts.store.accounts_of(person.id).await?;
+        let account = accounts.into_iter().find(|held| held.id == account.id).ok_or(AppError::Denied)?;
+        self.go_on((&person, &account), methods, &from, Vec::new()).await
     }
 
-    /// The person, the account and the token's hash of a partial session.
-    async fn partial(&self, token: &str) -> Option<(Arc<Person>, Account, String)> {
+    /// A partial session, and what is left to do in it.
+    pub(crate) async fn partial(&self, token: &str) -> Option<Partial> {
         let hash = SessionToken::parse(token)?.hash();
         let session = self.session_in_use(hash.as_str(), SessionStage::Partial).await?;
         let person = self.0.parts.roster.get().person(session.person).map(Arc::clone)?;
         let accounts = self.0.parts.store.accounts_of(session.person).await.ok()?;
         let account = accounts.into_iter().find(|account| account.id == session.account)?;
-        Some((person, account, hash.as_str().to_owned()))
+        let held = self.held_factors(&account).await.ok()?;
+        let step = self.step_left((&person, &account), &held, &session.methods, session.address);
+        let (token_hash, methods) = (hash.as_str().to_owned(), session.methods);
+        Some(Partial { person, account, token_hash, methods, step })
     }
 
     /// Changes a password by login and old password, for whoever does not use the console: pupils and visitors. A wrong

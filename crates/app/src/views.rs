@@ -4,6 +4,7 @@ mod access;
 mod alerts;
 mod cases;
 mod exports;
+mod factors;
 mod history;
 mod holds;
 mod imports;
@@ -21,6 +22,10 @@ pub use alerts::{
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
+pub use factors::{
+    AdministratorRow, AdministratorsView, FactorView, FactorsView, NewAuthenticatorView, NewPasskeyView,
+    RecoveryRow, SecondStepView,
+};
 pub use history::{
     CategoryCount, ExpiredCounts, ExpiredView, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace,
     HistoryRow, HistoryView, TimeCount,

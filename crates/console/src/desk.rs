@@ -97,8 +97,13 @@ impl Desk {
 
     /// The proof that the visitor showed a few minutes ago that it is them; whoever did not is led to do so, and back.
     pub(crate) async fn fresh(&self, visit: &Visit) -> Result<Fresh, Problem> {
+        self.fresh_for(visit, &visit.path).await
+    }
+
+    /// The same, and back to another page: to one that can be asked for without a form.
+    pub(crate) async fn fresh_for(&self, visit: &Visit, back: &str) -> Result<Fresh, Problem> {
         let fresh = self.app.fresh(visit.session()?).await;
-        fresh.ok_or_else(|| Problem::ConfirmFirst(visit.path.clone()))
+        fresh.ok_or_else(|| Problem::ConfirmFirst(back.to_owned()))
     }
 
     /// A form given back with what is wrong with it.

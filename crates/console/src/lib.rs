@@ -18,6 +18,7 @@ mod extract;
 mod front_door;
 mod pages;
 mod problem;
+mod qr;
 mod routes;
 #[cfg(test)]
 mod samples;
@@ -25,6 +26,8 @@ mod samples;
 mod samples_access;
 #[cfg(test)]
 mod samples_exports;
+#[cfg(test)]
+mod samples_factors;
 #[cfg(test)]
 mod samples_history;
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Problem {
     pub(crate) fn page(&self) -> ProblemPage {
         let (title, advice): (_, Vec<&str>) = match self {
             Self::SignInFirst => ("Sign in first", vec!["This page is for people who are signed in."]),
-            Self::ConfirmFirst(_) => ("Show that it is you", vec!["Type your password once more to go on."]),
+            Self::ConfirmFirst(_) => ("Show that it is you", vec!["Show once more that it is you to go on."]),
             Self::Unreadable => (
                 "We could not read that",
                 vec!["Something in the address or the form was not as expected. Go back and try again."],

@@ -5,7 +5,7 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    access, access_ask, alerts, cases, choose_password, explain, exports, history, history_counts, holds, home, imports, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, sign_in, visitors, web, weekly,
+    access, access_ask, administrators, alerts, cases, choose_password, explain, exports, factors, history, history_counts, holds, home, imports, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, second_step, sign_in, visitors, web, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -298,6 +298,36 @@ pub const ROUTES: &[Route] = &[
     write("/my-account/password", May(Action::OwnAccount), "Change one\u{2019}s own password", || {
         post(my_account::change_password)
     }),
+    read("/my-account/app", May(Action::OwnAccount), "Add an app for codes as a second step", || {
+        get(factors::ask_app)
+    }),
+    write("/my-account/app", May(Action::OwnAccount), "Add an app for codes as a second step", || {
+        post(factors::add_app)
+    }),
+    read("/my-account/passkey", May(Action::OwnAccount), "Add a passkey as a second step", || {
+        get(factors::ask_passkey)
+    }),
+    write("/my-account/passkey", May(Action::OwnAccount), "Add a passkey as a second step", || {
+        post(factors::add_passkey)
+    }),
+    write("/my-account/codes", May(Action::OwnAccount), "Make new recovery codes", || {
+        post(factors::renew_codes)
+    }),
+    write("/my-account/factors", May(Action::OwnAccount), "Name a second step, or take it away", || {
+        post(factors::work)
+    }),
+    read(
+        "/administrators",
+        May(Action::ManageAccounts),
+        "Who can administer, what is missing, and the recovery accounts",
+        || get(administrators::show),
+    ),
+    write(
+        "/administrators",
+        May(Action::ManageAccounts),
+        "Ask for the end of a recovery account, agree to it, or think better of it",
+        || post(administrators::work),
+    ),
     read("/confirm", May(Action::OwnAccount), "Show once more that it is oneself", || {
         get(my_account::ask_confirm)
     }),
@@ -314,6 +344,35 @@ pub const ROUTES: &[Route] = &[
     ),
     write("/sign-in/password", Anybody, "Choose a password in the place of an issued one", || {
         post(choose_password::choose_first)
+    }),
+    read("/sign-in/code", Anybody, "Show the second step; for whoever has just given the password", || {
+        get(second_step::ask)
+    }),
+    write("/sign-in/code", Anybody, "Show the second step", || post(second_step::show)),
+    write("/sign-in/passkey", Anybody, "Sign in with a passkey alone", || post(second_step::sign_in)),
+    read(
+        "/sign-in/set-up",
+        Anybody,
+        "Choose a second step to set up; for whoever must have one and has just given the password",
+        || get(factors::ask_set_up),
+    ),
+    read("/sign-in/app", Anybody, "Set up an app for codes at the first sign-in", || {
+        get(factors::ask_first_app)
+    }),
+    write("/sign-in/app", Anybody, "Set up an app for codes at the first sign-in", || {
+        post(factors::add_first_app)
+    }),
+    read("/sign-in/new-passkey", Anybody, "Set up a passkey at the first sign-in", || {
+        get(factors::ask_first_passkey)
+    }),
+    write("/sign-in/new-passkey", Anybody, "Set up a passkey at the first sign-in", || {
+        post(factors::add_first_passkey)
+    }),
+    read("/sign-in/forgot", Anybody, "A forgotten password, where there is a second step", || {
+        get(second_step::ask_forgotten)
+    }),
+    write("/sign-in/forgot", Anybody, "A forgotten password, where there is a second step", || {
+        post(second_step::forgotten)
     }),
     write("/sign-out", Anybody, "Sign out of the console", || post(sign_in::leave)),
     read("/web/sign-in", Anybody, "Sign in to use the web from this device", || get(web::show)),
@@ -387,6 +446,16 @@ mod tests {
                 "/sign-in",
                 "/sign-in/password",
                 "/sign-in/password",
+                "/sign-in/code",
+                "/sign-in/code",
+                "/sign-in/passkey",
+                "/sign-in/set-up",
+                "/sign-in/app",
+                "/sign-in/app",
+                "/sign-in/new-passkey",
+                "/sign-in/new-passkey",
+                "/sign-in/forgot",
+                "/sign-in/forgot",
                 "/sign-out",
                 "/web/sign-in",
                 "/web/sign-in",

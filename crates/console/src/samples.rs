@@ -11,7 +11,7 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_access, samples_exports, samples_history, samples_holds, samples_imports, samples_people, samples_work};
+use crate::{samples_access, samples_exports, samples_factors, samples_history, samples_holds, samples_imports, samples_people, samples_work};
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
@@ -292,6 +292,11 @@ fn sign_ins() -> Vec<SignInPage> {
         SignInPage::default(),
         SignInPage { left: true, next: HOSTILE.to_owned(), ..SignInPage::default() },
         SignInPage::again(HOSTILE.to_owned(), String::new(), "Check the name and the password.".to_owned()),
+        SignInPage {
+            number: "0a".to_owned(),
+            passkey: "{\"publicKey\":{}}".to_owned(),
+            ..SignInPage::default()
+        },
     ]
 }
 
@@ -356,6 +361,7 @@ fn gallery() -> Gallery {
     hang_work(&mut all);
     hang_people(&mut all);
     hang_access(&mut all);
+    hang_factors(&mut all);
     for problem in
         [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
     {
@@ -415,6 +421,22 @@ fn hang_access(all: &mut Gallery) {
     samples_access::welcomes(now)
         .iter()
         .for_each(|page| all.hang("visitors_welcome.html", who, "/visitors/1/welcome", page));
+/// The pages about second factors and administrators.
+fn hang_factors(all: &mut Gallery) {
+    let (now, who) = (now(), "Alex Sample");
+    samples_factors::authenticators()
+        .iter()
+        .for_each(|page| all.hang("authenticator.html", who, "/my-account/app", page));
+    samples_factors::passkeys()
+        .iter()
+        .for_each(|page| all.hang("passkey.html", who, "/my-account/passkey", page));
+    samples_factors::codes().iter().for_each(|page| all.hang("codes.html", who, "/my-account/codes", page));
+    samples_factors::set_ups().iter().for_each(|page| all.hang("set_up.html", "", "/sign-in/set-up", page));
+    samples_factors::steps().iter().for_each(|page| all.hang("second_step.html", "", "/sign-in/code", page));
+    samples_factors::forgotten().iter().for_each(|page| all.hang("forgot.html", "", "/sign-in/forgot", page));
+    samples_factors::administrators(now)
+        .iter()
+        .for_each(|page| all.hang("administrators.html", who, "/administrators", page));
 }
 
 fn hang_work(all: &mut Gallery) {
@@ -472,8 +494,9 @@ fn every_template_renders_with_every_sample() {
         }
         assert_eq!(html.matches("<table").count(), html.matches("<caption").count(), "{name}");
     }
-    let ours = Templates::own_pages()
-        .filter(|name| !["layout.html", "forms.html", "tables.html"].contains(&name.as_str()));
+    let ours = Templates::own_pages().filter(|name| {
+        !["layout.html", "forms.html", "passkeys.html", "tables.html"].contains(&name.as_str())
+    });
     assert_eq!(ours.collect::<Vec<_>>(), rendered.keys().copied().collect::<Vec<_>>());
 }
 

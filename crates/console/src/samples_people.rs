@@ -9,7 +9,7 @@ use crate::pages::people_reset::{ResetForm, ResetPage, SlipPage};
 use crate::samples::HOSTILE;
 use app::views::{
     AccountFactView, AccountView, ChoosePasswordView, MyAccountView, NewPersonChoices, PeopleFilter,
-    PeopleView, PersonRow, PersonView, SessionView, SlipView,
+    PeopleView, PersonRow, PersonView, SecondStepView, SessionView, SlipView,
 };
 use model::Timestamp;
 
@@ -157,21 +157,27 @@ pub(crate) fn own(now: Timestamp) -> Vec<MyAccountPage> {
         account: "Everyday account".to_owned(),
         password_since: Some(now),
         sessions,
+        factors: crate::samples_factors::held(now),
     };
     let here = session(now, "01990000-0000-7000-8000-000000000001", true);
     let other = session(now, "01990000-0000-7000-8000-000000000002", false);
     let web = session(now, "", false);
-    let bare = MyAccountView { password_since: None, ..view(vec![here.clone()]) };
+    let factors = crate::samples_factors::nothing_held();
+    let bare = MyAccountView { password_since: None, factors, ..view(vec![here.clone()]) };
     vec![MyAccountPage::of(view(vec![here, other, web]), true, now), MyAccountPage::of(bare, false, now)]
 }
 
 pub(crate) fn confirmations() -> Vec<ConfirmPage> {
-    let problems = [("password".to_owned(), "That is not your password.".to_owned())];
-    let page = |problems: &[(String, String)]| ConfirmPage {
-        summary: summary(problems),
-        next: "/people".to_owned(),
+    let step = |passkey: &str| {
+        let passkey = passkey.to_owned();
+        Some(SecondStepView { takes_app: true, takes_recovery: true, passkey })
     };
-    vec![page(&[]), page(&problems)]
+    vec![
+        ConfirmPage::of(None, "/people", ""),
+        ConfirmPage::of(None, "/people", "That is not your password."),
+        ConfirmPage::of(step(""), "/people", ""),
+        ConfirmPage::of(step("{\"publicKey\":{}}"), "/people", "That code is not right."),
+    ]
 }
 
 pub(crate) fn choices() -> Vec<ChoosePage> {

@@ -43,6 +43,19 @@ pub struct Administrators {
     held_once: bool,
 }
 
+/// What the records say, to go on from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AdministratorRecords {
+    /// The administrator accounts.
+    pub accounts: BTreeMap<PersonId, AdministratorAccount>,
+    /// The recovery accounts, by number.
+    pub recovery: BTreeMap<u32, RecoveryAccount>,
+    /// Who leads.
+    pub leaders: BTreeSet<PersonId>,
+    /// Whether it was noted that the rule held once.
+    pub held_once: bool,
+}
+
 /// Somebody's administrator account.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AdministratorAccount {
@@ -216,6 +229,22 @@ pub enum AdministratorsWarning {
 }
 
 impl Administrators {
+    /// What the records say. Where the rule holds in them it has held, whether or not that was noted.
+    pub fn of_records(records: AdministratorRecords, rules: &AdministratorRules) -> Self {
+        let AdministratorRecords { accounts, recovery, leaders, held_once } = records;
+        let mut state = Self { accounts, recovery, leaders, held_once };
+        state.held_once = state.held_once || state.check(rules).is_ok();
+        state
+    }
+
+    /// What is missing before the rule holds; nothing where it does.
+    ///
+    /// # Errors
+    /// The first thing that is missing.
+    pub fn missing(&self, rules: &AdministratorRules) -> Result<(), AdministratorsRefused> {
+        self.check(rules)
+    }
+
     /// True until the rule holds for the first time.
     pub fn setting_up(&self) -> bool {
         !self.held_once

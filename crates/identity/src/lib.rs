@@ -18,15 +18,20 @@ mod permissions;
 mod pseudonym;
 mod random;
 mod rules;
+mod second_factor;
 mod session;
 mod simulate;
 mod turns;
 
 pub use administrators::{
-    AdministratorAccount, AdministratorChange, AdministratorRules, Administrators, AdministratorsRefused,
-    AdministratorsWarning, AskedBy, DELETION_DELAY_MS, Deletion, RecoveryAccount, WorkingFactor,
+    AdministratorAccount, AdministratorChange, AdministratorRecords, AdministratorRules, Administrators,
+    AdministratorsRefused, AdministratorsWarning, AskedBy, DELETION_DELAY_MS, Deletion, RecoveryAccount,
+    WorkingFactor,
 };
 pub use factors::badge::{BadgeHash, BadgeSecret};
+pub use factors::passkey::{
+    HeldPasskey, PasskeyAsking, PasskeyMaking, PasskeyOptions, PasskeyPlace, PasskeyRefused, ShownPasskey,
+};
 pub use factors::pictures::{PICTURES, PicturePin};
 pub use factors::recovery::{RecoveryCode, RecoveryHash};
 pub use factors::sealed::{Exemption, Sealable, SealedFor, SealedRecord, SealingKey};
@@ -46,6 +51,7 @@ pub use rules::{
     PasswordPolicy, PasswordRule, PersonalFacts, PersonalWords, Phase, PwnedRange, Refusal,
     SecretFingerprint, TemporaryRule, YoungestRule, fingerprint, looks_pwned,
 };
+pub use second_factor::{FactorRules, SignInPlace, WhyFactor, why_factor};
 pub use session::{SessionToken, TokenHash};
 pub use simulate::{DayOutcome, SchoolDay, SimulatedRule, day, run};
 pub use turns::{HashingTurn, HashingTurns, HashingZone, LONGEST_WAIT_MS, TooBusy};
@@ -92,6 +98,9 @@ pub enum IdentityError {
     /// A sealed record or a wrapped key that does not open: another key, another child, or changed.
     #[error("expected a seal that opens with this key for this record, found another")]
     SealBroken,
+    /// An address for which no browser makes passkeys, or an answer that could not be prepared.
+    #[error("expected a console at a name over HTTPS, for which browsers make passkeys, found another")]
+    NoPasskeysHere,
     /// Bytes that are no lock-out of ours.
     #[error("expected a saved lock-out, found something else at {found}")]
     UnreadableLocks {

@@ -111,6 +111,12 @@ impl Ladder {
         }
     }
 
+    /// The rungs for the use of a recovery account: those who own it, those who look after the machine, and those to whom
+    /// both answer, all at once.
+    pub fn of_recovery() -> Self {
+        Self([vec![Addressee::Head, Addressee::It, Addressee::Governors], Vec::new(), Vec::new()])
+    }
+
     /// The roles whose holders may read it: those of every rung, once each, in order.
     pub fn readers(&self) -> Vec<Role> {
         let mut roles: Vec<Role> = self.0.iter().flatten().map(|addressee| addressee.role()).collect();

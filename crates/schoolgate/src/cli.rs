@@ -200,6 +200,45 @@ pub(crate) enum PeopleCommand {
     Import(ImportArguments),
     /// End a school year: everybody up by one year group, the oldest leave.
     Rollover(RolloverArguments),
+    /// Give somebody an administrator account beside their everyday one; its temporary password is printed this once.
+    Administrator {
+        /// The login of their everyday account.
+        login: String,
+        /// Why; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+    /// Take every second factor of somebody away who lost them all.
+    TakeFactors {
+        /// The login of the account.
+        login: String,
+        /// Why, and how it was made sure who asks; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
+    /// Make a recovery account, or fill its envelope anew: what goes into the envelope is printed this once.
+    Recovery {
+        /// The login of a senior leader who owns it; once for each owner.
+        #[arg(
+            long = "owner",
+            value_name = "LOGIN",
+            required_unless_present = "renew",
+            conflicts_with = "renew"
+        )]
+        owners: Vec<String>,
+        /// The number of the recovery account whose envelope was opened.
+        #[arg(long, value_name = "NUMBER")]
+        renew: Option<u32>,
+        /// Why; it is recorded.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: FolderArguments,
+    },
     /// Make a person something else: another role, another year group.
     Move {
         /// The person's login.

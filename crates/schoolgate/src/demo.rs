@@ -13,7 +13,7 @@ use model::{Clock, Person};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The policy of the demo school, as it ships.
+/// The policy of the demo school, as it ships, but for one thing: see [`policy`].
 const POLICY: &str = include_str!("../../../policies/first-school.toml");
 /// Its configuration: everything on loopback, on ports that need no rights.
 const CONFIGURATION: &str = include_str!("demo.toml");
@@ -53,7 +53,7 @@ async fn approve_policy_once(folder: &Folder) -> Result<(), ProgramError> {
     read_or_make_secret(&folder.demo_password(), password)?;
     if in_force.is_none() {
         let reason = "the demo school's first policy".to_owned();
-        let edition = ("first-school.toml".to_owned(), POLICY.to_owned());
+        let edition = ("first-school.toml".to_owned(), policy());
         let proposal = Proposal { edition, settings: None, reason: reason.clone() };
         let proposed =
             app::propose_policy(&store, &clock, &actor, proposal).await.map_err(ProgramError::asked)?;
@@ -62,6 +62,16 @@ async fn approve_policy_once(folder: &Folder) -> Result<(), ProgramError> {
     }
     store.close().await;
     Ok(())
+}
+
+/// The demo's policy names no roles that must have a second factor, so that a stranger looks round with a password alone;
+/// whoever adds one is asked for it.
+fn policy() -> String {
+    let line = |line: &str| match line.split_once(" = ") {
+        Some(("second_factor", _)) => "second_factor = []".to_owned(),
+        _ => line.to_owned(),
+    };
+    POLICY.lines().fold(String::with_capacity(POLICY.len()), |text, it| text + &line(it) + "\n")
 }
 
 /// Fills empty records with made-up people, and writes down how they sign in: the password first, so that a start that was
@@ -144,4 +154,19 @@ fn browser_line(folder: &Path, proxy: &str) -> String {
          HOME={home} chromium{as_root} --user-data-dir={home}/profile --proxy-server={proxy}",
         authority.display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_asks_no_role_for_a_second_factor_and_is_else_the_policy_that_ships() {
+        let policy = policy();
+        let changed: Vec<(&str, &str)> =
+            POLICY.lines().zip(policy.lines()).filter(|(shipped, demo)| shipped != demo).collect();
+        let [(shipped, demo)] = changed.as_slice() else { panic!("{changed:?}") };
+        assert!(shipped.starts_with("second_factor = [\""), "{shipped}");
+        assert_eq!(*demo, "second_factor = []");
+    }
 }

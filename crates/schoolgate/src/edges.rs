@@ -130,10 +130,11 @@ impl Edges {
         let (logs, log_events) = logs::bind(folder, config, &shared, &signer).await?.unzip();
         // The console first: the block page leads to it.
         let sign_in = app.proxy_sign_in();
-        let console = Console::bind(console_config(config, &signer, &clock)?, app)
+        let console = Console::bind(console_config(config, &signer, &clock)?, app.clone())
             .await
             .map_err(ProgramError::part("console"))?;
         let console_address = config.console_address(console.local_addr());
+        app.set_console_address(&console_address);
         let negotiate = config.proxy.negotiate()?;
         let keytab = negotiate.as_ref().map(|(file, settings)| (file.clone(), Arc::clone(&settings.keys)));
         let renewals = Renewals::new(folder, &signer, keytab);

@@ -3,11 +3,12 @@
 use crate::rows::checked;
 use crate::{Store, StoreError};
 use model::{
-    AccountId, AccountKind, AccountState, Actor, CredentialId, CredentialKind, Person, PersonId, Scope,
+    AccountId, AccountKind, AccountState, Actor, CredentialId, CredentialKind, Person, PersonId, Role, Scope,
     Timestamp,
 };
 use sqlx::Row;
 use sqlx::any::AnyRow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The most credentials of an account that are read at once: a password, a few apps and keys, ten recovery codes.
@@ -149,6 +150,39 @@ impl Store {
         let rows = query.fetch_all(&self.pool).await?;
         crate::read::bounded(rows.len(), "account")?;
         rows.iter().map(read_account).collect()
+    }
+
+    /// Every account of these kinds that is not closed, oldest first, at most [`MOST_ROWS`](crate::MOST_ROWS).
+    pub async fn accounts_of_kinds(&self, kinds: &[AccountKind]) -> Result<Vec<Account>, StoreError> {
+        let text = format!(
+            "select {ACCOUNT} from account where kind = $1 and state <> 'closed' order by created, id limit $2"
+        );
+        let mut found = Vec::new();
+        for kind in kinds {
+            let query = sqlx::query(sqlx::AssertSqlSafe(text.clone()));
+            let query = query.bind(kind.slug()).bind(crate::read::LIMIT);
+            let rows = query.fetch_all(&self.pool).await?;
+            crate::read::bounded(rows.len(), "account")?;
+            for row in &rows {
+                found.push(read_account(row)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Who has one of these roles anywhere.
+    pub async fn people_with(&self, roles: &[Role]) -> Result<BTreeSet<PersonId>, StoreError> {
+        let mut found = BTreeSet::new();
+        for role in roles {
+            let query = sqlx::query("select distinct person from affiliation where role = $1 limit $2");
+            let query = query.bind(role.slug()).bind(crate::read::LIMIT);
+            let rows = query.fetch_all(&self.pool).await?;
+            crate::read::bounded(rows.len(), "affiliation")?;
+            for row in &rows {
+                found.insert(checked(row, 0, ("affiliation", "person", "a UUID"), PersonId::parse)?);
+            }
+        }
+        Ok(found)
     }
 
     /// What opens an account, revoked ones left out, oldest first, at most 64.

@@ -3,7 +3,7 @@
 
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    account_change, AccountChange, alert, AlertChange, audit, audit_check, case, CaseChange, class, ClassChange, export, ExportChange, Fact, ImportChange, notification, NotificationChange, people_import, report, ReportChange, review, ReviewChange, rights, RightsChange, session, SessionChange, Store, StoreError, visitor, VisitorChange,
+    account_change, AccountChange, alert, AlertChange, audit, audit_check, case, CaseChange, class, ClassChange, export, ExportChange, Fact, factor, FactorName, ImportChange, notification, NotificationChange, people_import, recovery, RecoveryChange, report, ReportChange, review, ReviewChange, rights, RightsChange, session, SessionChange, Store, StoreError, visitor, VisitorChange,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -96,6 +96,25 @@ pub enum Change {
         /// Its value.
         value: String,
     },
+    /// Counts on a note of the installation being as it was read, and puts another in its place: whoever decides by what
+    /// they read learns so that somebody else decided meanwhile.
+    FollowInstallation {
+        /// Its name.
+        name: &'static str,
+        /// What it was; `None`: it was not there.
+        before: Option<String>,
+        /// What it is from now on.
+        after: String,
+    },
+    /// Gives a second factor its name; a passkey's own id stays as it was first noted.
+    NameFactor {
+        /// The factor.
+        factor: FactorName,
+        /// Whose record it is.
+        scope: Scope,
+    },
+    /// Changes a recovery account.
+    Recovery(RecoveryChange),
     /// Notes where a chain of facts had got to.
     AddCheckpoint(Checkpoint),
     /// Changes an alert.
@@ -246,6 +265,11 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
             end_post(connection, (*role, scope), *person, *at).await
         }
         Change::NoteInstallation { name, value } => note_installation(connection, name, value).await,
+        Change::FollowInstallation { name, before, after } => {
+            follow_installation(connection, name, before.as_deref(), after).await
+        }
+        Change::NameFactor { factor, scope } => factor::set(connection, factor, scope).await,
+        Change::Recovery(change) => recovery::apply(connection, change).await,
         Change::AddCheckpoint(checkpoint) => audit_check::add_checkpoint(connection, checkpoint).await,
         Change::Alert(change) => alert::apply(connection, change).await,
         Change::Case(change) => case::apply(connection, change).await,
@@ -475,6 +499,28 @@ async fn note_installation(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+async fn follow_installation(
+    connection: &mut AnyConnection,
+    name: &str,
+    before: Option<&str>,
+    after: &str,
+) -> Result<(), StoreError> {
+    let moved = match before {
+        Some(before) => {
+            let update = sqlx::query("update installation set value = $3 where name = $1 and value = $2");
+            let update = update.bind(name.to_owned()).bind(before.to_owned()).bind(after.to_owned());
+            update.execute(connection).await?.rows_affected()
+        }
+        None => {
+            let insert = sqlx::query(
+                "insert into installation (name, scope, value) values ($1, 'trust', $2) on conflict (name) do nothing",
+            );
+            insert.bind(name.to_owned()).bind(after.to_owned()).execute(connection).await?.rows_affected()
+        }
+    };
+    if moved == 1 { Ok(()) } else { Err(StoreError::Overtaken { name: name.to_owned() }) }
 }
 
 /// The moment a UUIDv7 was made, which is when its row was.

@@ -20,11 +20,13 @@ mod change;
 mod class;
 mod export;
 mod fact_counts;
+mod factor;
 mod migrations;
 mod notification;
 mod open;
 mod people_import;
 mod read;
+mod recovery;
 mod report;
 mod review;
 mod rights;
@@ -43,12 +45,14 @@ pub use change::{Approval, Change, Committed, NewPolicy};
 pub use class::{Class, ClassChange, ClassName};
 pub use export::{CustodyEntry, ExportChange, ExportRecord, MOST_CUSTODY, MOST_EXPORTS, MadePack, NewExport};
 pub use fact_counts::FactCount;
+pub use factor::FactorName;
 pub use notification::{
     NewNotification, NotificationChange, NotificationChannel, NotificationRecord, NotificationState,
 };
 pub use open::{Place, Store};
 pub use people_import::{ImportChange, ImportRecord, MOST_IMPORTS, NewImport, PersonSource};
 pub use read::{MOST_ROWS, Revisions};
+pub use recovery::{RecoveryChange, RecoveryRecord};
 pub use report::{ReportChange, ReportRecord, WeeklyReport};
 pub use review::{MOST_REVIEWS, Review, ReviewChange, ReviewCounts, ReviewLine};
 pub use rights::{Grant, MOST_REQUESTS, NewRequest, RequestRecord, RightsChange};
@@ -99,6 +103,12 @@ pub enum StoreError {
     Conflict {
         /// What the change counts on.
         expected: &'static str,
+    },
+    /// What a decision stood on was changed between reading and writing: read it again, and decide again.
+    #[error("expected the installation's note {name} to be as it was read, found another")]
+    Overtaken {
+        /// The note.
+        name: String,
     },
     /// Something of that name is already there.
     #[error("expected {what} that is not taken yet, found one that is")]

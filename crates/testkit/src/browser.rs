@@ -158,6 +158,37 @@ impl Browser {
         self.call("Emulation.setScriptExecutionDisabled", off).await.map(drop)
     }
 
+    /// Plugs in an authenticator that is not there: one that is part of the device, keeps passkeys, and has just recognised
+    /// its owner. Its id, for [`Browser::passkeys`].
+    pub async fn plug_in_authenticator(&mut self) -> Result<String, TestError> {
+        self.call("WebAuthn.enable", json!({"enableUI": false})).await?;
+        let options = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "automaticPresenceSimulation": true,
+        });
+        let added = self.call("WebAuthn.addVirtualAuthenticator", json!({"options": options})).await?;
+        Ok(added["authenticatorId"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The passkeys that an authenticator holds, private keys and counters too.
+    pub async fn passkeys(&mut self, authenticator: &str) -> Result<Vec<Value>, TestError> {
+        let asked = json!({"authenticatorId": authenticator});
+        let answer = self.call("WebAuthn.getCredentials", asked).await?;
+        Ok(answer["credentials"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Puts a passkey into an authenticator, as somebody who copied it would.
+    pub async fn add_passkey(&mut self, authenticator: &str, passkey: &Value) -> Result<(), TestError> {
+        let asked = json!({"authenticatorId": authenticator, "credential": passkey});
+        self.call("WebAuthn.addCredential", asked).await.map(drop)
+    }
+
+    /// Takes every passkey out of an authenticator.
+    pub async fn clear_passkeys(&mut self, authenticator: &str) -> Result<(), TestError> {
+        let asked = json!({"authenticatorId": authenticator});
+        self.call("WebAuthn.clearCredentials", asked).await.map(drop)
+    }
+
     /// The whole page as a PNG file.
     pub async fn screenshot(&mut self, file: &Path) -> Result<(), TestError> {
         use base64::Engine as _;

@@ -20,6 +20,7 @@ pub(super) fn build() -> Result<(), Failure> {
             "built/static/govuk-frontend.min.js",
         )?;
         assets.copy("js/console.js", "built/static/console.js")?;
+        assets.copy("js/passkey.js", "built/static/passkey.js")?;
         assets.copy("node_modules/axe-core/axe.min.js", "built/test/axe.min.js")?;
         assets.copy("node_modules/cuss/index.js", "built/test/cuss.js")
     })

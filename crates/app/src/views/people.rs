@@ -138,6 +138,8 @@ pub struct MyAccountView {
     pub password_since: Option<Timestamp>,
     /// Where one is signed in.
     pub sessions: Vec<SessionView>,
+    /// One's second factors.
+    pub factors: super::FactorsView,
 }
 
 /// What the page says on which a password is chosen.

@@ -4,7 +4,7 @@ use crate::world::{PASSWORD, World, school, technician};
 use app::views::PeopleFilter;
 use app::{
     AccountDeed, AppError, AtMachine, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
-    PasswordChange, ResetChecks, SignInStep,
+    PasswordChange, Proof, ResetChecks, SignInStep,
 };
 use model::{
     AccountId, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Credentials, PersonId, Presented,
@@ -479,8 +479,8 @@ async fn a_proof_that_it_is_oneself_lasts_a_quarter_of_an_hour() {
     let (token, _) = fresh(&world, "tariq").await;
     world.clock.advance_ms(15 * 60_000);
     assert_eq!(world.app.fresh(&token).await, None);
-    refused(world.app.confirm(&token, "wrong", here()).await.err().unwrap());
+    refused(world.app.confirm(&token, Proof::Password("wrong"), here()).await.err().unwrap());
     assert_eq!(world.app.fresh(&token).await, None);
-    world.app.confirm(&token, PASSWORD, here()).await.unwrap();
+    world.app.confirm(&token, Proof::Password(PASSWORD), here()).await.unwrap();
     assert!(world.app.fresh(&token).await.is_some());
 }

@@ -10,12 +10,14 @@
 )]
 
 mod accounts;
+mod administrators;
 mod alerts;
 mod audit;
 mod cases;
 mod demo;
 mod explaining;
 mod exports;
+mod factors;
 mod history;
 mod holds;
 mod imports;

@@ -229,7 +229,7 @@ async fn without_an_approved_policy_there_is_no_start_but_words_that_say_what_to
     let error = approved_policy(&store).await.unwrap_err();
     assert!(matches!(error, AppError::Refused { .. }));
     assert!(error.theirs().contains("schoolgate policy propose"), "{}", error.theirs());
-    put_in_force(&store, &clock, "trust.toml").await;
+    put_in_force(&store, &clock, "trust.toml", policy_text("trust.toml")).await;
 }
 
 #[tokio::test]

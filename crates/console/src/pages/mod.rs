@@ -4,11 +4,13 @@
 
 pub(crate) mod access;
 pub(crate) mod access_ask;
+pub(crate) mod administrators;
 pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod choose_password;
 pub(crate) mod explain;
 pub(crate) mod exports;
+pub(crate) mod factors;
 pub(crate) mod fields;
 mod frame;
 pub(crate) mod history;
@@ -25,6 +27,7 @@ pub(crate) mod people_reset;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod review;
+pub(crate) mod second_step;
 pub(crate) mod sign_in;
 pub(crate) mod visitors;
 pub(crate) mod web;

@@ -3,13 +3,14 @@
 use crate::desk::{Shared, Visit};
 use crate::extract::{Asked, Sent};
 use crate::pages::choose_password::{ChoosePage, Way};
-use crate::pages::fields::{SummaryLine, summary};
+use crate::pages::fields::{Field, SummaryLine, summary};
 use crate::pages::people::Session;
+use crate::pages::second_step::{SecondStepPage, step_of};
 use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES, local};
 use crate::problem::Problem;
 use crate::words;
-use app::views::MyAccountView;
-use app::{AppError, NewPassword, OtherSessions, PasswordChange};
+use app::views::{FactorView, MyAccountView, SecondStepView};
+use app::{AppError, NewPassword, OtherSessions, PasswordChange, Proof};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{SessionId, Timestamp};
@@ -54,6 +55,8 @@ pub(crate) struct ConfirmQuestion {
 #[serde(default)]
 pub(crate) struct ConfirmForm {
     password: String,
+    code: String,
+    answer: String,
     next: String,
 }
 
@@ -72,15 +75,68 @@ pub(crate) struct MyAccountPage {
     pub sessions: Vec<Session>,
     /// True just after the password was changed.
     pub changed: bool,
+    /// One's second factors.
+    pub factors: Vec<Factor>,
+    /// How many recovery codes are left.
+    pub recovery_codes: usize,
+    /// Why one must have a factor; empty where one need not.
+    pub why: String,
+    /// True where passkeys can be made here.
+    pub passkeys_work: bool,
 }
 
-/// The page that asks for the password once more.
+/// One second factor.
+#[derive(Debug, Serialize)]
+pub(crate) struct Factor {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub kind: String,
+    /// What its holder calls it.
+    pub name: String,
+    /// Since when.
+    pub added: String,
+    /// How long ago it last worked.
+    pub last_worked: String,
+}
+
+/// The page that asks once more who is there.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConfirmPage {
     /// What was wrong.
     pub summary: Vec<SummaryLine>,
     /// Where to go on to.
     pub next: String,
+    /// True where the password is asked for; else the second step is.
+    pub takes_password: bool,
+    /// The code; what was typed is not given back.
+    pub code: Field,
+    /// What may be typed, in words; empty where nothing may.
+    pub hint: String,
+    /// What the browser is asked for; empty where there is no passkey.
+    pub passkey: String,
+}
+
+impl ConfirmPage {
+    /// The page: for the password where there is no second step.
+    pub(crate) fn of(step: Option<SecondStepView>, next: &str, problem: &str) -> Self {
+        let takes_password = step.is_none();
+        let field = if takes_password { "password" } else { "code" };
+        let problems: Vec<(String, String)> = Some((field.to_owned(), problem.to_owned()))
+            .filter(|(_, words)| !words.is_empty())
+            .into_iter()
+            .collect();
+        let nothing = SecondStepView { takes_app: false, takes_recovery: false, passkey: String::new() };
+        let step = SecondStepPage::of(step.unwrap_or(nothing), next, "");
+        Self {
+            summary: summary(&problems),
+            next: step.next,
+            takes_password,
+            code: Field::of("code", String::new(), &problems),
+            hint: step.hint,
+            passkey: step.passkey,
+        }
+    }
 }
 
 impl MyAccountPage {
@@ -93,7 +149,21 @@ impl MyAccountPage {
             password_since: view.password_since.map(words::day_and_time).unwrap_or_default(),
             sessions: view.sessions.into_iter().map(|session| Session::of(session, now)).collect(),
             changed,
+            factors: view.factors.factors.into_iter().map(|factor| factor_row(factor, now)).collect(),
+            recovery_codes: view.factors.recovery_codes,
+            why: view.factors.why,
+            passkeys_work: view.factors.passkeys_work,
         }
+    }
+}
+
+fn factor_row(factor: FactorView, now: Timestamp) -> Factor {
+    Factor {
+        id: factor.id,
+        kind: factor.kind,
+        name: factor.name,
+        added: words::day_and_time(factor.added),
+        last_worked: factor.last_worked.map(|at| words::age(now, at)).unwrap_or_default(),
     }
 }
 
@@ -162,8 +232,8 @@ pub(crate) async fn ask_confirm(
     Asked(asked): Asked<ConfirmQuestion>,
 ) -> Result<Response, Problem> {
     visit.actor()?;
-    let page = ConfirmPage { summary: Vec::new(), next: local(&asked.next).to_owned() };
-    desk.page("confirm.html", &visit, &page).await
+    let step = desk.app.confirm_view(visit.session()?).await?;
+    desk.page("confirm.html", &visit, &ConfirmPage::of(step, local(&asked.next), "")).await
 }
 
 /// `POST /confirm`
@@ -176,14 +246,18 @@ pub(crate) async fn confirm(
         return Err(Problem::TooLarge);
     }
     visit.actor()?;
+    let proof = match (form.code.as_str(), form.answer.as_str()) {
+        ("", "") => Proof::Password(&form.password),
+        (code, answer) => Proof::Step(step_of(code, answer)?),
+    };
     let refused_at = Instant::now() + REFUSAL_TAKES;
-    let confirmed = desk.app.confirm(visit.session()?, &form.password, visit.caller()).await;
+    let confirmed = desk.app.confirm(visit.session()?, proof, visit.caller()).await;
     match confirmed {
         Ok(()) => Ok(Redirect::to(local(&form.next)).into_response()),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            let problems = [("password".to_owned(), theirs)];
-            let page = ConfirmPage { summary: summary(&problems), next: local(&form.next).to_owned() };
+            let step = desk.app.confirm_view(visit.session()?).await?;
+            let page = ConfirmPage::of(step, local(&form.next), &theirs);
             desk.form_again("confirm.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),

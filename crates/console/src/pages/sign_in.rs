@@ -4,6 +4,7 @@ use crate::cookie;
 use crate::desk::{Shared, Visit};
 use crate::extract::{Asked, Sent};
 use crate::pages::fields::{Field, SummaryLine, summary};
+use crate::pages::second_step::way_to;
 use crate::problem::Problem;
 use app::{AppError, ConsoleSession, SignInStep};
 use axum::extract::State;
@@ -49,13 +50,24 @@ pub(crate) struct SignInPage {
     pub next: String,
     /// True just after signing out.
     pub left: bool,
+    /// The number of a passkey that is asked for; empty where passkeys do not work here.
+    pub number: String,
+    /// What the browser is asked for.
+    pub passkey: String,
 }
 
 impl SignInPage {
     /// The page after a sign-in that did not work; the password is never given back.
     pub(crate) fn again(login: String, next: String, why: String) -> Self {
         let problems = [("login".to_owned(), why)];
-        Self { summary: summary(&problems), login: Field::of("login", login, &problems), next, left: false }
+        let login = Field::of("login", login, &problems);
+        Self { summary: summary(&problems), login, next, ..Self::default() }
+    }
+
+    /// The page with a passkey that is asked for, where passkeys work here.
+    pub(crate) fn with_passkey(self, desk: &Shared) -> Result<Self, Problem> {
+        let (number, passkey) = desk.app.begin_passkey_sign_in()?.unwrap_or_default();
+        Ok(Self { number, passkey, ..self })
     }
 }
 
@@ -69,6 +81,7 @@ pub(crate) async fn show(
         return Ok(Redirect::to(local(&asked.next)).into_response());
     }
     let page = SignInPage { next: asked.next, left: asked.left == "yes", ..SignInPage::default() };
+    let page = page.with_passkey(&desk)?;
     desk.page("sign_in.html", &visit, &page).await
 }
 
@@ -88,7 +101,8 @@ pub(crate) async fn enter(
         Ok(session) => entered(&desk, &session, local(&next)),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            desk.form_again("sign_in.html", &visit, &SignInPage::again(login, next, theirs)).await
+            let page = SignInPage::again(login, next, theirs).with_passkey(&desk)?;
+            desk.form_again("sign_in.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),
     }
@@ -104,12 +118,23 @@ pub(crate) async fn leave(State(desk): State<Shared>, visit: Visit) -> Result<Re
 
 /// On to where a session leads, with its cookie, and with the browser's mark once the sign-in is whole.
 pub(crate) fn entered(desk: &Shared, session: &ConsoleSession, next: &str) -> Result<Response, Problem> {
-    let kept = cookie::keep(&session.token, desk.clock.now(), session.expires);
-    let next = match session.step {
-        SignInStep::Done => next,
-        SignInStep::ChoosePassword => "/sign-in/password",
+    let way = match session.step {
+        SignInStep::Done => next.to_owned(),
+        SignInStep::ChoosePassword => "/sign-in/password".to_owned(),
+        SignInStep::ShowFactor => way_to(next),
+        SignInStep::SetUpFactor => "/sign-in/set-up".to_owned(),
     };
-    let mut answer = with_cookie(Redirect::to(next), kept)?;
+    give_session(desk, session, Redirect::to(&way).into_response())
+}
+
+/// Gives an answer a session's cookie, and the browser's mark once the sign-in is whole.
+pub(crate) fn give_session(
+    desk: &Shared,
+    session: &ConsoleSession,
+    mut answer: Response,
+) -> Result<Response, Problem> {
+    let kept = cookie::keep(&session.token, desk.clock.now(), session.expires);
+    answer.headers_mut().append(header::SET_COOKIE, kept.ok_or(Problem::OurFault)?);
     if let Some(mark) = cookie::keep_device(&session.device) {
         answer.headers_mut().append(header::SET_COOKIE, mark);
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by it")]
 
 mod accounts;
+mod factors;
 mod journeys;
 mod permissions;
 mod school;

@@ -189,7 +189,7 @@ impl SealedFor<'_> {
 }
 
 /// A random nonce, the encrypted bytes, and their tag.
-fn seal(
+pub(super) fn seal(
     key: &SealingKey,
     bound_to: &[&[u8]],
     secret: &[u8],
@@ -206,7 +206,11 @@ fn seal(
     Ok(nonce.iter().chain(body.iter()).copied().collect())
 }
 
-fn open(key: &SealingKey, bound_to: &[&[u8]], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
+pub(super) fn open(
+    key: &SealingKey,
+    bound_to: &[&[u8]],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
     let (nonce, body) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(IdentityError::SealBroken)?;
     let mut body = Zeroizing::new(body.to_vec());
     let length = cipher(key)?

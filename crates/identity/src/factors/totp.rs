@@ -4,11 +4,13 @@
 //! Invariants: a code counts one step before and one after its own (RFC 6238 5.2), and once: whoever accepts one keeps the
 //! step it was of, and asks with it the next time.
 
-use super::base32;
-use crate::{IdentityError, Randomness};
+use super::{base32, sealed};
+use crate::session::hexadecimal;
+use crate::{IdentityError, Pepper, Randomness, SealingKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use model::Timestamp;
+use model::{CredentialId, Timestamp};
 use sha1::Sha1;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 const STEP_MS: i64 = 30_000;
@@ -17,6 +19,8 @@ const DIGITS: u32 = 6;
 const SECRET_BYTES: usize = 20;
 /// The longest secret that is read back.
 const MOST_TEXT: usize = 64;
+/// Keeps the key of these secrets apart from everything else that the pepper is used for.
+const DOMAIN: &[u8] = b"schoolgate authenticator secret 1";
 
 /// The secret that the authenticator and the school share. Wiped from memory when dropped; never printed. Kept encrypted by
 /// whoever stores it, since it cannot be kept as a hash.
@@ -60,6 +64,30 @@ impl TotpSecret {
         Zeroizing::new(format!("otpauth://totp/{issuer}:{login}?secret={}&issuer={issuer}", secret.as_str()))
     }
 
+    /// The secret as the records keep it: encrypted under a key that comes from the pepper, and bound to its credential, so
+    /// that a copy of the records alone makes no codes and a row that is moved opens nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::NoRandomness`]; [`IdentityError::SealBroken`].
+    pub fn seal(
+        &self,
+        pepper: &Pepper,
+        credential: CredentialId,
+        random: &mut Randomness,
+    ) -> Result<String, IdentityError> {
+        let sealed = sealed::seal(&key(pepper)?, &[DOMAIN, credential.0.as_bytes()], &self.0, random)?;
+        Ok(hexadecimal(&sealed))
+    }
+
+    /// The secret of a credential again.
+    ///
+    /// # Errors
+    /// [`IdentityError::SealBroken`] under another pepper, of another credential, or where it was changed.
+    pub fn open(text: &str, pepper: &Pepper, credential: CredentialId) -> Result<Self, IdentityError> {
+        let sealed = bytes_of(text).ok_or(IdentityError::SealBroken)?;
+        sealed::open(&key(pepper)?, &[DOMAIN, credential.0.as_bytes()], &sealed).map(Self)
+    }
+
     /// The code of a step, six digits.
     ///
     /// # Errors
@@ -91,6 +119,20 @@ impl TotpSecret {
         }
         Ok(found)
     }
+}
+
+fn key(pepper: &Pepper) -> Result<SealingKey, IdentityError> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.as_bytes())
+        .map_err(|error| IdentityError::HashingFailed { found: error.to_string() })?;
+    mac.update(DOMAIN);
+    SealingKey::from_bytes(&Zeroizing::new(mac.finalize().into_bytes())).ok_or(IdentityError::SealBroken)
+}
+
+fn bytes_of(hexadecimal: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        hexadecimal.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 /// HOTP (RFC 4226 5.3) of a step.
@@ -184,6 +226,20 @@ mod tests {
         let expected =
             "otpauth://totp/Ash%20Grove:ms.ash?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Ash%20Grove";
         assert_eq!(secret().address("Ash Grove", "ms.ash").as_str(), expected);
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_for_its_credential_under_its_pepper_alone() {
+        let pepper = |byte: u8| Pepper::from_bytes(&[byte; Pepper::BYTES]).unwrap();
+        let credential = |number: u128| CredentialId(uuid::Uuid::from_u128(number));
+        let sealed = secret().seal(&pepper(1), credential(1), &mut Randomness::Seeded(1)).unwrap();
+        assert!(!sealed.contains(&hexadecimal(RFC)));
+        assert_eq!(TotpSecret::open(&sealed, &pepper(1), credential(1)).unwrap(), secret());
+        assert!(TotpSecret::open(&sealed, &pepper(2), credential(1)).is_err());
+        assert!(TotpSecret::open(&sealed, &pepper(1), credential(2)).is_err());
+        for broken in ["", "0", "zz", &sealed[2..]] {
+            assert!(TotpSecret::open(broken, &pepper(1), credential(1)).is_err(), "{broken}");
+        }
     }
 
     /// Where Debian's `oathtool` is there, it says the same; it is not needed.

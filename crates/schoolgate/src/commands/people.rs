@@ -4,7 +4,7 @@ use crate::cli::PeopleCommand;
 use crate::commands::{at_the_machine, imports};
 use crate::error::ProgramError;
 use crate::folder::Folder;
-use app::{AtMachine, Move, NewPerson, TemporaryPassword};
+use app::{AtMachine, Envelope, Move, NewPerson, TemporaryPassword};
 use model::{Clock, Role, SchoolId, YearGroup};
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use std::path::Path;
 enum Asked<'a> {
     Add(NewPerson),
     Reset(&'a str),
+    Administrator(&'a str),
 }
 
 pub(crate) async fn change(command: &PeopleCommand) -> Result<(), ProgramError> {
@@ -27,6 +28,13 @@ pub(crate) async fn change(command: &PeopleCommand) -> Result<(), ProgramError> 
         }
         PeopleCommand::Import(arguments) => imports::import(arguments).await,
         PeopleCommand::Rollover(arguments) => imports::roll_over(arguments).await,
+        PeopleCommand::Administrator { login, reason, at } => {
+            make_password(&at.folder, Asked::Administrator(login), reason).await
+        }
+        PeopleCommand::TakeFactors { login, reason, at } => take_factors(&at.folder, login, reason).await,
+        PeopleCommand::Recovery { owners, renew, reason, at } => {
+            fill_envelope(&at.folder, (owners, *renew), reason).await
+        }
         PeopleCommand::Move { login, role, year, reason, at } => {
             let change = Move {
                 login: login.clone(),
@@ -51,6 +59,7 @@ async fn make_password(folder: &Path, asked: Asked<'_>, reason: &str) -> Result<
     let made = match asked {
         Asked::Add(new) => machine.add(new, reason).await,
         Asked::Reset(login) => machine.reset(login, reason).await,
+        Asked::Administrator(login) => machine.give_administrator(login, reason).await,
     };
     let TemporaryPassword { login, secret, expires } = made.map_err(ProgramError::asked)?;
     store.close().await;
@@ -58,6 +67,41 @@ async fn make_password(folder: &Path, asked: Asked<'_>, reason: &str) -> Result<
     crate::print(&format!(
         "User name:   {login}\nPassword:    {secret}\nWorks until: {expires}\n\n\
          It is shown this once. Whoever gets it chooses one of their own when they sign in."
+    ))
+}
+
+async fn take_factors(folder: &Path, login: &str, reason: &str) -> Result<(), ProgramError> {
+    let store = crate::gate::records(folder, &Clock::System).await?;
+    let pepper = crate::gate::pepper(&Folder::existing(folder)?, &store).await?;
+    let actor = at_the_machine();
+    let machine = AtMachine { store: &store, clock: &Clock::System, pepper: &pepper, actor: &actor };
+    machine.take_factors(login, reason).await.map_err(ProgramError::asked)?;
+    store.close().await;
+    crate::print("Done. A running gate ends what they are signed in to within seconds.")
+}
+
+async fn fill_envelope(
+    folder: &Path,
+    (owners, renew): (&[String], Option<u32>),
+    reason: &str,
+) -> Result<(), ProgramError> {
+    let store = crate::gate::records(folder, &Clock::System).await?;
+    let pepper = crate::gate::pepper(&Folder::existing(folder)?, &store).await?;
+    let actor = at_the_machine();
+    let machine = AtMachine { store: &store, clock: &Clock::System, pepper: &pepper, actor: &actor };
+    let filled = match renew {
+        Some(number) => machine.renew_recovery(number, reason).await,
+        None => machine.make_recovery(owners, reason).await,
+    };
+    let Envelope { login, secret, codes } = filled.map_err(ProgramError::asked)?;
+    store.close().await;
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    let secret = secret.as_str();
+    crate::print(&format!(
+        "User name:   {login}\nPassword:    {secret}\nCodes:       {}\n\n\
+         It is shown this once. Print it, seal it, and put it into the safe of a senior leader. Each sign-in takes one code, \
+         and every use of it alarms at once.",
+        codes.join("\n             ")
     ))
 }
 

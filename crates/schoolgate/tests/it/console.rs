@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 33] = [
+const PAGES: [&str; 36] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -37,6 +37,9 @@ const PAGES: [&str; 33] = [
     "/exports/ask",
     "/my-account",
     "/my-account/password",
+    "/my-account/app",
+    "/my-account/passkey",
+    "/administrators",
     "/confirm",
     "/why",
     "/why?who=ks1&url=games.schoolgate.test",
@@ -86,7 +89,7 @@ async fn axe_finds_nothing_on_any_page_on_a_desktop_or_a_phone() {
     })
     .await
     .unwrap();
-    for page in ["/sign-in", "/web/sign-in", "/nowhere"] {
+    for page in ["/sign-in", "/sign-in/forgot", "/web/sign-in", "/nowhere"] {
         stranger.set_width(360).await.unwrap();
         stranger.visit(&format!("{}{page}", gate.address("console"))).await.unwrap();
         must_be_accessible(&mut stranger, page, &axe).await;

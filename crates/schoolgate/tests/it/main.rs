@@ -29,6 +29,7 @@ mod lists;
 mod mail_server;
 mod negotiate;
 mod outside;
+mod passkeys;
 mod proxy_soak;
 mod proxy_soak_checks;
 mod proxy_soak_client;

@@ -8,8 +8,8 @@ use model::{
 };
 use std::net::IpAddr;
 use store::{
-    Account, AccountChange, Change, ClassChange, Credential, NewSession, SessionChange, SessionKind,
-    SessionStage, Store, StoreError,
+    Account, AccountChange, Change, ClassChange, Credential, FactorName, NewSession, RecoveryChange,
+    RecoveryRecord, SessionChange, SessionKind, SessionStage, Store, StoreError,
 };
 use uuid::Uuid;
 
@@ -22,6 +22,9 @@ pub async fn tell(store: &Store) {
     sessions_end_one_by_one(store).await;
     classes_have_dates(store).await;
     what_is_seen_of_all(store).await;
+    factors_have_names_and_one_handle_each(store).await;
+    recovery_accounts_have_owners_and_an_end(store).await;
+    who_decided_by_what_is_no_more_is_overtaken(store).await;
     facts_are_found_by_whom_they_are_about(store).await;
 }
 
@@ -290,6 +293,102 @@ async fn classes_have_dates(store: &Store) {
     commit(store, class(leave)).await.unwrap();
     assert_eq!(store.classes(NOW.plus_ms(8)).await.unwrap()[0].learners.len(), 1);
     assert!(store.classes(NOW.plus_ms(9)).await.unwrap()[0].learners.is_empty());
+}
+
+async fn factors_have_names_and_one_handle_each(store: &Store) {
+    let id = account(&ade(), AccountKind::Standard).id;
+    let add_new = |number: u128| {
+        change(AccountChange::AddCredential {
+            credential: credential(number, CredentialKind::Passkey),
+            scope: Scope::Trust,
+        })
+    };
+    let named = |number: u128, name: &str, handle: &str| Change::NameFactor {
+        factor: FactorName {
+            credential: credential(number, CredentialKind::Passkey).id,
+            name: name.to_owned(),
+            handle: Some(handle.to_owned()),
+        },
+        scope: Scope::Trust,
+    };
+    let both = [add_new(901), add_new(902), named(901, "My phone", "00ff")];
+    store.commit(&fact("add-factor"), &both).await.unwrap();
+    let taken = commit(store, named(902, "A copy", "00ff")).await;
+    assert!(matches!(taken, Err(StoreError::Taken { .. })), "no passkey is two people's");
+    commit(store, named(901, "Old phone", "another")).await.unwrap();
+    let names = store.factor_names(id).await.unwrap();
+    assert_eq!((names[0].name.as_str(), names[0].handle.as_deref()), ("Old phone", Some("00ff")));
+    let gone = [901, 902].map(|number| {
+        let credential = credential(number, CredentialKind::Passkey).id;
+        change(AccountChange::RevokeOne { credential, at: NOW })
+    });
+    store.commit(&fact("remove-factor"), &gone).await.unwrap();
+    assert_eq!(store.factor_names(id).await.unwrap(), [], "what was taken away has no name any more");
+}
+
+async fn recovery_accounts_have_owners_and_an_end(store: &Store) {
+    let held = account(&ade(), AccountKind::BreakGlass);
+    let record = RecoveryRecord {
+        account: held.id,
+        number: 1,
+        owners: [ade().id, maya().id].into(),
+        tried: NOW,
+        asked_by: None,
+        agreed: None,
+    };
+    let make = Change::Recovery(RecoveryChange::Make { record: record.clone(), scope: Scope::Trust });
+    let changes = [change(AccountChange::Add(held.clone())), make];
+    store.commit(&fact("make-recovery-account"), &changes).await.unwrap();
+    assert_eq!(store.recovery_accounts().await.unwrap(), [record.clone()]);
+    let kinds = store.accounts_of_kinds(&[AccountKind::BreakGlass]).await.unwrap();
+    assert_eq!(kinds, [held.clone()]);
+    let until = NOW.plus_ms(7);
+    for recovery in [
+        RecoveryChange::Tried { account: held.id, at: NOW.plus_ms(5) },
+        RecoveryChange::Own { account: held.id, owners: [ade().id].into(), scope: Scope::Trust },
+        RecoveryChange::SetDeletion {
+            account: held.id,
+            asked_by: Some(ade().id),
+            agreed: Some((maya().id, until)),
+        },
+    ] {
+        commit(store, Change::Recovery(recovery)).await.unwrap();
+    }
+    let changed = RecoveryRecord {
+        owners: [ade().id].into(),
+        tried: NOW.plus_ms(5),
+        asked_by: Some(ade().id),
+        agreed: Some((maya().id, until)),
+        ..record
+    };
+    assert_eq!(store.recovery_accounts().await.unwrap(), [changed]);
+    let unknown = RecoveryChange::Tried { account: AccountId(Uuid::from_u128(99)), at: NOW };
+    assert!(matches!(commit(store, Change::Recovery(unknown)).await, Err(StoreError::Conflict { .. })));
+    let state = AccountState::Closed;
+    commit(store, change(AccountChange::SetState { account: held.id, state, at: NOW })).await.unwrap();
+    assert_eq!(store.recovery_accounts().await.unwrap(), [], "a closed one is none");
+    let with: Vec<PersonId> = store
+        .people_with(&ade().affiliations.iter().map(|held| held.role).collect::<Vec<_>>())
+        .await
+        .unwrap()
+        .into_iter()
+        .collect();
+    assert!(with.contains(&ade().id) && store.people_with(&[]).await.unwrap().is_empty());
+}
+
+async fn who_decided_by_what_is_no_more_is_overtaken(store: &Store) {
+    let follow = |before: Option<&str>, after: &str| Change::FollowInstallation {
+        name: "a-story",
+        before: before.map(str::to_owned),
+        after: after.to_owned(),
+    };
+    commit(store, follow(None, "one")).await.unwrap();
+    for late in [None, Some("zero")] {
+        let overtaken = commit(store, follow(late, "two")).await;
+        assert!(matches!(overtaken, Err(StoreError::Overtaken { .. })), "{late:?}");
+    }
+    commit(store, follow(Some("one"), "two")).await.unwrap();
+    assert_eq!(store.installation("a-story").await.unwrap().as_deref(), Some("two"));
 }
 
 async fn what_is_seen_of_all(store: &Store) {

@@ -1,0 +1,112 @@
+//! Second factors and administrators.
+
+use crate::RecoveryDeed;
+use model::Timestamp;
+
+/// One's own second factors.
+#[derive(Clone, Debug)]
+pub struct FactorsView {
+    /// Passkeys and apps, oldest first.
+    pub factors: Vec<FactorView>,
+    /// How many recovery codes are left.
+    pub recovery_codes: usize,
+    /// Why one must have a factor, in a sentence; empty where one need not.
+    pub why: String,
+    /// True where passkeys can be made at this console.
+    pub passkeys_work: bool,
+}
+
+/// One second factor.
+#[derive(Clone, Debug)]
+pub struct FactorView {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub kind: String,
+    /// What its holder calls it.
+    pub name: String,
+    /// Since when.
+    pub added: Timestamp,
+    /// When it last worked.
+    pub last_worked: Option<Timestamp>,
+}
+
+/// An authenticator that is being added. Both are secret.
+#[derive(Clone)]
+pub struct NewAuthenticatorView {
+    /// What the QR code holds.
+    pub address: String,
+    /// The secret to type, in groups of four.
+    pub secret: String,
+}
+
+/// A passkey that is being added.
+#[derive(Clone)]
+pub struct NewPasskeyView {
+    /// What the browser is asked for, as JSON.
+    pub options: String,
+}
+
+/// How somebody may show their second factor.
+#[derive(Clone, Debug)]
+pub struct SecondStepView {
+    /// True where a code of an app is taken.
+    pub takes_app: bool,
+    /// True where a recovery code is.
+    pub takes_recovery: bool,
+    /// What the browser is asked for, as JSON; empty where there is no passkey.
+    pub passkey: String,
+}
+
+/// The administrators.
+#[derive(Clone, Debug)]
+pub struct AdministratorsView {
+    /// True until the rule holds for the first time.
+    pub setting_up: bool,
+    /// What is missing before the rule holds; empty where it does.
+    pub missing: Vec<String>,
+    /// The fewest people, as the policy says.
+    pub at_least: u32,
+    /// The administrator accounts, oldest first.
+    pub accounts: Vec<AdministratorRow>,
+    /// The recovery accounts, by number.
+    pub recovery: Vec<RecoveryRow>,
+    /// True where whoever looks leads.
+    pub leads: bool,
+}
+
+/// An administrator account.
+#[derive(Clone, Debug)]
+pub struct AdministratorRow {
+    /// Whose.
+    pub name: String,
+    /// The name to sign in with.
+    pub login: String,
+    /// Its state.
+    pub state: String,
+    /// The factors that have worked; may be empty.
+    pub factors: String,
+    /// True where its holder can administer.
+    pub works: bool,
+}
+
+/// A recovery account.
+#[derive(Clone, Debug)]
+pub struct RecoveryRow {
+    /// Its number.
+    pub number: u32,
+    /// Who owns it.
+    pub owners: Vec<String>,
+    /// When it was last tried.
+    pub tried: Timestamp,
+    /// True where that is too long ago.
+    pub is_due: bool,
+    /// Who wants it gone; may be empty.
+    pub asked_by: String,
+    /// Who agreed; may be empty.
+    pub agreed_by: String,
+    /// From when on it may be taken away.
+    pub until: Option<Timestamp>,
+    /// What whoever looks may do about it.
+    pub deeds: Vec<RecoveryDeed>,
+}
