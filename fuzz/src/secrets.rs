@@ -1,8 +1,8 @@
 //! What people type, scan or send to sign in, and a lock-out as the store kept it.
 
 use identity::{
-    BadgeSecret, BirthDate, DeviceCookie, Lockout, Password, Pepper, PersonalFacts, PersonalWords, PicturePin, RecoveryCode,
-    SecretFingerprint, TotpSecret, TotpStep,
+    BadgeCode, BadgeSecret, BirthDate, DeviceCookie, Lockout, Password, Pepper, PersonalFacts, PersonalWords, PicturePin,
+    RecoveryCode, SecretFingerprint, TotpSecret, TotpStep, sealed_bytes, sealed_text,
 };
 use model::Timestamp;
 
@@ -14,6 +14,12 @@ pub fn typed(bytes: &[u8]) {
     }
     if let Some(badge) = BadgeSecret::parse(&text) {
         assert_eq!(BadgeSecret::parse(&badge.fragment()), Some(badge));
+    }
+    if let Some(code) = BadgeCode::parse(&text) {
+        assert_eq!(BadgeCode::parse(&code.printed()), Some(code));
+    }
+    if let Some(bytes) = sealed_bytes(&text) {
+        assert_eq!(sealed_text(&bytes), text.to_lowercase());
     }
     if let Some(code) = RecoveryCode::parse(&text) {
         assert_eq!(RecoveryCode::parse(&code.reveal()), Some(code));

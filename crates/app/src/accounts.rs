@@ -7,7 +7,7 @@
 //! accounts somewhere stays open: whoever closes one has another, which reaches all that it did.
 
 use crate::facade::record_denial;
-use crate::people_reach::{approves, gains_nothing, may_hand_to};
+use crate::people_reach::{PeopleReach, approves, gains_nothing, may_hand_to};
 use crate::people_seen::kind_for;
 use crate::rights::needs_approval;
 use crate::views::{NewPersonChoices, SlipView};
@@ -17,6 +17,7 @@ use model::{
     AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, SchoolId,
     Scope, Timestamp, YearGroup,
 };
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use store::{Account, AccountChange, Change};
 
@@ -389,21 +390,23 @@ impl App {
             return Ok(Err("The policy names others to give passwords. Ask one of them."));
         }
         let reach = self.people_reach(&named, Action::ResetPassword).await?;
-        if !reach.covers_whole(person) {
-            return Ok(Err(
-                "They belong to more than you look after. Ask somebody who looks after all of it.",
-            ));
+        Ok(hands_over(actor, &reach, person))
+    }
+
+    /// Of these people, those to whom the actor may give a way in, as [`Self::may_reset`] says of each.
+    pub(crate) async fn resettable(
+        &self,
+        actor: &Actor,
+        people: &[Arc<Person>],
+    ) -> Result<HashSet<PersonId>, AppError> {
+        let named = self.as_named_for_resets(actor);
+        if scopes_for(&named, Action::ResetPassword).is_empty() {
+            return Ok(HashSet::new());
         }
-        let holds = |may: &dyn Fn(&Affiliation) -> bool| person.affiliations.iter().all(may);
-        if matches!(actor, Actor::Person { .. }) && !holds(&|held| !approves(held.role)) {
-            return Ok(Err(AT_THE_MACHINE));
-        }
-        if !holds(&|held| may_hand_to(actor, held.role, &held.scope)) {
-            return Ok(Err(
-                "They may do more than you, so they get a password from somebody who may do as much as they.",
-            ));
-        }
-        Ok(Ok(()))
+        let reach = self.people_reach(&named, Action::ResetPassword).await?;
+        let may =
+            |person: &&Arc<Person>| !is_self(actor, person) && hands_over(actor, &reach, person).is_ok();
+        Ok(people.iter().filter(may).map(|person| person.id).collect())
     }
 
     /// The actor with those roles alone that the policy's `access.reset_by` names: giving passwords counts where one holds
@@ -463,6 +466,23 @@ impl App {
             person: person.id.to_string(),
         }
     }
+}
+
+/// Why the actor gives nobody within this reach a way in, in words for them.
+fn hands_over(actor: &Actor, reach: &PeopleReach, person: &Person) -> Result<(), &'static str> {
+    if !reach.covers_whole(person) {
+        return Err("They belong to more than you look after. Ask somebody who looks after all of it.");
+    }
+    let holds = |may: &dyn Fn(&Affiliation) -> bool| person.affiliations.iter().all(may);
+    if matches!(actor, Actor::Person { .. }) && !holds(&|held| !approves(held.role)) {
+        return Err(AT_THE_MACHINE);
+    }
+    if !holds(&|held| may_hand_to(actor, held.role, &held.scope)) {
+        return Err(
+            "They may do more than you, so they get a password from somebody who may do as much as they.",
+        );
+    }
+    Ok(())
 }
 
 fn is_self(actor: &Actor, person: &Person) -> bool {

@@ -103,6 +103,7 @@ impl App {
         changes.push(Change::Account(note_fingerprint(account, own, self.now())));
         let must = AccountChange::SetMustChange { account: account.id, must_change };
         changes.push(Change::Account(must));
+        changes.extend(self.sealing(person, account, &password).await?);
         Ok(Issued { secret: Zeroizing::new(password.reveal().to_owned()), expires, changes })
     }
 
@@ -119,7 +120,7 @@ impl App {
     }
 
     /// Hashes in a thread of its own, in the same queue as sign-ins.
-    async fn hash_password(&self, password: Password) -> Result<StoredHash, AppError> {
+    pub(crate) async fn hash_password(&self, password: Password) -> Result<StoredHash, AppError> {
         let (pepper, salt) = (self.0.parts.pepper.clone(), identity::random_bytes::<16>()?);
         let turn = self.hashing_turn(HashingZone::SignedIn).await?;
         let hashed = tokio::task::spawn_blocking(move || {

@@ -1,6 +1,7 @@
 //! The one handle on all use cases, and what they share: who may do what where, and the audit facts of that.
 
 use crate::administrators::{self, Write};
+use crate::badge_sign_in::UnknownBadges;
 use crate::ceremonies::Ceremonies;
 use crate::history_looks::Looks;
 use crate::lists::{LastLook, ListsPlace};
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use store::{ChainHead, Change, Fact, Revisions, Store};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// The most files of history that are made at once.
 const MOST_FILES: usize = 4;
@@ -84,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) recipients: RwLock<Vec<Recipient>>,
     /// Who reported of late.
     pub(crate) report_lanes: Mutex<ReportLanes>,
+    /// Codes of badges that nobody has, of late.
+    pub(crate) unknown_badges: Mutex<UnknownBadges>,
     /// Searches of the history that hold what must not stand in an address.
     pub(crate) looks: Mutex<Looks>,
     /// Where each chain of the audit log had got to when it was last looked at. Held while sealing.
@@ -158,6 +161,7 @@ impl App {
             alerts_revision: watch::Sender::new(0),
             recipients: RwLock::default(),
             report_lanes: Mutex::default(),
+            unknown_badges: Mutex::default(),
             looks: Mutex::default(),
             heads_seen: tokio::sync::Mutex::default(),
             making_files: Arc::new(Semaphore::new(MOST_FILES)),

@@ -7,7 +7,7 @@ use identity::scopes_for;
 use model::{Action, Actor, PersonId, Role, Scope};
 
 /// The screens, in order.
-const SCREENS: [(Action, &str, &str); 13] = [
+const SCREENS: [(Action, &str, &str); 14] = [
     (Action::SeeHome, "/", "Home"),
     (Action::WorkAlerts, "/alerts", "Alerts"),
     (Action::WorkCases, "/cases", "Cases"),
@@ -19,6 +19,7 @@ const SCREENS: [(Action, &str, &str); 13] = [
     (Action::ReadPeople, "/people", "People"),
     (Action::ReadAccess, "/access", "Access"),
     (Action::WelcomeVisitors, "/visitors", "Visitors"),
+    (Action::RunClass, "/classes", "Classes"),
     (Action::SearchHistory, "/inspection", "Inspection"),
     (Action::ExplainVerdict, "/why", "Why?"),
 ];

@@ -13,6 +13,9 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
+/// Wrong pictures in a row, from one device, after which the teacher helps.
+const MOST_PICTURES: u32 = 3;
+
 /// Where somebody signs in from.
 #[derive(Clone)]
 pub struct Caller {
@@ -42,7 +45,7 @@ pub(crate) struct Holder {
 impl App {
     /// Asks for a turn to compare a password or a code.
     pub(crate) fn take_turn(&self, login: &str, holder: Holder, from: &Caller) -> Result<Admitted, Turned> {
-        let (rules, snapshot, at) = (self.lockout_rules(), self.snapshot(), self.now());
+        let (rules, snapshot, at) = (self.rules_for(holder.factor), self.snapshot(), self.now());
         let address = from.address.to_canonical();
         let carried = DeviceCookie::parse(&from.device);
         let known = carried
@@ -134,6 +137,15 @@ impl App {
         self.lockout().not_compared(turn, at);
     }
 
+    /// Of pictures there are few, so after few wrong ones the teacher helps.
+    pub(crate) fn rules_for(&self, factor: Factor) -> LockoutRules {
+        let rules = self.lockout_rules();
+        match factor {
+            Factor::Pictures => LockoutRules { attempts: rules.attempts.min(MOST_PICTURES), ..rules },
+            Factor::Password | Factor::Code => rules,
+        }
+    }
+
     /// As the policy in force says.
     fn lockout_rules(&self) -> LockoutRules {
         let said = self.in_force().document.facts.lockout.clone();
@@ -165,7 +177,7 @@ impl App {
         Ok(LockoutSeen { attempts: rules.attempts, minutes: facts.lockout.minutes, counting, tried })
     }
 
-    fn lockout(&self) -> MutexGuard<'_, Lockout> {
+    pub(crate) fn lockout(&self) -> MutexGuard<'_, Lockout> {
         self.0.lockout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

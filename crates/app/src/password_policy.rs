@@ -48,7 +48,7 @@ fn generator(said: file::Generator) -> Option<Generator> {
     }
 }
 
-fn phase(said: file::Phase) -> Phase {
+pub(crate) fn phase(said: file::Phase) -> Phase {
     match said {
         file::Phase::EarlyYears => Phase::EarlyYears,
         file::Phase::Ks1 => Phase::Ks1,

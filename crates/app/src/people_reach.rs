@@ -71,19 +71,13 @@ impl App {
         actor: &Actor,
         action: Action,
     ) -> Result<HashMap<PersonId, Vec<SchoolId>>, AppError> {
-        let Actor::Person { id, roles, .. } = actor else { return Ok(HashMap::new()) };
-        let is_one = |role: Role| role == Role::ClassTeacher && permits(role, action);
-        let places: Vec<&Scope> =
-            roles.iter().filter(|(role, _)| is_one(*role)).map(|(_, scope)| scope).collect();
+        let Actor::Person { roles, .. } = actor else { return Ok(HashMap::new()) };
         let mut pupils: HashMap<PersonId, Vec<SchoolId>> = HashMap::new();
-        if places.is_empty() {
+        if !roles.iter().any(|(role, _)| *role == Role::ClassTeacher && permits(*role, action)) {
             return Ok(pupils);
         }
-        let is_own = |class: &Class| {
-            let at = Scope::School(class.school.clone());
-            class.teachers.contains(id) && places.iter().any(|place| place.covers(&at))
-        };
-        for class in self.0.parts.store.classes(self.now()).await?.into_iter().filter(is_own) {
+        let classes = self.0.parts.store.classes(self.now()).await?;
+        for class in classes.into_iter().filter(|class| teaches(actor, action, class)) {
             for learner in class.learners {
                 pupils.entry(learner).or_default().push(class.school.clone());
             }
@@ -92,8 +86,18 @@ impl App {
     }
 }
 
+/// True where the actor teaches this class, at a place where they are a class teacher who may do this.
+pub(crate) fn teaches(actor: &Actor, action: Action, class: &Class) -> bool {
+    let Actor::Person { id, roles, .. } = actor else { return false };
+    let at = Scope::School(class.school.clone());
+    let may_there = |(role, place): &(Role, Scope)| {
+        *role == Role::ClassTeacher && permits(*role, action) && place.covers(&at)
+    };
+    class.teachers.contains(id) && roles.iter().any(may_there)
+}
+
 /// Where the actor does this for everybody there: not by being somebody's class teacher.
-fn by_place(actor: &Actor, action: Action) -> Vec<Scope> {
+pub(crate) fn by_place(actor: &Actor, action: Action) -> Vec<Scope> {
     let Actor::Person { roles, .. } = actor else { return vec![Scope::Trust] };
     let held = roles.iter().filter(|(role, _)| *role != Role::ClassTeacher && permits(*role, action));
     held.map(|(_, scope)| scope.clone()).collect()

@@ -18,7 +18,7 @@ const MOST_FACTS: usize = 50;
 /// Facts of somebody that are read to find those of their accounts among them.
 const MOST_FACTS_READ: usize = 500;
 /// What is done about accounts, and in words.
-const ACCOUNT_FACTS: [(&str, &str); 35] = [
+const ACCOUNT_FACTS: [(&str, &str); 44] = [
     ("add-person", "Added, with an account"),
     ("move-person", "Became something else"),
     ("reset-password", "Given a temporary password"),
@@ -54,6 +54,15 @@ const ACCOUNT_FACTS: [(&str, &str); 35] = [
     ("review-lapse", "Lapsed in a review"),
     ("welcome-visitor", "Handed to a visitor"),
     ("destroy-visitor", "Destroyed"),
+    ("sign-in-by-badge", "Signed in to the web with a badge"),
+    ("sign-in-by-pictures", "Signed in to the web with pictures"),
+    ("badge-refused", "A badge opened nothing"),
+    ("make-badge", "Given a badge"),
+    ("void-badge", "Badge voided"),
+    ("give-pictures", "Given pictures"),
+    ("take-pictures", "Pictures taken away"),
+    ("open-sealed-record", "Sealed record opened"),
+    ("remove-sealed-record", "Sealed record taken away"),
 ];
 
 /// Somebody, and the state of their everyday account.
@@ -213,7 +222,7 @@ impl App {
             let is_within = || Scope::parse(&fact.scope).is_some_and(|scope| reach.covers_at(id, &scope));
             let what = words(&fact).filter(|_| whole || is_within())?;
             let details = fact.details();
-            let why: Vec<&str> = ["reason", "made_sure", "handed_over", "after", "account"]
+            let why: Vec<&str> = ["reason", "why", "made_sure", "handed_over", "after", "account"]
                 .iter()
                 .filter_map(|name| details.get(*name).map(String::as_str))
                 .collect();

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod cases;
+mod classes;
 mod exports;
 mod factors;
 mod history;
@@ -21,6 +22,10 @@ pub use alerts::{
     AlertEventView, AlertFilter, AlertLineView, AlertRow, AlertView, AlertsView, ReportWordsView,
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
+pub use classes::{
+    BadgeView, BadgesView, ClassRow, ClassView, ClassesView, LearnerRow, NewPicturesView, OpenedRecordView,
+    PicturesView, WindowView,
+};
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use factors::{
     AdministratorRow, AdministratorsView, FactorView, FactorsView, NewAuthenticatorView, NewPasskeyView,

@@ -20,7 +20,7 @@ use store::{Change, Fact};
 const WEB_SIGN_IN_MS: i64 = 8 * 3_600_000;
 
 /// Why nobody can sign in for an address of this network; `None` where they can.
-fn no_sign_in(network: &Network) -> Option<&'static str> {
+pub(crate) fn no_sign_in(network: &Network) -> Option<&'static str> {
     match (network.sign_in, network.addresses) {
         (SignInWay::Proxy, _) => {
             Some("You need not sign in here: your browser asks for your user name and password by itself.")
@@ -183,7 +183,7 @@ impl App {
     }
 
     /// Until when a sign-in to the web counts that is made now.
-    fn web_until(&self) -> Timestamp {
+    pub(crate) fn web_until(&self) -> Timestamp {
         let now = self.now();
         let end_of_day = words::end_of_day(&self.snapshot().policy().time_zone, now);
         now.plus_ms(WEB_SIGN_IN_MS).min(end_of_day)
@@ -221,7 +221,7 @@ impl App {
         Ok(())
     }
 
-    fn signed_in_at(&self, address: IpAddr) -> Vec<Claim> {
+    pub(crate) fn signed_in_at(&self, address: IpAddr) -> Vec<Claim> {
         let claims = self.0.parts.identities.at(address, self.now());
         claims.into_iter().filter(|claim| claim.by == KnownBy::SignIn).collect()
     }

@@ -9,6 +9,7 @@
 //! Invariants: names, questions and groups are seeded, so that two runs ask the same; ours and the peer get the same
 //! questions from the same client in turn; a server that answers wrongly gets no figure.
 
+mod badge_bench;
 mod child;
 mod dns_bench;
 mod echo;
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         }
         ["proxy", options @ ..] => bench(proxy_bench::rows, options),
         ["history", options @ ..] => history_bench::bench(options),
-        ["sign-in", options @ ..] => bench(sign_in_bench::rows, options),
+        ["sign-in", options @ ..] => bench(sign_in_rows, options),
         ["keep-history", folder, events] => history_bench::keep(folder, events),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };
@@ -95,6 +96,12 @@ fn bench(rows: fn(Depth) -> Result<Vec<Row>, BenchError>, options: &[&str]) -> R
     let rows = rows(depth)?;
     say::result(&if as_json { row::as_json(&rows)? } else { row::as_table(&rows) });
     Ok(())
+}
+
+fn sign_in_rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
+    let mut rows = sign_in_bench::rows(depth)?;
+    rows.extend(badge_bench::rows(depth)?);
+    Ok(rows)
 }
 
 fn serve_dns(folder: &str, upstream: &str) -> Result<(), BenchError> {

@@ -1,7 +1,7 @@
 //! `bench sign-in`: passwords through the lock-out and the turns to hash, beside straight calls of the same hash by the same
 //! number of threads in the same run; and whether the time of a refusal says that a name exists.
 //!
-//! What of it needs a whole gate is in [`whole_gate`](crate::whole_gate).
+//! What of it needs a whole gate is in [`whole_gate`](crate::whole_gate); badges are in [`badge_bench`](crate::badge_bench).
 
 use crate::BenchError;
 use crate::Depth;

@@ -53,7 +53,9 @@ mod tests {
     #[test]
     fn nothing_of_the_states_own_identity_is_served() {
         let names: Vec<_> = Static::iter().map(|name| name.into_owned()).collect();
-        assert_eq!(names, ["console.css", "console.js", "govuk-frontend.min.js", "passkey.js"]);
+        let expected =
+            ["badge.js", "console.css", "console.js", "govuk-frontend.min.js", "jsQR.js", "passkey.js"];
+        assert_eq!(names, expected);
         for name in names {
             let file = Static::get(&name).unwrap();
             // The library names itself in messages for developers; nothing else may speak of the site it comes from.

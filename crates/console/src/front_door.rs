@@ -88,8 +88,9 @@ fn harden(headers: &mut HeaderMap, promises_https: bool) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    headers
-        .insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+    // The one page with a camera has said so already.
+    let no_camera = HeaderValue::from_static("camera=(), geolocation=(), microphone=()");
+    headers.entry("permissions-policy").or_insert(no_camera);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if promises_https {
         let a_year = HeaderValue::from_static("max-age=31536000");

@@ -25,6 +25,8 @@ mod samples;
 #[cfg(test)]
 mod samples_access;
 #[cfg(test)]
+mod samples_classes;
+#[cfg(test)]
 mod samples_exports;
 #[cfg(test)]
 mod samples_factors;

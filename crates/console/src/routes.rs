@@ -5,7 +5,10 @@ use crate::assets;
 use crate::desk::{Desk, Shared, Visit};
 use crate::front_door::{WAITING, front_door};
 use crate::pages::{
-    access, access_ask, administrators, alerts, cases, choose_password, explain, exports, factors, history, history_counts, holds, home, imports, inspection, lists, my_account, people, people_new, people_reset, policy, report, review, second_step, sign_in, visitors, web, weekly,
+    access, access_ask, administrators, alerts, cases, choose_password, class_badges, class_child, classes,
+    explain, exports, factors, history, history_counts, holds, home, imports, inspection, lists, my_account,
+    people, people_new, people_reset, policy, report, review, second_step, sign_in, visitors, web, web_badge,
+    web_pictures, weekly,
 };
 use crate::problem::Problem;
 use axum::Router;
@@ -288,6 +291,35 @@ pub const ROUTES: &[Route] = &[
     write("/visitors/{pool}/welcome", May(Action::WelcomeVisitors), "Hand an account to a visitor", || {
         post(visitors::welcome)
     }),
+    read("/classes", May(Action::RunClass), "The classes that one runs", || get(classes::all)),
+    read(
+        "/classes/{class}",
+        May(Action::RunClass),
+        "One class, its learners and what they sign in with",
+        || get(classes::one),
+    ),
+    write(
+        "/classes/{class}",
+        May(Action::RunClass),
+        "Open or close the window in which badges count; void a badge, take pictures away",
+        || post(classes::work),
+    ),
+    read("/classes/{class}/badges", May(Action::RunClass), "Make badges: whose", || get(class_badges::ask)),
+    write("/classes/{class}/badges", May(Action::RunClass), "Make badges, and print them", || {
+        post(class_badges::make)
+    }),
+    read("/classes/{class}/pictures/{person}", May(Action::RunClass), "Give a child pictures: which", || {
+        get(class_child::ask_pictures)
+    }),
+    write("/classes/{class}/pictures/{person}", May(Action::RunClass), "Give a child pictures", || {
+        post(class_child::give_pictures)
+    }),
+    read("/classes/{class}/record/{person}", May(Action::RunClass), "Open a sealed record: why", || {
+        get(class_child::ask_record)
+    }),
+    write("/classes/{class}/record/{person}", May(Action::RunClass), "Open a sealed record", || {
+        post(class_child::open_record)
+    }),
     read("/my-account", May(Action::OwnAccount), "One\u{2019}s own account and sessions", || {
         get(my_account::show)
     }),
@@ -377,6 +409,12 @@ pub const ROUTES: &[Route] = &[
     write("/sign-out", Anybody, "Sign out of the console", || post(sign_in::leave)),
     read("/web/sign-in", Anybody, "Sign in to use the web from this device", || get(web::show)),
     write("/web/sign-in", Anybody, "Sign in to use the web from this device", || post(web::enter)),
+    read("/web/badge", Anybody, "Sign in to use the web with a badge", || get(web_badge::show)),
+    write("/web/badge", Anybody, "Sign in to use the web with a badge", || post(web_badge::enter)),
+    read("/web/pictures", Anybody, "Sign in to use the web with three pictures", || get(web_pictures::show)),
+    write("/web/pictures", Anybody, "Sign in to use the web with three pictures", || {
+        post(web_pictures::press)
+    }),
     read("/web/password", Anybody, "Choose a password, with the one that one has", || {
         get(choose_password::ask_web)
     }),
@@ -459,6 +497,10 @@ mod tests {
                 "/sign-out",
                 "/web/sign-in",
                 "/web/sign-in",
+                "/web/badge",
+                "/web/badge",
+                "/web/pictures",
+                "/web/pictures",
                 "/web/password",
                 "/web/password",
                 "/web/portal",

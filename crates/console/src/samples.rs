@@ -11,7 +11,10 @@ use crate::pages::sign_in::SignInPage;
 use crate::pages::web::WebSignInPage;
 use crate::problem::Problem;
 use crate::templates::Templates;
-use crate::{samples_access, samples_exports, samples_factors, samples_history, samples_holds, samples_imports, samples_people, samples_work};
+use crate::{
+    samples_access, samples_classes, samples_exports, samples_factors, samples_history, samples_holds,
+    samples_imports, samples_people, samples_work,
+};
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
@@ -362,6 +365,7 @@ fn gallery() -> Gallery {
     hang_people(&mut all);
     hang_access(&mut all);
     hang_factors(&mut all);
+    hang_classes(&mut all);
     for problem in
         [Problem::NotFound, Problem::NotAllowed, Problem::OurFault, Problem::Refused(HOSTILE.to_owned())]
     {
@@ -421,6 +425,8 @@ fn hang_access(all: &mut Gallery) {
     samples_access::welcomes(now)
         .iter()
         .for_each(|page| all.hang("visitors_welcome.html", who, "/visitors/1/welcome", page));
+}
+
 /// The pages about second factors and administrators.
 fn hang_factors(all: &mut Gallery) {
     let (now, who) = (now(), "Alex Sample");
@@ -437,6 +443,31 @@ fn hang_factors(all: &mut Gallery) {
     samples_factors::administrators(now)
         .iter()
         .for_each(|page| all.hang("administrators.html", who, "/administrators", page));
+}
+
+/// The pages about classes, badges and pictures.
+fn hang_classes(all: &mut Gallery) {
+    let (now, who, class) = (now(), "Alex Sample", "/classes/1");
+    samples_classes::lists(now).iter().for_each(|page| all.hang("classes.html", who, "/classes", page));
+    samples_classes::classes(now).iter().for_each(|page| all.hang("class.html", who, class, page));
+    samples_classes::badge_questions(now)
+        .iter()
+        .for_each(|page| all.hang("class_badges.html", who, "/classes/1/badges", page));
+    samples_classes::badges(now).iter().for_each(|page| all.hang("badges.html", who, class, page));
+    samples_classes::picture_questions()
+        .iter()
+        .for_each(|page| all.hang("class_pictures.html", who, "/classes/1/pictures/1", page));
+    all.hang("class_pictures_shown.html", who, class, &samples_classes::pictures());
+    samples_classes::record_questions()
+        .iter()
+        .for_each(|page| all.hang("class_record.html", who, "/classes/1/record/1", page));
+    all.hang("class_record_shown.html", who, class, &samples_classes::record(now));
+    samples_classes::badge_sign_ins()
+        .iter()
+        .for_each(|page| all.hang("web_badge.html", "", "/web/badge", page));
+    samples_classes::picture_sign_ins()
+        .iter()
+        .for_each(|page| all.hang("web_pictures.html", "", "/web/pictures", page));
 }
 
 fn hang_work(all: &mut Gallery) {
@@ -495,7 +526,8 @@ fn every_template_renders_with_every_sample() {
         assert_eq!(html.matches("<table").count(), html.matches("<caption").count(), "{name}");
     }
     let ours = Templates::own_pages().filter(|name| {
-        !["layout.html", "forms.html", "passkeys.html", "tables.html"].contains(&name.as_str())
+        !["layout.html", "forms.html", "passkeys.html", "picture.html", "tables.html"]
+            .contains(&name.as_str())
     });
     assert_eq!(ours.collect::<Vec<_>>(), rendered.keys().copied().collect::<Vec<_>>());
 }

@@ -28,13 +28,15 @@ pub use administrators::{
     AdministratorsRefused, AdministratorsWarning, AskedBy, DELETION_DELAY_MS, Deletion, RecoveryAccount,
     WorkingFactor,
 };
-pub use factors::badge::{BadgeHash, BadgeSecret};
+pub use factors::badge::{BadgeCode, BadgeHash, BadgeSecret};
 pub use factors::passkey::{
     HeldPasskey, PasskeyAsking, PasskeyMaking, PasskeyOptions, PasskeyPlace, PasskeyRefused, ShownPasskey,
 };
 pub use factors::pictures::{PICTURES, PicturePin};
 pub use factors::recovery::{RecoveryCode, RecoveryHash};
-pub use factors::sealed::{Exemption, Sealable, SealedFor, SealedRecord, SealingKey};
+pub use factors::sealed::{
+    Exemption, Sealable, SealedFor, SealedRecord, SealingKey, sealed_bytes, sealed_text,
+};
 pub use factors::temporary::{Issued, issue, still_counts};
 pub use factors::totp::{TotpSecret, TotpStep};
 pub use generate::{Generator, Order, generate};

@@ -17,6 +17,8 @@
 //! - Teachers and staff may ask why a page is closed, and never see what a named child did.
 //! - People and accounts are seen by those who lead, safeguard or look after accounts (ACC-1, ACC-2); a class teacher sees
 //!   the learners of their own classes, and gives them passwords (PWD-9, ACC-7): `app` sees to whose they are.
+//! - A class is run by its teacher, and where that one is away by those who lead and by the technician; whoever may not give
+//!   a child a password makes them no badge either (`app` sees to both). A sealed record is read by the class's teacher alone.
 //! - Accounts are made and closed by those who lead and by the technician (ACC-1); nobody touches their own, or gains by
 //!   another's. Who gives passwords is the policy's choice among those that the table permits (`access.reset_by`).
 //! - Rights are asked for by whoever manages accounts, and approved by leaders, governors and, for posts of safeguarding,
@@ -31,8 +33,8 @@
 use Action::{
     ApproveAccess, ApprovePolicy, ChangeLists, ExplainVerdict, ExportHistory, HoldHistory, KeepVisitors,
     ManageAccounts, MovePerson, OwnAccount, ProposePolicy, ReadAccess, ReadPeople, ReadPolicy, ReadWeekly,
-    ResetPassword, ReviewAccess, SearchHistory, SeeHome, ShowNames, SignWeekly, WelcomeVisitors, WorkAlerts,
-    WorkCases,
+    ResetPassword, ReviewAccess, RunClass, SearchHistory, SeeHome, ShowNames, SignWeekly, WelcomeVisitors,
+    WorkAlerts, WorkCases,
 };
 use model::{Action, Actor, Role, Scope};
 use std::fmt;
@@ -69,6 +71,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ReadPeople,
             ManageAccounts,
             ResetPassword,
+            RunClass,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -98,6 +101,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ReadPeople,
             ManageAccounts,
             ResetPassword,
+            RunClass,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -184,6 +188,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ReadPeople,
             ManageAccounts,
             ResetPassword,
+            RunClass,
             ReadPolicy,
             ExplainVerdict,
             SearchHistory,
@@ -200,6 +205,7 @@ const TABLE: [(Role, &[Action]); 14] = [
             ReviewAccess,
             ReadPeople,
             ResetPassword,
+            RunClass,
             ReadPolicy,
             ExplainVerdict,
         ],

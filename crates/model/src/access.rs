@@ -140,6 +140,8 @@ pub enum Action {
     ManageAccounts,
     /// Give somebody else a temporary password, after making sure who asks.
     ResetPassword,
+    /// Run a class: see its learners, open the window in which their badges count, make badges and void them.
+    RunClass,
     /// See one's own account, end one's own sessions, and change how one signs in.
     OwnAccount,
     /// See the requests for rights and the reviews that are for one's post.
@@ -156,7 +158,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 24] = [
+    pub const ALL: [Action; 25] = [
         Self::SeeHome,
         Self::ReadPolicy,
         Self::ExplainVerdict,
@@ -175,6 +177,7 @@ impl Action {
         Self::ReadPeople,
         Self::ManageAccounts,
         Self::ResetPassword,
+        Self::RunClass,
         Self::OwnAccount,
         Self::ReadAccess,
         Self::ApproveAccess,
@@ -204,6 +207,7 @@ impl Action {
             Self::ReadPeople => "read-people",
             Self::ManageAccounts => "manage-accounts",
             Self::ResetPassword => "reset-password",
+            Self::RunClass => "run-class",
             Self::OwnAccount => "own-account",
             Self::ReadAccess => "read-access",
             Self::ApproveAccess => "approve-access",

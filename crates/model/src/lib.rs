@@ -58,7 +58,9 @@ pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
 pub use host::{Host, HostError};
 pub use id::{
-    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ImportId, ListId, NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId, SessionId,
+    AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ImportId, ListId,
+    NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId,
+    SessionId,
 };
 pub use import::{ImportKind, ImportState};
 pub use people::{Affiliation, Person, Stage, YearGroup};

@@ -74,6 +74,15 @@ pub(crate) fn start(tasks: &TaskTracker, stop: &CancellationToken, app: App, kep
             }
         }
     }));
+    let records = app.clone();
+    tasks.spawn(every(HOUR, stop.clone(), move || {
+        let app = records.clone();
+        async move {
+            if let Err(error) = app.remove_ended_records().await {
+                tracing::error!(%error, "sealed records whose time is over could not be taken away");
+            }
+        }
+    }));
     let compact = app.clone();
     tasks.spawn(every(HOUR, stop.clone(), move || {
         let app = compact.clone();

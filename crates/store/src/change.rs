@@ -1,9 +1,13 @@
-//! Changing the records: every change is a value, and [`Store::commit`] is the one door they go through, together with
+//! Changing the records: every change is a value, and [`Store::commit`](crate::Store::commit) is the one door they go through, together with
 //! the fact that says who makes them.
 
 use crate::read::{ACCESS_REVISION, POLICY_REVISION, ROSTER_REVISION};
 use crate::{
-    account_change, AccountChange, alert, AlertChange, audit, audit_check, case, CaseChange, class, ClassChange, export, ExportChange, Fact, factor, FactorName, ImportChange, notification, NotificationChange, people_import, recovery, RecoveryChange, report, ReportChange, review, ReviewChange, rights, RightsChange, session, SessionChange, Store, StoreError, visitor, VisitorChange,
+    AccountChange, AlertChange, BadgeChange, CaseChange, ClassChange, ClassWindowChange, ExportChange, Fact,
+    FactorName, ImportChange, NotificationChange, RecoveryChange, ReportChange, ReviewChange, RightsChange,
+    SealedChange, SessionChange, Store, StoreError, VisitorChange, account_change, alert, audit, audit_check,
+    badge, case, class, class_window, export, factor, notification, people_import, recovery, report, review,
+    rights, sealed, session, visitor,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::AnyConnection;
@@ -42,6 +46,12 @@ pub enum Change {
     Session(SessionChange),
     /// Changes a class.
     Class(ClassChange),
+    /// Changes a badge or pictures.
+    Badge(BadgeChange),
+    /// Opens or closes the window in which a class's badges count.
+    ClassWindow(ClassWindowChange),
+    /// Changes a sealed record of one of the youngest.
+    Sealed(SealedChange),
     /// Takes away sessions and claims that ended before a time.
     ForgetEnded {
         /// The time.
@@ -55,6 +65,13 @@ pub enum Change {
         claim: Claim,
         /// Whose record it is.
         scope: Scope,
+    },
+    /// Ends every claim on an address by a sign-in there, but for one person's: the next child's badge takes its place.
+    EndClaimsAt {
+        /// The address.
+        address: IpAddr,
+        /// Whose claim stays.
+        but: PersonId,
     },
     /// Ends a claim; one that is gone already is no mistake.
     EndClaim {
@@ -194,19 +211,6 @@ impl Change {
 }
 
 impl Store {
-    /// Writes a fact and its changes, all or nothing. With no changes the fact alone is written: a look, a denial.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when what a change counts on is not so any more, [`StoreError::Taken`] when a name is
-    /// taken; nothing is written then.
-    pub async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<Committed, StoreError> {
-        let _turn = self.writer.lock().await;
-        let mut transaction = self.pool.begin_with(self.begin).await?;
-        let sequence = write(&mut transaction, fact, changes).await?;
-        transaction.commit().await?;
-        Ok(Committed { sequence })
-    }
-
     /// Does all that [`Store::commit`] does, to the last row, and takes it back: nothing of it stays. A rehearsal.
     ///
     /// # Errors
@@ -214,14 +218,18 @@ impl Store {
     pub async fn rehearse(&self, fact: &Fact, changes: &[Change]) -> Result<(), StoreError> {
         let _turn = self.writer.lock().await;
         let mut transaction = self.pool.begin_with(self.begin).await?;
-        write(&mut transaction, fact, changes).await?;
+        write_one(&mut transaction, fact, changes).await?;
         transaction.rollback().await?;
         Ok(())
     }
 }
 
-/// Writes changes and then their fact; its place in its scope's chain.
-async fn write(connection: &mut AnyConnection, fact: &Fact, changes: &[Change]) -> Result<i64, StoreError> {
+/// Writes a fact and its changes within a transaction. Where it fails, what was written of it is to be taken back.
+pub(crate) async fn write_one(
+    connection: &mut AnyConnection,
+    fact: &Fact,
+    changes: &[Change],
+) -> Result<Committed, StoreError> {
     for change in changes {
         apply(connection, change).await?;
     }
@@ -229,7 +237,7 @@ async fn write(connection: &mut AnyConnection, fact: &Fact, changes: &[Change]) 
     for name in changes.iter().filter_map(Change::revises).collect::<BTreeSet<_>>() {
         note_installation(connection, name, &format!("{}:{sequence}", fact.scope)).await?;
     }
-    Ok(sequence)
+    Ok(Committed { sequence })
 }
 
 async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
@@ -243,9 +251,20 @@ async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), St
         Change::AddDevice(device) => add_device(connection, device).await,
         Change::Session(change) => session::apply(connection, change).await,
         Change::Class(change) => class::apply(connection, change).await,
+        Change::Badge(change) => badge::apply(connection, change).await,
+        Change::ClassWindow(change) => class_window::apply(connection, change).await,
+        Change::Sealed(change) => sealed::apply(connection, change).await,
         Change::ForgetEnded { before } => forget_ended(connection, *before).await,
         Change::ClaimAddress { address, claim, scope } => {
             claim_address(connection, *address, claim, scope).await
+        }
+        Change::EndClaimsAt { address, but } => {
+            let query = sqlx::query(
+                "delete from web_claim where address = $1 and person <> $2 and known_by = 'sign-in'",
+            );
+            let query = query.bind(address.to_canonical().to_string()).bind(but.to_string());
+            query.execute(connection).await?;
+            Ok(())
         }
         Change::EndClaim { address, person } => {
             let query = sqlx::query("delete from web_claim where address = $1 and person = $2");

@@ -1,5 +1,6 @@
 //! Opening the records: where they are, how each database is set up, and the pool of connections.
 
+use crate::group::Waiting;
 use crate::{StoreError, migrations};
 use model::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -42,6 +43,8 @@ pub struct Store {
     pub(crate) begin: &'static str,
     /// One writer at a time: SQLite has only one, and a queue here is fairer than its busy handler.
     pub(crate) writer: Arc<Mutex<()>>,
+    /// What waits for that turn.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 /// How long a use case waits for a connection before it says so.
@@ -101,7 +104,7 @@ impl Store {
     async fn connect(url: &str, pool: AnyPoolOptions) -> Result<Self, StoreError> {
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
         let pool = pool.connect_with(options).await?;
-        Ok(Self { pool, begin: "begin immediate", writer: Arc::default() })
+        Ok(Self { pool, begin: "begin immediate", writer: Arc::default(), waiting: Arc::default() })
     }
 }
 

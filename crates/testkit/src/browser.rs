@@ -44,11 +44,22 @@ pub struct Browser {
 impl Browser {
     /// Starts Chromium with an empty profile of its own.
     pub async fn launch(options: &BrowserOptions) -> Result<Self, TestError> {
+        Self::launch_with(options, &[]).await
+    }
+
+    /// The same with a camera that shows a film (YUV4MPEG2) again and again, and that every page may use.
+    pub async fn launch_with_camera(options: &BrowserOptions, film: &Path) -> Result<Self, TestError> {
+        let film = format!("--use-file-for-fake-video-capture={}", film.display());
+        let camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", &film];
+        Self::launch_with(options, &camera).await
+    }
+
+    async fn launch_with(options: &BrowserOptions, flags: &[&str]) -> Result<Self, TestError> {
         let home = tempfile::Builder::new().prefix("schoolgate-browser").tempdir()?;
         if let Some(ca) = &options.trusted_ca {
             trust(home.path(), ca).await?;
         }
-        let mut process = chromium(home.path(), options).spawn().map_err(|error| {
+        let mut process = chromium(home.path(), options).args(flags).spawn().map_err(|error| {
             TestError::new(format!("chromium does not start ({error}); `cargo xtask test` installs it"))
         })?;
         let address = listening::address(&mut process, "DevTools listening on ", PATIENCE).await?;

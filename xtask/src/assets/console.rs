@@ -21,6 +21,8 @@ pub(super) fn build() -> Result<(), Failure> {
         )?;
         assets.copy("js/console.js", "built/static/console.js")?;
         assets.copy("js/passkey.js", "built/static/passkey.js")?;
+        assets.copy("js/badge.js", "built/static/badge.js")?;
+        assets.copy("node_modules/jsqr/dist/jsQR.js", "built/static/jsQR.js")?;
         assets.copy("node_modules/axe-core/axe.min.js", "built/test/axe.min.js")?;
         assets.copy("node_modules/cuss/index.js", "built/test/cuss.js")
     })

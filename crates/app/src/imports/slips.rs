@@ -26,7 +26,7 @@ impl App {
     ) -> Result<Option<SlipsView>, AppError> {
         self.must_be_of(fresh, actor).await?;
         let Some(record) = self.imports(actor).record(id).await? else { return Ok(None) };
-        let waiting = self.without_password(&record).await?;
+        let waiting = self.added_without_password(&record).await?;
         let (mut slips, mut passed_over): (Vec<SlipView>, usize) = (Vec::new(), 0);
         for (person, account) in &waiting {
             if slips.len() == ON_A_PAGE {
@@ -53,7 +53,7 @@ impl App {
     }
 
     /// Those whom an import added and who can sign in with nothing yet.
-    pub(crate) async fn without_password(
+    pub(crate) async fn added_without_password(
         &self,
         record: &ImportRecord,
     ) -> Result<Vec<(Arc<model::Person>, Account)>, AppError> {

@@ -222,7 +222,7 @@ impl App {
             view.row.school = school.name.to_string();
         }
         if let Some(record) = imports.record(id).await? {
-            view.without_password = self.without_password(&record).await?.len();
+            view.without_password = self.added_without_password(&record).await?.len();
         }
         Ok(Some(view))
     }

@@ -13,6 +13,7 @@ mod accounts;
 mod administrators;
 mod alerts;
 mod audit;
+mod badges;
 mod cases;
 mod demo;
 mod explaining;

@@ -22,3 +22,19 @@ if (live && "EventSource" in window) {
     }
   });
 }
+
+// A time that runs out is counted down where it stands; the page says until when without this.
+const counting = document.querySelector("[data-seconds-left]");
+if (counting) {
+  const ends = performance.now() + Number(counting.dataset.secondsLeft) * 1000;
+  const show = () => {
+    const left = Math.max(0, Math.ceil((ends - performance.now()) / 1000));
+    counting.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    if (left > 0) {
+      setTimeout(show, 1000);
+    } else {
+      window.location.reload();
+    }
+  };
+  show();
+}

@@ -8,6 +8,9 @@ pub(crate) mod administrators;
 pub(crate) mod alerts;
 pub(crate) mod cases;
 pub(crate) mod choose_password;
+pub(crate) mod class_badges;
+pub(crate) mod class_child;
+pub(crate) mod classes;
 pub(crate) mod explain;
 pub(crate) mod exports;
 pub(crate) mod factors;
@@ -31,6 +34,8 @@ pub(crate) mod second_step;
 pub(crate) mod sign_in;
 pub(crate) mod visitors;
 pub(crate) mod web;
+pub(crate) mod web_badge;
+pub(crate) mod web_pictures;
 pub(crate) mod weekly;
 
 pub(crate) use frame::Frame;

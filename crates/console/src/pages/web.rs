@@ -108,8 +108,7 @@ pub(crate) async fn portal(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    let authority = authority.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    let authority = authority(&uri, &headers);
     let view = desk.app.portal_view(visit.address);
     let mut answer = serde_json::json!({ "captive": view.captive, "can-extend-session": true });
     if let (Some(fields), Some(authority)) = (answer.as_object_mut(), authority) {
@@ -119,6 +118,12 @@ pub(crate) async fn portal(
         }
     }
     ([(header::CONTENT_TYPE, "application/captive+json")], answer.to_string()).into_response()
+}
+
+/// The console's name and port, as the browser has it.
+pub(crate) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let authority = uri.authority().map(|authority| authority.as_str());
+    authority.or_else(|| headers.get(header::HOST)?.to_str().ok())
 }
 
 /// `POST /web/sign-out`

@@ -103,10 +103,10 @@ impl PasskeyPlace {
         let (options, making) = begun.map_err(|_| IdentityError::NoPasskeysHere)?;
         let mut options = serde_json::to_value(options).map_err(|_| IdentityError::NoPasskeysHere)?;
         // Where the device can keep it, it is found without a name being typed.
-        if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection") {
-            if let Some(selection) = selection.as_object_mut() {
-                selection.insert("residentKey".to_owned(), "preferred".into());
-            }
+        if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection")
+            && let Some(selection) = selection.as_object_mut()
+        {
+            selection.insert("residentKey".to_owned(), "preferred".into());
         }
         Ok((PasskeyOptions(options.to_string()), PasskeyMaking(making)))
     }

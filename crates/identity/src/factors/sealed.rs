@@ -10,9 +10,12 @@
 //! Invariants: a [`Sealable`] exists only for early years and Key Stage 1, or with an approved exemption; there is no way
 //! from any other secret to a record. Keys are wiped from memory when dropped; nothing secret is printed.
 
-use crate::{IdentityError, Password, Phase, Randomness};
+use crate::session::hexadecimal;
+use crate::{IdentityError, Password, Pepper, Phase, Randomness};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use model::{PersonId, Timestamp};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 const KEY_BYTES: usize = 32;
@@ -21,6 +24,7 @@ const TAG_BYTES: usize = 16;
 /// Keeps records and wrapped keys apart.
 const RECORD: &[u8] = b"schoolgate sealed record 1";
 const CLASS: &[u8] = b"schoolgate class key 1";
+const SCHOOL: &[u8] = b"schoolgate school key 1";
 
 /// A key that wraps others. Wiped from memory when dropped; never printed.
 #[derive(Clone)]
@@ -47,6 +51,18 @@ impl SealingKey {
     /// Takes the school's key as it lies in its file; `None` where it has another length.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
+    }
+
+    /// The school's key, out of the secret that the product keeps beside the records and never in them.
+    ///
+    /// # Errors
+    /// [`IdentityError::HashingFailed`].
+    pub fn of_school(pepper: &Pepper, school: &str) -> Result<Self, IdentityError> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(pepper.as_bytes())
+            .map_err(|error| IdentityError::HashingFailed { found: error.to_string() })?;
+        mac.update(SCHOOL);
+        mac.update(school.as_bytes());
+        Ok(Self(Zeroizing::new(mac.finalize().into_bytes().into())))
     }
 
     /// The bytes to write to the file of the school's key, readable by the service user alone.
@@ -177,6 +193,19 @@ impl SealedRecord {
     }
 }
 
+/// Sealed bytes as the store keeps them: small hexadecimal digits.
+pub fn sealed_text(sealed: &[u8]) -> String {
+    hexadecimal(sealed)
+}
+
+/// The bytes again; `None` where the text is none of ours.
+pub fn sealed_bytes(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4) | digit(*low)?);
+    pairs.iter().map(byte).collect::<Option<_>>().filter(|_| rest.is_empty())
+}
+
 impl SealedFor<'_> {
     fn context(&self) -> Vec<u8> {
         joined(&[
@@ -297,6 +326,18 @@ mod tests {
         assert_eq!(school.unwrap_class("1A", &wrapped).unwrap().as_bytes(), class.as_bytes());
         assert!(school.unwrap_class("1B", &wrapped).is_err() && other.unwrap_class("1A", &wrapped).is_err());
         assert_eq!(format!("{class:?}"), "SealingKey(hidden)");
+    }
+
+    #[test]
+    fn each_school_has_a_key_of_its_own_that_hangs_on_the_pepper() {
+        let of = |byte: u8, school: &str| {
+            let pepper = Pepper::from_bytes(&[byte; Pepper::BYTES]).unwrap();
+            SealingKey::of_school(&pepper, school).unwrap().as_bytes().to_vec()
+        };
+        assert_eq!(of(1, "ash"), of(1, "ash"));
+        assert!(of(1, "ash") != of(1, "elm") && of(1, "ash") != of(2, "ash"));
+        assert_eq!(sealed_bytes(&sealed_text(&[0, 15, 255])), Some(vec![0, 15, 255]));
+        assert!(sealed_bytes("0").is_none() && sealed_bytes("0g").is_none());
     }
 
     proptest::proptest! {

@@ -194,6 +194,14 @@ pub struct Passwords {
     /// Phases whose user names and passwords class teachers may keep in a sealed record.
     #[serde(default)]
     pub teacher_records: Vec<Phase>,
+    /// Phases whose learners may sign in with a badge while their teacher has opened sign-in for the class. Beyond Key Stage 1
+    /// it counts for nothing.
+    #[serde(default = "youngest")]
+    pub badges: Vec<Phase>,
+    /// Phases whose learners may sign in with three pictures under the same condition. Beyond Key Stage 1 it counts for
+    /// nothing.
+    #[serde(default)]
+    pub pictures: Vec<Phase>,
     /// Early years and Key Stage 1.
     pub youngest: Option<YoungestPasswords>,
     /// The other learners, youngest first.
@@ -205,6 +213,11 @@ pub struct Passwords {
     pub administrators: AdultPasswords,
     /// Temporary passwords.
     pub temporary: TemporaryPasswords,
+}
+
+/// Early years and Key Stage 1.
+fn youngest() -> Vec<Phase> {
+    vec![Phase::EarlyYears, Phase::Ks1]
 }
 
 /// The youngest learners' passwords: short, and without special characters.

@@ -41,6 +41,9 @@ pub(crate) struct SearchArguments {
     /// Learners of a year group: N, R or 1 to 13.
     #[arg(long, default_value = "")]
     pub(crate) year: String,
+    /// A class, by its id.
+    #[arg(long, default_value = "")]
+    pub(crate) class: String,
     /// A group of the policy, by its id.
     #[arg(long, default_value = "")]
     pub(crate) group: String,

@@ -109,6 +109,7 @@ fn filter(search: &SearchArguments, purpose: &Purpose) -> HistoryFilter {
     HistoryFilter {
         person: search.person.clone(),
         year: search.year.clone(),
+        class: search.class.clone(),
         group: search.group.clone(),
         school: search.school.clone(),
         device: search.device.clone(),

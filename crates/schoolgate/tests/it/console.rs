@@ -6,7 +6,7 @@ use testkit::browser::{Browser, Scripts};
 use testkit::certificates::Fault;
 
 /// The pages that a safeguarding lead and a headteacher can open.
-const PAGES: [&str; 36] = [
+const PAGES: [&str; 37] = [
     "/",
     "/alerts",
     "/alerts?show=closed&severity=low",
@@ -33,6 +33,7 @@ const PAGES: [&str; 36] = [
     "/visitors",
     "/visitors/new",
     "/people/imports",
+    "/classes",
     "/exports",
     "/exports/ask",
     "/my-account",
@@ -89,7 +90,7 @@ async fn axe_finds_nothing_on_any_page_on_a_desktop_or_a_phone() {
     })
     .await
     .unwrap();
-    for page in ["/sign-in", "/sign-in/forgot", "/web/sign-in", "/nowhere"] {
+    for page in ["/sign-in", "/sign-in/forgot", "/web/sign-in", "/web/badge", "/web/pictures", "/nowhere"] {
         stranger.set_width(360).await.unwrap();
         stranger.visit(&format!("{}{page}", gate.address("console"))).await.unwrap();
         must_be_accessible(&mut stranger, page, &axe).await;

@@ -9,6 +9,8 @@
 
 mod alerts;
 mod authority_change;
+mod badges;
+mod badges_film;
 mod browsing;
 mod certificates;
 mod command_line;

@@ -9,12 +9,14 @@
 
 // The cluster is compiled in here rather than linked, so that the store's tests do not wait for all of `testkit`.
 mod accounts;
+mod badges;
 mod files;
 mod imports;
 #[path = "../../../testkit/src/postgres.rs"]
 mod postgres;
 mod rights;
 mod story;
+mod together;
 mod work;
 
 use model::Timestamp;

@@ -18,6 +18,8 @@ pub async fn tell(store: &Store) {
     people_come_and_change(store).await;
     devices_have_addresses(store).await;
     crate::accounts::tell(store).await;
+    crate::badges::tell(store).await;
+    crate::together::tell(store).await;
     claims_are_replaced_and_end(store).await;
     one_policy_is_in_force(store).await;
     posts_are_held(store).await;
