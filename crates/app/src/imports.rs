@@ -19,6 +19,7 @@ mod view;
 
 pub use undo::Undone;
 
+use crate::administrators::commit_by_policy;
 use crate::facade::{new_uuid, record_denial};
 use crate::{AppError, approved_policy};
 use identity::permit;
@@ -289,8 +290,7 @@ impl Imports<'_> {
     }
 
     pub(crate) async fn commit(&self, fact: &Fact, changes: &[Change]) -> Result<(), AppError> {
-        self.store.commit(fact, changes).await?;
-        Ok(())
+        commit_by_policy(self.store, fact, changes).await
     }
 
     pub(crate) async fn permit(&self, action: Action, school: &SchoolId) -> Result<(), AppError> {

@@ -10,8 +10,11 @@ use std::ops::Range;
 use std::rc::Rc;
 use unicode_script::{Script, UnicodeScript as _};
 
-/// Each family, the one to be preferred first: its name, and its files by weight.
-const FAMILIES: [(&str, &[u8], &[u8]); 2] = [
+/// A family: its name, and its files, regular and bold.
+type Family = (&'static str, &'static [u8], &'static [u8]);
+
+/// The one to be preferred first.
+const FAMILIES: [Family; 2] = [
     (
         "Noto Sans",
         include_bytes!("../assets/built/sans.ttf"),
@@ -94,7 +97,7 @@ impl Fonts {
     /// # Errors
     /// [`PaperError::FontUnreadable`].
     pub(crate) fn load() -> Result<Self, PaperError> {
-        let all = |bytes: fn(&(&'static str, &'static [u8], &'static [u8])) -> &'static [u8]| {
+        let all = |bytes: fn(&Family) -> &'static [u8]| {
             FAMILIES.iter().map(|family| typeface(family.0, bytes(family))).collect::<Result<Vec<_>, _>>()
         };
         Ok(Self { regular: all(|family| family.1)?, bold: all(|family| family.2)? })

@@ -339,9 +339,9 @@ async fn recovery_accounts_have_owners_and_an_end(store: &Store) {
     let make = Change::Recovery(RecoveryChange::Make { record: record.clone(), scope: Scope::Trust });
     let changes = [change(AccountChange::Add(held.clone())), make];
     store.commit(&fact("make-recovery-account"), &changes).await.unwrap();
-    assert_eq!(store.recovery_accounts().await.unwrap(), [record.clone()]);
+    assert_eq!(store.recovery_accounts().await.unwrap(), std::slice::from_ref(&record));
     let kinds = store.accounts_of_kinds(&[AccountKind::BreakGlass]).await.unwrap();
-    assert_eq!(kinds, [held.clone()]);
+    assert_eq!(kinds, std::slice::from_ref(&held));
     let until = NOW.plus_ms(7);
     for recovery in [
         RecoveryChange::Tried { account: held.id, at: NOW.plus_ms(5) },
