@@ -12,13 +12,13 @@ use crate::people_seen::kind_for;
 use crate::rights::needs_approval;
 use crate::views::{NewPersonChoices, SlipView};
 use crate::{App, AppError, Fresh};
-use identity::{UnlockReason, permits, scopes_for};
+use identity::{permits, scopes_for};
 use model::{
     AccountId, AccountKind, AccountState, Action, Actor, Affiliation, Person, PersonId, Role, SchoolId,
     Scope, Timestamp, YearGroup,
 };
 use std::collections::HashSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use store::{Account, AccountChange, Change};
 
 /// The longest name, in characters.
@@ -317,9 +317,7 @@ impl App {
         let fact = fact.with("made_sure", checks.made_sure.title());
         self.commit(&fact.with("handed_over", checks.handed_over.title()), &changes).await?;
         self.0.parts.identities.end_sessions(id, at);
-        let mut lockout = self.0.lockout.lock().unwrap_or_else(PoisonError::into_inner);
-        lockout.unlock(&account.login, UnlockReason::NewSecret, at);
-        drop(lockout);
+        self.open_lanes(&account.login);
         Ok(Some(self.slip(&person, &account.login, issued.secret.to_string(), issued.expires)))
     }
 
@@ -365,6 +363,15 @@ impl App {
             }
         };
         let Some(change) = change else { return Ok(false) };
+        let is_closed_recovery =
+            |held: &Account| held.kind == AccountKind::BreakGlass && held.state == AccountState::Closed;
+        if matches!(deed, AccountDeed::Open(opened) if accounts.iter().any(|held| held.id == opened && is_closed_recovery(held)))
+        {
+            return Err(AppError::refused(
+                "A recovery account that was ended stays so. Make another at the machine.",
+                "expected another account, found a closed recovery account",
+            ));
+        }
         let fact = self.fact(actor, action).about(format!("person:{id}")).with("reason", reason);
         self.commit(&fact, &[change]).await?;
         if !matches!(deed, AccountDeed::Open(_)) {

@@ -158,6 +158,13 @@ impl App {
         if !self.is_of(fresh, actor).await? {
             return Err(AppError::Denied);
         }
+        let session = self.0.parts.store.session(fresh.session(), self.now()).await?;
+        if session.is_none_or(|session| session.account_kind == AccountKind::BreakGlass) {
+            return Err(AppError::refused(
+                "Whoever opened an envelope is nobody\u{2019}s second voice. Sign in with your own account.",
+                "expected a leader's own account, found a recovery account",
+            ));
+        }
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
             return Err(AppError::no_reason());

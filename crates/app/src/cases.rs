@@ -284,7 +284,7 @@ impl App {
         let mut changes = vec![Change::Case(CaseChange::Link(case.id, link))];
         let words = self.pseudonym_of(person.id);
         changes.push(self.case_line(case.id, actor, CaseEntryKind::Linked, &words));
-        let about = About::of(person.affiliations.iter().map(|affiliation| affiliation.role));
+        let about = crate::history_sight::about(&person);
         let readers = readers_about(&case.readers, about);
         let people: Vec<PersonId> = case.people.iter().copied().chain([person.id]).collect();
         let after = Matter { scope: &case.scope, readers: &readers, circle: &case.circle, about: &people };

@@ -7,6 +7,7 @@
 //! factor that their post asks for; each deed is a fact, with no secret in it.
 
 use crate::ceremonies::{Ceremony, Occasion};
+use crate::frame::place_of;
 use crate::second_step::SecondStep;
 use crate::sign_in::actor_of;
 use crate::views::{FactorView, FactorsView, NewAuthenticatorView, NewPasskeyView};
@@ -103,7 +104,7 @@ impl App {
         };
         let kept = Ceremony::Authenticator(secret.clone());
         self.ceremonies().put(Occasion::NewAuthenticator, &holder.session, kept, self.now());
-        let organisation = self.organisation(Some(&actor_of(&holder.person)));
+        let organisation = self.organisation_of(&place_of(Some(&actor_of(&holder.person))));
         Ok(NewAuthenticatorView {
             address: secret.address(&organisation, &holder.account.login).to_string(),
             secret: in_fours(&secret.reveal()),

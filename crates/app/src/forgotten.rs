@@ -10,7 +10,7 @@ use crate::lanes::{Caller, Holder, turned_words};
 use crate::second_step::FORGOT;
 use crate::{App, AppError, ConsoleSession};
 use identity::{AccountSeen, Factor};
-use model::Person;
+use model::{AccountKind, Person};
 use std::sync::Arc;
 use store::{Account, AccountChange, Change};
 
@@ -45,7 +45,7 @@ impl App {
             0..=MOST_LOGIN_BYTES => self.0.parts.store.account(&login).await?,
             _ => None,
         };
-        let seen = if account.is_some() { AccountSeen::Ordinary } else { AccountSeen::Unknown };
+        let seen = AccountSeen::of(account.as_ref().map(|account| account.kind));
         let person = account.as_ref().map(|account| account.person);
         let holder = Holder { account: seen, person, factor: Factor::Code };
         let turn = self.take_turn(&login, holder, &from).map_err(|turned| {
@@ -61,7 +61,7 @@ impl App {
         };
         let Some((person, account, shown)) = proven else {
             let typed = format!("{} {}", forgotten.app_code, forgotten.recovery_code);
-            let known = seen == AccountSeen::Ordinary;
+            let known = seen != AccountSeen::Unknown;
             let known_login = known.then_some(login);
             self.count_wrong(turn, &typed, known_login.clone(), from.address).await?;
             self.note_refusal("forgot-password-refused", known_login, from.address).await?;
@@ -83,7 +83,9 @@ impl App {
         forgotten: Forgotten<'_>,
     ) -> Result<Option<(Arc<Person>, Account, Shown)>, AppError> {
         let at = self.now();
-        let Some(account) = account.filter(|account| account.may_sign_in(at)) else { return Ok(None) };
+        // What is sealed in an envelope is not forgotten.
+        let may = |account: &Account| account.may_sign_in(at) && account.kind != AccountKind::BreakGlass;
+        let Some(account) = account.filter(may) else { return Ok(None) };
         let Some(person) = self.0.parts.roster.get().person(account.person).map(Arc::clone) else {
             return Ok(None);
         };

@@ -55,23 +55,6 @@ impl App {
         }
     }
 
-    /// The trust's name for whoever acts for it, the school's for whoever belongs to one.
-    pub(crate) fn organisation(&self, actor: Option<&Actor>) -> String {
-        let snapshot = self.snapshot();
-        let policy = snapshot.policy();
-        let own = actor.and_then(Actor::school);
-        let own = own.and_then(|id| policy.schools.iter().find(|school| school.id == id));
-        let only = match policy.schools.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        };
-        match (own.or(only), &policy.trust) {
-            (Some(school), _) => school.name.to_string(),
-            (None, Some(trust)) => trust.to_string(),
-            (None, None) => policy.title.to_string(),
-        }
-    }
-
     fn warnings(&self) -> Vec<String> {
         let seen = self.0.parts.health.seen();
         let mut warnings = Vec::new();
@@ -140,7 +123,7 @@ impl App {
 }
 
 /// The place whose name a screen shows: the school of whoever belongs to one, the trust of everybody else.
-fn place_of(actor: Option<&Actor>) -> Scope {
+pub(crate) fn place_of(actor: Option<&Actor>) -> Scope {
     actor.and_then(Actor::school).map_or(Scope::Trust, Scope::School)
 }
 

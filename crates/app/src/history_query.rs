@@ -315,7 +315,6 @@ fn device(text: &str, sight: &Sight<'_>) -> Result<Option<Place>, &'static str> 
         return Err("Too many devices have this in their name: type more of it");
     }
     matches.sort_unstable();
-    matches.dedup();
     let mut lent_to: Vec<PersonId> = matches.iter().filter_map(|(_, person)| *person).collect();
     lent_to.sort_unstable();
     lent_to.dedup();

@@ -244,7 +244,7 @@ fn may_see(hold: &Hold, sight: &Sight<'_>) -> bool {
         (Reach::Schools(held), Some(schools)) => schools.iter().all(|school| held.contains(school)),
         (Reach::Schools(_), None) => false,
     };
-    let may_read = |id: PersonId| sight.roster.person(id).is_none_or(|person| sight.may_read_about(person));
+    let may_read = |id: PersonId| sight.may_read_of(id);
     let owners = hold.query.devices.iter().flatten().filter_map(|id| sight.roster.device(*id)?.assigned_to);
     is_within && hold.query.people.iter().flatten().copied().chain(owners).all(may_read)
 }

@@ -3,7 +3,7 @@
 use crate::{App, AppError};
 use identity::{
     AccountSeen, Admitted, Attempt, DeviceCookie, Factor, FreshDevices, IdentityError, LaneCounting, Lockout,
-    LockoutRules, Origin, Randomness, Turned,
+    LockoutRules, Origin, Randomness, Turned, UnlockReason,
 };
 use model::{PersonId, Timestamp};
 use policy::file::{Counting, show_date};
@@ -129,6 +129,13 @@ impl App {
         };
         cookie.mark(&self.0.parts.pepper, person);
         Ok(cookie.to_text())
+    }
+
+    /// Opens what wrong ones had locked, since a new secret is in force.
+    pub(crate) fn open_lanes(&self, login: &str) {
+        let at = self.now();
+        self.lockout().unlock(login, UnlockReason::NewSecret, at);
+        self.0.lockout_moved.store(true, Ordering::Relaxed);
     }
 
     /// It could not be compared.

@@ -133,6 +133,7 @@ impl App {
         let ended = if others == OtherSessions::End { "yes" } else { "no" };
         let fact = self.fact(actor, "choose-password").about(actor.to_string());
         self.commit(&fact.with("others_ended", ended), &changes).await?;
+        self.open_lanes(&account.login);
         if others == OtherSessions::End {
             self.0.parts.identities.end_sessions(person.id, at);
         }

@@ -3,7 +3,7 @@
 use crate::lanes::{Caller, Holder, turned_words};
 use crate::{App, AppError};
 use identity::{AccountSeen, Factor, Password, StoredHash, TooBusy};
-use model::{AccountKind, AccountState, CredentialKind, Person, Timestamp};
+use model::{AccountState, CredentialKind, Person, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, Credential};
@@ -22,6 +22,18 @@ pub(crate) enum Checked {
     /// Too many wrong ones came before, so nothing was compared: what to tell, the same for logins that exist and for those
     /// that do not.
     Locked { words: String },
+}
+
+impl Checked {
+    /// The same at a door that opens to everyday accounts alone: what administers is shown no second step there.
+    pub(crate) fn for_everyday(self) -> Self {
+        match self {
+            Self::Right(proven) if proven.account.kind.administers() => {
+                Self::Wrong { known_login: Some(proven.account.login) }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Whose password it was.
@@ -72,11 +84,7 @@ impl App {
             0..=MOST_LOGIN_BYTES => self.0.parts.store.account(&login).await?,
             _ => None,
         };
-        let seen = match account.as_ref().map(|account| account.kind) {
-            Some(AccountKind::BreakGlass) => AccountSeen::BreakGlass,
-            Some(_) => AccountSeen::Ordinary,
-            None => AccountSeen::Unknown,
-        };
+        let seen = AccountSeen::of(account.as_ref().map(|account| account.kind));
         let person = account.as_ref().map(|account| account.person);
         let holder = Holder { account: seen, person, factor: Factor::Password };
         let turn = match self.take_turn(&login, holder, from) {
@@ -102,7 +110,11 @@ impl App {
             Checked::Wrong { known_login } => {
                 self.count_wrong(turn, typed, known_login.clone(), from.address).await?;
             }
-            _ => self.count_right(turn),
+            Checked::Right(proven) => {
+                self.count_right(turn);
+                self.alarm_recovery(&proven.person, &proven.account).await?;
+            }
+            Checked::Locked { .. } => self.give_turn_back(turn),
         }
         Ok(checked)
     }

@@ -262,7 +262,8 @@ impl App {
         let now = self.now();
         let mut found = None;
         for account in self.0.parts.store.accounts_of(person.id).await? {
-            if account.may_sign_in(now) && self.has_handle(&account, answer).await? {
+            let may = account.kind != AccountKind::BreakGlass || purpose == PasskeyPurpose::SignIn;
+            if may && account.may_sign_in(now) && self.has_handle(&account, answer).await? {
                 found = Some(account);
             }
         }

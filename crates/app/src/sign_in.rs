@@ -110,7 +110,6 @@ impl App {
             }
         };
         self.must_work_here(&proven.person, &from).await?;
-        self.alarm_recovery(&proven.person, &proven.account).await?;
         self.open_session(&proven, password, &from).await
     }
 

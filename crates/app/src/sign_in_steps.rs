@@ -7,8 +7,8 @@ use crate::second_step::{FORGOT, Partial};
 use crate::sign_in::{actor_of, run_out};
 use crate::views::ChoosePasswordView;
 use crate::{App, AppError, ConsoleSession, SignInStep};
-use identity::SessionToken;
-use model::Person;
+use identity::{SessionToken, permits};
+use model::{Action, Person};
 use std::sync::Arc;
 use store::{Account, AccountChange, Change, SessionChange, SessionStage};
 
@@ -63,6 +63,7 @@ impl App {
         let was_forgotten = methods.split(' ').any(|method| method == FORGOT);
         let replaced = if was_forgotten { "one that was forgotten" } else { "one that was issued" };
         self.commit(&fact.with("in_place_of", replaced), &changes).await?;
+        self.open_lanes(&account.login);
         self.0.parts.identities.end_sessions(person.id, at);
         let methods = methods.replace(FORGOT, "").trim().to_owned();
         let accounts = self.0.parts.store.accounts_of(person.id).await?;
@@ -95,7 +96,7 @@ impl App {
         from: impl Into<Caller>,
     ) -> Result<(), AppError> {
         let from = from.into();
-        let proven = match self.check_password(login, old, &from).await? {
+        let proven = match self.check_password(login, old, &from).await?.for_everyday() {
             Checked::Right(proven) => proven,
             Checked::RunOut { .. } => return Err(run_out()),
             Checked::Locked { words } => {
@@ -113,6 +114,12 @@ impl App {
             }
         };
         let (person, account) = (&proven.person, &proven.account);
+        if person.affiliations.iter().any(|held| permits(held.role, Action::SeeHome)) {
+            return Err(AppError::refused(
+                "This page is for pupils and visitors. Sign in to the console, and change it under My account.",
+                "expected somebody who does not use the console, found one who does",
+            ));
+        }
         if self.password_rule(person, account.kind).at_most.is_some() {
             return Err(AppError::refused(
                 "Your teacher looks after your password. Ask them for a new one.",
@@ -126,6 +133,7 @@ impl App {
         let actor = actor_of(person);
         let fact = self.fact(&actor, "choose-password").about(actor.to_string());
         self.commit(&fact.with("address", from.address.to_string()), &changes).await?;
+        self.open_lanes(&account.login);
         self.0.parts.identities.end_sessions(person.id, at);
         Ok(())
     }

@@ -82,7 +82,7 @@ impl App {
         if let Some(problem) = self.snapshot().network_at(address).and_then(no_sign_in) {
             return Ok(WebSignInView { problem: problem.to_owned(), ..self.web_sign_in_view(address).await });
         }
-        let device = match self.check_password(login, password, &from).await? {
+        let device = match self.check_password(login, password, &from).await?.for_everyday() {
             Checked::Right(proven) if proven.must_change() => {
                 self.note_unchanged(&proven, "sign-in-to-web-begun", address).await?;
                 return Ok(WebSignInView { must_choose: true, ..self.web_sign_in_view(address).await });
@@ -144,7 +144,7 @@ impl App {
     async fn sign_in_to_proxy(&self, credentials: Credentials) -> Result<SignInAnswer, AppError> {
         let Credentials { login, password, address } = credentials;
         // A proxy's sign-in carries no cookie: whoever asks here is known by their address alone.
-        Ok(match self.check_password(&login, &password, &address.into()).await? {
+        Ok(match self.check_password(&login, &password, &address.into()).await?.for_everyday() {
             // Nobody is asked here to choose another; the sign-in page does that.
             Checked::Right(proven) if proven.must_change() => {
                 self.note_unchanged(&proven, "sign-in-to-proxy-unchanged", address).await?;

@@ -59,9 +59,9 @@ impl Roster {
         self.people.values()
     }
 
-    /// Every device, in no order; one with several addresses comes once for each.
+    /// Every device, in no order.
     pub fn devices(&self) -> impl Iterator<Item = &Arc<Device>> {
-        self.devices_by_address.values()
+        self.devices_by_id.values()
     }
 }
 

@@ -327,9 +327,12 @@ async fn whoever_has_left_keeps_the_protection_of_staff() {
     let world = two_schools().await;
     let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
     let head = world.add("head", Role::Headteacher, Scope::Trust).await;
-    let left = world.add_shared("left", Vec::new()).await;
+    let left = world.add("left", Role::ClassTeacher, school("ashbrook")).await;
     let Actor::Person { id, .. } = left else { unreachable!("a person") };
     world.visit(id, "ashbrook", "jobs.example", NOW);
+    let leaves = Change::SetAffiliations { person: id, affiliations: Vec::new() };
+    world.store.commit(&Fact::new(&lead, Scope::Trust, NOW, "move-person"), &[leaves]).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
     for (actor, is_withheld) in [(&lead, true), (&head, false)] {
         let view = search(&world, actor, |f| f.host = "jobs".to_owned()).await;
         assert_eq!(

@@ -38,6 +38,8 @@ fn guarded(school: &School) -> impl Iterator<Item = (String, Action)> {
                 "{request}",
                 "{review}",
                 "{pool}",
+                "{import}",
+                "{class}",
             ]
             .iter()
             .fold(path, |path, id| path.replace(id, NOTHING));

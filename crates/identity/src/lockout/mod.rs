@@ -36,7 +36,7 @@ use crate::{IdentityError, Pepper, random_bytes};
 use account::{Account, LaneId};
 use budget::Budget;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use model::Timestamp;
+use model::{AccountKind, Timestamp};
 use sha2::Sha256;
 use sources::Sources;
 use std::collections::HashMap;
@@ -110,6 +110,17 @@ pub enum AccountSeen {
     BreakGlass,
     /// None.
     Unknown,
+}
+
+impl AccountSeen {
+    /// What the kind of the account with that login says; `None`: there is none.
+    pub fn of(kind: Option<AccountKind>) -> Self {
+        match kind {
+            Some(AccountKind::BreakGlass) => Self::BreakGlass,
+            Some(_) => Self::Ordinary,
+            None => Self::Unknown,
+        }
+    }
 }
 
 /// Where an attempt comes from, as our own listener saw it. A public address that the whole school shares proves nothing, so
