@@ -1,7 +1,7 @@
 //! What makes a second person look: numbers that surprise, and staff.
 
-use crate::{Before, Difference, FieldChange, Reading};
-use model::PersonId;
+use crate::{Before, Difference, FieldChange, Known, Mover, Part, Reading, Row};
+use model::{PersonId, Role};
 use std::collections::HashMap;
 
 /// From when on numbers surprise, as the policy has it.
@@ -23,12 +23,22 @@ pub enum Hold {
         /// Of how many on the records.
         of: usize,
     },
-    /// Many join.
+    /// Many join, or come back.
     Joiners {
         /// How many.
         count: usize,
         /// Beside how many on the records.
         of: usize,
+    },
+    /// Members of staff who had left come back.
+    StaffReturn {
+        /// How many.
+        count: usize,
+    },
+    /// Members of staff come into a class, and so see its learners.
+    StaffJoinClass {
+        /// How many.
+        count: usize,
     },
     /// Members of staff leave.
     StaffLeave {
@@ -67,7 +77,13 @@ impl Hold {
         match self {
             Self::RollOver => "It ends a school year.".to_owned(),
             Self::Leavers { count, of } => format!("{} would leave, of {of} on the records.", people(count)),
-            Self::Joiners { count, of } => format!("{} would join {of} on the records.", people(count)),
+            Self::Joiners { count, of } => {
+                format!("{} would join {of} on the records, or come back.", people(count))
+            }
+            Self::StaffReturn { count } => format!("{} who had worked here would come back.", people(count)),
+            Self::StaffJoinClass { count } => {
+                format!("{} who work here would come into a class.", people(count))
+            }
             Self::StaffLeave { count } => format!("{} who work here would leave.", people(count)),
             Self::Kept { count } => format!(
                 "{} with a post or an administrator\u{2019}s account are missing from the file. They stay; decide under \
@@ -98,15 +114,13 @@ pub fn holds(
         let percent = usize::try_from(thresholds.percent).unwrap_or(usize::MAX);
         count > 0 && count.saturating_mul(100) > of.saturating_mul(percent)
     };
-    let is_staff = |person: &&PersonId| known.get(person).is_some_and(|known| known.year.is_none());
     let finishes = |person: &&PersonId| {
         let year = known.get(person).and_then(|known| known.year);
         found.leaving_year.zip(year).is_some_and(|(leaving, year)| year >= leaving)
     };
     let leavers = found.leavers.iter().filter(|person| !finishes(person)).count();
-    let staff_leave = found.leavers.iter().filter(is_staff).count();
+    let joiners = found.joiners.len() + found.movers.iter().filter(|mover| mover.returns).count();
     let rows = reading.map(|reading| reading.rows.as_slice()).unwrap_or_default();
-    let joins_staff = |place: &&usize| rows.get(**place).is_some_and(|row| row.year.is_none());
     let usual = if found.leaving_year.is_some() { 1..=1 } else { 0..=1 };
     let jumps = |change: &FieldChange| match change {
         FieldChange::Year { from: Some(from), to: Some(to) } => {
@@ -114,22 +128,53 @@ pub fn holds(
         }
         _ => false,
     };
-    let changes_role = |change: &FieldChange| matches!(change, FieldChange::Role { .. });
-    let movers = |is: &dyn Fn(&FieldChange) -> bool| {
-        found.movers.iter().filter(|mover| mover.changes.iter().any(is)).count()
-    };
-    let staff_change = movers(&changes_role) + found.joiners.iter().filter(joins_staff).count();
+    let jumpers = found.movers.iter().filter(|mover| mover.changes.iter().any(jumps)).count();
     let lost = reading.map_or(0, Reading::lost);
     let all_rows = rows.len() + lost;
+    let staff = Staff::of(found, rows, &known);
     let checks = [
         (found.leaving_year.is_some(), Hold::RollOver),
         (is_many(leavers, of), Hold::Leavers { count: leavers, of }),
-        (is_many(found.joiners.len(), of), Hold::Joiners { count: found.joiners.len(), of }),
-        (staff_leave > 0, Hold::StaffLeave { count: staff_leave }),
+        (is_many(joiners, of), Hold::Joiners { count: joiners, of }),
+        (staff.leave > 0, Hold::StaffLeave { count: staff.leave }),
+        (staff.come_back > 0, Hold::StaffReturn { count: staff.come_back }),
         (!found.kept.is_empty(), Hold::Kept { count: found.kept.len() }),
-        (staff_change > 0, Hold::StaffChange { count: staff_change }),
-        (movers(&jumps) > 0, Hold::YearsJump { count: movers(&jumps) }),
+        (staff.change > 0, Hold::StaffChange { count: staff.change }),
+        (staff.join_class > 0, Hold::StaffJoinClass { count: staff.join_class }),
+        (jumpers > 0, Hold::YearsJump { count: jumpers }),
         (is_many(lost, all_rows), Hold::Unread { count: lost, of: all_rows }),
     ];
     checks.into_iter().filter(|(holds, _)| *holds).map(|(_, hold)| hold).collect()
+}
+
+/// What becomes of whoever is no learner, in numbers.
+struct Staff {
+    leave: usize,
+    come_back: usize,
+    /// They join the staff, or become something else there.
+    change: usize,
+    join_class: usize,
+}
+
+impl Staff {
+    fn of(found: &Difference, rows: &[Row], known: &HashMap<PersonId, &Known>) -> Self {
+        let is_staff = |person: &PersonId| known.get(person).is_some_and(|known| known.role != Role::Learner);
+        let joins_staff = |place: &&usize| rows.get(**place).is_some_and(|row| row.part != Part::Learner);
+        // A row may call somebody staff whom the records call a learner, and the class would take them as its teacher.
+        let comes_as_staff = |mover: &&Mover| {
+            let row = mover.row.and_then(|place| rows.get(place));
+            is_staff(&mover.person) || row.is_some_and(|row| row.part != Part::Learner)
+        };
+        let movers = |is: &dyn Fn(&FieldChange) -> bool| {
+            let movers = found.movers.iter().filter(comes_as_staff);
+            movers.filter(|mover| mover.changes.iter().any(is)).count()
+        };
+        Self {
+            leave: found.leavers.iter().filter(|person| is_staff(person)).count(),
+            come_back: found.movers.iter().filter(|mover| mover.returns && comes_as_staff(mover)).count(),
+            change: movers(&|change| matches!(change, FieldChange::Role { .. }))
+                + found.joiners.iter().filter(joins_staff).count(),
+            join_class: movers(&|change| matches!(change, FieldChange::Joins(_))),
+        }
+    }
 }

@@ -119,6 +119,23 @@ fn numbers_that_surprise_and_staff_hold_it() {
 }
 
 #[test]
+fn whoever_comes_back_counts_as_joining_and_staff_who_come_back_or_into_a_class_hold_it() {
+    let mut before = school();
+    before.people.push(known(30, "Tariq Example", "", "4B"));
+    let into_class = with(&["0030,Tariq Example,,,5A,Teacher"], &[]);
+    assert_eq!(found(&into_class, &before).1, [Hold::StaffJoinClass { count: 1 }]);
+    let learner = with(&["0030,Tariq Example,,,4B,Teacher", "0003,Child3 Sample,,4,5A,"], &[3]);
+    assert_eq!(found(&learner, &before).1, [], "a learner goes into another class");
+
+    before.people[20].has_left = true;
+    let back = with(&["0030,Tariq Example,,,4B,Teacher"], &[]);
+    assert_eq!(found(&back, &before).1, [Hold::StaffReturn { count: 1 }]);
+    before.people[20].has_left = false;
+    before.people.iter_mut().take(3).for_each(|known| known.has_left = true);
+    assert_eq!(found(&back, &before).1, [Hold::Joiners { count: 3, of: 18 }]);
+}
+
+#[test]
 fn a_file_of_pupils_says_nothing_of_staff_and_one_without_classes_nothing_of_classes() {
     let mut before = school();
     before.people.push(known(30, "Tariq Example", "", "4B"));
