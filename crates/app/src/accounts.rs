@@ -25,6 +25,8 @@ use store::{Account, AccountChange, Change};
 const MOST_NAME: usize = 120;
 /// The longest login, in characters.
 const MOST_LOGIN: usize = 60;
+/// What somebody reads who would open a visitor's account, or give a password to it, past the log.
+const OF_A_POOL: &str = "This account is of a pool for visitors. Hand out another one under Visitors, where whom they visit is written down.";
 /// Why somebody who decides beside others gets no password in the console.
 pub(crate) const AT_THE_MACHINE: &str = "They approve policies, read cases or release history, so nobody gives them a password here. \
     Whoever looks after the machine does, with the command schoolgate people reset.";
@@ -343,6 +345,10 @@ impl App {
             self.record_denial(actor, Action::ManageAccounts).await;
             return Err(AppError::Denied);
         }
+        if matches!(deed, AccountDeed::Open(_)) && self.is_of_pool(&person).await? {
+            self.record_denial(actor, Action::ManageAccounts).await;
+            return Err(AppError::refused(OF_A_POOL, "expected an account of no pool"));
+        }
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
             return Err(AppError::no_reason());
@@ -396,8 +402,16 @@ impl App {
         if scopes_for(&named, Action::ResetPassword).is_empty() {
             return Ok(Err("The policy names others to give passwords. Ask one of them."));
         }
+        if self.is_of_pool(person).await? {
+            return Ok(Err(OF_A_POOL));
+        }
         let reach = self.people_reach(&named, Action::ResetPassword).await?;
         Ok(hands_over(actor, &reach, person))
+    }
+
+    /// True for whoever has an account of a pool of visitors' accounts: it is handed out there alone, with a line in the log.
+    async fn is_of_pool(&self, person: &Person) -> Result<bool, AppError> {
+        Ok(self.0.parts.store.is_visitor(person.id).await?)
     }
 
     /// Of these people, those to whom the actor may give a way in, as [`Self::may_reset`] says of each.

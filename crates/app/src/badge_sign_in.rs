@@ -6,7 +6,7 @@
 //! says so, or makes another.
 //!
 //! Invariants: whatever is shown is compared by its keyed hash alone; codes that nobody has are counted by address, since they
-//! have 40 bits, and never shut out what a scanner reads; locks after wrong passwords do not touch badges.
+//! have 40 bits, and never shut out what a scanner reads; so are a scanner's, and too many from one place leave no facts; locks after wrong passwords do not touch badges.
 
 use crate::classes::InfantWay;
 use crate::sign_in::actor_of;
@@ -84,14 +84,15 @@ impl App {
         }
         let now = self.now();
         let is_typed = BadgeSecret::parse(shown).is_none();
-        if is_typed && !self.unknown_badges(|unknown| unknown.may(address, now)) {
+        if is_typed && !self.unknown_badges(|unknown| unknown.typed.may(address, now)) {
             return refused(TOO_MANY, None, None);
         }
         let Some(badge) = self.badge_shown(shown).await? else {
-            if is_typed {
-                self.unknown_badges(|unknown| unknown.count(address, now));
-            }
-            return refused(NOT_KNOWN, Some("nobody's badge"), None);
+            let is_noted = self.unknown_badges(|unknown| {
+                let of_its_way = if is_typed { &mut unknown.typed } else { &mut unknown.scanned };
+                of_its_way.may(address, now) && of_its_way.count(address, now)
+            });
+            return refused(NOT_KNOWN, is_noted.then_some("nobody's badge"), None);
         };
         let whose = Some(badge.person);
         if badge.voided.is_some() || now >= badge.expires {
@@ -185,25 +186,47 @@ impl App {
     }
 }
 
-/// Typed codes that nobody has, by the address where they were typed, of the last ten minutes.
+/// Badges that nobody has, of the last ten minutes.
 #[derive(Default, Debug)]
-pub(crate) struct UnknownBadges(HashMap<IpAddr, VecDeque<Timestamp>>);
+pub(crate) struct UnknownBadges {
+    /// Codes: too many shut out others.
+    typed: Counted,
+    /// What scanners read: too many leave no more facts.
+    scanned: Counted,
+}
 
-impl UnknownBadges {
-    /// True where another badge may be tried from here.
+/// What came of the last ten minutes, by the place that it came from.
+#[derive(Default, Debug)]
+struct Counted(HashMap<IpAddr, VecDeque<Timestamp>>);
+
+impl Counted {
+    /// True where another may come from here.
     fn may(&mut self, address: IpAddr, now: Timestamp) -> bool {
         let since = now.plus_ms(-UNKNOWN_MS);
         self.0.retain(|_, seen| {
             seen.retain(|at| *at > since);
             !seen.is_empty()
         });
-        let is_known = self.0.contains_key(&address);
-        let from_here = self.0.get(&address).map_or(0, VecDeque::len);
-        from_here < MOST_UNKNOWN && (is_known || self.0.len() < MOST_ADDRESSES)
+        self.0.get(&place_of(address)).map_or(0, VecDeque::len) < MOST_UNKNOWN
     }
 
-    fn count(&mut self, address: IpAddr, now: Timestamp) {
-        self.0.entry(address).or_default().push_back(now);
+    /// Counts one; true, since it was. Where there are too many places, the one that was quiet longest is forgotten.
+    fn count(&mut self, address: IpAddr, now: Timestamp) -> bool {
+        let place = place_of(address);
+        if self.0.len() >= MOST_ADDRESSES && !self.0.contains_key(&place) {
+            let quiet = self.0.iter().min_by_key(|(_, seen)| seen.back().copied()).map(|(place, _)| *place);
+            quiet.and_then(|quiet| self.0.remove(&quiet));
+        }
+        self.0.entry(place).or_default().push_back(now);
+        true
+    }
+}
+
+/// What counts as one place: a device has as many addresses of IPv6 as it likes within its 64 bits.
+fn place_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(whole) => IpAddr::from((whole.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
     }
 }
 
@@ -213,14 +236,31 @@ mod tests {
 
     #[test]
     fn whoever_tries_too_many_badges_that_nobody_has_waits_and_nobody_else_does() {
-        let mut unknown = UnknownBadges::default();
-        let (here, there) = (IpAddr::from([10, 20, 0, 7]), IpAddr::from([10, 20, 0, 8]));
-        for number in 0..30 {
-            let now = Timestamp(number);
-            assert!(unknown.may(here, now), "{number}");
-            unknown.count(here, now);
+        let mut unknown = Counted::default();
+        let at = |address: &str| -> IpAddr { address.parse().unwrap() };
+        for (here, same, there) in [
+            (at("10.20.0.7"), at("10.20.0.7"), at("10.20.0.8")),
+            (at("2001:db8:0:1::7"), at("2001:db8:0:1:ffff::8"), at("2001:db8:0:2::7")),
+        ] {
+            for number in 0..30 {
+                let now = Timestamp(number);
+                assert!(unknown.may(here, now), "{number}");
+                unknown.count(here, now);
+            }
+            assert!(!unknown.may(same, Timestamp(30)) && unknown.may(there, Timestamp(30)));
+            assert!(unknown.may(here, Timestamp(UNKNOWN_MS)), "after ten minutes the first is forgotten");
         }
-        assert!(!unknown.may(here, Timestamp(30)) && unknown.may(there, Timestamp(30)));
-        assert!(unknown.may(here, Timestamp(UNKNOWN_MS)), "after ten minutes the first is forgotten");
+    }
+
+    #[test]
+    fn where_too_many_places_are_counted_the_one_that_was_quiet_longest_is_forgotten() {
+        let mut unknown = Counted::default();
+        for number in 0..5_000_u32 {
+            let address = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+            assert!(unknown.may(address, Timestamp(i64::from(number))), "a new place is never refused");
+            unknown.count(address, Timestamp(i64::from(number)));
+        }
+        assert_eq!(unknown.0.len(), MOST_ADDRESSES);
+        assert!(!unknown.0.contains_key(&IpAddr::from([10, 0, 0, 0])));
     }
 }

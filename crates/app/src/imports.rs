@@ -7,7 +7,8 @@
 //! difference is made of them anew whenever it is shown, so that what is approved is what was seen and is still so; where
 //! numbers surprise, or staff are concerned, another person who may change what people are approves it; nobody who holds a
 //! post, an administrator's account or a place in the whole trust is taken off or made something else by a file, nor is
-//! whoever approves it.
+//! whoever approves it; a role that does something in the console is given by whom the policy names for it alone, and leaves
+//! a grant.
 
 mod apply;
 mod before;
@@ -23,9 +24,11 @@ use crate::administrators::commit_by_policy;
 use crate::facade::{new_uuid, record_denial};
 use crate::{AppError, approved_policy};
 use identity::permit;
+use jiff::ToSpan;
 use model::{
     Action, Actor, Clock, ImportId, ImportKind, ImportState, PersonId, SchoolId, Scope, Timestamp, YearGroup,
 };
+use policy::file::Access;
 use roster::{Answer, Difference, Format, Grades, Hold, Options, Reading, Rollover, RosterError, Thresholds};
 use store::{Change, Fact, ImportChange, ImportRecord, NewImport, Store};
 
@@ -84,6 +87,10 @@ pub(crate) struct Staged {
     pub(crate) before: roster::Before,
     pub(crate) found: Difference,
     pub(crate) holds: Vec<Hold>,
+    /// What the policy says of whoever gets a role by it.
+    pub(crate) access: Access,
+    /// When a role that is given now is looked at again.
+    pub(crate) next_look: Timestamp,
 }
 
 impl Staged {
@@ -185,7 +192,13 @@ impl Imports<'_> {
         };
         let thresholds = Thresholds { percent: document.facts.access.import_hold_percent };
         let holds = roster::holds(&found, reading.as_ref(), &before, thresholds);
-        Ok(Staged { school_name: school.name.to_string(), record, reading, before, found, holds })
+        let (school_name, access) = (school.name.to_string(), document.facts.access);
+        let months = i64::from(access.rights_review_months);
+        let today = self.now().to_jiff().to_zoned(document.policy.time_zone.clone());
+        let next_look = today
+            .checked_add(months.months())
+            .map_or(self.now(), |then| Timestamp(then.timestamp().as_millisecond()));
+        Ok(Staged { school_name, record, reading, before, found, holds, access, next_look })
     }
 
     /// An import that waits, beside the records as they are now; `None` where this person sees none of that id.

@@ -42,10 +42,16 @@ impl App {
             if review.state != ReviewState::Open {
                 continue;
             }
-            if review.ends <= now {
-                self.end_review(&review).await?;
+            let minded = if review.ends <= now {
+                self.end_review(&review).await
             } else if is_warning_due(&review, now) {
-                self.warn_of_end(&review, Vec::new()).await?;
+                self.warn_of_end(&review, Vec::new()).await
+            } else {
+                Ok(())
+            };
+            if let Err(error) = minded {
+                // The others have their ends, too; this one is tried again the next time.
+                tracing::warn!(review = %review.id, %error, "a review could not be minded");
             }
         }
         Ok(())
@@ -120,7 +126,7 @@ impl App {
         self.commit(&fact, &changes).await
     }
 
-    /// Lets every line lapse that nobody answered, but for those who are the last; how many of these stay open.
+    /// Lets every line lapse that nobody answered, but for those who are the last or cannot; how many of these stay open.
     async fn lapse(
         &self,
         (actor, review): (&Actor, &Review),
@@ -133,9 +139,13 @@ impl App {
                 lasting += 1;
                 continue;
             }
-            self.answer_line((actor, review), line, (ReviewAnswer::Lapsed, why.to_owned())).await?;
-            // The next line counts on who is left.
-            self.take_up_changes().await?;
+            match self.answer_line((actor, review), line, (ReviewAnswer::Lapsed, why.to_owned())).await {
+                // The next line counts on who is left.
+                Ok(()) => self.take_up_changes().await?,
+                // One of the last who administer, or answered meanwhile: a leader looks at it.
+                Err(AppError::Refused { .. }) => lasting += 1,
+                Err(error) => return Err(error),
+            }
         }
         self.close_if_answered(actor, review).await?;
         Ok(lasting)

@@ -13,8 +13,8 @@ use crate::views::{ReviewLineView, ReviewRow, ReviewView};
 use crate::{App, AppError, Fresh, words};
 use identity::{permits, scopes_for};
 use model::{
-    AccountState, Action, Actor, Affiliation, ClassId, ClassKind, Person, PersonId, ReviewAnswer, ReviewId,
-    ReviewKind, ReviewState, Role, Scope,
+    AccountKind, AccountState, Action, Actor, Affiliation, ClassId, ClassKind, Person, PersonId,
+    ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, Scope,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -409,9 +409,12 @@ impl App {
             }
             let words = checked_words(&words, answer == ReviewAnswer::Change)?;
             self.answer_line((actor, &review), line, (answer, words)).await?;
+            if answer == ReviewAnswer::Remove {
+                // The next line counts on who is left.
+                self.take_up_changes().await?;
+            }
         }
         self.close_if_answered(actor, &review).await?;
-        self.take_up_changes().await?;
         Ok(true)
     }
 
@@ -484,7 +487,9 @@ impl App {
     }
 
     /// What takes an account or a right away. Whoever belongs elsewhere too loses what they are here, and keeps their
-    /// account.
+    /// accounts; of whoever does not, every account rests, the administrator account too. A right that is taken away comes
+    /// back by a request alone, and not with the account: its holder counts as staff there, and as nobody where they were
+    /// no more than that.
     async fn taken_away(&self, kind: ReviewKind, line: &ReviewLine) -> Result<Vec<Change>, AppError> {
         let Some(person) = self.0.parts.roster.get().person(line.person).map(Arc::clone) else {
             return Ok(Vec::new());
@@ -498,13 +503,18 @@ impl App {
         let mut changes = Vec::new();
         if left.is_empty() {
             let accounts = self.0.parts.store.accounts_of(person.id).await?;
-            changes.extend(accounts.into_iter().filter(is_everyday).map(|account| {
+            changes.extend(accounts.into_iter().filter(is_to_rest).map(|account| {
                 let state = AccountState::Suspended;
                 Change::Account(AccountChange::SetState { account: account.id, state, at })
             }));
-        } else {
-            changes.extend(self.ends_posts(person.id, &left).await?);
-            changes.push(Change::SetAffiliations { person: person.id, affiliations: left });
+        }
+        if kind == ReviewKind::Rights || !left.is_empty() {
+            let affiliations = match left.is_empty() && line.role != Role::Staff {
+                true => vec![Affiliation { scope: line.scope.clone(), role: Role::Staff, year: None }],
+                false => left,
+            };
+            changes.extend(self.ends_posts(person.id, &affiliations).await?);
+            changes.push(Change::SetAffiliations { person: person.id, affiliations });
         }
         changes.extend(gone.into_iter().map(|held| {
             Change::Rights(RightsChange::End { person: person.id, role: held.role, scope: held.scope, at })
@@ -518,22 +528,35 @@ impl App {
     pub(crate) async fn is_last(&self, kind: ReviewKind, line: &ReviewLine) -> Result<bool, AppError> {
         let roster = self.0.parts.roster.get();
         let held = roster.person(line.person).map(|person| person.affiliations.clone()).unwrap_or_default();
-        let goes = |held: &&Affiliation| {
+        let goes = |held: &Affiliation| {
             held.scope == line.scope && (kind == ReviewKind::Accounts || held.role == line.role)
         };
-        let going: Vec<Role> = held.iter().filter(goes).map(|held| held.role).collect();
+        let (going, left): (Vec<Affiliation>, Vec<Affiliation>) = held.into_iter().partition(goes);
+        self.leaves_nobody((line.person, &line.scope), &going, &left).await
+    }
+
+    /// The same where somebody is no more what goes, and is what stays.
+    pub(crate) async fn leaves_nobody(
+        &self,
+        (person, scope): (PersonId, &Scope),
+        going: &[Affiliation],
+        staying: &[Affiliation],
+    ) -> Result<bool, AppError> {
+        let roster = self.0.parts.roster.get();
         let needed = [Action::ManageAccounts, Action::ApproveAccess];
-        let does = |action: &Action| going.iter().any(|role| permits(*role, *action));
+        let may = |held: &Affiliation, action: Action| permits(held.role, action) && held.scope.covers(scope);
+        let does = |action: &Action| {
+            going.iter().any(|held| may(held, *action)) && !staying.iter().any(|held| may(held, *action))
+        };
         if !needed.iter().any(does) {
             return Ok(false);
         }
         let usable = usable(self.0.parts.store.accounts().await?);
         let others = |action: Action| {
-            roster.people().any(|person| {
-                let may = |held: &Affiliation| permits(held.role, action) && held.scope.covers(&line.scope);
-                person.id != line.person
-                    && usable.contains_key(&person.id)
-                    && person.affiliations.iter().any(may)
+            roster.people().any(|other| {
+                other.id != person
+                    && usable.contains_key(&other.id)
+                    && other.affiliations.iter().any(|held| may(held, action))
             })
         };
         Ok(needed.iter().any(|action| does(action) && !others(*action)))
@@ -566,6 +589,11 @@ pub(crate) fn usable(accounts: Vec<Account>) -> HashMap<PersonId, Account> {
 
 fn is_everyday(account: &Account) -> bool {
     !account.kind.administers() && account.state != AccountState::Closed
+}
+
+/// True for what rests with its holder's last right: everyday accounts, and the administrator account while it is open.
+fn is_to_rest(account: &Account) -> bool {
+    is_everyday(account) || (account.kind == AccountKind::Administrator && account.state.may_sign_in())
 }
 
 /// The registration class of a learner.

@@ -9,7 +9,7 @@ use crate::accounts::plain_login;
 use crate::alert_work::checked_words;
 use crate::facade::Reach;
 use crate::people::can_hold;
-use crate::people_reach::{approves, may_hand_to};
+use crate::people_reach::approves;
 use crate::people_seen::kind_for;
 use crate::views::{RightsForm, SlipView};
 use crate::{App, AppError, Fresh};
@@ -27,8 +27,8 @@ use store::{
 const DAY_MS: i64 = 24 * 3_600_000;
 /// How long before it lapses a request is warned of.
 const WARN_MS: i64 = 3 * DAY_MS;
-/// Facts of somebody that are read to find who gave them a password.
-const MOST_FACTS: usize = 200;
+/// The facts of giving somebody a password in the console.
+const GIVES: [&str; 4] = ["reset-password", "make-first-password", "issue-password", "add-person"];
 /// Who is told that a request waits.
 const TOLD: [Addressee; 1] = [Addressee::Head];
 /// The same where it is for the headteacher or a governor.
@@ -164,11 +164,9 @@ impl App {
                 "expected an account that nothing opens, found none",
             ));
         };
-        if !may_hand_to(actor, record.asked.role, &record.asked.scope) {
-            return Err(AppError::refused(
-                crate::accounts::AT_THE_MACHINE,
-                "expected a role whose password is given in the console",
-            ));
+        if let Err(words) = self.may_reset(actor, &person).await? {
+            self.record_denial(actor, Action::ResetPassword).await;
+            return Err(AppError::refused(words, "expected somebody whose password is theirs to give"));
         }
         let issued = self.issue_password(&person, &account).await?;
         let fact = self.fact(actor, "make-first-password").about(format!("person:{}", person.id));
@@ -250,6 +248,16 @@ impl App {
             && asked.asked.1 != actor.to_string()
             && actor.to_string() != format!("person:{}", asked.person)
             && self.approves_role(actor, asked.role, &asked.scope)
+            && self.approves_end(actor, asked)
+    }
+
+    /// True where the actor has a say in what goes, too.
+    fn approves_end(&self, actor: &Actor, asked: &NewRequest) -> bool {
+        let roster = self.0.parts.roster.get();
+        let person = roster.person(asked.person).filter(|_| asked.kind == RightsKind::Instead);
+        person
+            .and_then(|person| replaced(person, &asked.scope))
+            .is_none_or(|goes| self.approves_role(actor, goes.role, &goes.scope))
     }
 
     /// When a right that is approved or kept now is looked at again.
@@ -345,22 +353,48 @@ impl App {
     async fn becomes(&self, asked: &NewRequest, affiliation: Affiliation) -> Result<Vec<Change>, AppError> {
         let gone = || AppError::refused("They have left meanwhile.", "expected somebody on the roster");
         let person = self.0.parts.roster.get().person(asked.person).map(Arc::clone).ok_or_else(gone)?;
-        let kept = usize::from(asked.kind == RightsKind::Instead);
-        let (before, held) = person.affiliations.split_at(kept.min(person.affiliations.len()));
-        let mut affiliations: Vec<Affiliation> = vec![affiliation];
-        affiliations.extend(held.iter().cloned());
-        if asked.kind == RightsKind::Also {
-            // What somebody was first stays first.
-            affiliations.rotate_left(1);
-        }
+        let (before, affiliations) = match asked.kind {
+            RightsKind::Instead => {
+                if let Some(words) = self.cannot_be_replaced(&person, &affiliation).await? {
+                    return Err(AppError::refused(words, "expected a role that may go, found none"));
+                }
+                let before = replaced(&person, &asked.scope).cloned();
+                (before.clone(), instead(&person, before.as_ref(), &affiliation))
+            }
+            _ => {
+                // What somebody was first stays first.
+                let held = person.affiliations.iter().cloned();
+                let mut affiliations: Vec<Affiliation> = std::iter::once(affiliation).chain(held).collect();
+                affiliations.rotate_left(1);
+                (None, affiliations)
+            }
+        };
         let now = self.now();
         let mut changes = self.ends_posts(person.id, &affiliations).await?;
-        changes.extend(before.iter().map(|gone| {
-            let (person, role, scope) = (person.id, gone.role, gone.scope.clone());
+        changes.extend(before.map(|gone| {
+            let (person, role, scope) = (person.id, gone.role, gone.scope);
             Change::Rights(RightsChange::End { person, role, scope, at: now })
         }));
         changes.push(Change::SetAffiliations { person: person.id, affiliations });
         Ok(changes)
+    }
+
+    /// Why nothing that somebody is can go for this: they are nothing there, or nobody would be left.
+    async fn cannot_be_replaced(
+        &self,
+        person: &Person,
+        by: &Affiliation,
+    ) -> Result<Option<&'static str>, AppError> {
+        let Some(goes) = replaced(person, &by.scope) else {
+            return Ok(Some(
+                "They are nothing at that place, so nothing can go for it. Ask for it beside what they are",
+            ));
+        };
+        let after = instead(person, Some(goes), by);
+        let is_last = self.leaves_nobody((person.id, &by.scope), std::slice::from_ref(goes), &after).await?;
+        Ok(is_last.then_some(
+            "Nobody else would be left there who manages accounts or approves rights. Give it to somebody else first",
+        ))
     }
 
     /// The ends of the posts that somebody with these affiliations can hold no longer.
@@ -489,6 +523,12 @@ impl App {
             if person.affiliations.iter().any(|held| held.role == *role && held.scope.covers(scope)) {
                 return Ok(Some(("role", "They are that already".to_owned())));
             }
+            if wanted.kind == RightsKind::Instead {
+                let by = Affiliation { scope: scope.clone(), role: *role, year: None };
+                if let Some(words) = self.cannot_be_replaced(person, &by).await? {
+                    return Ok(Some(("kind", words.to_owned())));
+                }
+            }
             if approves(*role) {
                 let accounts = self.0.parts.store.accounts_of(person.id).await?;
                 if !accounts.iter().any(|held| held.may_sign_in(self.now()) && !held.must_change) {
@@ -515,20 +555,21 @@ impl App {
 
     fn somebody_else_approves(&self, actor: &Actor, wanted: &Wanted) -> bool {
         let target = wanted.person.as_ref().map(|person| person.id);
+        let goes = wanted.person.as_ref().filter(|_| wanted.kind == RightsKind::Instead);
+        let goes = goes.and_then(|person| replaced(person, &wanted.scope));
         let roster = self.0.parts.roster.get();
         roster.people().any(|person| {
             let other = crate::sign_in::actor_of(person);
             other.to_string() != actor.to_string()
                 && Some(person.id) != target
                 && self.approves_role(&other, wanted.role, &wanted.scope)
+                && goes.is_none_or(|goes| self.approves_role(&other, goes.role, &goes.scope))
         })
     }
 
     /// True where one of these gave somebody the last password that they were given: they could sign in as them.
     async fn gave_password(&self, by: &[String], person: PersonId) -> Result<bool, AppError> {
-        let facts = self.0.parts.store.facts_about(&format!("person:{person}"), MOST_FACTS).await?;
-        let gives = ["reset-password", "make-first-password", "add-person"];
-        let newest = facts.iter().find(|fact| gives.contains(&fact.action.as_str()));
+        let newest = self.0.parts.store.newest_fact_about(&format!("person:{person}"), &GIVES).await?;
         Ok(newest.is_some_and(|fact| by.contains(&fact.actor)))
     }
 
@@ -540,6 +581,17 @@ impl App {
         let trust = policy.trust.is_some().then_some(Scope::Trust);
         schools.chain(trust).collect()
     }
+}
+
+/// What goes for something else at this place: what somebody is there first.
+fn replaced<'a>(person: &'a Person, scope: &Scope) -> Option<&'a Affiliation> {
+    person.affiliations.iter().find(|held| held.scope == *scope)
+}
+
+/// What somebody is with one thing in the place of another.
+fn instead(person: &Person, goes: Option<&Affiliation>, comes: &Affiliation) -> Vec<Affiliation> {
+    let held = person.affiliations.iter();
+    held.map(|held| if Some(held) == goes { comes.clone() } else { held.clone() }).collect()
 }
 
 fn too_close() -> AppError {

@@ -60,7 +60,12 @@ impl App {
         let Some(record) = self.rights_for(actor, id).await? else { return Ok(None) };
         let asked = &record.asked;
         self.note(&self.fact(actor, "read-request").about(format!("person:{}", asked.person))).await?;
-        let bare = self.without_password(&record).await?.is_some();
+        let bare = self.without_password(&record).await?;
+        let may_hand = match &bare {
+            Some((person, _)) => self.may_reset(actor, person).await?.is_ok(),
+            None => false,
+        };
+        let bare = bare.is_some();
         let manages = scopes_for(actor, Action::ManageAccounts).iter().any(|held| held.covers(&asked.scope));
         let hands = may_hand_to(actor, asked.role, &asked.scope);
         let roster = self.0.parts.roster.get();
@@ -84,7 +89,7 @@ impl App {
             decided: decided.map(|(at, by, why)| (*at, self.name_in_audit(by), why.clone())),
             review_on: grant.map(|grant| grant.review_on),
             may_withdraw: record.state == RequestState::Asked && asked.asked.1 == actor.to_string(),
-            may_make_slip: bare && manages && hands,
+            may_make_slip: bare && manages && may_hand,
             slip_at_machine: bare && manages && !hands,
             person: person.map(|person| person.id.to_string()).unwrap_or_default(),
         }))

@@ -49,7 +49,8 @@ impl App {
         let people = self.learners_of(&class);
         let Some(person) = people.iter().find(|person| person.id == child) else { return Ok(None) };
         let held = self.0.parts.store.sealed_record(child).await?;
-        let Some(row) = held.filter(|row| row.class == id && self.now() < row.ends) else { return Ok(None) };
+        let opens = |row: &SealedRow| row.class == id && self.now() < row.ends && self.still_gives(row);
+        let Some(row) = held.filter(opens) else { return Ok(None) };
         // Noted before it is opened: a look that could not be recorded shows nothing.
         let fact = self.class_fact(actor, &class, "open-sealed-record").about(format!("person:{child}"));
         self.note(&fact.with("reason", reason)).await?;
@@ -71,23 +72,33 @@ impl App {
     /// # Errors
     /// [`AppError::Failed`].
     pub async fn remove_ended_records(&self) -> Result<usize, AppError> {
-        let (rows, now) = (self.0.parts.store.sealed_records().await?, self.now());
-        let classes = self.0.parts.store.classes(now).await?;
-        let mut removed = 0;
-        for row in rows {
-            let learns = |class: &Class| class.id == row.class && class.learners.contains(&row.person);
-            let why = match () {
-                () if row.ends <= now => "the end of Year 2",
-                () if !classes.iter().any(learns) => "left the class",
-                () if !self.still_gives(&row) => "the policy names the phase no more",
-                () => continue,
-            };
-            let fact = Fact::new(&Actor::Program, row.scope.clone(), now, "remove-sealed-record");
-            let fact = fact.about(format!("person:{}", row.person)).with("why", why);
-            self.commit(&fact, &[Change::Sealed(SealedChange::Remove { person: row.person })]).await?;
-            removed += 1;
+        let (store, now) = (&self.0.parts.store, self.now());
+        let classes = store.classes(now).await?;
+        let (mut removed, mut last) = (0, None);
+        loop {
+            let rows = store.sealed_records(last).await?;
+            let Some(end) = rows.last() else { return Ok(removed) };
+            last = Some((end.ends, end.person));
+            for row in &rows {
+                removed += usize::from(self.remove_ended(row, &classes).await?);
+            }
         }
-        Ok(removed)
+    }
+
+    /// Takes a record away whose time is over. True where it was.
+    async fn remove_ended(&self, row: &SealedRow, classes: &[Class]) -> Result<bool, AppError> {
+        let now = self.now();
+        let learns = |class: &Class| class.id == row.class && class.learners.contains(&row.person);
+        let why = match () {
+            () if row.ends <= now => "the end of Year 2",
+            () if !classes.iter().any(learns) => "left the class",
+            () if !self.still_gives(row) => "the policy names the phase no more",
+            () => return Ok(false),
+        };
+        let fact = Fact::new(&Actor::Program, row.scope.clone(), now, "remove-sealed-record");
+        let fact = fact.about(format!("person:{}", row.person)).with("why", why);
+        self.commit(&fact, &[Change::Sealed(SealedChange::Remove { person: row.person })]).await?;
+        Ok(true)
     }
 
     /// What keeps a password that was made for somebody sealed, where the policy names their phase and they have a class; else
@@ -109,7 +120,7 @@ impl App {
         let Some((leave, ends)) = self.leave_to_seal(person, &at) else {
             return Ok(earlier.map(|row| removal(row.person)).into_iter().collect());
         };
-        let (key, kept) = self.class_key(class).await?;
+        let key = self.class_key(class).await?;
         let sealed_for = SealedFor {
             tenant: class.school.as_str(),
             person: person.id,
@@ -128,7 +139,7 @@ impl App {
             ends,
             scope: at,
         };
-        Ok(kept.into_iter().chain([Change::Sealed(SealedChange::Put(row))]).collect())
+        Ok(vec![Change::Sealed(SealedChange::Put(row))])
     }
 
     fn leave_to_seal(&self, person: &Person, at: &Scope) -> Option<(Sealable, Timestamp)> {
@@ -147,23 +158,37 @@ impl App {
             .is_some_and(|person| self.policy_gives(person, &row.scope, InfantWay::Record))
     }
 
-    /// The key of a class, and what keeps it where it is new.
-    async fn class_key(&self, class: &Class) -> Result<(SealingKey, Option<Change>), AppError> {
+    /// The key of a class that has one.
+    async fn kept_class_key(&self, class: &Class) -> Result<Option<SealingKey>, AppError> {
+        let Some(wrapped) = self.0.parts.store.class_key(class.id).await? else { return Ok(None) };
+        let school = SealingKey::of_school(&self.0.parts.pepper, class.school.as_str())?;
+        let bytes = sealed_bytes(&wrapped).unwrap_or_default();
+        Ok(Some(school.unwrap_class(&class.id.to_string(), &bytes)?))
+    }
+
+    /// The key of a class, kept before anything is sealed under it. Where two make the first at once, one stays and both take
+    /// it: what the other had sealed would open never.
+    async fn class_key(&self, class: &Class) -> Result<SealingKey, AppError> {
+        if let Some(key) = self.kept_class_key(class).await? {
+            return Ok(key);
+        }
         let school = SealingKey::of_school(&self.0.parts.pepper, class.school.as_str())?;
         let id = class.id.to_string();
-        if let Some(wrapped) = self.0.parts.store.class_key(class.id).await? {
-            return Ok((school.unwrap_class(&id, &sealed_bytes(&wrapped).unwrap_or_default())?, None));
-        }
         let mut random = Randomness::Machine;
         let key = SealingKey::random(&mut random)?;
         let wrapped = sealed_text(&school.wrap_class(&id, &key, &mut random)?);
         let scope = Scope::School(class.school.clone());
+        let fact = self.class_fact(&Actor::Program, class, "keep-class-key");
         let keep = SealedChange::KeepClassKey { class: class.id, wrapped, at: self.now(), scope };
-        Ok((key, Some(Change::Sealed(keep))))
+        match self.commit(&fact, &[Change::Sealed(keep)]).await {
+            Ok(()) => Ok(key),
+            Err(error) => self.kept_class_key(class).await?.ok_or(error),
+        }
     }
 
     async fn unseal(&self, class: &Class, row: &SealedRow) -> Result<Password, AppError> {
-        let (key, _) = self.class_key(class).await?;
+        let lost = || AppError::failed("expected the key of a class with a sealed record, found none");
+        let key = self.kept_class_key(class).await?.ok_or_else(lost)?;
         let bytes = |text: &str| sealed_bytes(text).unwrap_or_default();
         let record = SealedRecord { wrapped_key: bytes(&row.wrapped_key), body: bytes(&row.body) };
         let sealed_for = SealedFor {

@@ -274,7 +274,6 @@ impl App {
                 Change::Account(AccountChange::SetState { account, state: AccountState::Closed, at }),
                 Change::Account(AccountChange::Revoke { account, kinds: CredentialKind::ALL.into(), at }),
                 Change::Account(AccountChange::EndEverything { person, but: None, at }),
-                Change::SetAffiliations { person, affiliations: Vec::new() },
             ];
             let fact = Fact::new(actor, line.scope.clone(), at, "destroy-visitor")
                 .about(format!("person:{person}"))

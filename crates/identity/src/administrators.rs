@@ -288,7 +288,9 @@ impl Administrators {
         match after.check(rules) {
             Ok(()) => after.held_once = true,
             // Where the policy asks for more than there are, what makes it no worse goes on: how else would it be mended?
-            Err(refused) if after.held_once && !(self.check(rules).is_err() && after.is_no_worse_than(self)) => {
+            Err(refused)
+                if after.held_once && !(self.check(rules).is_err() && after.is_no_worse_than(self)) =>
+            {
                 return Err(refused);
             }
             Err(_) => {}

@@ -7,7 +7,7 @@ use sqlx::Row;
 /// What is known of accounts, rights and reviews at once, beside [`AccountsSeen`](crate::AccountsSeen).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AccessSeen {
-    /// Visitors' accounts that may be used and are of no pool, so that nobody wrote down whom their holder visits.
+    /// Visitors' accounts that may be used and that no pool handed out, so that nobody wrote down whom their holder visits.
     pub visitors_unlogged: u64,
     /// Visitors' accounts of pools that were handed out since the given time.
     pub visitors_issued: u64,
@@ -39,7 +39,7 @@ impl Store {
             "select \
              (select count(*) from account where kind = 'guest' and state in ('pending', 'open') \
                 and (ends is null or ends > $1) \
-                and not exists (select 1 from visitor_account v where v.account = account.id)), \
+                and not exists (select 1 from visitor_account v where v.account = account.id and v.state = 'issued')), \
              (select count(*) from visitor_account where issued_at >= $2), \
              (select count(*) from visitor_account where state <> 'destroyed' and ends <= $3), \
              (select max(c.last_worked) from credential c join account a on a.id = c.account \

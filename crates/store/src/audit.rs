@@ -213,6 +213,32 @@ impl Store {
         .await?;
         rows.iter().map(read_row).collect()
     }
+
+    /// The newest fact about one subject in every scope whose action is one of these, at most 16 of them; however many
+    /// others came since.
+    pub async fn newest_fact_about(
+        &self,
+        subject: &str,
+        actions: &[&str],
+    ) -> Result<Option<AuditRow>, StoreError> {
+        let mut newest: Option<AuditRow> = None;
+        for action in actions.iter().take(16) {
+            let row = sqlx::query(
+                "select scope, sequence, at, actor, action, subject, details, previous, hash from audit \
+                 where subject = $1 and action = $2 order by at desc, sequence desc limit 1",
+            )
+            .bind(subject.to_owned())
+            .bind((*action).to_owned())
+            .fetch_optional(&self.pool)
+            .await?;
+            let found = row.as_ref().map(read_row).transpose()?;
+            let is_newer = |found: &AuditRow| {
+                newest.as_ref().is_none_or(|held| (found.at, found.sequence) > (held.at, held.sequence))
+            };
+            newest = found.filter(is_newer).or(newest);
+        }
+        Ok(newest)
+    }
 }
 
 fn read_row(row: &AnyRow) -> Result<AuditRow, StoreError> {

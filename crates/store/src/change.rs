@@ -218,6 +218,7 @@ impl Store {
     pub async fn rehearse(&self, fact: &Fact, changes: &[Change]) -> Result<(), StoreError> {
         let _turn = self.writer.lock().await;
         let mut transaction = self.pool.begin_with(self.begin).await?;
+        self.take_turn(&mut transaction).await?;
         write_one(&mut transaction, fact, changes).await?;
         transaction.rollback().await?;
         Ok(())

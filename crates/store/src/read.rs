@@ -33,16 +33,12 @@ pub struct Revisions {
 pub(crate) const LIMIT: i64 = 200_001;
 
 impl Store {
-    /// Everybody who is something somewhere, in no order. Whoever is nothing any more (a visitor whose account was
-    /// destroyed) keeps their row and is not here.
+    /// Everybody, with what they are where, in no order.
     pub async fn people(&self) -> Result<Vec<Person>, StoreError> {
-        let rows = sqlx::query(
-            "select id, login, display_name from person \
-             where exists (select 1 from affiliation where affiliation.person = person.id) limit $1",
-        )
-        .bind(LIMIT)
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = sqlx::query("select id, login, display_name from person limit $1")
+            .bind(LIMIT)
+            .fetch_all(&self.pool)
+            .await?;
         bounded(rows.len(), "person")?;
         let mut affiliations = self.affiliations().await?;
         rows.iter()

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, Row};
 use std::collections::HashSet;
 use std::fmt;
 
-/// The most records that are read at once for removal; the others go with the next look.
+/// The most records that are read at once; the others come after the last of them.
 const MOST_AT_ONCE: i64 = 500;
 
 /// A record as it is kept.
@@ -47,7 +47,7 @@ impl fmt::Debug for SealedRow {
 /// A change of sealed records.
 #[derive(Clone)]
 pub enum SealedChange {
-    /// Keeps the wrapped key of a class; one that is there already stays.
+    /// Keeps the wrapped key of a class; where another is there already, that one stays and this is a conflict.
     KeepClassKey {
         /// Whose.
         class: ClassId,
@@ -93,13 +93,18 @@ impl Store {
         rows.iter().map(person).collect()
     }
 
-    /// Sealed records, the one that ends first first, at most 500.
-    pub async fn sealed_records(&self) -> Result<Vec<SealedRow>, StoreError> {
+    /// Sealed records after one, or from the first on: the one that ends first first, then by person, at most 500.
+    pub async fn sealed_records(
+        &self,
+        after: Option<(Timestamp, PersonId)>,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        let (ends, person) =
+            after.map_or((i64::MIN, String::new()), |(ends, person)| (ends.0, person.to_string()));
         let query = sqlx::query(
             "select person, class, account, version, wrapped_key, body, sealed, ends, scope from sealed_record \
-             order by ends, person limit $1",
+             where ends > $1 or (ends = $1 and person > $2) order by ends, person limit $3",
         );
-        let rows = query.bind(MOST_AT_ONCE).fetch_all(&self.pool).await?;
+        let rows = query.bind(ends).bind(person).bind(MOST_AT_ONCE).fetch_all(&self.pool).await?;
         rows.iter().map(read_sealed).collect()
     }
 }
@@ -112,7 +117,10 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &SealedChange)
                  on conflict (class) do nothing",
             );
             let insert = insert.bind(class.to_string()).bind(scope.to_string());
-            insert.bind(wrapped.clone()).bind(at.0).execute(connection).await?;
+            let insert = insert.bind(wrapped.clone()).bind(at.0);
+            if insert.execute(&mut *connection).await?.rows_affected() == 0 {
+                must_be_kept(connection, *class, wrapped).await?;
+            }
         }
         SealedChange::Put(row) => put(connection, row).await?,
         SealedChange::Remove { person } => {
@@ -121,6 +129,20 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &SealedChange)
         }
     }
     Ok(())
+}
+
+/// What was sealed under another key than the one that stays would open never.
+async fn must_be_kept(
+    connection: &mut AnyConnection,
+    class: ClassId,
+    wrapped: &str,
+) -> Result<(), StoreError> {
+    let query = sqlx::query("select wrapped from class_key where class = $1").bind(class.to_string());
+    let kept: String = query.fetch_one(connection).await?.try_get(0)?;
+    if kept == wrapped {
+        return Ok(());
+    }
+    Err(StoreError::Conflict { expected: "a class that had no key of its own" })
 }
 
 async fn put(connection: &mut AnyConnection, row: &SealedRow) -> Result<(), StoreError> {

@@ -194,6 +194,13 @@ impl Store {
         rows.iter().map(read_visitor).collect()
     }
 
+    /// True for whoever has, or had, an account of a pool.
+    pub async fn is_visitor(&self, person: PersonId) -> Result<bool, StoreError> {
+        let query = sqlx::query("select 1 from visitor_account where person = $1 limit 1");
+        let row = query.bind(person.to_string()).fetch_optional(&self.pool).await?;
+        Ok(row.is_some())
+    }
+
     /// Accounts of pools whose time is over and that are not destroyed, at most [`MOST_VISITORS`].
     pub async fn visitors_over(&self, now: Timestamp) -> Result<Vec<VisitorAccount>, StoreError> {
         let text = format!(

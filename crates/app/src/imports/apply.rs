@@ -5,13 +5,19 @@ use super::{Imports, Staged, Urgency, must_wait, reason_of};
 use crate::AppError;
 use crate::facade::new_uuid;
 use crate::people_seen::kind_for;
+use crate::rights::needs_approval;
 use model::{
     AccountId, AccountState, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, ImportId, Person,
-    PersonId, Role, SchoolId, Scope,
+    PersonId, Role, SchoolId, Scope, Timestamp,
 };
-use roster::{ClassName, FieldChange, Mover, Part, Row, login_for};
+use roster::{ClassName, Difference, FieldChange, Mover, Part, Row, login_for};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use store::{Account, AccountChange, Change, Class, ClassChange, ImportChange, PersonSource};
+use store::{
+    Account, AccountChange, Change, Class, ClassChange, Grant, ImportChange, PersonSource, RightsChange,
+};
+
+/// Facts of somebody that are read to find who suspended their account.
+const MOST_FACTS: usize = 1_000;
 
 impl Imports<'_> {
     /// Applies an import that waits, where it is still what `seen` was made of. What it did, in words; `None` where this
@@ -90,6 +96,18 @@ impl Imports<'_> {
             return Ok(());
         }
         self.permit(Action::MovePerson, &staged.record.staged.school).await?;
+        if let Some(role) = self.role_beyond(staged) {
+            let by = staged.access.approvers(role);
+            let by: Vec<String> = by.iter().map(|role| role.title().to_lowercase()).collect();
+            return Err(AppError::refused(
+                format!(
+                    "It makes somebody a {}, and the policy names who approves that: a {}.",
+                    role.title().to_lowercase(),
+                    by.join(" or a ")
+                ),
+                "expected somebody whom the policy names for each role, found another",
+            ));
+        }
         let is_alone = staged.record.staged.by == self.actor.to_string();
         let may_alone = urgency == Urgency::Emergency && matches!(self.actor, Actor::CommandLine { .. });
         if is_alone && !may_alone {
@@ -102,7 +120,33 @@ impl Imports<'_> {
         Ok(())
     }
 
+    /// A role that it would give, and that this person approves for nobody. Whoever holds the machine approves all.
+    pub(super) fn role_beyond(&self, staged: &Staged) -> Option<Role> {
+        let Actor::Person { roles, .. } = self.actor else { return None };
+        let place = Scope::School(staged.record.staged.school.clone());
+        let approves = |role: &Role| {
+            let by = staged.access.approvers(*role);
+            roles.iter().any(|(held, at)| by.contains(held) && at.covers(&place))
+        };
+        roles_given(staged).into_iter().find(|role| !approves(role))
+    }
+
+    /// Whose account somebody suspended by hand, of those who come back: a file opens none of these.
+    async fn suspended_by_hand(&self, found: &Difference) -> Result<HashSet<PersonId>, AppError> {
+        let mut theirs = HashSet::new();
+        for mover in found.movers.iter().filter(|mover| mover.returns) {
+            let facts = self.store.facts_about(&format!("person:{}", mover.person), MOST_FACTS).await?;
+            let deed =
+                facts.iter().find(|fact| matches!(fact.action.as_str(), "suspend-account" | "open-account"));
+            if deed.is_some_and(|fact| fact.action == "suspend-account") {
+                theirs.insert(mover.person);
+            }
+        }
+        Ok(theirs)
+    }
+
     async fn plan(&self, staged: &Staged) -> Result<Plan, AppError> {
+        let suspended = self.suspended_by_hand(&staged.found).await?;
         let school = staged.record.staged.school.clone();
         let people = self.store.people().await?;
         let mut logins: HashSet<String> = people.iter().map(|person| person.login.clone()).collect();
@@ -121,8 +165,10 @@ impl Imports<'_> {
             classes: Classes::of(classes.into_iter().filter(|class| class.school == school)),
             logins,
             school,
+            next_look: staged.next_look,
+            suspended,
             changes: Vec::new(),
-            kept: Kept::default(),
+            kept: Kept { held: !staged.holds.is_empty(), ..Kept::default() },
         };
         let rows = staged.reading.as_ref().map(|reading| reading.rows.as_slice()).unwrap_or_default();
         for row in staged.found.joiners.iter().filter_map(|place| rows.get(*place)) {
@@ -152,6 +198,9 @@ struct Planner<'a> {
     classes: Classes,
     logins: HashSet<String>,
     school: SchoolId,
+    next_look: Timestamp,
+    /// Whose account stays suspended where they come back.
+    suspended: HashSet<PersonId>,
     changes: Vec<Change>,
     kept: Kept,
 }
@@ -187,6 +236,7 @@ impl Planner<'_> {
         let id = person.id;
         self.changes.push(Change::AddPerson { person, scope: Scope::Trust });
         self.changes.push(Change::Account(AccountChange::Add(account)));
+        self.grant(id, row.part.role());
         self.link(id, row, None);
         for class in &row.classes {
             self.put_in_class(id, class, part_in(row.part))?;
@@ -199,6 +249,7 @@ impl Planner<'_> {
         let mut after = person.clone();
         let place = self.place();
         let classes = self.classes.of_person(person.id);
+        let is_actor = matches!(self.imports.actor, Actor::Person { id, .. } if *id == person.id);
         for change in &mover.changes {
             let held = after.affiliations.iter_mut().find(|held| held.scope == place);
             match (change, held) {
@@ -206,6 +257,8 @@ impl Planner<'_> {
                 (FieldChange::Role { to, .. }, Some(held)) => held.role = *to,
                 (FieldChange::Name { to }, _) => after.display_name.clone_from(to),
                 (FieldChange::Leaves(class), _) => self.out_of_class(person.id, class),
+                // Nobody takes a class by approving it themselves.
+                (FieldChange::Joins(_), _) if is_actor => {}
                 (FieldChange::Joins(class), held) => {
                     let role = held.map(|held| held.role);
                     let part = row.map(|row| row.part).or(role.map(part_of));
@@ -217,10 +270,13 @@ impl Planner<'_> {
         }
         let mut accounts = Vec::new();
         if mover.returns {
-            accounts = self.set_accounts(person.id, AccountState::Suspended, AccountState::Open);
+            if !self.suspended.contains(&person.id) {
+                accounts = self.set_accounts(person.id, AccountState::Suspended, AccountState::Open);
+            }
             let left = ImportChange::SetLeft { school: self.school.clone(), person: person.id, left: None };
             self.changes.push(Change::Import(left));
         }
+        self.grants(&person, &after, mover.returns);
         self.keep(&person, &after, accounts, classes);
         if let Some(row) = row.filter(|_| mover.links) {
             let born = self.sources.get(&person.id).and_then(|link| link.born.clone());
@@ -228,6 +284,38 @@ impl Planner<'_> {
         }
         self.replace(&person, after);
         Ok(())
+    }
+
+    /// The grants of somebody whose role is another, or who comes back to theirs.
+    fn grants(&mut self, was: &Person, is: &Person, returns: bool) {
+        let place = self.place();
+        let role_at = |person: &Person| {
+            person.affiliations.iter().find(|held| held.scope == place).map(|held| held.role)
+        };
+        let (before, after) = (role_at(was), role_at(is));
+        if let Some(role) = before.filter(|_| before != after) {
+            let (scope, at) = (place.clone(), self.imports.now());
+            self.changes.push(Change::Rights(RightsChange::End { person: was.id, role, scope, at }));
+        }
+        if let Some(role) = after.filter(|_| returns || before != after) {
+            self.grant(is.id, role);
+        }
+    }
+
+    /// Notes who approved that somebody has a role, where it does something in the console.
+    fn grant(&mut self, person: PersonId, role: Role) {
+        if !needs_approval(role) {
+            return;
+        }
+        let grant = Grant {
+            person,
+            role,
+            scope: self.place(),
+            request: None,
+            approved: (self.imports.now(), self.imports.actor.to_string()),
+            review_on: self.next_look,
+        };
+        self.changes.push(Change::Rights(RightsChange::Grant(Box::new(grant))));
     }
 
     fn leave(&mut self, id: PersonId) -> Result<(), AppError> {
@@ -432,6 +520,24 @@ impl Classes {
         let gone = self.had_learners.iter().filter(|class| !has_learners(class) && !stays.contains(class));
         gone.copied().collect()
     }
+}
+
+/// The roles that it would give somebody, of those that do something in the console.
+fn roles_given(staged: &Staged) -> BTreeSet<Role> {
+    let rows = staged.reading.as_ref().map(|reading| reading.rows.as_slice()).unwrap_or_default();
+    let joiners = staged.found.joiners.iter().filter_map(|place| rows.get(*place));
+    let returning = staged.found.movers.iter().filter(|mover| mover.returns);
+    let back = returning.filter_map(|mover| {
+        let known = staged.before.people.iter().find(|known| known.person == mover.person);
+        known.map(|known| known.role)
+    });
+    let changes = staged.found.movers.iter().flat_map(|mover| &mover.changes);
+    let becomes = changes.filter_map(|change| match change {
+        FieldChange::Role { to, .. } => Some(*to),
+        _ => None,
+    });
+    let given = joiners.map(|row| row.part.role()).chain(back).chain(becomes);
+    given.filter(|role| needs_approval(*role)).collect()
 }
 
 fn part_in(part: Part) -> ClassPart {

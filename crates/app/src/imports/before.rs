@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// What was before an import.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Kept {
+    /// True where a second person had to approve it.
+    #[serde(default)]
+    pub(super) held: bool,
     /// People whom it touched.
     pub(super) people: Vec<KeptPerson>,
     /// Classes that it made.

@@ -7,11 +7,13 @@ use super::before::{Kept, KeptPerson, KeptSelf};
 use super::{DAY_MS, Imports, UNDO_DAYS, reason_of};
 use crate::AppError;
 use model::{
-    AccountState, Action, ClassId, ClassPart, ImportId, ImportState, Person, PersonId, SchoolId, Scope,
-    Timestamp,
+    AccountState, Action, Actor, Affiliation, ClassId, ClassPart, ImportId, ImportState, Person, PersonId,
+    SchoolId, Scope, Timestamp,
 };
 use std::collections::{HashMap, HashSet};
-use store::{Account, AccountChange, Change, ClassChange, ImportChange, ImportRecord, PersonSource};
+use store::{
+    Account, AccountChange, Change, ClassChange, ImportChange, ImportRecord, PersonSource, RightsChange,
+};
 
 /// What an undoing did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,7 +29,7 @@ impl Imports<'_> {
     ///
     /// # Errors
     /// [`AppError::Denied`] where they may not change what people are; [`AppError::Refused`] without a reason, after seven
-    /// days, or where it is not applied.
+    /// days, where it is not applied or a newer one is, and to whoever sent one that another had to approve.
     pub async fn undo(&self, id: ImportId, reason: &str) -> Result<Option<Undone>, AppError> {
         let Some(record) = self.record(id).await? else { return Ok(None) };
         self.permit(Action::MovePerson, &record.staged.school).await?;
@@ -39,6 +41,16 @@ impl Imports<'_> {
             ));
         };
         let kept = Kept::read(kept)?;
+        self.must_be_last(&record).await?;
+        // Whoever holds the machine decides alone.
+        let is_alone =
+            matches!(self.actor, Actor::Person { .. }) && record.staged.by == self.actor.to_string();
+        if kept.held && is_alone {
+            return Err(AppError::refused(
+                "You sent this file, so another person must undo it: a headteacher, a senior leader or a business manager.",
+                "expected another person than who sent it, found the same",
+            ));
+        }
         let school = record.staged.school.clone();
         let mut putting = self.putting_back(&school).await?;
         for class in kept.ended.iter().filter_map(|class| ClassId::parse(class)) {
@@ -60,6 +72,23 @@ impl Imports<'_> {
             .with("left_alone", putting.left_alone.len().to_string());
         self.commit(&fact, &putting.changes).await?;
         Ok(Some(Undone { put_back: putting.put_back, left_alone: putting.left_alone }))
+    }
+
+    /// Refuses where a later import of the school is applied: what it did would be lost.
+    async fn must_be_last(&self, record: &ImportRecord) -> Result<(), AppError> {
+        let when = |record: &ImportRecord| record.decided.as_ref().map(|(at, ..)| (*at, record.staged.id));
+        let is_later = |other: &ImportRecord| {
+            other.state == ImportState::Applied
+                && other.staged.school == record.staged.school
+                && when(other) > when(record)
+        };
+        if !self.store.imports().await?.iter().any(is_later) {
+            return Ok(());
+        }
+        Err(AppError::refused(
+            "Undo the newer one first.",
+            "expected the newest applied import of the school, found one before it",
+        ))
     }
 
     async fn putting_back(&self, school: &SchoolId) -> Result<PuttingBack, AppError> {
@@ -119,6 +148,7 @@ impl PuttingBack {
         }
         self.put_back += 1;
         if kept.is_new {
+            self.end_grants(&person, &[]);
             self.take_off(person.id);
             return;
         }
@@ -128,6 +158,7 @@ impl PuttingBack {
         }
         let affiliations = kept.was.affiliations();
         if affiliations != person.affiliations && !affiliations.is_empty() {
+            self.end_grants(&person, &affiliations);
             self.changes.push(Change::SetAffiliations { person: person.id, affiliations });
         }
         self.accounts_of(person.id, kept);
@@ -150,6 +181,20 @@ impl PuttingBack {
         self.classes_of(person, &[]);
         let left = ImportChange::SetLeft { school: self.school.clone(), person, left: Some(at) };
         self.changes.push(Change::Import(left));
+    }
+
+    /// Ends the grants of the roles at the school that somebody has no more.
+    fn end_grants(&mut self, person: &Person, stays: &[Affiliation]) {
+        let (at, id) = (self.at, person.id);
+        let here = Scope::School(self.school.clone());
+        let keeps = |gone: &Affiliation| {
+            stays.iter().any(|held| (held.role, &held.scope) == (gone.role, &gone.scope))
+        };
+        let gone = person.affiliations.iter().filter(|held| held.scope == here && !keeps(held));
+        self.changes.extend(gone.map(|gone| {
+            let (role, scope) = (gone.role, gone.scope.clone());
+            Change::Rights(RightsChange::End { person: id, role, scope, at })
+        }));
     }
 
     fn accounts_of(&mut self, person: PersonId, kept: &KeptPerson) {

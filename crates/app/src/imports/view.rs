@@ -152,6 +152,8 @@ impl Imports<'_> {
             "Nothing would change."
         } else if staged.holds.is_empty() {
             ""
+        } else if self.role_beyond(staged).is_some() {
+            "It gives somebody a role that another approves, as the policy says."
         } else if permit(self.actor, Action::MovePerson, &place).is_err() {
             "A headteacher, a senior leader or a business manager must approve it."
         } else if is_alone {
@@ -210,6 +212,8 @@ impl App {
     /// # Errors
     /// [`AppError::Denied`].
     pub async fn import_view(&self, actor: &Actor, id: ImportId) -> Result<Option<ImportView>, AppError> {
+        // Whoever may see none is told so, and not that there is none.
+        self.reach(actor, Action::ManageAccounts).await?;
         let imports = self.imports(actor);
         let Some(mut view) = imports.view(id).await? else { return Ok(None) };
         view.row.staged_by = self.name_in_audit(&view.row.staged_by);

@@ -25,7 +25,7 @@ async fn fresh(world: &World, login: &str) -> Fresh {
 }
 
 /// Gives somebody an administrator account, and an app at its first sign-in.
-async fn administrator(world: &World, login: &str) {
+pub async fn administrator(world: &World, login: &str) {
     let actor = technician();
     let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
     let issued = machine.give_administrator(login, "looks after accounts").await.unwrap();
@@ -45,7 +45,7 @@ async fn administrator(world: &World, login: &str) {
 }
 
 /// Two administrators and a recovery account of the headteacher's.
-async fn set_up(world: &World) -> (Actor, Actor, app::Envelope) {
+pub async fn set_up(world: &World) -> (Actor, Actor, app::Envelope) {
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let deputy = world.add("deputy", Role::SeniorLeader, school("larkfield")).await;
     world.add("tech", Role::Technician, school("larkfield")).await;

@@ -1,14 +1,18 @@
 //! Rights by a second person's approval, reviews, and visitors' accounts.
 
+use crate::administrators::{administrator, set_up};
 use crate::world::{PASSWORD, World, school};
 use app::views::{PoolForm, RightsForm, SlipView, VisitorForm};
-use app::{AppError, Fresh, HeldDeed, LineAnswer, NewPassword, RightsDeed};
+use app::{
+    AccountDeed, AppError, Fresh, HandedOver, HeldDeed, LineAnswer, MadeSure, NewPassword, ResetChecks,
+    RightsDeed,
+};
 use model::{
-    AccountState, Action, Actor, ClassId, ClassKind, ClassPart, PersonId, RequestId, RequestState,
-    ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, SchoolId, Scope, VisitorState,
+    AccountState, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, PersonId, RequestId,
+    RequestState, ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, SchoolId, Scope, VisitorState,
 };
 use std::net::IpAddr;
-use store::{Change, ClassChange, Fact};
+use store::{AccountChange, Change, ClassChange, Fact};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const CHOSEN: &str = "velvet anchor pigment tram";
@@ -313,7 +317,7 @@ async fn a_visitor_takes_an_account_that_ends_and_is_destroyed() {
     let account = world.store.account(&slip.login).await.unwrap().unwrap();
     assert_eq!(account.state, AccountState::Closed);
     assert!(world.store.credentials(account.id).await.unwrap().is_empty(), "nothing opens it");
-    assert!(world.roster.get().person_by_login(&slip.login).is_none(), "and its holder is off the roster");
+    assert!(world.roster.get().person_by_login(&slip.login).is_some(), "what they did can be traced");
     let taken = world.app.check_new_names(&technician, "Another", &slip.login).await.unwrap();
     assert!(format!("{taken:?}").contains("none is given twice"));
     assert!(world.app.pool_view(&staff, pool).await.unwrap().unwrap().row.ready == 2);
@@ -555,4 +559,184 @@ async fn a_request_that_does_not_exist_is_no_different_from_one_elsewhere() {
     let pupil = world.add("parker", Role::Learner, school("larkfield")).await;
     world.assert_denied(Action::ReadAccess, world.app.access_view(&pupil).await).await;
     world.assert_denied(Action::WelcomeVisitors, world.app.visitors_view(&pupil).await).await;
+}
+
+fn roles_of(world: &World, id: PersonId) -> Vec<(Role, Scope)> {
+    let roster = world.roster.get();
+    let held = roster.person(id).map(|person| person.affiliations.clone()).unwrap_or_default();
+    held.into_iter().map(|held| (held.role, held.scope)).collect()
+}
+
+#[tokio::test]
+async fn a_right_that_a_review_takes_away_does_not_come_back_with_the_account() {
+    let (world, head, teacher, _) = school_with_class(1).await;
+    let review = open(&world, &head, ReviewKind::Rights).await;
+    let of_head = fresh(&world, "head").await;
+    let line = line_of(&world, review, id_of(&teacher)).await;
+    let remove = answer(line, ReviewAnswer::Remove, "she went");
+    assert!(world.app.answer_review((&head, &of_head), review, remove).await.unwrap());
+    let account = world.store.account("carys").await.unwrap().unwrap();
+    assert_eq!(account.state, AccountState::Suspended);
+    let deed = AccountDeed::Open(account.id);
+    let id = id_of(&teacher);
+    assert!(world.app.work_on_account((&head, &of_head), id, deed, "she helps out").await.unwrap());
+    assert_eq!(roles_of(&world, id), [(Role::Staff, school("larkfield"))], "and a teacher by request alone");
+}
+
+#[tokio::test]
+async fn an_administrator_account_rests_with_the_last_right_of_its_holder() {
+    for kind in ReviewKind::ALL {
+        let world = World::new("first-school.toml").await;
+        let (head, _, _) = set_up(&world).await;
+        world.add("bursar", Role::BusinessManager, school("larkfield")).await;
+        administrator(&world, "bursar").await;
+        let review = open(&world, &head, kind).await;
+        let of_head = fresh(&world, "head").await;
+        let tech = world.store.account("tech").await.unwrap().unwrap().person;
+        let remove = answer(line_of(&world, review, tech).await, ReviewAnswer::Remove, "gone");
+        assert!(world.app.answer_review((&head, &of_head), review, remove).await.unwrap());
+        for login in ["tech", "tech.admin"] {
+            let state = world.store.account(login).await.unwrap().unwrap().state;
+            assert_eq!(state, AccountState::Suspended, "{login} {kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_lapse_holds_its_review_and_stops_no_other() {
+    let world = World::new("first-school.toml").await;
+    let (head, _, _) = set_up(&world).await;
+    world.add("stella", Role::Staff, school("larkfield")).await;
+    for kind in ReviewKind::ALL {
+        open(&world, &head, kind).await;
+    }
+    for days in [14, 5, 1, 1] {
+        world.clock.advance_ms(days * DAY_MS);
+        world.app.mind_reviews().await.unwrap();
+    }
+    for review in world.store.reviews().await.unwrap() {
+        assert_eq!(review.state, ReviewState::Held, "{:?}", review.kind);
+    }
+    let state = world.store.account("tech.admin").await.unwrap().unwrap().state;
+    assert_eq!(state, AccountState::Open, "there are never fewer than two");
+    let stella = world.store.account("stella").await.unwrap().unwrap();
+    assert_eq!(stella.state, AccountState::Suspended, "what can lapse lapses");
+}
+
+#[tokio::test]
+async fn two_answers_of_one_form_count_on_who_is_left_between_them() {
+    let world = World::new("first-school.toml").await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let governor = world.add("gwen", Role::Governor, school("larkfield")).await;
+    let held = |role| Affiliation { scope: school("larkfield"), role, year: None };
+    let both = vec![held(Role::Technician), held(Role::ClassTeacher)];
+    let tina = id_of(&world.add_shared("tina", both).await);
+    let review = open(&world, &head, ReviewKind::Rights).await;
+    let lines = world.store.review_lines(review).await.unwrap();
+    let number = |role| lines.iter().find(|line| line.role == role).unwrap().number;
+    let mut two = answer(number(Role::Technician), ReviewAnswer::Remove, "gone");
+    two.extend(answer(number(Role::Headteacher), ReviewAnswer::Remove, "gone"));
+    let done = world.app.answer_review((&governor, &fresh(&world, "gwen").await), review, two).await;
+    assert!(refused(done.err().unwrap()).contains("Nobody else would be left"));
+    assert_eq!(roles_of(&world, tina), [(Role::ClassTeacher, school("larkfield"))]);
+    assert_eq!(roles_of(&world, id_of(&head)), [(Role::Headteacher, school("larkfield"))]);
+}
+
+#[tokio::test]
+async fn what_goes_for_something_else_goes_at_that_place_and_by_who_has_a_say_in_it() {
+    let world = World::new("trust.toml").await;
+    let thora = world.add("thora", Role::Technician, school("whitestone")).await;
+    let hugh = world.add("hugh", Role::Headteacher, school("whitestone")).await;
+    let sunil = world.add("sunil", Role::SeniorLeader, school("whitestone")).await;
+    let held = |role, at| Affiliation { scope: school(at), role, year: None };
+    let both = vec![held(Role::Headteacher, "ashbrook"), held(Role::ClassTeacher, "whitestone")];
+    let shared = id_of(&world.add_shared("carys", both).await);
+    let form = |login: &str| RightsForm {
+        kind: "instead".to_owned(),
+        school: "whitestone".to_owned(),
+        ..promotion(login, Role::Staff)
+    };
+    let (of_thora, of_hugh) = (fresh(&world, "thora").await, fresh(&world, "hugh").await);
+    let id = world.app.ask_for_rights((&thora, &of_thora), &form("carys")).await.unwrap();
+    assert!(world.app.work_on_rights((&hugh, &of_hugh), id, approve()).await.unwrap());
+    let left = [(Role::Headteacher, school("ashbrook")), (Role::Staff, school("whitestone"))];
+    assert_eq!(roles_of(&world, shared), left, "what they are elsewhere stays");
+
+    let id = world.app.ask_for_rights((&thora, &of_thora), &form("hugh")).await;
+    let none = id.err().unwrap();
+    assert!(refused(none).contains("Nobody else here may approve"), "it takes a governor, too");
+    let gwen = world.add("gwen", Role::Governor, school("whitestone")).await;
+    let id = world.app.ask_for_rights((&thora, &of_thora), &form("hugh")).await.unwrap();
+    let by_leader = world.app.work_on_rights((&sunil, &fresh(&world, "sunil").await), id, approve()).await;
+    world.assert_denied(Action::ApproveAccess, by_leader).await;
+    for login in ["thora", "sunil"] {
+        let account = world.store.account(login).await.unwrap().unwrap().id;
+        let (state, at) = (AccountState::Suspended, world.clock.now());
+        let rests = Change::Account(AccountChange::SetState { account, state, at });
+        let fact = Fact::new(&thora, Scope::Trust, at, "suspend-account");
+        world.store.commit(&fact, &[rests]).await.unwrap();
+    }
+    let last = world.app.work_on_rights((&gwen, &fresh(&world, "gwen").await), id, approve()).await;
+    assert!(refused(last.err().unwrap()).contains("Nobody else would be left"), "it is asked again");
+    assert_eq!(roles_of(&world, id_of(&hugh)), [(Role::Headteacher, school("whitestone"))]);
+}
+
+#[tokio::test]
+async fn who_gave_a_password_is_known_however_many_looks_came_since() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    world.add("head", Role::Headteacher, school("larkfield")).await;
+    for (login, action) in [("sam", "reset-password"), ("lena", "issue-password")] {
+        let person = world.add(login, Role::Staff, school("larkfield")).await;
+        let about = |action| {
+            Fact::new(&technician, Scope::Trust, world.clock.now(), action).about(person.to_string())
+        };
+        world.store.commit(&about(action), &[]).await.unwrap();
+        for _ in 0..201 {
+            world.store.commit(&about("read-person"), &[]).await.unwrap();
+        }
+        let close = sentences(&world, &technician, &promotion(login, Role::SeniorLeader)).await;
+        assert!(close.contains("You gave this person their password"), "{login}: {close}");
+    }
+}
+
+#[tokio::test]
+async fn a_visitors_account_is_opened_and_given_a_password_by_its_pool_alone() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    let proof = fresh(&world, "tariq").await;
+    let pool = world.app.make_pool((&technician, &proof), &pool_form()).await.unwrap().unwrap();
+    let ready = world.store.visitors_of(pool).await.unwrap().remove(0);
+    let opened = AccountDeed::Open(ready.account);
+    let opened = world.app.work_on_account((&technician, &proof), ready.person, opened, "quick").await;
+    assert!(refused(opened.err().unwrap()).contains("Hand out another one"));
+    let checks = ResetChecks { made_sure: MadeSure::KnownInPerson, handed_over: HandedOver::Slip };
+    let reset = world.app.reset_password((&technician, &proof), ready.person, checks).await;
+    assert!(refused(reset.err().unwrap()).contains("Hand out another one"));
+    let state = world.store.account(&ready.login).await.unwrap().unwrap().state;
+    assert_eq!(state, AccountState::Suspended);
+}
+
+#[tokio::test]
+async fn a_first_password_is_made_by_who_may_give_one_to_what_the_person_is_now() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    let head = world.add("head", Role::Headteacher, school("larkfield")).await;
+    let (proof, of_head) = (fresh(&world, "tariq").await, fresh(&world, "head").await);
+    let asked = newcomer(Role::Staff, "larkfield");
+    let id = world.app.ask_for_rights((&technician, &proof), &asked).await.unwrap();
+    assert!(world.app.work_on_rights((&head, &of_head), id, approve()).await.unwrap());
+    let person = world.store.account("nesta").await.unwrap().unwrap().person;
+    let leads = Affiliation { scope: school("larkfield"), role: Role::SafeguardingLead, year: None };
+    let change = Change::SetAffiliations { person, affiliations: vec![leads] };
+    let fact = Fact::new(&head, Scope::Trust, world.clock.now(), "move-person");
+    world.store.commit(&fact, &[change]).await.unwrap();
+    // Whatever is approved next has the roster read again.
+    let other = RightsForm { login: "other".to_owned(), name: "Otis Other".to_owned(), ..asked };
+    let other = world.app.ask_for_rights((&technician, &proof), &other).await.unwrap();
+    assert!(world.app.work_on_rights((&head, &of_head), other, approve()).await.unwrap());
+    assert!(!world.app.rights_view(&technician, id).await.unwrap().unwrap().may_make_slip);
+    let slip = world.app.make_first_slip((&technician, &proof), id).await.err().unwrap();
+    assert!(refused(slip).contains("looks after the machine"));
+    assert!(world.app.make_first_slip((&technician, &proof), other).await.unwrap().is_some());
 }

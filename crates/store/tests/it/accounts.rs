@@ -422,4 +422,14 @@ async fn facts_are_found_by_whom_they_are_about(store: &Store) {
     let actions: Vec<_> = found.iter().map(|fact| fact.action.as_str()).collect();
     assert_eq!(actions, ["two", "one"], "of every scope, newest first");
     assert_eq!(store.facts_about("person:somebody", 1).await.unwrap().len(), 1);
+    for (actions, newest) in [
+        (["one", "none"].as_slice(), Some("one")),
+        (["one", "two"].as_slice(), Some("two")),
+        (["two", "one"].as_slice(), Some("two")),
+        (["none"].as_slice(), None),
+        ([].as_slice(), None),
+    ] {
+        let found = store.newest_fact_about("person:somebody", actions).await.unwrap();
+        assert_eq!(found.as_ref().map(|fact| fact.action.as_str()), newest, "{actions:?}");
+    }
 }

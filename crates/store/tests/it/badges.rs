@@ -159,13 +159,19 @@ async fn a_record_is_one_for_each_child(store: &Store) {
     };
     assert_eq!(store.class_key(CLASS).await.unwrap(), None);
     commit(store, keep("aa")).await.unwrap();
-    commit(store, keep("bb")).await.unwrap();
+    let other = commit(store, keep("bb")).await;
+    assert!(matches!(other, Err(StoreError::Conflict { .. })), "what another key sealed opens never");
+    commit(store, keep("aa")).await.unwrap();
     assert_eq!(store.class_key(CLASS).await.unwrap().as_deref(), Some("aa"), "the first stays");
     for version in [1, 2] {
         commit(store, Change::Sealed(SealedChange::Put(row(version, NOW)))).await.unwrap();
     }
     assert_eq!(store.sealed_record(maya().id).await.unwrap(), Some(row(2, NOW)));
-    assert_eq!(store.sealed_records().await.unwrap(), [row(2, NOW)]);
+    assert_eq!(store.sealed_records(None).await.unwrap(), [row(2, NOW)]);
+    let after = |ends, person| store.sealed_records(Some((ends, person)));
+    assert_eq!(after(NOW, maya().id).await.unwrap(), [], "nothing after the last");
+    assert_eq!(after(NOW, PersonId(uuid::Uuid::nil())).await.unwrap(), [row(2, NOW)]);
+    assert_eq!(after(NOW.plus_ms(-1), maya().id).await.unwrap(), [row(2, NOW)]);
     assert!(store.sealed_of_class(CLASS).await.unwrap().contains(&maya().id));
     let remove = || Change::Sealed(SealedChange::Remove { person: maya().id });
     commit(store, remove()).await.unwrap();
