@@ -1,9 +1,9 @@
 //! One account is suspended, and every door of every program on the same records is shut within five seconds: the console,
 //! the proxy's sign-in, and the sign-in to the web of an address.
 
-use crate::gate::Gate;
+use crate::gate::{Gate, shipped_policy};
 use crate::lists::propose;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use testkit::certificates::Fault;
 use tokio::process::Command;
@@ -77,8 +77,7 @@ async fn an_account_that_is_suspended_is_out_of_every_door_of_every_program_with
     let cluster = testkit::postgres::Cluster::start().unwrap();
     let mut gate = Gate::start_with(&format!("[store]\npostgres = \"{}\"\n", cluster.url())).await;
     let (_origin, url) = gate.origin("games.schoolgate.test", Fault::None, "<title>Game</title>").await;
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let policy = std::fs::read_to_string(shipped).unwrap();
+    let policy = shipped_policy();
     let machine = "id = \"this-machine\"\nschool = \"larkfield\"\nranges = [\"127.0.0.0/8\", \"::1/128\"]\n";
     let two = "id = \"this-machine\"\nschool = \"larkfield\"\nsign_in = \"proxy\"\nranges = [\"127.0.0.1/32\", \"::1/128\"]\n\n\
                [[network]]\nid = \"the-page\"\nschool = \"larkfield\"\nranges = [\"127.0.0.2/32\"]\n";

@@ -1,10 +1,9 @@
 //! `schoolgate lists` on the folder of a running gate: what is typed, what it says, what is in force and what is recorded.
 
 use crate::dns::dig;
-use crate::gate::Gate;
+use crate::gate::{Gate, shipped_policy};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,11 +27,9 @@ pub fn json(output: &Output) -> Value {
 pub async fn gate_with_a_list(names: usize) -> Gate {
     let gate = Gate::start().await;
     write_names(&gate, 0..names);
-    let shipped =
-        PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../../policies/first-school.toml");
     let more = "\n[[list]]\nid = \"more\"\nname = \"More games\"\nformat = \"domains\"\nsource = \"more.txt\"\n\
                 category = \"games\"\n";
-    propose(&gate, &(std::fs::read_to_string(shipped).unwrap() + more)).await;
+    propose(&gate, &(shipped_policy() + more)).await;
     becomes(&gate, "game-0.example", "Filtered").await;
     gate
 }

@@ -9,7 +9,7 @@
 //! Each kind of traffic goes at a pace of its own, so that a slow machine has the same mix; in the long run a third as fast,
 //! so that a download of the history (100,000 rows) holds all visits.
 
-use crate::gate::Gate;
+use crate::gate::{Gate, shipped_policy};
 use crate::lists::{propose, said, write_names};
 use crate::proxy_soak_checks::{Held, are_recorded_once, is_flat};
 use crate::proxy_soak_client::{Client, Words};
@@ -19,7 +19,6 @@ use crate::proxy_soak_visitors::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::ops::RangeFrom;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -108,8 +107,7 @@ async fn settled(gate: &Gate, before: Option<Held>) -> Held {
 /// The shipped policy with what the soak needs: a list that changes, a host that is passed unread, and one that every
 /// other round denies.
 fn policy(round: usize) -> String {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let text = std::fs::read_to_string(shipped).unwrap();
+    let text = shipped_policy();
     // With a most, an upload that does not say its length would be refused.
     let text = text.replace(", most_mib = 200", "");
     let scratch = "[[group.allow]]\nhost = \"scratch.mit.edu\"\n";

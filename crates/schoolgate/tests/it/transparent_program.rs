@@ -1,10 +1,9 @@
 //! The whole program on the way between a school's network and the world: the rules it prints are loaded, and devices that
 //! know of no proxy are filtered over both families, with the school's certificate and without it.
 
-use crate::gate::Gate;
+use crate::gate::{Gate, shipped_policy};
 use crate::lists::{propose, said};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -131,8 +130,7 @@ fn configuration(text: &str, mode: &str) -> String {
 
 /// The shipped policy, with its classrooms and its visitors in the network of the test.
 fn policy() -> String {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let text = std::fs::read_to_string(shipped).unwrap();
+    let text = shipped_policy();
     let class = "ranges = [\"10.77.0.0/26\", \"fd77::/122\"]\ngroup = \"lower-ks2\"";
     let visitors = "ranges = [\"10.77.0.64/26\", \"fd77::40/122\"]";
     let moved = text.replacen("ranges = [\"10.20.0.0/20\"]", class, 1).replacen(

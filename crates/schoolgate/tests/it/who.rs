@@ -1,9 +1,9 @@
 //! Who is asking, from the wire to the screen: a controller's RADIUS accounting, and two people behind one address.
 
-use crate::gate::Gate;
+use crate::gate::{Gate, shipped_policy};
 use crate::lists::propose;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use testkit::certificates::Fault;
 use tokio::io::AsyncWriteExt as _;
@@ -43,8 +43,7 @@ async fn whoever_a_controller_reports_is_named_by_why_with_how_and_until_when() 
 
 /// Has the proxy ask each connection from this machine who it is.
 pub async fn ask_at_the_proxy(gate: &Gate) {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/first-school.toml");
-    let policy = std::fs::read_to_string(shipped).unwrap();
+    let policy = shipped_policy();
     let machine = "id = \"this-machine\"\n";
     propose(gate, &policy.replacen(machine, &format!("{machine}sign_in = \"proxy\"\n"), 1)).await;
 }
