@@ -4,7 +4,7 @@
 use super::undo::Undone;
 use super::{Upload, Urgency};
 use crate::{App, AppError, Fresh};
-use model::{Actor, ImportId, PersonId};
+use model::{Action, Actor, ImportId, PersonId};
 
 impl App {
     /// Puts a file down. Nothing changes yet.
@@ -71,6 +71,7 @@ impl App {
 
     /// Every mistake of an import that waits, as a file; `None` where this person sees none of that id.
     pub async fn import_faults(&self, actor: &Actor, id: ImportId) -> Result<Option<Vec<u8>>, AppError> {
+        self.reach(actor, Action::ManageAccounts).await?;
         self.imports(actor).faults_file(id).await
     }
 
