@@ -3,11 +3,10 @@
 use crate::facade::Reach;
 use crate::rights::needs_approval;
 use crate::{App, AppError};
-use model::{ReviewKind, ReviewState, Scope};
+use model::{DAY_MS, ReviewKind, ReviewState, Scope};
 use registers::{AccessSeen, ReviewSeen};
 use store::Review;
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// What is counted over time is counted over a year.
 const YEAR_MS: i64 = 365 * DAY_MS;
 

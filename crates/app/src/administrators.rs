@@ -16,7 +16,7 @@ use identity::{
     AskedBy, Deletion, RecoveryAccount, WorkingFactor,
 };
 use model::{
-    AccountId, AccountKind, AccountState, Affiliation, CredentialId, CredentialKind, PersonId, Role,
+    AccountId, AccountKind, AccountState, Affiliation, CredentialId, CredentialKind, DAY_MS, PersonId, Role,
 };
 use policy::file::Document;
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +30,6 @@ const HELD: &str = "held";
 const SETTING_UP: &str = "setting-up";
 /// How often somebody else may be faster.
 const MOST_TRIES: usize = 16;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What is written, and on whose word where only leaders may.
 #[derive(Clone, Copy)]

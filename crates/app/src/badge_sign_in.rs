@@ -47,9 +47,9 @@ struct Refused {
     person: Option<PersonId>,
 }
 
-const NOT_AT_SCHOOL: &str = "This works at school only.";
+pub(crate) const NOT_AT_SCHOOL: &str = "This works at school only.";
 const NOT_KNOWN: &str = "That did not work. Hold your badge still and try again, or ask your teacher.";
-const NOT_OPEN: &str = "It is not time to sign in yet. Ask your teacher.";
+pub(crate) const NOT_OPEN: &str = "It is not time to sign in yet. Ask your teacher.";
 const OLD: &str = "This badge is an old one. Ask your teacher for a new one.";
 const TOO_MANY: &str = "That did not work too many times. Ask your teacher.";
 

@@ -6,6 +6,7 @@
 use crate::facade::reach_of;
 use crate::people_reach::{by_place, teaches};
 use crate::views::{ClassRow, ClassView, ClassesView, LearnerRow, WindowView};
+use crate::web_sign_in::first_name;
 use crate::{App, AppError, password_policy};
 use identity::{Phase, scopes_for};
 use model::{AccountKind, Action, Actor, ClassId, Person, PersonId, Role, Scope, Timestamp};
@@ -189,9 +190,7 @@ impl App {
 
 /// The first name of each, and where two share one, the first letter of the surname with it.
 pub(crate) fn first_names(people: &[Arc<Person>]) -> Vec<String> {
-    let first = |person: &Person| {
-        person.display_name.split_whitespace().next().unwrap_or(person.login.as_str()).to_owned()
-    };
+    let first = |person: &Person| first_name(person).to_owned();
     let mut counted: HashMap<String, usize> = HashMap::new();
     for person in people {
         *counted.entry(first(person)).or_default() += 1;

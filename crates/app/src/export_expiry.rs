@@ -7,14 +7,13 @@
 use crate::export_pack::MAKING;
 use crate::exports::export_fact;
 use crate::{App, AppError};
-use model::{Actor, CustodyStep, ExportId};
+use model::{Actor, CustodyStep, DAY_MS, ExportId};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// How long a pack is kept.
 pub(crate) const KEPT_DAYS: i64 = 30;
-const DAY_MS: i64 = 24 * 3_600_000;
 /// The most entries of the folder that are looked at in one go.
 const MOST_ENTRIES: usize = 10_000;
 

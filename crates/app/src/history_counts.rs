@@ -8,10 +8,9 @@ use crate::views::{CategoryCount, HistoryCounts, HistoryPlace, TimeCount};
 use crate::{App, AppError, words};
 use history::{Every, OutcomeCounts, Query, Sums, TopHosts};
 use jiff::tz::TimeZone;
-use model::{Action, Actor, Category, EventOutcome, Timestamp};
+use model::{Action, Actor, Category, DAY_MS, EventOutcome, Timestamp};
 
 const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// The time that is counted where nothing is said.
 const USUAL_MS: i64 = 7 * DAY_MS;
 /// The longest time that is counted by the hour; a longer one is by the day.

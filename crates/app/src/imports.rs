@@ -26,7 +26,8 @@ use crate::{AppError, approved_policy};
 use identity::permit;
 use jiff::ToSpan;
 use model::{
-    Action, Actor, Clock, ImportId, ImportKind, ImportState, PersonId, SchoolId, Scope, Timestamp, YearGroup,
+    Action, Actor, Clock, DAY_MS, ImportId, ImportKind, ImportState, PersonId, SchoolId, Scope, Timestamp,
+    YearGroup,
 };
 use policy::file::Access;
 use roster::{Answer, Difference, Format, Grades, Hold, Options, Reading, Rollover, RosterError, Thresholds};
@@ -36,7 +37,6 @@ use store::{Change, Fact, ImportChange, ImportRecord, NewImport, Store};
 pub const UNDO_DAYS: i64 = 7;
 /// How long the bytes of a decided import are kept, in days. As long as it may be undone.
 const KEPT_DAYS: i64 = UNDO_DAYS;
-const DAY_MS: i64 = 24 * 3_600_000;
 /// The longest name of a file, in characters.
 const MOST_NAME: usize = 120;
 

@@ -5,7 +5,7 @@
 //! addresses where it is. Of pictures there are 1,320, so three wrong ones in a row from one device lock that device for the
 //! child until the teacher helps or the policy's time is over; their badge goes on.
 
-use crate::badge_sign_in::Admitted;
+use crate::badge_sign_in::{Admitted, NOT_AT_SCHOOL, NOT_OPEN};
 use crate::classes::{InfantWay, first_names};
 use crate::lanes::{Caller, Holder};
 use crate::views::{PicturesView, WebSignInView};
@@ -21,8 +21,6 @@ use store::{Account, BadgeChange, Change, Pictures};
 
 /// The most children on the page.
 const MOST_CHILDREN: usize = 120;
-const NOT_AT_SCHOOL: &str = "This works at school only.";
-const NOT_OPEN: &str = "It is not time to sign in yet. Ask your teacher.";
 const WRONG: &str = "Those were not your pictures. Try again, or ask your teacher.";
 const WAIT: &str = "Wait a little, then try again.";
 const ASK: &str = "That did not work. Ask your teacher to help.";

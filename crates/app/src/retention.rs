@@ -2,13 +2,12 @@
 
 use crate::{App, AppError};
 use history::Keep;
-use model::{Actor, Scope, Timestamp};
+use model::{Actor, DAY_MS, Scope, Timestamp};
 use policy::file::Retention;
 use store::Fact;
 
 /// What the clauses about logs ask at the least, in days.
 const YEAR_DAYS: u32 = 365;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 impl App {
     /// Rewrites what of the history is over into columns, which are smaller and are searched faster. To be called every

@@ -7,13 +7,12 @@
 use crate::alert_work::checked_words;
 use crate::{App, AppError, Fresh};
 use model::{
-    Action, Actor, Addressee, ClassId, ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, Severity,
-    Timestamp,
+    Action, Actor, Addressee, ClassId, DAY_MS, ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role,
+    Severity, Timestamp,
 };
 use std::collections::HashMap;
 use store::{Change, Fact, Review, ReviewChange, ReviewLine};
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// The first warning before the end.
 const FIRST_WARNING_MS: i64 = 7 * DAY_MS;
 /// The second, so long before it that a whole day is left however late the clock looks.

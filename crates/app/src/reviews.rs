@@ -13,7 +13,7 @@ use crate::views::{ReviewLineView, ReviewRow, ReviewView};
 use crate::{App, AppError, Fresh, words};
 use identity::{permits, scopes_for};
 use model::{
-    AccountKind, AccountState, Action, Actor, Affiliation, ClassId, ClassKind, Person, PersonId,
+    AccountKind, AccountState, Action, Actor, Affiliation, ClassId, ClassKind, DAY_MS, Person, PersonId,
     ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, Scope,
 };
 use std::collections::{HashMap, HashSet};
@@ -22,7 +22,6 @@ use store::{
     Account, AccountChange, Change, Class, Fact, Grant, Review, ReviewChange, ReviewLine, RightsChange,
 };
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// Lines on a page.
 const ON_A_PAGE: usize = 50;
 

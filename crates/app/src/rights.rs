@@ -16,15 +16,14 @@ use crate::{App, AppError, Fresh};
 use identity::{permits, scopes_for};
 use jiff::ToSpan;
 use model::{
-    AccountId, Action, Actor, Addressee, Affiliation, Person, PersonId, RequestId, RequestState, RightsKind,
-    Role, SchoolId, Scope, Severity, Timestamp,
+    AccountId, Action, Actor, Addressee, Affiliation, DAY_MS, Person, PersonId, RequestId, RequestState,
+    RightsKind, Role, SchoolId, Scope, Severity, Timestamp,
 };
 use std::sync::Arc;
 use store::{
     Account, AccountChange, Change, Fact, Grant, NewRequest, PostHolder, RequestRecord, RightsChange,
 };
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// How long before it lapses a request is warned of.
 const WARN_MS: i64 = 3 * DAY_MS;
 /// The facts of giving somebody a password in the console.

@@ -14,12 +14,11 @@ use crate::views::{
 use crate::{App, AppError, Fresh, words};
 use identity::scopes_for;
 use model::{
-    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, CredentialKind, Person, PersonId,
-    PoolId, Role, SchoolId, Scope, VisitorState,
+    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, CredentialKind, DAY_MS, Person,
+    PersonId, PoolId, Role, SchoolId, Scope, VisitorState,
 };
 use store::{Account, AccountChange, Change, Fact, VisitorAccount, VisitorChange, VisitorIssue, VisitorPool};
 
-const DAY_MS: i64 = 24 * 3_600_000;
 /// The most accounts of a pool.
 const MOST_ACCOUNTS: usize = 60;
 /// The longest time between making a pool and its end.

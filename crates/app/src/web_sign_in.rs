@@ -227,6 +227,7 @@ impl App {
     }
 }
 
-fn first_name(person: &Person) -> &str {
+/// How children and the web's page greet somebody.
+pub(crate) fn first_name(person: &Person) -> &str {
     person.display_name.split_whitespace().next().unwrap_or(&person.login)
 }

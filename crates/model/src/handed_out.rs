@@ -7,7 +7,7 @@
 //!
 //! Invariants: its memory is fixed; where it is full the address that counts for the shortest time makes room.
 
-use crate::Timestamp;
+use crate::{DAY_MS, Timestamp};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,7 +21,6 @@ const GRACE_MS: i64 = 10 * 60_000;
 /// How long it counts at least, in milliseconds: connections that stay open are opened again where they were.
 const LEAST_MS: i64 = 60 * 60_000;
 /// A day, in milliseconds.
-const DAY_MS: i64 = 24 * 3_600_000;
 /// How long nothing is written again about an address, in milliseconds.
 const SETTLED_MS: i64 = 60_000;
 

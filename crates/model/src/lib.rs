@@ -74,7 +74,7 @@ pub use shares::{Share, Shares};
 pub use sign_in::{Credentials, Presented, Principal, SignIn, SignInAnswer};
 pub use suggestions::{Suggestion, SuggestionKind, Suggestions};
 pub use theme::Theme;
-pub use time::{Clock, Day, Timestamp};
+pub use time::{Clock, DAY_MS, Day, Timestamp};
 pub use verdict::{
     DnsAnswer, Group, Inspection, Layer, ListLine, Membership, Outcome, Reason, Revisions, Rewrite, Verdict,
 };

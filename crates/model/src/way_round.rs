@@ -4,12 +4,11 @@
 //!
 //! Invariants: counting never waits and never fails; no host, address or person is kept, only numbers.
 
-use crate::Timestamp;
+use crate::{DAY_MS, Timestamp};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A day, in milliseconds.
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A way round the filter that the gate can tell by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -2,11 +2,10 @@
 
 use crate::checks::{date, fail, pass, unknown};
 use crate::facts::{AlertsSeen, Facts};
-use model::ClauseState;
+use model::{ClauseState, DAY_MS};
 
 /// Monitoring that was not heard of for longer than this has stopped.
 const WATCHED_MS: i64 = 5 * 60_000;
-const DAY_MS: i64 = 24 * 3_600_000;
 /// A test alert comes each week; one that was acknowledged longer ago proves nothing of today.
 const TESTED_MS: i64 = 10 * DAY_MS;
 /// A weekly report that was signed longer ago is not signed each week.

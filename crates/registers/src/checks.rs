@@ -4,7 +4,7 @@ use crate::facts::{
     Approver, AuditSeen, CountingSeen, Facts, Kept, ListenerState, LockTried, LockoutSeen, MemberList,
     PolicySeen, RetentionSeen, TakenUp, TriedAsLearners,
 };
-use model::{ClauseState, Outcome, PolicyHash, Timestamp};
+use model::{ClauseState, DAY_MS, Outcome, PolicyHash, Timestamp};
 
 /// The shortest time for which history is kept (clause FLT-13), in days.
 const LEAST_RETENTION_DAYS: u32 = 365;
@@ -16,7 +16,6 @@ const LISTENER_SEEN_MS: i64 = 5 * 60_000;
 const AUDIT_SEEN_MS: i64 = 2 * DAY_MS;
 /// A keeping time that was last applied longer ago than this is not applied.
 const EXPIRY_SEEN_MS: i64 = 2 * DAY_MS;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn policy_in_force(facts: &Facts) -> ClauseState {
     let Some(policy) = &facts.policy else { return fail(facts, "No approved policy is in force") };

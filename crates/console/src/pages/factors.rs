@@ -28,6 +28,13 @@ pub(crate) enum Way {
     First,
 }
 
+/// What is added.
+#[derive(Clone, Copy)]
+enum Added {
+    App,
+    Passkey,
+}
+
 impl Way {
     fn paths(self) -> (&'static str, &'static str) {
         match self {
@@ -159,9 +166,7 @@ impl CodesPage {
 
 /// `GET /my-account/app`
 pub(crate) async fn ask_app(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
-    let holder = own(&desk, &visit).await?;
-    let view = desk.app.begin_authenticator(&holder).await?;
-    desk.page("authenticator.html", &visit, &AuthenticatorPage::of(Way::Mine, &view, ("", ""), "")).await
+    ask(&desk, &visit, (Way::Mine, Added::App)).await
 }
 
 /// `POST /my-account/app`
@@ -170,22 +175,12 @@ pub(crate) async fn add_app(
     visit: Visit,
     Sent(form): Sent<NewFactorForm>,
 ) -> Result<Response, Problem> {
-    let holder = own(&desk, &visit).await?;
-    let new = checked(&form, SecondStep::Code(&form.code))?;
-    match desk.app.add_factor(&holder, new).await {
-        Ok(codes) => done(&desk, &visit, &codes).await,
-        Err(AppError::Refused { theirs, .. }) => {
-            app_again(&desk, &visit, (Way::Mine, &holder), &form, &theirs).await
-        }
-        Err(error) => Err(error.into()),
-    }
+    add(&desk, &visit, (Way::Mine, Added::App), &form).await
 }
 
 /// `GET /my-account/passkey`
 pub(crate) async fn ask_passkey(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
-    let holder = own(&desk, &visit).await?;
-    let view = desk.app.begin_passkey(&holder).await?;
-    desk.page("passkey.html", &visit, &NewPasskeyPage::of(Way::Mine, view.options, "", "")).await
+    ask(&desk, &visit, (Way::Mine, Added::Passkey)).await
 }
 
 /// `POST /my-account/passkey`
@@ -194,15 +189,7 @@ pub(crate) async fn add_passkey(
     visit: Visit,
     Sent(form): Sent<NewFactorForm>,
 ) -> Result<Response, Problem> {
-    let holder = own(&desk, &visit).await?;
-    let new = checked(&form, SecondStep::Passkey(&form.answer))?;
-    match desk.app.add_factor(&holder, new).await {
-        Ok(codes) => done(&desk, &visit, &codes).await,
-        Err(AppError::Refused { theirs, .. }) => {
-            passkey_again(&desk, &visit, (Way::Mine, &holder), &form, &theirs).await
-        }
-        Err(error) => Err(error.into()),
-    }
+    add(&desk, &visit, (Way::Mine, Added::Passkey), &form).await
 }
 
 /// `POST /my-account/codes`
@@ -237,16 +224,12 @@ pub(crate) async fn ask_set_up(State(desk): State<Shared>, visit: Visit) -> Resu
 
 /// `GET /sign-in/app`
 pub(crate) async fn ask_first_app(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
-    let holder = first(&desk, &visit).await?;
-    let view = desk.app.begin_authenticator(&holder).await?;
-    desk.page("authenticator.html", &visit, &AuthenticatorPage::of(Way::First, &view, ("", ""), "")).await
+    ask(&desk, &visit, (Way::First, Added::App)).await
 }
 
 /// `GET /sign-in/new-passkey`
 pub(crate) async fn ask_first_passkey(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
-    let holder = first(&desk, &visit).await?;
-    let view = desk.app.begin_passkey(&holder).await?;
-    desk.page("passkey.html", &visit, &NewPasskeyPage::of(Way::First, view.options, "", "")).await
+    ask(&desk, &visit, (Way::First, Added::Passkey)).await
 }
 
 /// `POST /sign-in/app`
@@ -255,15 +238,7 @@ pub(crate) async fn add_first_app(
     visit: Visit,
     Sent(form): Sent<NewFactorForm>,
 ) -> Result<Response, Problem> {
-    let new = checked(&form, SecondStep::Code(&form.code))?;
-    match set_up(&desk, &visit, new).await {
-        Err(AppError::Refused { theirs, .. }) => {
-            let holder = first(&desk, &visit).await?;
-            app_again(&desk, &visit, (Way::First, &holder), &form, &theirs).await
-        }
-        Ok(page) => page,
-        Err(error) => Err(error.into()),
-    }
+    add(&desk, &visit, (Way::First, Added::App), &form).await
 }
 
 /// `POST /sign-in/new-passkey`
@@ -272,14 +247,74 @@ pub(crate) async fn add_first_passkey(
     visit: Visit,
     Sent(form): Sent<NewFactorForm>,
 ) -> Result<Response, Problem> {
-    let new = checked(&form, SecondStep::Passkey(&form.answer))?;
-    match set_up(&desk, &visit, new).await {
-        Err(AppError::Refused { theirs, .. }) => {
-            let holder = first(&desk, &visit).await?;
-            passkey_again(&desk, &visit, (Way::First, &holder), &form, &theirs).await
-        }
+    add(&desk, &visit, (Way::First, Added::Passkey), &form).await
+}
+
+async fn ask(desk: &Shared, visit: &Visit, what: (Way, Added)) -> Result<Response, Problem> {
+    let holder = match what.0 {
+        Way::Mine => own(desk, visit).await?,
+        Way::First => first(desk, visit).await?,
+    };
+    shown(desk, visit, what, &holder, ("", "")).await
+}
+
+async fn add(
+    desk: &Shared,
+    visit: &Visit,
+    (way, added): (Way, Added),
+    form: &NewFactorForm,
+) -> Result<Response, Problem> {
+    let mine = match way {
+        Way::Mine => Some(own(desk, visit).await?),
+        Way::First => None,
+    };
+    let new = checked(form, added)?;
+    let answer = match &mine {
+        Some(holder) => match desk.app.add_factor(holder, new).await {
+            Ok(codes) => Ok(done(desk, visit, &codes).await),
+            Err(error) => Err(error),
+        },
+        None => set_up(desk, visit, new).await,
+    };
+    match answer {
         Ok(page) => page,
+        Err(AppError::Refused { theirs, .. }) => {
+            let holder = match mine {
+                Some(holder) => holder,
+                None => first(desk, visit).await?,
+            };
+            shown(desk, visit, (way, added), &holder, (&form.name, &theirs)).await
+        }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The form; again, with the name as it was typed, where there is a problem.
+async fn shown(
+    desk: &Shared,
+    visit: &Visit,
+    (way, added): (Way, Added),
+    holder: &Holder,
+    (name, problem): (&str, &str),
+) -> Result<Response, Problem> {
+    let is_new = problem.is_empty();
+    match added {
+        Added::App => {
+            let view = desk.app.begin_authenticator(holder).await?;
+            let page = AuthenticatorPage::of(way, &view, ("", name), problem);
+            match is_new {
+                true => desk.page("authenticator.html", visit, &page).await,
+                false => desk.form_again("authenticator.html", visit, &page).await,
+            }
+        }
+        Added::Passkey => {
+            let view = desk.app.begin_passkey(holder).await?;
+            let page = NewPasskeyPage::of(way, view.options, name, problem);
+            match is_new {
+                true => desk.page("passkey.html", visit, &page).await,
+                false => desk.form_again("passkey.html", visit, &page).await,
+            }
+        }
     }
 }
 
@@ -302,30 +337,6 @@ async fn done(desk: &Shared, visit: &Visit, codes: &NewCodes) -> Result<Response
     desk.page("codes.html", visit, &CodesPage::of(codes, "/my-account")).await
 }
 
-async fn app_again(
-    desk: &Shared,
-    visit: &Visit,
-    (way, holder): (Way, &Holder),
-    form: &NewFactorForm,
-    theirs: &str,
-) -> Result<Response, Problem> {
-    let view = desk.app.begin_authenticator(holder).await?;
-    let page = AuthenticatorPage::of(way, &view, ("", &form.name), theirs);
-    desk.form_again("authenticator.html", visit, &page).await
-}
-
-async fn passkey_again(
-    desk: &Shared,
-    visit: &Visit,
-    (way, holder): (Way, &Holder),
-    form: &NewFactorForm,
-    theirs: &str,
-) -> Result<Response, Problem> {
-    let view = desk.app.begin_passkey(holder).await?;
-    let page = NewPasskeyPage::of(way, view.options, &form.name, theirs);
-    desk.form_again("passkey.html", visit, &page).await
-}
-
 async fn own(desk: &Shared, visit: &Visit) -> Result<Holder, Problem> {
     let actor = visit.actor()?;
     let fresh = desk.fresh_for(visit, "/my-account").await?;
@@ -337,9 +348,13 @@ async fn first(desk: &Shared, visit: &Visit) -> Result<Holder, Problem> {
     desk.app.first_factor_holder(token).await.ok_or(Problem::SignInFirst)
 }
 
-fn checked<'a>(form: &'a NewFactorForm, proof: SecondStep<'a>) -> Result<NewFactor<'a>, Problem> {
+fn checked(form: &NewFactorForm, added: Added) -> Result<NewFactor<'_>, Problem> {
     if form.code.len() + form.name.len() > MOST_TYPED_BYTES || form.answer.len() > MOST_ANSWER_BYTES {
         return Err(Problem::TooLarge);
     }
+    let proof = match added {
+        Added::App => SecondStep::Code(&form.code),
+        Added::Passkey => SecondStep::Passkey(&form.answer),
+    };
     Ok(NewFactor { proof, name: &form.name })
 }

@@ -2,6 +2,7 @@
 //! are new.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::Sent;
 use crate::pages::alerts::Undone;
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
@@ -12,7 +13,7 @@ use app::views::{FaultView, ImportQuestionView, ImportRow, ImportView, ImportsVi
 use app::{AppError, Upload};
 use axum::extract::multipart::MultipartError;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{ImportId, ImportKind, ImportState, PersonId, SchoolId, YearGroup};
 use roster::{Format, Grades, MOST_FILE_BYTES};
@@ -452,10 +453,7 @@ pub(crate) async fn mistakes(
 ) -> Result<Response, Problem> {
     let id = ImportId::parse(&id).ok_or(Problem::NotFound)?;
     let file = desk.app.import_faults(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
-    let name = "attachment; filename=\"mistakes.csv\"".to_owned();
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::named(FileKind::Csv, "mistakes.csv", file))
 }
 
 /// `POST /people/imports/{import}`

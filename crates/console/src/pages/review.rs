@@ -1,6 +1,7 @@
 //! One review: its lines with an answer each, fifty a page, and the file of it.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::{Asked, Sent};
 use crate::pages::access::Review;
 use crate::pages::alerts::Undone;
@@ -10,7 +11,6 @@ use crate::words;
 use app::views::{ReviewLineView, ReviewView};
 use app::{HeldDeed, LineAnswer};
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{ReviewAnswer, ReviewId};
 use serde::{Deserialize, Serialize};
@@ -146,10 +146,7 @@ pub(crate) async fn file(
 ) -> Result<Response, Problem> {
     let id = ReviewId::parse(&id).ok_or(Problem::NotFound)?;
     let file = desk.app.export_review(visit.actor()?, id).await?.ok_or(Problem::NotFound)?;
-    let name = format!("attachment; filename=\"review-{}.csv\"", words::iso_day(desk.clock.now()));
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::of_day((FileKind::Csv, "review"), desk.clock.now(), file))
 }
 
 /// `POST /access/reviews/{review}`

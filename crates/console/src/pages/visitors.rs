@@ -2,6 +2,7 @@
 //! an account to a visitor.
 
 use crate::desk::{Shared, Visit};
+use crate::download::{self, FileKind};
 use crate::extract::Sent;
 use crate::pages::alerts::Undone;
 use crate::pages::fields::{Choice, Field, SummaryLine, choices, summary};
@@ -10,7 +11,6 @@ use crate::problem::Problem;
 use crate::words;
 use app::views::{PoolChoices, PoolForm, PoolRow, PoolView, VisitorForm, VisitorRow, VisitorsView};
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use model::{AccountId, PoolId, VisitorState};
 use serde::{Deserialize, Serialize};
@@ -260,10 +260,7 @@ pub(crate) async fn all(State(desk): State<Shared>, visit: Visit) -> Result<Resp
 /// `POST /visitors.csv`
 pub(crate) async fn export(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
     let file = desk.app.export_visitors(visit.actor()?).await?;
-    let name = format!("attachment; filename=\"visitors-{}.csv\"", words::iso_day(desk.clock.now()));
-    let headers =
-        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, file).into_response())
+    Ok(download::of_day((FileKind::Csv, "visitors"), desk.clock.now(), file))
 }
 
 /// `GET /visitors/new`
