@@ -90,7 +90,11 @@ impl App {
         let Some(badge) = self.badge_shown(shown).await? else {
             let is_noted = self.unknown_badges(|unknown| {
                 let of_its_way = if is_typed { &mut unknown.typed } else { &mut unknown.scanned };
-                of_its_way.may(address, now) && of_its_way.count(address, now)
+                let may = of_its_way.may(address, now);
+                if may {
+                    of_its_way.count(address, now);
+                }
+                may
             });
             return refused(NOT_KNOWN, is_noted.then_some("nobody's badge"), None);
         };
@@ -156,8 +160,8 @@ impl App {
         let until = account.ends.map_or(until, |ends| ends.min(until));
         let claim = Claim { person: person.id, by: KnownBy::SignIn, from: now, until };
         let actor = actor_of(&person);
-        let others: Vec<PersonId> = self.signed_in_at(address).iter().map(|claim| claim.person).collect();
-        let others: Vec<PersonId> = others.into_iter().filter(|other| *other != person.id).collect();
+        let there = self.signed_in_at(address).into_iter().map(|claim| claim.person);
+        let others: Vec<PersonId> = there.filter(|other| *other != person.id).collect();
         let fact = self.fact(&actor, action).about(actor.to_string()).with("address", address.to_string());
         let fact = fact.with("in_place_of", others.len().to_string());
         let mut changes = vec![shown];
@@ -210,15 +214,14 @@ impl Counted {
         self.0.get(&place_of(address)).map_or(0, VecDeque::len) < MOST_UNKNOWN
     }
 
-    /// Counts one; true, since it was. Where there are too many places, the one that was quiet longest is forgotten.
-    fn count(&mut self, address: IpAddr, now: Timestamp) -> bool {
+    /// Counts one. Where there are too many places, the one that was quiet longest is forgotten.
+    fn count(&mut self, address: IpAddr, now: Timestamp) {
         let place = place_of(address);
         if self.0.len() >= MOST_ADDRESSES && !self.0.contains_key(&place) {
             let quiet = self.0.iter().min_by_key(|(_, seen)| seen.back().copied()).map(|(place, _)| *place);
             quiet.and_then(|quiet| self.0.remove(&quiet));
         }
         self.0.entry(place).or_default().push_back(now);
-        true
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 /// How long the other half may take.
 const LASTS_MS: i64 = 15 * 60_000;
-/// How many may wait; the oldest makes room.
+/// How many may wait of one occasion; the oldest makes room.
 const MOST: usize = 4_096;
 
 /// What waits.
@@ -40,11 +40,11 @@ pub(crate) enum Ceremony {
 impl Ceremonies {
     /// Keeps one, in the place of an earlier one of the same.
     pub(crate) fn put(&mut self, occasion: Occasion, of: &str, ceremony: Ceremony, now: Timestamp) {
-        if self.0.len() >= MOST {
-            self.0.retain(|_, (begun, _)| begun.plus_ms(LASTS_MS) > now);
-        }
-        if self.0.len() >= MOST {
-            let oldest = self.0.iter().min_by_key(|(_, (begun, _))| *begun).map(|(key, _)| key.clone());
+        self.0.retain(|_, (begun, _)| begun.plus_ms(LASTS_MS) > now);
+        if self.0.keys().filter(|(held, _)| *held == occasion).count() >= MOST {
+            // Of the same occasion alone: whoever looks at the sign-in page often takes nothing from those within.
+            let alike = self.0.iter().filter(|((held, _), _)| *held == occasion);
+            let oldest = alike.min_by_key(|(_, (begun, _))| *begun).map(|(key, _)| key.clone());
             oldest.map(|oldest| self.0.remove(&oldest));
         }
         self.0.insert((occasion, of.to_owned()), (now, ceremony));

@@ -1,6 +1,8 @@
 //! A made-up school with a console of its own: one account for each role, all with the same password.
 
-use app::{App, Health, InForce, ListsPlace, Parts, Seals};
+use app::{
+    App, Health, InForce, ListsPlace, Parts, Proposal, Seals, approve_policy, approved_policy, propose_policy,
+};
 use console::{Console, ConsoleConfig};
 use history::History;
 use identity::{Password, Pepper};
@@ -9,7 +11,7 @@ use model::{
     AccountId, AccountKind, Actor, Affiliation, Category, Clock, CurrentRoster, GateId, IdentityMap, ListId,
     Person, PersonId, Role, Roster, SchoolId, Scope, Timestamp, YearGroup,
 };
-use policy::file::{Document, SourceText};
+use policy::file::Document;
 use policy::image::Image;
 use policy::rules::ListFormat;
 use policy::{CurrentSnapshot, Snapshot};
@@ -80,11 +82,10 @@ impl School {
 
 async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
     let now = clock.now();
-    let text = policy_text();
-    let source = SourceText { name: "first-school.toml", text: &text };
-    let document = policy::file::read(&source, None).unwrap_or_else(|problems| panic!("{problems:?}"));
     let (store, pepper) = (Store::open(&Place::Memory, now).await.unwrap(), Pepper::random().unwrap());
-    store.commit(&fact(now), &everybody(&document, &pepper)).await.unwrap();
+    let in_force = put_in_force(&store, clock).await;
+    let document = &in_force.document;
+    store.commit(&fact(now), &everybody(document, &pepper)).await.unwrap();
     let parts = Parts {
         handed_out: Arc::default(),
         leaks: Arc::default(),
@@ -109,16 +110,19 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
             packs: folder.join("packs"),
         },
     };
-    let in_force = InForce {
-        hash: document.policy.hash.clone(),
-        document,
-        approved_at: now,
-        approved_by: Actor::Program.to_string(),
-        approved_why: "the tests' school".to_owned(),
-    };
     let app = App::start(parts, in_force).await.unwrap();
     app.set_console_address("https://localhost");
     app
+}
+
+/// Has the policy approved as a technician does it at the machine.
+async fn put_in_force(store: &Store, clock: &Clock) -> InForce {
+    let actor = Actor::CommandLine { user: "technician".to_owned() };
+    let (edition, reason) = (("first-school.toml".to_owned(), policy_text()), "the tests' school".to_owned());
+    let proposal = Proposal { edition, settings: None, reason: reason.clone() };
+    let proposed = propose_policy(store, clock, &actor, proposal).await.unwrap();
+    approve_policy(store, clock, &actor, proposed.hash.as_str(), &reason).await.unwrap();
+    approved_policy(store).await.unwrap()
 }
 
 /// The policy that ships, but that it asks nobody for a second factor who has none.
