@@ -30,16 +30,19 @@ impl App {
     pub async fn take_up_alerts(&self, alerts: Vec<Alert>) -> Result<usize, AppError> {
         let mut new = 0;
         for alert in alerts {
-            match self.coming(alert).await? {
-                Coming::Repeat(there, again) => self.repeat(&there, again).await?,
-                Coming::New(alert) => {
-                    self.take_up_alert(alert, None, Vec::new()).await?;
-                    new += 1;
-                }
-                Coming::Known => {}
-            }
+            let ladder = Ladder::of(alert.kind, self.about(&alert.subject));
+            new += usize::from(self.take_up_or_repeat(ladder, alert).await?);
         }
         Ok(new)
+    }
+
+    /// Takes up one alert for these posts, or counts it to the one like it that still calls somebody; true where it is new.
+    pub(crate) async fn take_up_or_repeat(&self, ladder: Ladder, alert: Alert) -> Result<bool, AppError> {
+        match self.coming(alert).await? {
+            Coming::Repeat(there, again) => self.repeat(&there, again).await.map(|()| false),
+            Coming::New(alert) => self.take_up_for(ladder, alert).await.map(|()| true),
+            Coming::Known => Ok(false),
+        }
     }
 
     /// A number that is another one whenever an alert was taken up or worked on here.

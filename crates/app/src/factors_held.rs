@@ -10,7 +10,9 @@ use crate::{App, AppError};
 use identity::{
     AccountSeen, Factor, HeldPasskey, PasskeyOptions, PasskeyRefused, RecoveryCode, TotpSecret, TotpStep,
 };
-use model::{Alert, AlertKind, AlertSubject, CredentialId, CredentialKind, Person, Severity, Timestamp};
+use model::{
+    About, Alert, AlertKind, AlertSubject, CredentialId, CredentialKind, Ladder, Person, Severity, Timestamp,
+};
 use store::{Account, AccountChange, Change, Credential};
 
 /// The longest code that is looked at.
@@ -250,7 +252,8 @@ impl App {
             count: 1,
             events: Vec::new(),
         };
-        self.take_up_alerts(vec![alert]).await?;
+        // Whoever holds it is the one harmed: it goes to those who look after accounts, a headteacher's too.
+        self.take_up_or_repeat(Ladder::of(AlertKind::Security, About::Staff), alert).await?;
         Ok(AppError::not_proven(
             "This passkey may have been copied, so it was refused, and your technician is told. Use a code, take the passkey \
              away under My account, and make another.",
