@@ -8,8 +8,6 @@ use crate::{DAY_MS, Timestamp};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A day, in milliseconds.
-
 /// A way round the filter that the gate can tell by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum WayRound {
