@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -176,7 +176,9 @@ fn people() -> impl Iterator<Item = Change> {
 
 /// Asks a gate's console, each time on a connection of its own.
 struct Visitor {
-    address: SocketAddr,
+    /// Its name, which its certificate has too.
+    name: String,
+    port: u16,
     tls: Arc<ClientConfig>,
 }
 
@@ -184,7 +186,8 @@ impl Visitor {
     fn new(console: &str, authority: &Path) -> Result<Self, BenchError> {
         let said =
             |found: &str| BenchError::Answer { expected: "where the console is", found: found.to_owned() };
-        let address = console.strip_prefix("https://").and_then(|address| address.parse().ok());
+        let host = console.strip_prefix("https://").and_then(|host| host.rsplit_once(':'));
+        let (name, port) = host.ok_or_else(|| said(console))?;
         let certificate =
             CertificateDer::from_pem_file(authority).map_err(|error| said(&error.to_string()))?;
         let mut roots = RootCertStore::empty();
@@ -194,7 +197,8 @@ impl Visitor {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { address: address.ok_or_else(|| said(console))?, tls: Arc::new(tls) })
+        let port = port.parse().map_err(|_| said(console))?;
+        Ok(Self { name: name.to_owned(), port, tls: Arc::new(tls) })
     }
 
     /// One page each [`EVERY`], by the clock: a late one counts from when it was due.
@@ -215,23 +219,26 @@ impl Visitor {
     }
 
     fn ask(&self, path: &str) -> Result<u16, BenchError> {
-        let host = self.address;
-        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
+        let Self { name, port, .. } = self;
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n"))
     }
 
     fn send(&self, path: &str, form: &str) -> Result<u16, BenchError> {
-        let (host, length) = (self.address, form.len());
+        let (Self { name, port, .. }, length) = (self, form.len());
         self.exchange(&format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: https://{host}\r\nConnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {name}:{port}\r\nOrigin: https://{name}:{port}\r\nConnection: close\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
         ))
     }
 
     /// The status of the answer, once all of it came.
     fn exchange(&self, request: &str) -> Result<u16, BenchError> {
-        let stream = TcpStream::connect_timeout(&self.address, ANSWER).map_err(BenchError::Socket)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let stream = TcpStream::connect_timeout(&address, ANSWER).map_err(BenchError::Socket)?;
         stream.set_read_timeout(Some(ANSWER)).map_err(BenchError::Socket)?;
-        let session = ClientConnection::new(Arc::clone(&self.tls), ServerName::from(self.address.ip()))?;
+        let expected = || BenchError::Answer { expected: "a name", found: self.name.clone() };
+        let name = ServerName::try_from(self.name.clone()).map_err(|_| expected())?;
+        let session = ClientConnection::new(Arc::clone(&self.tls), name)?;
         let mut stream = StreamOwned::new(session, stream);
         stream.write_all(request.as_bytes()).map_err(BenchError::Socket)?;
         let mut answer = Vec::new();

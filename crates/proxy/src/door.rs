@@ -65,9 +65,13 @@ impl Arrival {
         let _ = stream.set_nodelay(true);
         let caller = Caller::new(client, reached, seat);
         match door {
-            Door::Explicit => explicit::serve(gate, caller, ClientSocket::Plain(stream)).await,
+            Door::Explicit => {
+                explicit::serve(gate, caller, ClientSocket::Plain(stream), Protocol::Http1).await;
+            }
             Door::ExplicitTls => match Box::pin(over_tls(&gate, stream, reached)).await {
-                Ok(stream) => explicit::serve(gate, caller, ClientSocket::Tls(Box::new(stream))).await,
+                Ok((stream, protocol)) => {
+                    explicit::serve(gate, caller, ClientSocket::Tls(Box::new(stream)), protocol).await;
+                }
                 Err(_) => tracing::debug!(phase = "connect", "a client spoke no TLS with the proxy"),
             },
             // Apart, so that other connections need no room for it.
@@ -103,16 +107,27 @@ async fn take_header(stream: &mut TcpStream) -> io::Result<ProxyHeader> {
     }
 }
 
-/// TLS with the proxy itself, as the name or the address that the client called it by.
-async fn over_tls(gate: &Gate, stream: TcpStream, reached: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+/// TLS with the proxy itself, as the name or the address that the client called it by, and what is spoken inside. A ticket
+/// holds for its connection (RFC 4559), so where tickets are taken that is HTTP/1.1.
+async fn over_tls(
+    gate: &Gate,
+    stream: TcpStream,
+    reached: SocketAddr,
+) -> io::Result<(TlsStream<TcpStream>, Protocol)> {
     let handshake = async {
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        let called = start.client_hello().server_name().and_then(|name| Host::parse(name).ok());
+        let hello = start.client_hello();
+        let called = hello.server_name().and_then(|name| Host::parse(name).ok());
         let host = called
             .filter(|name| gate.is_called(name, reached))
             .unwrap_or_else(|| Host::Address(reached.ip().to_canonical()));
-        let tls = gate.tls_as(&host, None, Protocol::Http1).map_err(io::Error::other)?;
-        start.into_stream(tls).await
+        let offered: Vec<_> = hello.alpn().into_iter().flatten().map(<[u8]>::to_vec).collect();
+        let protocol = match gate.sign_in.takes_tickets() {
+            true => Protocol::Http1,
+            false => Protocol::best_of(&offered),
+        };
+        let tls = gate.tls_as(&host, None, protocol).map_err(io::Error::other)?;
+        Ok((start.into_stream(tls).await?, protocol))
     };
     timeout(gate.dialer.limits.handshake_timeout, handshake).await?
 }

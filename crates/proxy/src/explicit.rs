@@ -2,8 +2,8 @@
 
 use crate::caller::Caller;
 use crate::gate::Gate;
-use crate::inner::{Inner, answer_counted, serve_http1, shape_of, too_many};
-use crate::link::{Link, Offer, Origin, Scheme};
+use crate::inner::{Inner, answer_counted, serve_http1, serve_http2, shape_of, too_many};
+use crate::link::{Link, Offer, Origin, Protocol, Scheme};
 use crate::pages;
 use crate::sign_in::Connection;
 use crate::socket::ClientSocket;
@@ -27,18 +27,25 @@ struct Explicit {
 }
 
 /// Serves one connection of a client that knows the proxy.
-pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket) {
+pub(crate) async fn serve(gate: Arc<Gate>, caller: Caller, socket: ClientSocket, protocol: Protocol) {
     let connection = Connection::of(&socket);
     let stream = IdleStream::new(socket, gate.dialer.limits.idle_timeout);
     let explicit =
         Arc::new(Explicit { gate: Arc::clone(&gate), caller, connection, last: LastOrigin::default() });
     // Boxed, as an idle connection keeps the room of its last answer's future.
     let service = service_fn(move |request| Box::pin(Arc::clone(&explicit).answer(request)));
-    serve_http1(&gate, stream, service).await;
+    match protocol {
+        Protocol::Http1 => serve_http1(&gate, stream, service).await,
+        Protocol::Http2 => serve_http2(&gate, stream, service).await,
+    };
 }
 
 impl Explicit {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
+        // Only origins make WebSockets of a CONNECT (RFC 8441); to a proxy it is a tunnel.
+        if request.extensions().get::<hyper::ext::Protocol>().is_some() {
+            return Ok(self.not_understood(&request));
+        }
         if request.method() == Method::CONNECT {
             if let Some(refused) = too_many(&self.gate, &self.caller, &request) {
                 return Ok(refused);
@@ -55,15 +62,16 @@ impl Explicit {
         match request.uri().scheme_str() {
             None => Ok(pages::answer(&self.gate, &self.caller, &request)),
             Some("http") => self.plain(request).await,
+            // HTTP/2 has the whole address where HTTP/1.1 has the path alone.
+            Some("https") if target(&request, 443).is_some_and(|(host, port)| self.is_ours(&host, port)) => {
+                Ok(pages::answer(&self.gate, &self.caller, &request))
+            }
             Some(_) => Ok(self.not_understood(&request)),
         }
     }
 
     async fn plain(&self, request: Request<Incoming>) -> Result<Response<AnswerBody>, Infallible> {
-        let target = request.uri().authority().and_then(|authority| {
-            Some((Host::parse(authority.host()).ok()?, authority.port_u16().unwrap_or(80)))
-        });
-        let Some((host, port)) = target else { return Ok(self.not_understood(&request)) };
+        let Some((host, port)) = target(&request, 80) else { return Ok(self.not_understood(&request)) };
         if self.is_ours(&host, port) {
             return Ok(pages::answer(&self.gate, &self.caller, &request));
         }
@@ -93,6 +101,12 @@ impl Explicit {
         let shape = shape_of(request.headers());
         page_answer(blockpage::not_possible(Refusal::NotUnderstood, &self.gate.links).page(shape))
     }
+}
+
+/// Where a request with a whole address leads.
+fn target(request: &Request<Incoming>, default_port: u16) -> Option<(Host, u16)> {
+    let authority = request.uri().authority()?;
+    Some((Host::parse(authority.host()).ok()?, authority.port_u16().unwrap_or(default_port)))
 }
 
 /// The way to the origin of a connection's last plain request; the next is often for the same.

@@ -91,7 +91,8 @@ where
     until_stopped(gate, Box::pin(connection), http1::UpgradeableConnection::graceful_shutdown).await
 }
 
-async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S) -> Ended
+/// Serves a client's HTTP/2 connection, with the limits of every listener, until it ends or the proxy stops.
+pub(crate) async fn serve_http2<I, S>(gate: &Arc<Gate>, stream: I, service: S) -> Ended
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<AnswerBody>, Error = Infallible>,

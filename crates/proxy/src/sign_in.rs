@@ -112,7 +112,7 @@ impl Connection {
     pub(crate) fn of(socket: &ClientSocket) -> Self {
         let wire = match socket {
             ClientSocket::Plain(_) => Wire::Plain,
-            ClientSocket::Tls(_) => Wire::Tls,
+            ClientSocket::Tls(_) | ClientSocket::Stream(_) => Wire::Tls,
         };
         Self { wire, shown: std::sync::Mutex::default() }
     }
@@ -197,6 +197,11 @@ impl SignInDesk {
             shares: Shares::new(MOST_WAITING_OF_AN_ADDRESS),
             identities,
         })
+    }
+
+    /// True where a ticket may be shown, which holds for its connection.
+    pub(crate) fn takes_tickets(&self) -> bool {
+        self.negotiation.is_some()
     }
 
     /// Asks who somebody is, unless it was asked just now.

@@ -1,8 +1,11 @@
-//! A client's connection as the system gives it: plain, or with TLS to the proxy itself around it.
+//! A client's connection: as the system gives it, with TLS to the proxy itself around it, or one stream of many within that.
 
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use sync_wrapper::SyncWrapper;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -12,6 +15,9 @@ pub(crate) enum ClientSocket {
     Plain(TcpStream),
     /// The client speaks TLS with the proxy; what is inside is what it would have said in the clear.
     Tls(Box<TlsStream<TcpStream>>),
+    /// The client speaks HTTP/2 with the proxy over TLS; this is what one of its tunnels holds.
+    /// (It is lent to one task at a time, which the type does not say of itself.)
+    Stream(SyncWrapper<TokioIo<Upgraded>>),
 }
 
 impl AsyncRead for ClientSocket {
@@ -19,6 +25,7 @@ impl AsyncRead for ClientSocket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Stream(stream) => Pin::new(stream.get_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -28,6 +35,7 @@ impl AsyncWrite for ClientSocket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Stream(stream) => Pin::new(stream.get_mut()).poll_write(cx, bytes),
         }
     }
 
@@ -39,6 +47,7 @@ impl AsyncWrite for ClientSocket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Stream(stream) => Pin::new(stream.get_mut()).poll_write_vectored(cx, slices),
         }
     }
 
@@ -46,6 +55,8 @@ impl AsyncWrite for ClientSocket {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            // What is inside can only be asked by whoever has it alone.
+            Self::Stream(_) => false,
         }
     }
 
@@ -53,6 +64,7 @@ impl AsyncWrite for ClientSocket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Stream(stream) => Pin::new(stream.get_mut()).poll_flush(cx),
         }
     }
 
@@ -60,6 +72,7 @@ impl AsyncWrite for ClientSocket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Stream(stream) => Pin::new(stream.get_mut()).poll_shutdown(cx),
         }
     }
 }

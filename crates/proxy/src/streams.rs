@@ -166,7 +166,7 @@ impl MaybeTcp for ClientSocket {
     fn into_tcp(self) -> Result<(Bytes, TcpStream), Self> {
         match self {
             Self::Plain(stream) => Ok((Bytes::new(), stream)),
-            Self::Tls(_) => Err(self),
+            Self::Tls(_) | Self::Stream(_) => Err(self),
         }
     }
 }

@@ -30,6 +30,7 @@ use model::{Ask, Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdi
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use sync_wrapper::SyncWrapper;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -169,11 +170,14 @@ impl Tunnel {
     }
 
     async fn run(self, upgraded: Upgraded) {
-        let Ok(parts) = upgraded.downcast::<TokioIo<IdleStream<ClientSocket>>>() else {
-            tracing::error!(phase = "hello", "a tunnel came over a stream that is not the listener's");
-            return self.visit.forget();
+        let stream = match upgraded.downcast::<TokioIo<IdleStream<ClientSocket>>>() {
+            Ok(parts) => Replay::new(parts.read_buf, parts.io.into_inner()),
+            Err(stream) => {
+                let stream = ClientSocket::Stream(SyncWrapper::new(TokioIo::new(stream)));
+                Replay::new(Bytes::new(), IdleStream::new(stream, self.gate.dialer.limits.idle_timeout))
+            }
         };
-        self.listen(Replay::new(parts.read_buf, parts.io.into_inner())).await;
+        self.listen(stream).await;
     }
 
     /// Serves a connection of which nothing has been read.

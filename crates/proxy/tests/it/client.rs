@@ -12,7 +12,7 @@ use rustls_pki_types::ServerName;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -71,12 +71,10 @@ impl Client {
         if status == 200 { Ok(stream) } else { Err(status) }
     }
 
-    pub async fn handshake(
-        &self,
-        stream: TcpStream,
-        name: &str,
-        offer: &[&str],
-    ) -> io::Result<TlsStream<TcpStream>> {
+    pub async fn handshake<S>(&self, stream: S, name: &str, offer: &[&str]) -> io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let offer = offer.iter().map(|name| name.as_bytes().to_vec()).collect();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         TlsConnector::from(Arc::clone(&self.tls)).with_alpn(offer).connect(name, stream).await
@@ -84,8 +82,16 @@ impl Client {
 
     /// Tunnel, TLS and HTTP in the protocol that was agreed on.
     pub async fn talk(&self, host: &str, port: u16, offer: &[&str]) -> Talk {
-        let stream = self.tunnel(host, port).await.unwrap();
-        let stream = self.handshake(stream, host, offer).await.unwrap();
+        let tunnel = self.tunnel(host, port).await.unwrap();
+        self.talk_over(tunnel, host, port, offer).await
+    }
+
+    /// The same inside a tunnel that is there.
+    pub async fn talk_over<S>(&self, tunnel: S, host: &str, port: u16, offer: &[&str]) -> Talk
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = self.handshake(tunnel, host, offer).await.unwrap();
         let authority = format!("{host}:{port}");
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             let (sender, connection) =

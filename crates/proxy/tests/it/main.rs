@@ -15,6 +15,7 @@ mod client;
 mod events;
 mod guard;
 mod hostile;
+mod http2_to_the_proxy;
 mod icap;
 mod icap_programs;
 mod inspection;

@@ -1,6 +1,7 @@
 //! What a child's browser gets: a page unharmed, a page explained, a door that opens when the person is another.
 
 use crate::gate::Gate;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use testkit::certificates::Fault;
 
@@ -25,6 +26,25 @@ async fn an_allowed_page_arrives_unharmed_over_http2_on_both_sides_and_is_record
 
     let csv = gate.history_csv("safeguarding-lead", "host=education.schoolgate.test&outcome=allowed").await;
     assert!(csv.contains("the category Education") || csv.contains("the default counts"), "{csv}");
+}
+
+#[tokio::test]
+async fn a_browser_that_speaks_http2_with_the_proxy_itself_reads_pages_and_is_shown_what_is_blocked() {
+    let listening = |text: String| text.replacen("[proxy]\n", "[proxy]\ntls_listen = [\"127.0.0.1:0\"]\n", 1);
+    let gate = Gate::start_changed(&[], listening).await;
+    let (_lesson, lesson) = gate.origin("education.schoolgate.test", Fault::None, LESSON).await;
+    let (game_origin, game) =
+        gate.origin("games.schoolgate.test", Fault::None, "<title>Game</title>Play").await;
+    let trusted_ca = Some(PathBuf::from(gate.address("authority")));
+    let mut browser = gate.browser_through("proxy_over_tls", trusted_ca).await;
+    browser.visit(&lesson).await.unwrap();
+    let all = "Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(i => fetch('/?' + i).then(r => r.text())))
+        .then(all => all.filter(text => text.includes('Lesson')).length)";
+    assert_eq!(browser.value_of(all).await.unwrap(), 8);
+    browser.visit(&game).await.unwrap();
+    let text = browser.text().await.unwrap();
+    assert!(text.contains("not available at school") && !text.contains("Play"), "{text}");
+    assert!(game_origin.seen().is_empty());
 }
 
 #[tokio::test]

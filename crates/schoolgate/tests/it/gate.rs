@@ -165,7 +165,12 @@ impl Gate {
 
     /// A browser that goes through the proxy, trusting what it is told to.
     pub async fn browser_with(&self, trusted_ca: Option<PathBuf>) -> Browser {
-        Browser::launch(&BrowserOptions { proxy: self.address("proxy"), trusted_ca }).await.unwrap()
+        self.browser_through("proxy", trusted_ca).await
+    }
+
+    /// A browser that goes through this listener of the proxy's.
+    pub async fn browser_through(&self, listener: &str, trusted_ca: Option<PathBuf>) -> Browser {
+        Browser::launch(&BrowserOptions { proxy: self.address(listener), trusted_ca }).await.unwrap()
     }
 
     /// A browser that goes to the console directly, and is signed in.
