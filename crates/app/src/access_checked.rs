@@ -1,5 +1,6 @@
 //! What the checks of clauses see of accounts, rights, visitors and reviews.
 
+use crate::administrators::{load, rules_of};
 use crate::facade::Reach;
 use crate::rights::needs_approval;
 use crate::{App, AppError};
@@ -14,7 +15,9 @@ impl App {
     /// What is seen now. Counts are of all; rights and reviews are those within reach.
     pub(crate) async fn access_seen(&self, reach: &Reach) -> Result<AccessSeen, AppError> {
         let (now, store) = (self.now(), &self.0.parts.store);
-        let accounts = store.accounts_seen(now).await?;
+        let accounts = store.accounts_seen().await?;
+        // The same that `/administrators` shows.
+        let administrators = load(store, &rules_of(&self.in_force().document)).await?.state;
         let seen = store.access_seen(now, now.plus_ms(-YEAR_MS)).await?;
         let policy = self.in_force().document.facts.access.clone();
         let roster = self.0.parts.roster.get();
@@ -26,10 +29,11 @@ impl App {
             accounts: accounts.usable,
             temporary_without_end: accounts.temporary_without_end,
             temporary_that_stay: accounts.temporary_that_stay,
-            administrators: accounts.administrators,
+            administrators: u64::try_from(administrators.working()).unwrap_or(u64::MAX),
             administrators_needed: policy.administrators_at_least,
-            recovery_accounts: accounts.break_glass,
-            recovery_tried: seen.recovery_tried,
+            recovery_accounts: count(administrators.recovery().values()),
+            // Each is tried: the one that was tried longest ago counts.
+            recovery_tried: administrators.recovery().values().map(|account| account.tried).min(),
             recovery_test_ms: i64::from(policy.recovery_account_test_days) * DAY_MS,
             visitors_without_end: accounts.guests_without_end,
             visitors_unlogged: seen.visitors_unlogged,

@@ -369,13 +369,12 @@ impl App {
             }
         };
         let Some(change) = change else { return Ok(false) };
-        let is_closed_recovery =
-            |held: &Account| held.kind == AccountKind::BreakGlass && held.state == AccountState::Closed;
-        if matches!(deed, AccountDeed::Open(opened) if accounts.iter().any(|held| held.id == opened && is_closed_recovery(held)))
-        {
+        let is_closed =
+            |id: AccountId| accounts.iter().any(|held| held.id == id && held.state == AccountState::Closed);
+        if matches!(deed, AccountDeed::Open(id) | AccountDeed::Suspend(id) if is_closed(id)) {
             return Err(AppError::refused(
-                "A recovery account that was ended stays so. Make another at the machine.",
-                "expected another account, found a closed recovery account",
+                "A closed account stays closed. Only one that was suspended is opened again.",
+                "expected an account that is not closed, found a closed one",
             ));
         }
         let fact = self.fact(actor, action).about(format!("person:{id}")).with("reason", reason);

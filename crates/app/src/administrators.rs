@@ -13,10 +13,11 @@
 use crate::{AppError, approved_policy};
 use identity::{
     AdministratorAccount, AdministratorChange, AdministratorRecords, AdministratorRules, Administrators,
-    AskedBy, Deletion, RecoveryAccount, WorkingFactor,
+    AskedBy, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor, permits,
 };
 use model::{
-    AccountId, AccountKind, AccountState, Affiliation, CredentialId, CredentialKind, DAY_MS, PersonId, Role,
+    AccountId, AccountKind, AccountState, Action, Affiliation, CredentialId, CredentialKind, DAY_MS,
+    PersonId, Role,
 };
 use policy::file::Document;
 use std::collections::{BTreeMap, HashMap};
@@ -131,6 +132,7 @@ pub(crate) async fn load(store: &Store, rules: &AdministratorRules) -> Result<Lo
     let mut rows = Rows::default();
     let mut records = AdministratorRecords {
         leaders: store.people_with(&LEADERS).await?,
+        posts: store.people_with(&administering()).await?,
         held_once: note.as_deref().is_some_and(|note| note.starts_with(HELD)),
         ..AdministratorRecords::default()
     };
@@ -152,14 +154,22 @@ pub(crate) async fn load(store: &Store, rules: &AdministratorRules) -> Result<Lo
     }
     for record in store.recovery_accounts().await? {
         rows.numbers.insert(record.account, record.number);
-        let deletion = record.asked_by.map(|asked_by| Deletion { asked_by, agreed: record.agreed });
-        let there = RecoveryAccount { owners: record.owners, tried: record.tried, deletion };
+        let there = RecoveryAccount { owners: record.owners, tried: record.tried };
         records.recovery.insert(record.number, there);
+    }
+    for wish in store.recovery_wishes().await? {
+        records.wishes.insert(wish.number, wish_of(wish));
     }
     Ok(Loaded { state: Administrators::of_records(records, rules), accounts, rows, note })
 }
 
 impl Loaded {
+    /// For whom the recovery account of a number stands.
+    pub(crate) fn stands_for(&self, number: u32) -> Option<PersonId> {
+        let (id, _) = self.rows.numbers.iter().find(|(_, held)| **held == number)?;
+        self.rows.kinds.get(id).map(|(_, person)| *person)
+    }
+
     /// The changes, with the note moved on where they change administrators.
     fn followed(mut self, rules: &AdministratorRules, write: Write<'_>) -> Result<Vec<Change>, AppError> {
         let mut all = write.changes.to_vec();
@@ -274,11 +284,18 @@ impl Loaded {
     }
 
     fn read_post(&self, person: PersonId, affiliations: &[Affiliation]) -> Vec<AdministratorChange> {
-        match (leads(affiliations), self.state.leaders().contains(&person)) {
-            (true, false) => vec![AdministratorChange::Leads(person)],
-            (false, true) => vec![AdministratorChange::LeadsNoMore(person)],
-            _ => Vec::new(),
-        }
+        let leads = match (leads(affiliations), self.state.leaders().contains(&person)) {
+            (true, false) => Some(AdministratorChange::Leads(person)),
+            (false, true) => Some(AdministratorChange::LeadsNoMore(person)),
+            _ => None,
+        };
+        let may = affiliations.iter().any(|held| permits(held.role, Action::ManageAccounts));
+        let post = match (may, self.state.posts().contains(&person)) {
+            (true, false) => Some(AdministratorChange::MayAdminister(person)),
+            (false, true) => Some(AdministratorChange::MayNotAdminister(person)),
+            _ => None,
+        };
+        leads.into_iter().chain(post).collect()
     }
 
     fn read_recovery(&mut self, change: &RecoveryChange) -> Result<Vec<AdministratorChange>, AppError> {
@@ -297,15 +314,13 @@ impl Loaded {
             RecoveryChange::Tried { account, .. } => {
                 AdministratorChange::TriedRecovery(number(&self.rows, account)?)
             }
-            RecoveryChange::SetDeletion { account, agreed: Some(_), .. } => {
-                AdministratorChange::AgreeDeletion(number(&self.rows, account)?)
+            RecoveryChange::SetWish { wish, .. } if wish.agreed.is_some() => {
+                AdministratorChange::AgreeRecovery(wish.number, wish.asked)
             }
-            RecoveryChange::SetDeletion { account, asked_by: Some(_), .. } => {
-                AdministratorChange::AskDeletion(number(&self.rows, account)?)
+            RecoveryChange::SetWish { wish, .. } => {
+                AdministratorChange::AskRecovery(wish.number, wish_of(wish.clone()).want)
             }
-            RecoveryChange::SetDeletion { account, .. } => {
-                AdministratorChange::CancelDeletion(number(&self.rows, account)?)
-            }
+            RecoveryChange::EndWish { number } => AdministratorChange::CancelRecovery(*number),
         }])
     }
 }
@@ -325,6 +340,21 @@ impl Rows {
         let is_last = !held.values().any(|other| *other == factor);
         is_last.then_some(AdministratorChange::RemoveFactor(person, factor))
     }
+}
+
+/// The roles whose holders administer.
+fn administering() -> Vec<Role> {
+    Role::ALL.into_iter().filter(|role| permits(*role, Action::ManageAccounts)).collect()
+}
+
+/// What leaders want, as the rule has it.
+pub(crate) fn wish_of(wish: store::RecoveryWish) -> RecoveryWish {
+    let want = match wish.want {
+        store::RecoveryWant::Delete => RecoveryWant::Deletion,
+        store::RecoveryWant::Own => RecoveryWant::Owners(wish.owners),
+        store::RecoveryWant::Make => RecoveryWant::Another(wish.owners),
+    };
+    RecoveryWish { want, asked: wish.asked, asked_by: wish.asked_by, agreed: wish.agreed }
 }
 
 /// True where somebody who is this leads.

@@ -8,11 +8,15 @@
 use crate::accounts_at_machine::{AtMachine, TemporaryPassword};
 use crate::administrators::{self, LEADERS, leads};
 use crate::choose_password::{note_fingerprint, replacing};
+use crate::facade::new_uuid;
 use crate::{AppError, approved_policy, password_policy};
 use identity::{
-    AccountRank, Order, PasswordHolder, Randomness, RecoveryCode, fingerprint, generate, hash, random_bytes,
+    AccountRank, Order, Password, PasswordHolder, Pepper, Randomness, RecoveryCode, fingerprint, generate,
+    hash, random_bytes,
 };
-use model::{AccountId, AccountKind, AccountState, CredentialId, CredentialKind, Person, PersonId, Scope};
+use model::{
+    AccountId, AccountKind, AccountState, CredentialId, CredentialKind, Person, PersonId, Scope, Timestamp,
+};
 use store::{Account, AccountChange, Change, Credential, Fact, RecoveryChange, RecoveryRecord};
 use zeroize::Zeroizing;
 
@@ -89,14 +93,13 @@ impl AtMachine<'_> {
                 "expected owners who lead, found others",
             ));
         };
-        let known = self.store.recovery_accounts().await?;
-        let number = known.iter().map(|record| record.number).max().unwrap_or(0).saturating_add(1);
+        let number = self.store.highest_recovery_number().await?.saturating_add(1);
         let (at, id) = (self.clock.now(), AccountId(self.new_uuid()?));
         let new = Account::new(id, first, AccountKind::BreakGlass, at, self.actor);
         let login = format!("recovery-{number}");
         let account = Account { login, state: AccountState::Open, must_change: false, ..new };
         let owners: std::collections::BTreeSet<PersonId> = found.iter().map(|owner| owner.id).collect();
-        let record = RecoveryRecord { account: id, number, owners, tried: at, asked_by: None, agreed: None };
+        let record = RecoveryRecord { account: id, number, owners, tried: at };
         let mut changes = vec![
             Change::Account(AccountChange::Add(account.clone())),
             Change::Recovery(RecoveryChange::Make { record, scope: Scope::Trust }),
@@ -156,25 +159,37 @@ impl AtMachine<'_> {
         let password = generate(&Order::temporary(&rule, &avoid), &mut Randomness::Machine)?;
         let at = self.clock.now();
         let verifier = hash(self.pepper, &password, random_bytes::<16>()?)?.0;
-        let id = CredentialId(self.new_uuid()?);
-        let credential = Credential::new(id, account.id, CredentialKind::Password, verifier, at);
-        changes.extend(replacing(account, credential).map(Change::Account));
-        let own = fingerprint(self.pepper, person.id, &password)?;
-        changes.push(Change::Account(note_fingerprint(account, own, at)));
-        let kinds = vec![CredentialKind::Recovery];
-        changes.push(Change::Account(AccountChange::Revoke { account: account.id, kinds, at }));
-        let mut codes = Vec::new();
-        for code in RecoveryCode::ten(&mut Randomness::Machine)? {
-            let verifier = code.hash(self.pepper, person.id)?.0;
-            let id = CredentialId(self.new_uuid()?);
-            let credential = Credential::new(id, account.id, CredentialKind::Recovery, verifier, at);
-            let scope = account.scope.clone();
-            changes.push(Change::Account(AccountChange::AddCredential { credential, scope }));
-            codes.push(code.reveal());
-        }
-        let secret = Zeroizing::new(password.reveal().to_owned());
-        Ok(Envelope { login: account.login.clone(), secret, codes })
+        seal(self.pepper, (person, account), (&password, verifier), at, changes)
     }
+}
+
+/// Puts a password that stays and ten codes in the place of those of before; the codes are good for this person's account
+/// alone.
+pub(crate) fn seal(
+    pepper: &Pepper,
+    (person, account): (&Person, &Account),
+    (password, verifier): (&Password, String),
+    at: Timestamp,
+    changes: &mut Vec<Change>,
+) -> Result<Envelope, AppError> {
+    let id = CredentialId(new_uuid(at)?);
+    let credential = Credential::new(id, account.id, CredentialKind::Password, verifier, at);
+    changes.extend(replacing(account, credential).map(Change::Account));
+    let own = fingerprint(pepper, person.id, password)?;
+    changes.push(Change::Account(note_fingerprint(account, own, at)));
+    let kinds = vec![CredentialKind::Recovery];
+    changes.push(Change::Account(AccountChange::Revoke { account: account.id, kinds, at }));
+    let mut codes = Vec::new();
+    for code in RecoveryCode::ten(&mut Randomness::Machine)? {
+        let verifier = code.hash(pepper, person.id)?.0;
+        let id = CredentialId(new_uuid(at)?);
+        let credential = Credential::new(id, account.id, CredentialKind::Recovery, verifier, at);
+        let scope = account.scope.clone();
+        changes.push(Change::Account(AccountChange::AddCredential { credential, scope }));
+        codes.push(code.reveal());
+    }
+    let secret = Zeroizing::new(password.reveal().to_owned());
+    Ok(Envelope { login: account.login.clone(), secret, codes })
 }
 
 fn no_such() -> AppError {

@@ -1,58 +1,19 @@
-//! The administrators on a screen: who can administer, what is missing while they are set up, the recovery accounts, and
-//! leaders taking one of these away, two of them and with a delay.
+//! The administrators on a screen: who can administer, what is missing while they are set up, the recovery accounts, and what
+//! leaders want of these.
 //!
-//! Left out: making administrators and recovery accounts, which whoever looks after the machine does there.
+//! Left out: making administrators and the first recovery account, which whoever looks after the machine does there, and what
+//! leaders do about recovery accounts ([`recovery_work`](crate::recovery_work)).
 
 use crate::administrators::{load, refused, rules_of};
 use crate::facade::Reach;
-use crate::views::{AdministratorRow, AdministratorsView, NeedView, RecoveryRow};
-use crate::{App, AppError, Fresh};
-use identity::{AdministratorsWarning, AskedBy, DELETION_DELAY_MS, RecoveryAccount, WorkingFactor};
-use model::{AccountKind, AccountState, Action, Actor, PersonId, Scope};
-use store::{AccountChange, Change, RecoveryChange};
-
-/// What a leader does about a recovery account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RecoveryDeed {
-    /// They want it gone.
-    AskDeletion,
-    /// They agree that it goes.
-    AgreeDeletion,
-    /// They think better of it.
-    CancelDeletion,
-    /// After the delay: it goes.
-    Delete,
-}
-
-impl RecoveryDeed {
-    /// Every deed.
-    pub const ALL: [Self; 4] = [Self::AskDeletion, Self::AgreeDeletion, Self::CancelDeletion, Self::Delete];
-
-    /// The name in forms and records.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::AskDeletion => "ask-recovery-deletion",
-            Self::AgreeDeletion => "agree-recovery-deletion",
-            Self::CancelDeletion => "cancel-recovery-deletion",
-            Self::Delete => "delete-recovery-account",
-        }
-    }
-
-    /// The words on its button.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::AskDeletion => "Ask for its end",
-            Self::AgreeDeletion => "Agree to its end",
-            Self::CancelDeletion => "Keep it after all",
-            Self::Delete => "Take it away now",
-        }
-    }
-
-    /// Reads the name in forms.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|deed| deed.slug() == text)
-    }
-}
+use crate::recovery_work::RecoveryDeed;
+use crate::views::{AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishView};
+use crate::{App, AppError};
+use identity::{
+    Administrators, AdministratorsWarning, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor,
+};
+use model::{AccountKind, Action, Actor, PersonId, Scope, Timestamp};
+use std::collections::BTreeSet;
 
 impl App {
     /// The administrators, for whoever manages accounts everywhere.
@@ -75,7 +36,8 @@ impl App {
                 login: account.login.clone(),
                 state: account.state.title().to_owned(),
                 factors: factors.unwrap_or_default().join(" and "),
-                works: held.is_some_and(identity::AdministratorAccount::works),
+                works: state.works(&account.person),
+                has_post: state.posts().contains(&account.person),
             }
         };
         let me = match actor {
@@ -83,27 +45,61 @@ impl App {
             _ => None,
         };
         let overdue = state.warnings(&rules, now);
-        let recovery = |(number, account): (&u32, &RecoveryAccount)| {
-            let agreed = account.deletion.and_then(|deletion| deletion.agreed);
-            RecoveryRow {
-                number: *number,
-                owners: account.owners.iter().map(|owner| self.person_name(*owner)).collect(),
-                tried: account.tried,
-                is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
-                asked_by: account.deletion.map(|it| self.person_name(it.asked_by)).unwrap_or_default(),
-                agreed_by: agreed.map(|(by, _)| self.person_name(by)).unwrap_or_default(),
-                until: agreed.map(|(_, until)| until),
-                deeds: me.map(|me| deeds(account, me, now)).unwrap_or_default(),
-            }
+        let stands = |number: &u32| loaded.stands_for(*number).map(|person| self.person_name(person));
+        let recovery = |(number, account): (&u32, &RecoveryAccount)| RecoveryRow {
+            number: *number,
+            owners: self.names(&account.owners),
+            owner_ids: account.owners.iter().map(PersonId::to_string).collect(),
+            stands_for: stands(number).unwrap_or_default(),
+            opens_nothing: loaded.stands_for(*number).is_none_or(|person| !state.leaders().contains(&person)),
+            tried: account.tried,
+            is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
+            wish: state.wishes().get(number).map(|wish| self.wish_view(*number, wish, me)),
+            may_ask: me.is_some() && !state.wishes().contains_key(number),
         };
+        let is_new = |number: &u32| !state.recovery().contains_key(number);
+        let wanted = state.wishes().iter().filter(|(number, _)| is_new(number));
         Ok(AdministratorsView {
             setting_up: state.setting_up(),
             missing: missing(&loaded.state, &rules),
             at_least: rules.at_least,
             accounts: of_administrators.map(row).collect(),
             recovery: state.recovery().iter().map(recovery).collect(),
+            wanted: wanted.map(|(number, wish)| self.wish_view(*number, wish, me)).collect(),
+            choices: me.map(|_| self.leaders_to_choose(state)).unwrap_or_default(),
             leads: me.is_some(),
         })
+    }
+
+    /// What somebody wants, and what this leader may do about it.
+    fn wish_view(&self, number: u32, wish: &RecoveryWish, me: Option<PersonId>) -> WishView {
+        let (what, owners) = match &wish.want {
+            RecoveryWant::Deletion => ("wants it gone", None),
+            RecoveryWant::Owners(owners) => ("wants it to have other owners", Some(owners)),
+            RecoveryWant::Another(owners) => ("wants another one made", Some(owners)),
+        };
+        WishView {
+            number,
+            what: what.to_owned(),
+            owners: owners.map(|owners| self.names(owners)).unwrap_or_default(),
+            asked: wish.asked,
+            asked_by: self.person_name(wish.asked_by),
+            agreed_by: wish.agreed.map(|(by, _)| self.person_name(by)).unwrap_or_default(),
+            until: wish.agreed.map(|(_, until)| until),
+            deeds: me.map(|me| deeds(wish, me, self.now())).unwrap_or_default(),
+        }
+    }
+
+    /// Who may own a recovery account, by name.
+    fn leaders_to_choose(&self, state: &Administrators) -> Vec<LeaderView> {
+        let leader = |id: &PersonId| LeaderView { id: id.to_string(), name: self.person_name(*id) };
+        let mut leaders: Vec<LeaderView> = state.leaders().iter().map(leader).collect();
+        leaders.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        leaders
+    }
+
+    fn names(&self, people: &BTreeSet<PersonId>) -> Vec<String> {
+        people.iter().map(|person| self.person_name(*person)).collect()
     }
 
     /// What should be seen to about administrators, for home; nothing for whoever does not manage accounts everywhere.
@@ -142,59 +138,12 @@ impl App {
         Ok(needs)
     }
 
-    /// Does something about the end of a recovery account. False where there is none of that number.
-    ///
-    /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] without a reason, for whoever does not lead, for the same leader twice,
-    /// before the delay is over, and for the last recovery account.
-    pub async fn work_on_recovery(
-        &self,
-        (actor, fresh): (&Actor, &Fresh),
-        (number, deed): (u32, RecoveryDeed),
-        reason: &str,
-    ) -> Result<bool, AppError> {
-        self.must_manage_everywhere(actor).await?;
-        let Actor::Person { id: me, .. } = actor else { return Err(AppError::Denied) };
-        if !self.is_of(fresh, actor).await? {
-            return Err(AppError::Denied);
-        }
-        let session = self.0.parts.store.session(fresh.session(), self.now()).await?;
-        if session.is_none_or(|session| session.account_kind == AccountKind::BreakGlass) {
-            return Err(AppError::refused(
-                "Whoever opened an envelope is nobody\u{2019}s second voice. Sign in with your own account.",
-                "expected a leader's own account, found a recovery account",
-            ));
-        }
-        let reason = reason.trim();
-        if reason.is_empty() || reason.len() > crate::alert_work::MOST_WORDS_BYTES {
-            return Err(AppError::no_reason());
-        }
-        let records = self.0.parts.store.recovery_accounts().await?;
-        let Some(record) = records.into_iter().find(|record| record.number == number) else {
-            return Ok(false);
-        };
-        let (account, at) = (record.account, self.now());
-        let set =
-            |asked_by, agreed| Change::Recovery(RecoveryChange::SetDeletion { account, asked_by, agreed });
-        let change = match deed {
-            RecoveryDeed::AskDeletion => set(Some(*me), None),
-            RecoveryDeed::AgreeDeletion => set(record.asked_by, Some((*me, at.plus_ms(DELETION_DELAY_MS)))),
-            RecoveryDeed::CancelDeletion => set(None, None),
-            RecoveryDeed::Delete => {
-                Change::Account(AccountChange::SetState { account, state: AccountState::Closed, at })
-            }
-        };
-        let fact = self.fact(actor, deed.slug()).about(format!("account:{account}")).with("reason", reason);
-        self.commit_as(AskedBy::Person(*me), &fact, &[change]).await?;
-        Ok(true)
-    }
-
     fn manages_everywhere(&self, actor: &Actor) -> bool {
         let scopes = identity::scopes_for(actor, Action::ManageAccounts);
         !scopes.is_empty() && crate::facade::reach_of(&scopes, &self.snapshot()) == Reach::Everything
     }
 
-    async fn must_manage_everywhere(&self, actor: &Actor) -> Result<(), AppError> {
+    pub(crate) async fn must_manage_everywhere(&self, actor: &Actor) -> Result<(), AppError> {
         if self.manages_everywhere(actor) {
             return Ok(());
         }
@@ -208,18 +157,19 @@ impl App {
     }
 }
 
-/// What this leader may do about it.
-fn deeds(account: &RecoveryAccount, me: PersonId, now: model::Timestamp) -> Vec<RecoveryDeed> {
-    match account.deletion {
-        None => vec![RecoveryDeed::AskDeletion],
-        Some(deletion) => match deletion.agreed {
-            None if deletion.asked_by == me => vec![RecoveryDeed::CancelDeletion],
-            None => vec![RecoveryDeed::AgreeDeletion, RecoveryDeed::CancelDeletion],
-            Some((_, until)) if until <= now => vec![RecoveryDeed::Delete, RecoveryDeed::CancelDeletion],
-            Some(_) => vec![RecoveryDeed::CancelDeletion],
-        },
+/// What this leader may do about what is asked for.
+fn deeds(wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<RecoveryDeed> {
+    match wish.agreed {
+        None if wish.asked_by == me => vec![RecoveryDeed::Cancel],
+        None => vec![RecoveryDeed::Agree, RecoveryDeed::Cancel],
+        Some((_, until)) if until <= now => vec![RecoveryDeed::CarryOut, RecoveryDeed::Cancel],
+        Some(_) => vec![RecoveryDeed::Cancel],
     }
 }
+
+/// What makes somebody able to administer.
+const ABLE: &str =
+    "a post that lets them manage accounts, and an administrator account whose passkey or app has worked";
 
 /// What is missing before the rule holds, in words.
 fn missing(state: &identity::Administrators, rules: &identity::AdministratorRules) -> Vec<String> {
@@ -227,11 +177,8 @@ fn missing(state: &identity::Administrators, rules: &identity::AdministratorRule
     let mut missing = Vec::new();
     match needed.saturating_sub(state.working()) {
         0 => {}
-        1 => missing
-            .push("one more person with an administrator account whose passkey or app has worked".to_owned()),
-        more => missing.push(format!(
-            "{more} more people with an administrator account whose passkey or app has worked"
-        )),
+        1 => missing.push(format!("one more person with {ABLE}")),
+        more => missing.push(format!("{more} more people with {ABLE}")),
     }
     if state.recovery().is_empty() {
         missing.push("a recovery account, sealed and owned by a senior leader".to_owned());

@@ -6,7 +6,8 @@
 
 use crate::{App, AppError, NewPassword};
 use identity::{
-    Against, HashingZone, Password, Randomness, SecretFingerprint, StoredHash, fingerprint, hash, issue,
+    Against, HashingZone, Password, Randomness, Refusal, SecretFingerprint, StoredHash, fingerprint, hash,
+    issue,
 };
 use model::{AccountState, CredentialId, CredentialKind, Person, Timestamp};
 use store::{Account, AccountChange, Change, Credential};
@@ -52,12 +53,16 @@ impl App {
         used.extend(old.as_ref().map(|(old, _)| *old));
         let personal = self.personal_words(person, &[&person.login, &account.login]);
         let against = Against { personal: &personal, used: &used, own };
-        rule.judge(&password, &against).map_err(|refusal| {
+        let refused = |refusal: Refusal| {
             AppError::refused(
                 refusal.sentence(rule.reader),
                 "expected a password that keeps the rules, found another",
             )
-        })?;
+        };
+        rule.judge(&password, &against).map_err(refused)?;
+        if rule.refuse_common && self.is_breached(&password).await? {
+            return Err(refused(Refusal::Common));
+        }
         let mut changes = self.replace_password(account, CredentialKind::Password, (&password, None)).await?;
         let id = account.id;
         changes.extend(old.map(|(_, note)| note));

@@ -5,6 +5,7 @@ use crate::badge_sign_in::UnknownBadges;
 use crate::ceremonies::Ceremonies;
 use crate::history_looks::Looks;
 use crate::lists::{LastLook, ListsPlace};
+use crate::passwords_breached::BreachService;
 use crate::reports::ReportLanes;
 use crate::{AppError, Health, InForce, Recipient, Seals, people};
 use history::History;
@@ -95,6 +96,8 @@ pub(crate) struct Inner {
     pub(crate) making_files: Arc<Semaphore>,
     /// Where passkeys are made for; empty until the console's address is known.
     pub(crate) passkey_place: OnceLock<PasskeyPlace>,
+    /// Who is asked about breached passwords; empty where nobody is.
+    pub(crate) breach_service: OnceLock<BreachService>,
     /// Second factors that are being made or asked for.
     pub(crate) ceremonies: Mutex<Ceremonies>,
     /// Held while a pack is made or made anew.
@@ -166,6 +169,7 @@ impl App {
             heads_seen: tokio::sync::Mutex::default(),
             making_files: Arc::new(Semaphore::new(MOST_FILES)),
             passkey_place: OnceLock::new(),
+            breach_service: OnceLock::new(),
             ceremonies: Mutex::default(),
             making_pack: tokio::sync::Mutex::default(),
         })))

@@ -282,7 +282,7 @@ impl App {
 
     /// Why somebody must set up a factor, in a sentence, and whether passkeys work here.
     pub fn why_set_up(&self, holder: &Holder, from: IpAddr) -> (String, bool) {
-        let why = self.why_factor(&holder.person, &holder.account, from);
+        let why = self.why_factor(&holder.person, holder.account.kind, from);
         (why.map(|why| why.sentence().to_owned()).unwrap_or_default(), self.passkey_place().is_some())
     }
 

@@ -90,7 +90,7 @@ impl App {
         };
         let holder = Holder { account: seen, person: Some(person.id), factor: Factor::Code };
         let turn = self.take_turn(&account.login, holder, from).map_err(|turned| {
-            let words = turned_words(turned, self.now());
+            let words = turned_words(turned, Factor::Code, self.now());
             AppError::not_proven(words, "expected fewer wrong codes before, found the lane locked")
         })?;
         let shown = match self.compare_code(person, account, typed).await {

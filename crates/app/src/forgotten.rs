@@ -49,7 +49,7 @@ impl App {
         let person = account.as_ref().map(|account| account.person);
         let holder = Holder { account: seen, person, factor: Factor::Code };
         let turn = self.take_turn(&login, holder, &from).map_err(|turned| {
-            let words = turned_words(turned, self.now());
+            let words = turned_words(turned, Factor::Code, self.now());
             AppError::refused(words, "expected fewer wrong codes before, found the lane locked")
         })?;
         let proven = match self.compare_both(account, forgotten).await {

@@ -222,35 +222,40 @@ fn try_lock(lockout: &mut Lockout, rules: &LockoutRules, mut at: Timestamp) -> L
     }
 }
 
-/// What somebody is told who does not get a turn.
-pub(crate) fn turned_words(turned: Turned, now: Timestamp) -> String {
+/// What somebody is told who does not get a turn to show this.
+pub(crate) fn turned_words(turned: Turned, factor: Factor, now: Timestamp) -> String {
+    let shown = match factor {
+        Factor::Password => "passwords",
+        Factor::Code => "codes",
+        Factor::Pictures => "pictures",
+    };
     match turned {
         Turned::Wait { until } => {
             let seconds = until.0.saturating_sub(now.0).saturating_add(999) / 1_000;
             format!("Wait {}, then try again.", counted(seconds.max(1), "second"))
         }
         Turned::Locked { until } => format!(
-            "There were too many wrong passwords. Wait {}, then try again; or ask your school\u{2019}s technician.",
+            "There were too many wrong {shown}. Wait {}, then try again; or ask your school\u{2019}s technician.",
             minutes(until, now)
         ),
         Turned::SourceShut { until } => format!(
-            "There were too many wrong passwords on this device. Wait {}, or use another device.",
+            "There were too many wrong {shown} on this device. Wait {}, or use another device.",
             minutes(until, now)
         ),
         Turned::OutsideShut { until } => format!(
-            "Somebody is trying to guess passwords from outside school, so none are taken from there now. Try again in {}, \
+            "Somebody is trying to guess {shown} from outside school, so none are taken from there now. Try again in {}, \
              or at school.",
             minutes(until, now)
         ),
-        Turned::AskedForMore => {
-            "There were too many wrong passwords on several devices. Use a device that you have signed \
-                                 in on before."
-                .to_owned()
-        }
-        Turned::Disabled => {
-            "There were too many wrong passwords. Ask your school\u{2019}s technician for a new one."
-                .to_owned()
-        }
+        Turned::AskedForMore => format!(
+            "There were too many wrong {shown} on several devices. Use a device that you have signed in on before."
+        ),
+        Turned::Disabled => match factor {
+            Factor::Code => "There were too many wrong codes, so none is taken here any more. Use your passkey, or ask your \
+                             school\u{2019}s technician."
+                .to_owned(),
+            _ => format!("There were too many wrong {shown}. Ask your school\u{2019}s technician for new ones."),
+        },
     }
 }
 

@@ -89,7 +89,9 @@ impl App {
         let holder = Holder { account: seen, person, factor: Factor::Password };
         let turn = match self.take_turn(&login, holder, from) {
             Ok(turn) => turn,
-            Err(turned) => return Ok(Checked::Locked { words: turned_words(turned, self.now()) }),
+            Err(turned) => {
+                return Ok(Checked::Locked { words: turned_words(turned, Factor::Password, self.now()) });
+            }
         };
         let checked = match self.compare(account, typed, from.address).await {
             Ok(Some(checked)) => checked,

@@ -5,7 +5,11 @@
 //! school a factor is set up only with a password that was just issued: with an old one that somebody stole, they would set
 //! up their own. The proxy and the web's page take passwords alone.
 //!
-//! Invariants: a token is worth nothing after the step that it was for; a session is whole only when nothing is left to do.
+//! Where one is depends on each request: a session that began at school without a second step opens nothing from elsewhere
+//! where the policy asks for one there, until the step is shown; then another session follows it.
+//!
+//! Invariants: a token is worth nothing after the step that it was for; a session is whole only when nothing is left to do; on
+//! site is never what a public address of IPv4 says, behind which a whole school and its visitors stand.
 
 use crate::ceremonies::Occasion;
 use crate::factors::{Holder, NewCodes, NewFactor};
@@ -18,14 +22,15 @@ use identity::{FactorRules, SessionToken, SignInPlace, WhyFactor, why_factor};
 use model::{
     AccountKind, Actor, Alert, AlertKind, AlertSubject, CredentialKind, Ladder, Person, Role, Severity,
 };
+use policy::is_private;
 use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, AccountChange, Change, RecoveryChange, SessionChange};
+use store::{Account, AccountChange, Change, RecoveryChange, Session, SessionChange, SessionStage};
 
 /// What a session's methods say where its holder is to choose a password since they forgot theirs.
 pub(crate) const FORGOT: &str = "forgot";
 
-/// A partial session: whose, with which account, and what was shown so far.
+/// A session in which something is left to do: whose, with which account, and what was shown so far.
 pub(crate) struct Partial {
     pub(crate) person: Arc<Person>,
     pub(crate) account: Account,
@@ -34,6 +39,8 @@ pub(crate) struct Partial {
     /// What was shown, a space between.
     pub(crate) methods: String,
     pub(crate) step: SignInStep,
+    /// Why a session that was whole asks for a second step now; `None` at a sign-in.
+    pub(crate) again: Option<WhyFactor>,
 }
 
 /// How somebody shows their second factor.
@@ -63,41 +70,59 @@ impl App {
         methods: &str,
         from: IpAddr,
     ) -> SignInStep {
-        let shown = |wanted: &str| methods.split(' ').any(|method| method == wanted);
-        if held.has_step() && !shown("otp") && !shown("pop") {
+        if held.has_step() && !shows_factor(methods) {
             return SignInStep::ShowFactor;
         }
-        if account.must_change || held.has_temporary() || shown(FORGOT) {
+        if account.must_change || held.has_temporary() || shows(methods, FORGOT) {
             return SignInStep::ChoosePassword;
         }
-        if self.why_factor(person, account, from).is_some() && !held.has_step() {
+        if self.why_factor(person, account.kind, from).is_some() && !held.has_step() {
             return SignInStep::SetUpFactor;
         }
         SignInStep::Done
     }
 
     /// Why somebody must show a factor from here; `None` where nothing asks for one.
-    pub(crate) fn why_factor(&self, person: &Person, account: &Account, from: IpAddr) -> Option<WhyFactor> {
-        // On site is what the policy's networks say of the address that our own listener saw.
-        let place = match self.snapshot().network_at(from) {
-            Some(_) => SignInPlace::OnSite,
-            None => SignInPlace::Away,
-        };
-        self.why_at(person, account, place)
+    pub(crate) fn why_factor(&self, person: &Person, kind: AccountKind, from: IpAddr) -> Option<WhyFactor> {
+        self.why_at(person, kind, self.sign_in_place(from))
+    }
+
+    /// On site is what the policy's networks say of the address that our own listener saw; but a public address of IPv4 is
+    /// what many share, whoever lists it.
+    pub(crate) fn sign_in_place(&self, from: IpAddr) -> SignInPlace {
+        let from = from.to_canonical();
+        match self.snapshot().network_at(from) {
+            Some(_) if from.is_ipv6() || is_private(from) => SignInPlace::OnSite,
+            _ => SignInPlace::Away,
+        }
     }
 
     /// Why somebody must have a factor wherever they are.
     pub(crate) fn why_everywhere(&self, person: &Person, account: &Account) -> Option<WhyFactor> {
-        self.why_at(person, account, SignInPlace::OnSite).filter(|why| why.is_everywhere())
+        self.why_at(person, account.kind, SignInPlace::OnSite).filter(|why| why.is_everywhere())
     }
 
-    fn why_at(&self, person: &Person, account: &Account, place: SignInPlace) -> Option<WhyFactor> {
+    /// Why a whole session opens nothing from here: it has no second step, and from here one is asked for.
+    pub(crate) fn why_again(&self, person: &Person, session: &Session, from: IpAddr) -> Option<WhyFactor> {
+        let why = self.why_factor(person, session.account_kind, from);
+        why.filter(|_| !shows_factor(&session.methods))
+    }
+
+    fn why_at(&self, person: &Person, kind: AccountKind, place: SignInPlace) -> Option<WhyFactor> {
         let in_force = self.in_force();
         let access = &in_force.document.facts.access;
         let roles: Vec<Role> = access.second_factor.iter().map(|role| role.0).collect();
         let is_trust = in_force.document.policy.trust.is_some();
         let rules = FactorRules { roles: &roles, away: access.second_factor_away, is_trust };
-        why_factor(&person.affiliations, account.kind, place, &rules)
+        why_factor(&person.affiliations, kind, place, &rules)
+    }
+
+    /// What a whole session asks of its holder before it opens anything from here: their second step, or setting one up;
+    /// `None` where it asks for nothing, or for a sign-in anew.
+    pub async fn asked_again(&self, token: &str, from: IpAddr) -> Option<SignInStep> {
+        let hash = SessionToken::parse(token)?.hash();
+        let session = self.session_in_use(hash.as_str(), SessionStage::Full).await?;
+        self.partial_of(session, hash.as_str(), from).await.map(|partial| partial.step)
     }
 
     /// Where the console is reached: passkeys are made for this address. To be called at start; where it is no name over
@@ -115,15 +140,22 @@ impl App {
         self.0.passkey_place.get().cloned()
     }
 
-    /// The page of the second step, for the holder of a partial session that waits for one; `None` where there is none.
+    /// The page of the second step, for the holder of a session that waits for one; `None` where there is none.
     ///
     /// # Errors
     /// [`AppError::Failed`].
-    pub async fn second_step_view(&self, token: &str) -> Result<Option<SecondStepView>, AppError> {
-        let Some(partial) = self.partial(token).await.filter(|it| it.step == SignInStep::ShowFactor) else {
+    pub async fn second_step_view(
+        &self,
+        token: &str,
+        from: IpAddr,
+    ) -> Result<Option<SecondStepView>, AppError> {
+        let waits = |partial: &Partial| partial.step == SignInStep::ShowFactor;
+        let Some(partial) = self.partial(token, from).await.filter(waits) else {
             return Ok(None);
         };
-        self.step_view(&partial.account, &partial.token_hash).await.map(Some)
+        let view = self.step_view(&partial.account, &partial.token_hash).await?;
+        let why = partial.again.map(|why| why.sentence().to_owned()).unwrap_or_default();
+        Ok(Some(SecondStepView { why, ..view }))
     }
 
     /// What an account may be shown with.
@@ -134,10 +166,11 @@ impl App {
             takes_app: held.has(CredentialKind::Totp),
             takes_recovery: held.recovery_codes() > 0,
             passkey: passkey.map(|options| options.0).unwrap_or_default(),
+            why: String::new(),
         })
     }
 
-    /// Takes the second factor of a partial session, and goes on to what is left.
+    /// Takes the second factor of a session that waits for one, and goes on to what is left, in another session.
     ///
     /// # Errors
     /// [`AppError::Denied`] without such a session; [`AppError::Refused`] where the factor does not count.
@@ -148,7 +181,8 @@ impl App {
         from: impl Into<Caller>,
     ) -> Result<ConsoleSession, AppError> {
         let from = from.into();
-        let partial = self.partial(token).await.filter(|partial| partial.step == SignInStep::ShowFactor);
+        let partial = self.partial(token, from.address).await;
+        let partial = partial.filter(|partial| partial.step == SignInStep::ShowFactor);
         let Partial { person, account, token_hash, methods, .. } = partial.ok_or(AppError::Denied)?;
         let shown = self.shown((&person, &account), &token_hash, step, &from).await?;
         let mut changes = vec![Change::Session(SessionChange::Finish { token_hash })];
@@ -194,9 +228,10 @@ impl App {
         self.enter(Entering { person, account, step, methods, from }, changes).await
     }
 
-    /// Who sets up their first factor in a partial session, where it waits for that.
-    pub async fn first_factor_holder(&self, token: &str) -> Option<Holder> {
-        let partial = self.partial(token).await.filter(|partial| partial.step == SignInStep::SetUpFactor)?;
+    /// Who sets up their first factor in a session that waits for that.
+    pub async fn first_factor_holder(&self, token: &str, from: IpAddr) -> Option<Holder> {
+        let partial = self.partial(token, from).await;
+        let partial = partial.filter(|partial| partial.step == SignInStep::SetUpFactor)?;
         Some(Holder { person: partial.person, account: partial.account, session: partial.token_hash })
     }
 
@@ -211,7 +246,8 @@ impl App {
         from: impl Into<Caller>,
     ) -> Result<(ConsoleSession, NewCodes), AppError> {
         let from = from.into();
-        let partial = self.partial(token).await.filter(|partial| partial.step == SignInStep::SetUpFactor);
+        let partial = self.partial(token, from.address).await;
+        let partial = partial.filter(|partial| partial.step == SignInStep::SetUpFactor);
         let Partial { person, account, token_hash, methods, .. } = partial.ok_or(AppError::Denied)?;
         let holder = Holder { person, account, session: token_hash };
         let codes = self.add_factor(&holder, new).await?;
@@ -230,12 +266,12 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Failed`].
-    pub fn begin_passkey_sign_in(&self) -> Result<Option<(String, String)>, AppError> {
+    pub fn begin_passkey_sign_in(&self, from: IpAddr) -> Result<Option<(String, String)>, AppError> {
         let Some(place) = self.passkey_place() else { return Ok(None) };
         let (options, asking) = place.ask_for_any()?;
         let number = SessionToken::random()?.reveal().to_owned();
         let kept = crate::ceremonies::Ceremony::Asking(asking);
-        self.ceremonies().put(Occasion::SignInByPasskey, &number, kept, self.now());
+        self.ceremonies().put_from((Occasion::SignInByPasskey, &number), from, kept, self.now());
         Ok(Some((number, options.0)))
     }
 
@@ -251,10 +287,15 @@ impl App {
     ) -> Result<ConsoleSession, AppError> {
         let from = from.into();
         let wrong = || {
-            AppError::not_proven(
-                "That passkey did not work here. Sign in with your password instead.",
-                "expected a passkey of somebody here, found another",
-            )
+            let words = match purpose {
+                PasskeyPurpose::SignIn => {
+                    "That passkey did not work here. Sign in with your password instead."
+                }
+                PasskeyPurpose::ForgotPassword => {
+                    "That passkey did not work here. Use your app and a recovery code instead."
+                }
+            };
+            AppError::not_proven(words, "expected a passkey of somebody here, found another")
         };
         let place = self.passkey_place().ok_or_else(wrong)?;
         let claimed = place.claimed_by(answer).map_err(|_| wrong())?;
@@ -310,4 +351,14 @@ impl App {
         };
         self.take_up_for(Ladder::of_recovery(), alert).await
     }
+}
+
+/// True where a session's methods have this one.
+fn shows(methods: &str, wanted: &str) -> bool {
+    methods.split(' ').any(|method| method == wanted)
+}
+
+/// True where a second factor was shown.
+fn shows_factor(methods: &str) -> bool {
+    shows(methods, "otp") || shows(methods, "pop")
 }

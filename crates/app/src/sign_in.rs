@@ -8,7 +8,7 @@ use crate::password::{Checked, Proven};
 use crate::second_step::SecondStep;
 use crate::views::SecondStepView;
 use crate::{App, AppError};
-use identity::{SessionToken, permits};
+use identity::{SessionToken, SignInPlace, permits};
 use model::{AccountKind, Action, Actor, Person, Scope, SessionId, Timestamp};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -136,8 +136,8 @@ impl App {
         let (person, account) = (&proven.person, &proven.account);
         let (now, held) = (self.now(), self.held_factors(account).await?);
         let mut changes = proven.changes(now);
-        let why = self.why_factor(person, account, from.address);
-        let is_away = self.snapshot().network_at(from.address).is_none();
+        let why = self.why_factor(person, account.kind, from.address);
+        let is_away = self.sign_in_place(from.address) == SignInPlace::Away;
         if why.is_some() && !held.has_step() && is_away && !proven.must_change() {
             // Whoever stole a password would set up a factor of their own.
             self.note_refusal("second-step-missing", Some(account.login.clone()), from.address).await?;
@@ -194,27 +194,32 @@ impl App {
         Ok(ConsoleSession { token: token.reveal().to_owned(), expires, step, device })
     }
 
-    /// Who holds this token; `None` when it is no token, has ended, slept too long, is partial, or its person left.
-    pub async fn actor(&self, token: &str) -> Option<Actor> {
-        self.holder(token, Visit::Counts).await
+    /// Who holds this token; `None` when it is no token, has ended, slept too long, is partial, its person left, or a second
+    /// step is asked for from here that it does not have.
+    pub async fn actor(&self, token: &str, from: IpAddr) -> Option<Actor> {
+        self.holder(token, from, Visit::Counts).await
     }
 
     /// The same of a page that asks by itself, again and again: it keeps no session awake.
-    pub async fn waiting_actor(&self, token: &str) -> Option<Actor> {
-        self.holder(token, Visit::OfTheMachine).await
+    pub async fn waiting_actor(&self, token: &str, from: IpAddr) -> Option<Actor> {
+        self.holder(token, from, Visit::OfTheMachine).await
     }
 
-    async fn holder(&self, token: &str, visit: Visit) -> Option<Actor> {
+    async fn holder(&self, token: &str, from: IpAddr, visit: Visit) -> Option<Actor> {
         let hash = SessionToken::parse(token)?.hash();
         let (now, store) = (self.now(), &self.0.parts.store);
         let session = self.session_in_use(hash.as_str(), SessionStage::Full).await?;
+        let person = self.0.parts.roster.get().person(session.person).map(Arc::clone)?;
+        if self.why_again(&person, &session, from).is_some() {
+            return None;
+        }
         if visit == Visit::Counts
             && session.last_seen.plus_ms(TOUCH_MS) <= now
             && let Err(error) = store.touch_session(hash.as_str(), now).await
         {
             tracing::warn!(%error, "it could not be noted that a session is alive");
         }
-        self.0.parts.roster.get().person(session.person).map(|person| actor_of(person))
+        Some(actor_of(&person))
     }
 
     /// The console session of a token's hash, where it is awake and has come as far as `stage`.

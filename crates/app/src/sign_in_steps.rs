@@ -7,10 +7,11 @@ use crate::second_step::{FORGOT, Partial};
 use crate::sign_in::{actor_of, run_out};
 use crate::views::ChoosePasswordView;
 use crate::{App, AppError, ConsoleSession, SignInStep};
-use identity::{SessionToken, permits};
+use identity::{SessionToken, SignInPlace, permits};
 use model::{Action, Person};
+use std::net::IpAddr;
 use std::sync::Arc;
-use store::{Account, AccountChange, Change, SessionChange, SessionStage};
+use store::{Account, AccountChange, Change, Session, SessionChange, SessionStage};
 
 /// A password and the same once more, as somebody typed them.
 #[derive(Clone, Copy)]
@@ -23,8 +24,9 @@ pub struct NewPassword<'a> {
 
 impl App {
     /// The page on which a password is chosen, for the holder of a partial session; `None` where there is none.
-    pub async fn choose_password_view(&self, token: &str) -> Option<ChoosePasswordView> {
-        let partial = self.partial(token).await.filter(|it| it.step == SignInStep::ChoosePassword)?;
+    pub async fn choose_password_view(&self, token: &str, from: IpAddr) -> Option<ChoosePasswordView> {
+        let partial = self.partial(token, from).await;
+        let partial = partial.filter(|it| it.step == SignInStep::ChoosePassword)?;
         Some(self.choose_view(&partial.person, &partial.account))
     }
 
@@ -50,7 +52,8 @@ impl App {
         from: impl Into<Caller>,
     ) -> Result<ConsoleSession, AppError> {
         let from = from.into();
-        let partial = self.partial(token).await.filter(|it| it.step == SignInStep::ChoosePassword);
+        let partial = self.partial(token, from.address).await;
+        let partial = partial.filter(|it| it.step == SignInStep::ChoosePassword);
         let Partial { person, account, token_hash, methods, .. } = partial.ok_or(AppError::Denied)?;
         // First of all: where the password was reset or the account suspended meanwhile, the session is gone, and nothing is
         // changed.
@@ -71,17 +74,40 @@ impl App {
         self.go_on((&person, &account), methods, &from, Vec::new()).await
     }
 
-    /// A partial session, and what is left to do in it.
-    pub(crate) async fn partial(&self, token: &str) -> Option<Partial> {
+    /// A session in which something is left to do: a partial one, or a whole one that asks for a second step from here.
+    pub(crate) async fn partial(&self, token: &str, from: IpAddr) -> Option<Partial> {
         let hash = SessionToken::parse(token)?.hash();
-        let session = self.session_in_use(hash.as_str(), SessionStage::Partial).await?;
+        let partial = self.session_in_use(hash.as_str(), SessionStage::Partial).await;
+        let session = match partial {
+            Some(session) => session,
+            None => self.session_in_use(hash.as_str(), SessionStage::Full).await?,
+        };
+        self.partial_of(session, hash.as_str(), from).await
+    }
+
+    pub(crate) async fn partial_of(
+        &self,
+        session: Session,
+        token_hash: &str,
+        from: IpAddr,
+    ) -> Option<Partial> {
         let person = self.0.parts.roster.get().person(session.person).map(Arc::clone)?;
+        let (again, place) = match session.stage {
+            // A sign-in goes on as it was begun.
+            SessionStage::Partial => (None, session.address),
+            SessionStage::Full => (Some(self.why_again(&person, &session, from)?), from),
+        };
         let accounts = self.0.parts.store.accounts_of(session.person).await.ok()?;
         let account = accounts.into_iter().find(|account| account.id == session.account)?;
         let held = self.held_factors(&account).await.ok()?;
-        let step = self.step_left((&person, &account), &held, &session.methods, session.address);
-        let (token_hash, methods) = (hash.as_str().to_owned(), session.methods);
-        Some(Partial { person, account, token_hash, methods, step })
+        let step = self.step_left((&person, &account), &held, &session.methods, place);
+        let is_away = self.sign_in_place(from) == SignInPlace::Away;
+        if again.is_some() && step != SignInStep::ShowFactor && is_away {
+            // Nothing is set up from elsewhere within a session that may be somebody else's by now: they sign in anew.
+            return None;
+        }
+        let (token_hash, methods) = (token_hash.to_owned(), session.methods);
+        Some(Partial { person, account, token_hash, methods, step, again })
     }
 
     /// Changes a password by login and old password, for whoever does not use the console: pupils and visitors. A wrong

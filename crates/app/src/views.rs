@@ -28,8 +28,8 @@ pub use classes::{
 };
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use factors::{
-    AdministratorRow, AdministratorsView, FactorView, FactorsView, NewAuthenticatorView, NewPasskeyView,
-    RecoveryRow, SecondStepView,
+    AdministratorRow, AdministratorsView, FactorView, FactorsView, LeaderView, NewAuthenticatorView,
+    NewPasskeyView, RecoveryRow, SecondStepView, WishView,
 };
 pub use history::{
     CategoryCount, ExpiredCounts, ExpiredView, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace,

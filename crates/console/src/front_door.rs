@@ -49,13 +49,13 @@ pub(crate) async fn front_door(State(desk): State<Shared>, mut request: Request,
 /// Who comes. A style sheet needs nobody, and for a form from another site nobody is looked up.
 async fn visit(desk: &Shared, path: String, address: Option<IpAddr>, token: Option<String>) -> Visit {
     let token = token.filter(|_| !path.starts_with("/assets/"));
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let signed_in = match &token {
         // A page that waits for news asks by itself: it shows nobody at the screen.
-        Some(token) if path == WAITING => desk.app.waiting_actor(token).await,
-        Some(token) => desk.app.actor(token).await,
+        Some(token) if path == WAITING => desk.app.waiting_actor(token, address).await,
+        Some(token) => desk.app.actor(token, address).await,
         None => None,
     };
-    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     Visit { signed_in, token, address, device: String::new(), path }
 }
 

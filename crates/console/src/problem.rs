@@ -1,7 +1,9 @@
 //! What a request can end in instead of its page, and the page that says so in plain words.
 
 use crate::desk::{Desk, Visit};
-use app::AppError;
+use crate::pages::fields::link;
+use crate::pages::second_step::way_to;
+use app::{AppError, SignInStep};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Serialize;
@@ -138,6 +140,19 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Where somebody goes first of all: to show the second step that their session asks for from here, else to sign in.
+async fn way_in(desk: &Desk, visit: &Visit, wanted: &str) -> String {
+    let asked = match &visit.token {
+        Some(token) => desk.app.asked_again(token, visit.address).await,
+        None => None,
+    };
+    match asked {
+        Some(SignInStep::ShowFactor) => way_to(wanted),
+        Some(SignInStep::SetUpFactor) => "/sign-in/set-up".to_owned(),
+        _ => link("/sign-in", &[("next", wanted)]),
+    }
+}
+
 /// Gives a bare error answer its page. Whoever is not signed in is sent to sign in, and back afterwards.
 pub(crate) async fn dress(desk: &Desk, visit: &Visit, wanted: &str, response: Response) -> Response {
     // What a part of the server answers by itself is bare or plain text for programmers; a form given back is a page.
@@ -149,10 +164,10 @@ pub(crate) async fn dress(desk: &Desk, visit: &Visit, wanted: &str, response: Re
     let unmarked = Problem::of_status(response.status()).filter(|_| !is_page);
     let Some(problem) = marked.or(unmarked) else { return response };
     if problem == Problem::SignInFirst {
-        return Redirect::to(&crate::pages::fields::link("/sign-in", &[("next", wanted)])).into_response();
+        return Redirect::to(&way_in(desk, visit, wanted).await).into_response();
     }
     if let Problem::ConfirmFirst(next) = &problem {
-        return Redirect::to(&crate::pages::fields::link("/confirm", &[("next", next)])).into_response();
+        return Redirect::to(&link("/confirm", &[("next", next)])).into_response();
     }
     let mut page = match desk.page("problem.html", visit, &problem.page()).await {
         Ok(page) => page,

@@ -357,7 +357,7 @@ pub const ROUTES: &[Route] = &[
     write(
         "/administrators",
         May(Action::ManageAccounts),
-        "Ask for the end of a recovery account, agree to it, or think better of it",
+        "Ask for the end of a recovery account, other owners or another one; agree, think better of it, or do it",
         || post(administrators::work),
     ),
     read("/confirm", May(Action::OwnAccount), "Show once more that it is oneself", || {
@@ -377,9 +377,12 @@ pub const ROUTES: &[Route] = &[
     write("/sign-in/password", Anybody, "Choose a password in the place of an issued one", || {
         post(choose_password::choose_first)
     }),
-    read("/sign-in/code", Anybody, "Show the second step; for whoever has just given the password", || {
-        get(second_step::ask)
-    }),
+    read(
+        "/sign-in/code",
+        Anybody,
+        "Show the second step; for whoever has just given the password, or left school within a session",
+        || get(second_step::ask),
+    ),
     write("/sign-in/code", Anybody, "Show the second step", || post(second_step::show)),
     write("/sign-in/passkey", Anybody, "Sign in with a passkey alone", || post(second_step::sign_in)),
     read(

@@ -443,6 +443,9 @@ fn hang_factors(all: &mut Gallery) {
     samples_factors::administrators(now)
         .iter()
         .for_each(|page| all.hang("administrators.html", who, "/administrators", page));
+    samples_factors::envelopes()
+        .iter()
+        .for_each(|page| all.hang("envelope.html", who, "/administrators", page));
 }
 
 /// The pages about classes, badges and pictures.

@@ -1,14 +1,14 @@
 //! Samples of the pages on second factors and administrators. Everybody in them is made up.
 
-use crate::pages::administrators::AdministratorsPage;
+use crate::pages::administrators::{AdministratorsPage, EnvelopePage};
 use crate::pages::factors::{AuthenticatorPage, CodesPage, NewPasskeyPage, SetUpPage, Way};
 use crate::pages::fields::{Field, summary};
 use crate::pages::second_step::{ForgottenPage, SecondStepPage};
 use crate::samples::HOSTILE;
 use app::RecoveryDeed;
 use app::views::{
-    AdministratorRow, AdministratorsView, FactorView, FactorsView, NewAuthenticatorView, RecoveryRow,
-    SecondStepView,
+    AdministratorRow, AdministratorsView, FactorView, FactorsView, LeaderView, NewAuthenticatorView,
+    RecoveryRow, SecondStepView, WishView,
 };
 use model::Timestamp;
 
@@ -68,6 +68,11 @@ pub(crate) fn steps() -> Vec<SecondStepPage> {
         takes_app,
         takes_recovery,
         passkey: passkey.to_owned(),
+        why: if takes_recovery {
+            String::new()
+        } else {
+            "The policy asks for it away from school.".to_owned()
+        },
     };
     vec![
         SecondStepPage::of(view(true, true, OPTIONS), HOSTILE, ""),
@@ -91,22 +96,34 @@ pub(crate) fn forgotten() -> Vec<ForgottenPage> {
 }
 
 pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
-    let account = |works: bool| AdministratorRow {
+    let account = |works: bool, has_post: bool| AdministratorRow {
         name: format!("Alex Sample {HOSTILE}"),
         login: "alex.admin".to_owned(),
         state: "Open".to_owned(),
         factors: if works { "Passkey".to_owned() } else { String::new() },
         works,
+        has_post,
     };
-    let recovery = |number: u32, asked_by: &str, agreed_by: &str, deeds: &[RecoveryDeed]| RecoveryRow {
+    let wish = |number: u32, agreed_by: &str, deeds: &[RecoveryDeed]| WishView {
         number,
-        owners: vec!["Robin Sample".to_owned(), HOSTILE.to_owned()],
-        tried: now,
-        is_due: number == 2,
-        asked_by: asked_by.to_owned(),
+        what: "wants it to have other owners".to_owned(),
+        owners: vec!["Sam Sample".to_owned(), HOSTILE.to_owned()],
+        asked: now,
+        asked_by: "Robin Sample".to_owned(),
         agreed_by: agreed_by.to_owned(),
         until: (!agreed_by.is_empty()).then_some(now),
         deeds: deeds.to_vec(),
+    };
+    let recovery = |number: u32, wish: Option<WishView>| RecoveryRow {
+        number,
+        owners: vec!["Robin Sample".to_owned(), HOSTILE.to_owned()],
+        owner_ids: vec!["1".to_owned()],
+        stands_for: "Robin Sample".to_owned(),
+        opens_nothing: number == 3,
+        tried: now,
+        is_due: number == 2,
+        may_ask: wish.is_none(),
+        wish,
     };
     let bare = AdministratorsView {
         setting_up: true,
@@ -114,24 +131,38 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
         at_least: 2,
         accounts: Vec::new(),
         recovery: Vec::new(),
+        wanted: Vec::new(),
+        choices: Vec::new(),
         leads: false,
     };
+    let leader = |id: &str, name: &str| LeaderView { id: id.to_owned(), name: name.to_owned() };
     let full = AdministratorsView {
         setting_up: false,
         missing: Vec::new(),
-        accounts: vec![account(true), account(false)],
+        accounts: vec![account(true, true), account(false, true), account(false, false)],
         recovery: vec![
-            recovery(1, "", "", &[RecoveryDeed::AskDeletion]),
-            recovery(2, "Robin Sample", "", &RecoveryDeed::ALL),
-            recovery(3, "Robin Sample", "Sam Sample", &[]),
+            recovery(1, None),
+            recovery(2, Some(wish(2, "", &RecoveryDeed::ALL))),
+            recovery(3, Some(wish(3, "Sam Sample", &[]))),
         ],
+        wanted: vec![wish(4, "Sam Sample", &[RecoveryDeed::CarryOut, RecoveryDeed::Cancel])],
+        choices: vec![leader("1", "Robin Sample"), leader("2", HOSTILE)],
         leads: true,
         ..bare.clone()
     };
-    let looked_at = AdministratorsView { leads: false, ..full.clone() };
+    let looked_at = AdministratorsView { leads: false, choices: Vec::new(), ..full.clone() };
     vec![
         AdministratorsPage::of(bare, ""),
         AdministratorsPage::of(full, "Say why: it is recorded."),
         AdministratorsPage::of(looked_at, ""),
     ]
+}
+
+pub(crate) fn envelopes() -> Vec<EnvelopePage> {
+    vec![EnvelopePage {
+        number: 2,
+        login: "recovery-2".to_owned(),
+        secret: "made-up-words-for-a-sample".to_owned(),
+        codes: vec!["AAAA-BBBB-CCCC-DDDD".to_owned(), "EEEE-FFFF-GGGG-HHHH".to_owned()],
+    }]
 }

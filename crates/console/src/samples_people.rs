@@ -170,7 +170,7 @@ pub(crate) fn own(now: Timestamp) -> Vec<MyAccountPage> {
 pub(crate) fn confirmations() -> Vec<ConfirmPage> {
     let step = |passkey: &str| {
         let passkey = passkey.to_owned();
-        Some(SecondStepView { takes_app: true, takes_recovery: true, passkey })
+        Some(SecondStepView { takes_app: true, takes_recovery: true, passkey, why: String::new() })
     };
     vec![
         ConfirmPage::of(None, "/people", ""),

@@ -60,8 +60,8 @@ pub(crate) type OnBytes<'a> = &'a mut (dyn FnMut(u64, Option<u64>) + Send);
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) url: Url,
-    /// For the address's own server.
-    pub(crate) credentials: Option<Header>,
+    /// For the address's own server: credentials, mostly.
+    pub(crate) own_header: Option<Header>,
     /// What the server said of the copy that is there.
     pub(crate) tags: Tags,
     /// Whether the body may come packed.
@@ -104,7 +104,7 @@ pub(crate) async fn download(
     settings: &Fetch,
     on_bytes: OnBytes<'_>,
 ) -> Result<Downloaded, ListError> {
-    if wanted.credentials.is_some() && wanted.url.scheme() != "https" {
+    if wanted.own_header.is_some() && wanted.url.scheme() != "https" {
         return Err(ListError::SecretInClear);
     }
     let timed_out = ListError::TimedOut { limit_s: settings.time_limit.as_secs() };
@@ -206,8 +206,8 @@ fn request(url: &Url, host: &str, wanted: &Wanted) -> Result<Request<Empty<Bytes
     if let Some(time) = &wanted.tags.last_modified {
         request = request.header(IF_MODIFIED_SINCE, time);
     }
-    if let Some(credentials) = wanted.credentials.as_ref().filter(|_| wanted.url.origin() == url.origin()) {
-        request = request.header(credentials.name.clone(), credentials.value.clone());
+    if let Some(own) = wanted.own_header.as_ref().filter(|_| wanted.url.origin() == url.origin()) {
+        request = request.header(own.name.clone(), own.value.clone());
     }
     request.body(Empty::new())
 }

@@ -32,6 +32,7 @@ mod hold;
 mod list;
 mod mapped;
 mod proof;
+mod range;
 mod read_set;
 mod readers;
 mod report;
@@ -53,6 +54,7 @@ pub use folder::{Held, KeptImage, MOST_IMAGES, held, images, last_report, open_c
 pub use guard::{Refusal, never_block};
 pub use heartbeat::{Heartbeat, SelfTest, heartbeats, self_test};
 pub use list::{Entry, ReadList, SourceState};
+pub use range::RangeServer;
 pub(crate) use read_set::ReadSet;
 pub use readers::read_bytes;
 pub use report::{Alarm, By, Cause, DroppedLine, ListReport, Report};

@@ -168,7 +168,7 @@ async fn fetched(
     let packing = if proof::is_asked(asked) { Packing::AsItIs } else { Packing::Gzip };
     let tags =
         known.map(|known| Tags { etag: known.etag.clone(), last_modified: known.last_modified.clone() });
-    let wanted = Wanted { url, credentials, tags: tags.unwrap_or_default(), packing };
+    let wanted = Wanted { url, own_header: credentials, tags: tags.unwrap_or_default(), packing };
     let Downloaded::New(bytes, tags) = download(wanted.clone(), &setting.fetch, on_bytes).await? else {
         return Ok(Seen::Unchanged);
     };

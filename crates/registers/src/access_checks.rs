@@ -114,7 +114,8 @@ pub(crate) fn visitors_end(facts: &Facts) -> ClauseState {
 pub(crate) fn administrators(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.access else { return not_looked() };
     let counted = format!(
-        "{} with an administrator account and a second factor that has worked; the policy asks for {}",
+        "{} with an administrator account, a post that lets them administer, and a second factor that has worked; the policy \
+         asks for {}",
         things(seen.administrators, "person"),
         seen.administrators_needed
     );
@@ -132,10 +133,10 @@ pub(crate) fn recovery_account(facts: &Facts) -> ClauseState {
     match seen.recovery_tried {
         None => fail(facts, "The recovery account was never tried"),
         Some(tried) if tried.plus_ms(seen.recovery_test_ms) < facts.now => {
-            fail(facts, format!("The recovery account was last tried on {}", date(tried)))
+            fail(facts, format!("A recovery account was last tried, or made, on {}", date(tried)))
         }
         Some(tried) => unknown(format!(
-            "Seen: a recovery account, last tried on {}. Not seen: where its password lies, and in whose keeping",
+            "Seen: a recovery account, last tried, or made, on {}. Not seen: where its password lies, and in whose keeping",
             date(tried)
         )),
     }

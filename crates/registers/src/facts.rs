@@ -72,13 +72,13 @@ pub struct AccessSeen {
     pub temporary_without_end: u64,
     /// Temporary passwords that need not be replaced.
     pub temporary_that_stay: u64,
-    /// People with an administrator account and a second factor that has worked.
+    /// People with an administrator account, a second factor that has worked, and a post that lets them administer.
     pub administrators: u64,
     /// How many the policy asks for.
     pub administrators_needed: u32,
     /// Recovery accounts.
     pub recovery_accounts: u64,
-    /// When one last worked.
+    /// When the one that was tried longest ago was tried, or made.
     pub recovery_tried: Option<Timestamp>,
     /// How often one is to be tried.
     pub recovery_test_ms: i64,

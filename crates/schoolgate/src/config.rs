@@ -4,6 +4,7 @@ mod dns;
 mod history;
 mod logs;
 mod notify;
+mod passwords;
 mod proxy;
 mod radius;
 mod scan;
@@ -12,6 +13,7 @@ pub(crate) use dns::DnsConfig;
 pub(crate) use history::{HistoryConfig, HistoryPlace, ServerConfig};
 pub(crate) use logs::{LogsConfig, SilenceConfig};
 pub(crate) use notify::{MailConfig, NotifyConfig, Told};
+pub(crate) use passwords::PasswordsConfig;
 pub(crate) use proxy::ProxyConfig;
 pub(crate) use radius::{RadiusClient, RadiusConfig};
 pub(crate) use scan::{IcapConfig, ScanConfig};
@@ -40,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) silence: SilenceConfig,
     #[serde(default)]
     pub(crate) notify: NotifyConfig,
+    #[serde(default)]
+    pub(crate) passwords: PasswordsConfig,
     #[serde(default)]
     pub(crate) scan: ScanConfig,
     #[serde(default)]
@@ -161,6 +165,7 @@ impl Config {
             &self.proxy.trusted_roots,
             &logs.sender_authorities,
             &self.notify.trusted_roots,
+            &self.passwords.trusted_roots,
             &self.history.server.trusted_roots,
             &self.gate.readable,
         ];

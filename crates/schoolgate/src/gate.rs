@@ -123,6 +123,7 @@ impl Gate {
         let shared = Shared::of(&parts, events);
         let ground = Ground::of(&parts);
         let app = App::start(parts, in_force).await.map_err(ProgramError::asked)?;
+        config.passwords.breach_service()?.into_iter().for_each(|server| app.set_breach_service(server));
         // A history that cannot be reached keeps no gate from filtering; it is tried again each day, and the console says so.
         if let Err(error) = app.expire_history().await {
             tracing::error!(%error, "old history could not be taken away");

@@ -13,8 +13,6 @@ pub struct AccessSeen {
     pub visitors_issued: u64,
     /// Visitors' accounts of pools that should have been destroyed an hour ago.
     pub visitors_left: u64,
-    /// When a recovery account last worked.
-    pub recovery_tried: Option<Timestamp>,
     /// People who are signed in at more than one address now.
     pub in_two_places: u64,
     /// Passwords that were given to somebody in the console since the given time.
@@ -42,8 +40,6 @@ impl Store {
                 and not exists (select 1 from visitor_account v where v.account = account.id and v.state = 'issued')), \
              (select count(*) from visitor_account where issued_at >= $2), \
              (select count(*) from visitor_account where state <> 'destroyed' and ends <= $3), \
-             (select max(c.last_worked) from credential c join account a on a.id = c.account \
-                where a.kind = 'break-glass'), \
              (select count(*) from (select person from \
                 (select person, address from session where expires > $1 and stage = 'full' \
                  union select person, address from web_claim where ends > $1) as places \
@@ -67,13 +63,12 @@ impl Store {
             visitors_unlogged: count(0)?,
             visitors_issued: count(1)?,
             visitors_left: count(2)?,
-            recovery_tried: row.try_get::<Option<i64>, _>(3)?.map(Timestamp),
-            in_two_places: count(4)?,
-            resets: count(5)?,
-            resets_unsure: count(6)?,
-            requests_late: count(7)?,
-            grants_late: count(8)?,
-            grants: count(9)?,
+            in_two_places: count(3)?,
+            resets: count(4)?,
+            resets_unsure: count(5)?,
+            requests_late: count(6)?,
+            grants_late: count(7)?,
+            grants: count(8)?,
         })
     }
 }

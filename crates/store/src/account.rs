@@ -240,20 +240,15 @@ impl Store {
     }
 
     /// What is known of all accounts at once, for the checks of clauses.
-    pub async fn accounts_seen(&self, now: Timestamp) -> Result<AccountsSeen, StoreError> {
+    pub async fn accounts_seen(&self) -> Result<AccountsSeen, StoreError> {
         let row = sqlx::query(
             "select \
              (select count(*) from account where state in ('pending', 'open')), \
              (select count(*) from credential where kind = 'temporary' and revoked is null and expires is null), \
              (select count(*) from credential c join account a on a.id = c.account where c.kind = 'temporary' \
                 and c.revoked is null and a.must_change = 0), \
-             (select count(distinct person) from account where kind = 'administrator' and state = 'open' \
-                and (ends is null or ends > $1) and exists (select 1 from credential c where c.account = account.id \
-                and c.kind in ('totp', 'passkey') and c.revoked is null and c.last_worked is not null)), \
-             (select count(*) from account where kind = 'break-glass' and state in ('pending', 'open')), \
              (select count(*) from account where kind = 'guest' and state in ('pending', 'open') and ends is null)",
         )
-        .bind(now.0)
         .fetch_one(&self.pool)
         .await?;
         let count = |place: usize| -> Result<u64, StoreError> {
@@ -263,9 +258,7 @@ impl Store {
             usable: count(0)?,
             temporary_without_end: count(1)?,
             temporary_that_stay: count(2)?,
-            administrators: count(3)?,
-            break_glass: count(4)?,
-            guests_without_end: count(5)?,
+            guests_without_end: count(3)?,
         })
     }
 }
@@ -279,10 +272,6 @@ pub struct AccountsSeen {
     pub temporary_without_end: u64,
     /// Temporary passwords that need not be changed: there should be none.
     pub temporary_that_stay: u64,
-    /// People with an open administrator account and a second factor that has worked.
-    pub administrators: u64,
-    /// Recovery accounts.
-    pub break_glass: u64,
     /// Visitors' accounts that do not end by themselves.
     pub guests_without_end: u64,
 }

@@ -14,6 +14,7 @@ pub enum AccountChange {
     /// Makes an account.
     Add(Account),
     /// Makes an account one that may be used, or may not. Where it may not any more, everything ends that was signed in to.
+    /// A closed one stays closed: any other state for it is a conflict.
     SetState {
         /// Which.
         account: AccountId,
@@ -198,10 +199,11 @@ async fn set_state(
     state: AccountState,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let update = sqlx::query("update account set state = $2 where id = $1")
-        .bind(account.to_string())
-        .bind(state.slug());
-    one(update.execute(&mut *connection).await?.rows_affected(), "the account to be there")?;
+    let update =
+        sqlx::query("update account set state = $2 where id = $1 and (state <> 'closed' or $2 = 'closed')")
+            .bind(account.to_string())
+            .bind(state.slug());
+    one(update.execute(&mut *connection).await?.rows_affected(), "the account to be there, and not closed")?;
     if state.may_sign_in() {
         return Ok(());
     }

@@ -58,7 +58,7 @@ pub use notification::{
 pub use open::{Place, Store};
 pub use people_import::{ImportChange, ImportRecord, MOST_IMPORTS, NewImport, PersonSource};
 pub use read::{MOST_ROWS, Revisions};
-pub use recovery::{RecoveryChange, RecoveryRecord};
+pub use recovery::{RecoveryChange, RecoveryRecord, RecoveryWant, RecoveryWish};
 pub use report::{ReportChange, ReportRecord, WeeklyReport};
 pub use review::{MOST_REVIEWS, Review, ReviewChange, ReviewCounts, ReviewLine};
 pub use rights::{Grant, MOST_REQUESTS, NewRequest, RequestRecord, RightsChange};

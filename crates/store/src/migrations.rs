@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use sqlx::Row;
 
 /// Every step, oldest first, numbered from 1 without gaps.
-const STEPS: [(i64, &str); 10] = [
+const STEPS: [(i64, &str); 11] = [
     (1, include_str!("../migrations/0001_first.sql")),
     (2, include_str!("../migrations/0002_facts_by_action.sql")),
     (3, include_str!("../migrations/0003_alerts_and_cases.sql")),
@@ -19,6 +19,7 @@ const STEPS: [(i64, &str); 10] = [
     (8, include_str!("../migrations/0008_badges.sql")),
     (9, include_str!("../migrations/0009_imports.sql")),
     (10, include_str!("../migrations/0010_rights.sql")),
+    (11, include_str!("../migrations/0011_recovery_wishes.sql")),
 ];
 
 /// Brings the records to the newest form.

@@ -1,5 +1,5 @@
-//! Recovery ("break-glass") accounts: who owns them, when each was last tried, and which is to go. Left out on purpose: who
-//! may ask for what (`identity::Administrators`), and the account itself, which is one as every other.
+//! Recovery ("break-glass") accounts: who owns them, when each was last tried, and what leaders want of them. Left out on
+//! purpose: who may ask for what (`identity::Administrators`), and the account itself, which is one as every other.
 
 use crate::rows::checked;
 use crate::{Store, StoreError};
@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 use std::collections::BTreeSet;
 
-/// The most recovery accounts and owners that are read at once.
+/// The most recovery accounts, wishes and owners that are read at once.
 const MOST: i64 = 1_000;
 
 /// A recovery account.
@@ -22,10 +22,48 @@ pub struct RecoveryRecord {
     pub owners: BTreeSet<PersonId>,
     /// When it was last tried, or made.
     pub tried: Timestamp,
-    /// The leader who wants it gone.
-    pub asked_by: Option<PersonId>,
-    /// The leader who agreed, and from when on it may be done.
+}
+
+/// What leaders want of a recovery account, or of one that there is not yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveryWish {
+    /// The number of the account.
+    pub number: u32,
+    /// What is wanted.
+    pub want: RecoveryWant,
+    /// The owners that are wanted; nobody where it is to go.
+    pub owners: BTreeSet<PersonId>,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// The leader who asked.
+    pub asked_by: PersonId,
+    /// The leader who agreed, and from when on it may be carried out.
     pub agreed: Option<(PersonId, Timestamp)>,
+}
+
+/// What is wanted of a recovery account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecoveryWant {
+    /// It goes.
+    Delete,
+    /// It gets other owners.
+    Own,
+    /// It is made.
+    Make,
+}
+
+impl RecoveryWant {
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Own => "own",
+            Self::Make => "make",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Delete, Self::Own, Self::Make].into_iter().find(|want| want.slug() == text)
+    }
 }
 
 /// A change of recovery accounts.
@@ -38,11 +76,13 @@ pub enum RecoveryChange {
         /// Whose record it is.
         scope: Scope,
     },
-    /// Gives it other owners.
+    /// Gives it other owners, one of whom it stands for from now on.
     Own {
         /// Which.
         account: AccountId,
-        /// Who from now on.
+        /// For whom it stands.
+        stands_for: PersonId,
+        /// Who owns it.
         owners: BTreeSet<PersonId>,
         /// Whose record it is.
         scope: Scope,
@@ -54,14 +94,17 @@ pub enum RecoveryChange {
         /// When.
         at: Timestamp,
     },
-    /// Notes who wants it gone, and who agreed; nobody where both are `None`.
-    SetDeletion {
+    /// Notes what is wanted of a number, in the place of what was.
+    SetWish {
+        /// What, and who agreed.
+        wish: RecoveryWish,
+        /// Whose record it is.
+        scope: Scope,
+    },
+    /// Forgets what is wanted of a number; nothing is no mistake.
+    EndWish {
         /// Which.
-        account: AccountId,
-        /// Who asked.
-        asked_by: Option<PersonId>,
-        /// Who agreed, and from when on it may be done.
-        agreed: Option<(PersonId, Timestamp)>,
+        number: u32,
     },
 }
 
@@ -69,7 +112,7 @@ impl Store {
     /// The recovery accounts whose account is not closed, by number.
     pub async fn recovery_accounts(&self) -> Result<Vec<RecoveryRecord>, StoreError> {
         let rows = sqlx::query(
-            "select r.account, r.number, r.tried, r.asked_by, r.agreed_by, r.agreed_until from recovery_account r \
+            "select r.account, r.number, r.tried from recovery_account r \
              join account a on a.id = r.account where a.state <> 'closed' order by r.number limit $1",
         )
         .bind(MOST)
@@ -88,12 +131,44 @@ impl Store {
         };
         rows.iter().map(with_owners).collect()
     }
+
+    /// What leaders want of recovery accounts, by number.
+    pub async fn recovery_wishes(&self) -> Result<Vec<RecoveryWish>, StoreError> {
+        let rows = sqlx::query(
+            "select number, want, asked, asked_by, agreed_by, agreed_until from recovery_wish order by number limit $1",
+        )
+        .bind(MOST)
+        .fetch_all(&self.pool)
+        .await?;
+        let owners = sqlx::query("select number, person from recovery_wish_owner limit $1")
+            .bind(MOST)
+            .fetch_all(&self.pool)
+            .await?;
+        let owners: Vec<(u32, PersonId)> = owners.iter().map(read_wish_owner).collect::<Result<_, _>>()?;
+        let with_owners = |row: &AnyRow| {
+            let mut wish = read_wish(row)?;
+            let theirs = owners.iter().filter(|(number, _)| *number == wish.number);
+            wish.owners = theirs.map(|(_, person)| *person).collect();
+            Ok(wish)
+        };
+        rows.iter().map(with_owners).collect()
+    }
+
+    /// The highest number that a recovery account ever had, closed ones too; 0 where there was none.
+    pub async fn highest_recovery_number(&self) -> Result<u32, StoreError> {
+        let row = sqlx::query("select coalesce(max(number), 0) from recovery_account");
+        number(&row.fetch_one(&self.pool).await?, "recovery_account")
+    }
 }
 
 pub(crate) async fn apply(connection: &mut AnyConnection, change: &RecoveryChange) -> Result<(), StoreError> {
     match change {
         RecoveryChange::Make { record, scope } => make(connection, record, scope).await,
-        RecoveryChange::Own { account, owners, scope } => {
+        RecoveryChange::Own { account, stands_for, owners, scope } => {
+            let stands = sqlx::query("update account set person = $2 where id = $1");
+            let stands = stands.bind(account.to_string()).bind(stands_for.to_string());
+            let stands = stands.execute(&mut *connection).await;
+            one(stands.map_err(taken)?.rows_affected())?;
             let old = sqlx::query("delete from recovery_owner where account = $1").bind(account.to_string());
             old.execute(&mut *connection).await?;
             add_owners(connection, *account, owners, scope).await
@@ -102,16 +177,8 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &RecoveryChang
             let update = sqlx::query("update recovery_account set tried = $2 where account = $1");
             one(update.bind(account.to_string()).bind(at.0).execute(connection).await?.rows_affected())
         }
-        RecoveryChange::SetDeletion { account, asked_by, agreed } => {
-            let update = sqlx::query(
-                "update recovery_account set asked_by = $2, agreed_by = $3, agreed_until = $4 where account = $1",
-            )
-            .bind(account.to_string())
-            .bind(asked_by.map(|person| person.to_string()))
-            .bind(agreed.map(|(person, _)| person.to_string()))
-            .bind(agreed.map(|(_, until)| until.0));
-            one(update.execute(connection).await?.rows_affected())
-        }
+        RecoveryChange::SetWish { wish, scope } => set_wish(connection, wish, scope).await,
+        RecoveryChange::EndWish { number } => end_wish(connection, *number).await,
     }
 }
 
@@ -148,36 +215,97 @@ async fn add_owners(
     Ok(())
 }
 
+async fn set_wish(
+    connection: &mut AnyConnection,
+    wish: &RecoveryWish,
+    scope: &Scope,
+) -> Result<(), StoreError> {
+    end_wish(&mut *connection, wish.number).await?;
+    sqlx::query(
+        "insert into recovery_wish (number, scope, want, asked, asked_by, agreed_by, agreed_until) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(i64::from(wish.number))
+    .bind(scope.to_string())
+    .bind(wish.want.slug())
+    .bind(wish.asked.0)
+    .bind(wish.asked_by.to_string())
+    .bind(wish.agreed.map(|(person, _)| person.to_string()))
+    .bind(wish.agreed.map(|(_, until)| until.0))
+    .execute(&mut *connection)
+    .await?;
+    for owner in &wish.owners {
+        sqlx::query("insert into recovery_wish_owner (number, scope, person) values ($1, $2, $3)")
+            .bind(i64::from(wish.number))
+            .bind(scope.to_string())
+            .bind(owner.to_string())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn end_wish(connection: &mut AnyConnection, number: u32) -> Result<(), StoreError> {
+    for text in
+        ["delete from recovery_wish_owner where number = $1", "delete from recovery_wish where number = $1"]
+    {
+        sqlx::query(text).bind(i64::from(number)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
 fn read(row: &AnyRow) -> Result<RecoveryRecord, StoreError> {
-    let person = |place: usize, column: &'static str| -> Result<Option<PersonId>, StoreError> {
-        match row.try_get::<Option<String>, _>(place)? {
-            None => Ok(None),
-            Some(text) => PersonId::parse(&text).map(Some).ok_or(StoreError::UnreadableRow {
-                table: "recovery_account",
-                column,
-                expected: "a UUID",
-            }),
-        }
-    };
     let number: i64 = row.try_get(1)?;
-    let until = row.try_get::<Option<i64>, _>(5)?.map(Timestamp);
     Ok(RecoveryRecord {
         account: checked(row, 0, ("recovery_account", "account", "a UUID"), AccountId::parse)?,
-        number: u32::try_from(number).map_err(|_| StoreError::UnreadableRow {
-            table: "recovery_account",
-            column: "number",
-            expected: "a small number",
-        })?,
+        number: small(number, "recovery_account")?,
         owners: BTreeSet::new(),
         tried: Timestamp(row.try_get(2)?),
-        asked_by: person(3, "asked_by")?,
-        agreed: person(4, "agreed_by")?.zip(until),
     })
 }
 
 fn read_owner(row: &AnyRow) -> Result<(AccountId, PersonId), StoreError> {
     let account = checked(row, 0, ("recovery_owner", "account", "a UUID"), AccountId::parse)?;
     Ok((account, checked(row, 1, ("recovery_owner", "person", "a UUID"), PersonId::parse)?))
+}
+
+fn read_wish(row: &AnyRow) -> Result<RecoveryWish, StoreError> {
+    let agreed_by = match row.try_get::<Option<String>, _>(4)? {
+        None => None,
+        Some(text) => Some(PersonId::parse(&text).ok_or(StoreError::UnreadableRow {
+            table: "recovery_wish",
+            column: "agreed_by",
+            expected: "a UUID",
+        })?),
+    };
+    let until = row.try_get::<Option<i64>, _>(5)?.map(Timestamp);
+    Ok(RecoveryWish {
+        number: number(row, "recovery_wish")?,
+        want: checked(row, 1, ("recovery_wish", "want", "delete, own or make"), RecoveryWant::parse)?,
+        owners: BTreeSet::new(),
+        asked: Timestamp(row.try_get(2)?),
+        asked_by: checked(row, 3, ("recovery_wish", "asked_by", "a UUID"), PersonId::parse)?,
+        agreed: agreed_by.zip(until),
+    })
+}
+
+fn read_wish_owner(row: &AnyRow) -> Result<(u32, PersonId), StoreError> {
+    let person = checked(row, 1, ("recovery_wish_owner", "person", "a UUID"), PersonId::parse)?;
+    Ok((number(row, "recovery_wish_owner")?, person))
+}
+
+/// The number in the first column.
+fn number(row: &AnyRow, table: &'static str) -> Result<u32, StoreError> {
+    small(row.try_get(0)?, table)
+}
+
+fn small(number: i64, table: &'static str) -> Result<u32, StoreError> {
+    let expected = "a small number";
+    u32::try_from(number).map_err(|_| StoreError::UnreadableRow { table, column: "number", expected })
+}
+
+fn taken(error: sqlx::Error) -> StoreError {
+    crate::change::taken(error, "somebody's place in a recovery account")
 }
 
 fn one(rows: u64) -> Result<(), StoreError> {

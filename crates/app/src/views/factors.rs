@@ -56,6 +56,8 @@ pub struct SecondStepView {
     pub takes_recovery: bool,
     /// What the browser is asked for, as JSON; empty where there is no passkey.
     pub passkey: String,
+    /// Why it is asked for within a session, in a sentence; empty at a sign-in.
+    pub why: String,
 }
 
 /// The administrators.
@@ -71,6 +73,10 @@ pub struct AdministratorsView {
     pub accounts: Vec<AdministratorRow>,
     /// The recovery accounts, by number.
     pub recovery: Vec<RecoveryRow>,
+    /// Others that leaders want made, by number.
+    pub wanted: Vec<WishView>,
+    /// Who may own one, by name; nobody for whoever does not lead.
+    pub choices: Vec<LeaderView>,
     /// True where whoever looks leads.
     pub leads: bool,
 }
@@ -88,6 +94,8 @@ pub struct AdministratorRow {
     pub factors: String,
     /// True where its holder can administer.
     pub works: bool,
+    /// False where their post lets them administer nothing.
+    pub has_post: bool,
 }
 
 /// A recovery account.
@@ -97,16 +105,48 @@ pub struct RecoveryRow {
     pub number: u32,
     /// Who owns it.
     pub owners: Vec<String>,
-    /// When it was last tried.
+    /// The same, as forms name them.
+    pub owner_ids: Vec<String>,
+    /// Whose posts it opens.
+    pub stands_for: String,
+    /// True where whoever it stands for leads no more: it opens nothing that would help.
+    pub opens_nothing: bool,
+    /// When it was last tried, or made.
     pub tried: Timestamp,
     /// True where that is too long ago.
     pub is_due: bool,
-    /// Who wants it gone; may be empty.
+    /// What leaders want of it.
+    pub wish: Option<WishView>,
+    /// True where whoever looks may ask for something.
+    pub may_ask: bool,
+}
+
+/// What leaders want of a recovery account.
+#[derive(Clone, Debug)]
+pub struct WishView {
+    /// The account's number.
+    pub number: u32,
+    /// What, after the name of who asked.
+    pub what: String,
+    /// The owners that are wanted; none where it is to go.
+    pub owners: Vec<String>,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// Who asked.
     pub asked_by: String,
     /// Who agreed; may be empty.
     pub agreed_by: String,
-    /// From when on it may be taken away.
+    /// From when on it may be done.
     pub until: Option<Timestamp>,
     /// What whoever looks may do about it.
     pub deeds: Vec<RecoveryDeed>,
+}
+
+/// A leader who may own a recovery account.
+#[derive(Clone, Debug)]
+pub struct LeaderView {
+    /// As forms name them.
+    pub id: String,
+    /// Their name.
+    pub name: String,
 }

@@ -99,7 +99,7 @@ async fn a_newcomer_signs_in_with_the_slip_once_and_then_with_a_password_of_thei
 
     let begun = world.app.sign_in("nesta", &slip.secret, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::ChoosePassword);
-    assert_eq!(world.app.actor(&begun.token).await, None, "it opens nothing yet");
+    assert_eq!(world.app.actor(&begun.token, here()).await, None, "it opens nothing yet");
     assert!(world.app.sign_in_to_web("nesta", &slip.secret, here()).await.unwrap().must_choose);
     assert_eq!(at_proxy(&world, "nesta", &slip.secret).await, SignInAnswer::Wrong, "nor anything else");
     for noted in ["sign-in-to-web-begun", "sign-in-to-proxy-unchanged"] {
@@ -115,7 +115,7 @@ async fn a_newcomer_signs_in_with_the_slip_once_and_then_with_a_password_of_thei
     let kept = world.app.choose_first_password(&begun.token, twice(&slip.secret), here()).await;
     refused(kept.err().unwrap());
     let whole = world.app.choose_first_password(&begun.token, twice(CHOSEN), here()).await.unwrap();
-    assert!(world.app.actor(&whole.token).await.is_some());
+    assert!(world.app.actor(&whole.token, here()).await.is_some());
     let again =
         world.app.choose_first_password(&begun.token, twice("another lantern gravel moss"), here()).await;
     assert!(matches!(again, Err(AppError::Denied)), "the first token is worth nothing any more");
@@ -260,7 +260,7 @@ async fn the_machine_adds_who_decides_beside_others_and_gives_them_a_password() 
     refused(machine.reset("nobody", "forgot it").await.err().unwrap());
     let made = machine.reset("head", "forgot it").await.unwrap();
     world.app.take_up_changes().await.unwrap();
-    assert_eq!(world.app.actor(&session.token).await, None, "what was signed in to ended");
+    assert_eq!(world.app.actor(&session.token, here()).await, None, "what was signed in to ended");
     assert!(world.app.sign_in("head", PASSWORD, here()).await.is_err());
     let begun = world.app.sign_in("head", &made.secret, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::ChoosePassword);
@@ -419,7 +419,7 @@ async fn suspending_an_account_ends_everything_here_and_at_a_gate_that_only_shar
     };
     refused(act(AccountDeed::Suspend(accounts[0].id), " ").await.err().unwrap());
     assert!(act(AccountDeed::Suspend(accounts[0].id), "a lost laptop").await.unwrap());
-    assert_eq!(world.app.actor(&session.token).await, None, "the console");
+    assert_eq!(world.app.actor(&session.token, here()).await, None, "the console");
     assert_eq!(world.app.web_sign_in_view(here()).await.signed_in, "", "the web");
     assert!(world.identities.sessions_ended(id_of(&teacher)).is_some(), "what the proxy remembers");
     assert_eq!(at_proxy(&world, "carys", PASSWORD).await, SignInAnswer::Wrong);
@@ -430,6 +430,11 @@ async fn suspending_an_account_ends_everything_here_and_at_a_gate_that_only_shar
     assert!(act(AccountDeed::Open(accounts[0].id), "found again").await.unwrap());
     assert!(world.app.sign_in("carys", PASSWORD, here()).await.is_ok());
     assert!(!act(AccountDeed::Close(AccountId(uuid::Uuid::nil())), "why").await.unwrap());
+    assert!(act(AccountDeed::Close(accounts[0].id), "left").await.unwrap());
+    for deed in [AccountDeed::Open(accounts[0].id), AccountDeed::Suspend(accounts[0].id)] {
+        let words = refused(act(deed, "back again").await.err().unwrap());
+        assert!(words.contains("stays closed"), "{words}");
+    }
 }
 
 #[tokio::test]
@@ -446,11 +451,11 @@ async fn one_sees_and_ends_ones_own_sessions_and_changes_ones_password_with_the_
     let of_other = world.app.my_account(&other, &strange).await.unwrap().sessions[0].id.clone();
     let id = |text: &str| model::SessionId::parse(text).unwrap();
     world.app.end_my_session(&teacher, &one, id(&of_other)).await.unwrap();
-    assert!(world.app.actor(&strange).await.is_some(), "nobody ends another's session there");
+    assert!(world.app.actor(&strange, here()).await.is_some(), "nobody ends another's session there");
     let view = world.app.my_account(&teacher, &two).await.unwrap();
     let here_id = view.sessions.iter().find(|session| session.is_this).unwrap().id.clone();
     world.app.end_my_session(&teacher, &one, id(&here_id)).await.unwrap();
-    assert!(world.app.actor(&two).await.is_none() && world.app.actor(&three).await.is_some());
+    assert!(world.app.actor(&two, here()).await.is_none() && world.app.actor(&three, here()).await.is_some());
 
     let change = |old: &'static str, others| {
         let (app, teacher, token) = (world.app.clone(), teacher.clone(), one.clone());
@@ -466,8 +471,8 @@ async fn one_sees_and_ends_ones_own_sessions_and_changes_ones_password_with_the_
         "the same one again"
     );
     change(PASSWORD, OtherSessions::End).await.unwrap();
-    assert!(world.app.actor(&one).await.is_some(), "one stays where one is");
-    assert!(world.app.actor(&three).await.is_none());
+    assert!(world.app.actor(&one, here()).await.is_some(), "one stays where one is");
+    assert!(world.app.actor(&three, here()).await.is_none());
     assert_eq!(world.app.web_sign_in_view(here()).await.signed_in, "");
     assert!(world.app.sign_in("carys", CHOSEN, here()).await.is_ok());
 }

@@ -1,9 +1,12 @@
 //! Administrators through the records: set-up, never fewer than two, recovery accounts, and every way in.
 
 use crate::world::{PASSWORD, World, pepper, school, technician};
-use app::{AppError, AtMachine, Fresh, NewFactor, NewPassword, RecoveryDeed, SecondStep, SignInStep};
+use app::{
+    AppError, AtMachine, Envelope, Fresh, NewFactor, NewPassword, RecoveryDeed, RecoveryDone, RecoveryOrder,
+    SecondStep, SignInStep,
+};
 use identity::{TotpSecret, TotpStep};
-use model::{Actor, Role, Severity};
+use model::{Actor, PersonId, Role, Severity, Timestamp};
 use std::net::IpAddr;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -34,7 +37,7 @@ pub async fn administrator(world: &World, login: &str) {
     let chosen = NewPassword { new: password, again: password };
     let next = world.app.choose_first_password(&begun.token, chosen, here()).await.unwrap();
     assert_eq!(next.step, SignInStep::SetUpFactor, "whatever the policy says");
-    let holder = world.app.first_factor_holder(&next.token).await.unwrap();
+    let holder = world.app.first_factor_holder(&next.token, here()).await.unwrap();
     let view = world.app.begin_authenticator(&holder).await.unwrap();
     let secret = view.address.split_once("secret=").unwrap().1.split_once('&').unwrap().0;
     let step = TotpStep(world.clock.now().0.div_euclid(30_000));
@@ -96,31 +99,151 @@ async fn acc_4_from_two_on_there_are_never_fewer_by_whichever_way() {
     assert!(words.contains("another leader"), "{words}");
 }
 
+fn id_of(actor: &Actor) -> PersonId {
+    match actor {
+        Actor::Person { id, .. } => *id,
+        _ => unreachable!("a person"),
+    }
+}
+
+/// Does something about a recovery account, with what its page shows now.
+async fn work(
+    world: &World,
+    (actor, login): (&Actor, &str),
+    (number, deed): (u32, RecoveryDeed),
+    owners: &[PersonId],
+) -> Result<RecoveryDone, AppError> {
+    let proof = fresh(world, login).await;
+    let wishes = world.store.recovery_wishes().await.unwrap();
+    let seen = wishes.iter().find(|wish| wish.number == number).map_or(Timestamp(0), |wish| wish.asked);
+    let order = RecoveryOrder { deed, number, seen, owners };
+    world.app.work_on_recovery((actor, &proof), order, "a new safe").await
+}
+
+fn sealed(done: RecoveryDone) -> (u32, Envelope) {
+    match done {
+        RecoveryDone::Sealed(number, envelope) => (number, envelope),
+        _ => panic!("expected an envelope"),
+    }
+}
+
 #[tokio::test]
 async fn acc_5_a_recovery_account_goes_by_two_leaders_and_three_days_and_never_the_last_one() {
     let world = World::new("first-school.toml").await;
     let (head, deputy, _) = set_up(&world).await;
-    let (heads, deputys) = (fresh(&world, "head").await, fresh(&world, "deputy").await);
-    let work = async |actor: &Actor, proof: &Fresh, deed| {
-        world.app.work_on_recovery((actor, proof), (1, deed), "a new safe").await
-    };
-    refused(work(&head, &heads, RecoveryDeed::Delete).await);
-    work(&head, &heads, RecoveryDeed::AskDeletion).await.unwrap();
-    refused(work(&head, &heads, RecoveryDeed::AgreeDeletion).await);
-    work(&deputy, &deputys, RecoveryDeed::AgreeDeletion).await.unwrap();
-    refused(work(&head, &heads, RecoveryDeed::Delete).await);
-    let view = world.app.administrators_view(&head).await.unwrap();
-    assert_eq!(view.recovery[0].deeds, [RecoveryDeed::CancelDeletion], "nothing sooner");
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    let one = |deed| (1, deed);
+    let nothing = work(&world, head, one(RecoveryDeed::CarryOut), &[]).await.unwrap();
+    assert!(matches!(nothing, RecoveryDone::NotThere), "nothing is asked for");
+    work(&world, head, one(RecoveryDeed::AskDeletion), &[]).await.unwrap();
+    refused(work(&world, head, one(RecoveryDeed::Agree), &[]).await);
+    refused(work(&world, head, one(RecoveryDeed::CarryOut), &[]).await);
+    work(&world, deputy, one(RecoveryDeed::Agree), &[]).await.unwrap();
+    refused(work(&world, head, one(RecoveryDeed::CarryOut), &[]).await);
+    let view = world.app.administrators_view(head.0).await.unwrap();
+    assert_eq!(view.recovery[0].wish.as_ref().unwrap().deeds, [RecoveryDeed::Cancel], "nothing sooner");
     world.clock.advance_ms(3 * DAY_MS);
-    let heads = fresh(&world, "head").await;
-    let words = refused(work(&head, &heads, RecoveryDeed::Delete).await);
+    let words = refused(work(&world, head, one(RecoveryDeed::CarryOut), &[]).await);
     assert!(words.contains("another recovery account"), "{words}");
     let tech = world.add("other", Role::Technician, school("larkfield")).await;
-    let others = fresh(&world, "other").await;
-    refused(work(&tech, &others, RecoveryDeed::CancelDeletion).await);
+    refused(work(&world, (&tech, "other"), one(RecoveryDeed::Cancel), &[]).await);
     let account = world.store.account("recovery-1").await.unwrap().unwrap();
+    let others = fresh(&world, "other").await;
     let closed = app::AccountDeed::Close(account.id);
     assert!(world.app.work_on_account((&tech, &others), account.person, closed, "tidy").await.is_err());
+}
+
+#[tokio::test]
+async fn acc_5_one_leader_alone_makes_none_and_changes_no_owners_and_two_do_after_three_days() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, first) = set_up(&world).await;
+    let deputys = [id_of(&deputy)];
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    let tech = world.add("other", Role::Technician, school("larkfield")).await;
+    for (deed, number) in [(RecoveryDeed::AskAnother, 2), (RecoveryDeed::AskOwners, 1)] {
+        refused(work(&world, (&tech, "other"), (number, deed), &deputys).await);
+        for nobody in [&[][..], &[id_of(&tech)][..]] {
+            assert!(refused(work(&world, head, (number, deed), nobody).await).contains("leaders"));
+        }
+    }
+    let heads = [id_of(head.0)];
+    assert!(refused(work(&world, head, (2, RecoveryDeed::AskAnother), &heads).await).contains("stands for"));
+    // Another one, which stands for the deputy.
+    work(&world, head, (0, RecoveryDeed::AskAnother), &deputys).await.unwrap();
+    for alone in [RecoveryDeed::Agree, RecoveryDeed::CarryOut] {
+        refused(work(&world, head, (2, alone), &[]).await);
+    }
+    let stale = RecoveryOrder { deed: RecoveryDeed::Agree, number: 2, seen: Timestamp(1), owners: &[] };
+    let proof = fresh(&world, "deputy").await;
+    let unseen = world.app.work_on_recovery((deputy.0, &proof), stale, "yes").await;
+    assert!(refused(unseen).contains("changed"), "nobody agrees to what they did not see");
+    work(&world, deputy, (2, RecoveryDeed::Agree), &[]).await.unwrap();
+    for either in [head, deputy] {
+        assert!(refused(work(&world, either, (2, RecoveryDeed::CarryOut), &[]).await).contains("three days"));
+    }
+    world.clock.advance_ms(3 * DAY_MS);
+    let (number, second) = sealed(work(&world, deputy, (2, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    assert_eq!((number, second.login.as_str(), second.codes.len()), (2, "recovery-2", 10));
+    let begun = world.app.sign_in(&second.login, &second.secret, here()).await.unwrap();
+    let code = SecondStep::Code(&second.codes[0]);
+    let whole = world.app.show_second_step(&begun.token, code, here()).await.unwrap();
+    assert_eq!(world.app.actor(&whole.token, here()).await.as_ref(), Some(deputy.0), "it opens their posts");
+    let done = world.app.fresh(&whole.token).await.unwrap();
+    let order = RecoveryOrder { deed: RecoveryDeed::AskDeletion, number: 1, seen: Timestamp(0), owners: &[] };
+    refused(world.app.work_on_recovery((deputy.0, &done), order, "out of the envelope").await);
+    // The first one gets an owner beside its own, and another envelope.
+    let both = [id_of(head.0), id_of(deputy.0)];
+    work(&world, deputy, (1, RecoveryDeed::AskOwners), &both).await.unwrap();
+    assert!(refused(work(&world, head, (1, RecoveryDeed::AskDeletion), &[]).await).contains("already"));
+    work(&world, head, (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(3 * DAY_MS);
+    let (_, again) = sealed(work(&world, head, (1, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    assert!(world.app.sign_in(&first.login, &first.secret, here()).await.is_err(), "the old envelope");
+    assert!(world.app.sign_in(&again.login, &again.secret, here()).await.is_ok());
+    let records = world.store.recovery_accounts().await.unwrap();
+    assert_eq!(records[0].owners, both.into());
+    assert_eq!(world.store.recovery_wishes().await.unwrap(), [], "what was wanted is done");
+    let facts = world.facts().await;
+    for action in ["ask-recovery-account", "make-recovery-account", "own-recovery-account"] {
+        assert!(facts.iter().any(|fact| fact.action == action), "{action}");
+    }
+    let all = format!("{facts:?}");
+    assert!(!all.contains(again.secret.as_str()) && !all.contains(second.codes[0].as_str()));
+}
+
+#[tokio::test]
+async fn acc_4_a_movers_account_is_not_counted_and_the_check_sees_what_the_page_shows() {
+    let world = World::new("first-school.toml").await;
+    let (head, ..) = set_up(&world).await;
+    let to_staff = || app::Move {
+        login: "tech".to_owned(),
+        role: Role::Staff,
+        year: None,
+        reason: "a new post".to_owned(),
+    };
+    let moved = app::move_person(&world.store, &world.clock, &technician(), to_staff()).await;
+    assert!(refused(moved).contains("another administrator"), "one of two who administer");
+    world.add("bursar", Role::BusinessManager, school("larkfield")).await;
+    administrator(&world, "bursar").await;
+    app::move_person(&world.store, &world.clock, &technician(), to_staff()).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    let view = world.app.administrators_view(&head).await.unwrap();
+    let tech = view.accounts.iter().find(|row| row.login == "tech.admin").unwrap();
+    assert!(!tech.works && !tech.has_post && tech.state == "Open");
+    assert_eq!(view.accounts.iter().filter(|row| row.works).count(), 2);
+    let proof = fresh(&world, "head").await;
+    let bursar = world.store.account("bursar.admin").await.unwrap().unwrap();
+    let suspend = app::AccountDeed::Suspend(bursar.id);
+    let words = refused(world.app.work_on_account((&head, &proof), bursar.person, suspend, "away").await);
+    assert!(
+        words.contains("another administrator"),
+        "the mover\u{2019}s open account does not stand in: {words}"
+    );
+    let policy = world.app.policy_view(&head).await.unwrap();
+    let clauses = || policy.areas.iter().flat_map(|area| &area.clauses);
+    let clause = |id: &str| format!("{:?}", clauses().find(|clause| clause.id == id).unwrap());
+    assert!(clause("ACC-4").contains("2 people"), "{}", clause("ACC-4"));
+    assert!(clause("ACC-5").contains("tried, or made, on"), "{}", clause("ACC-5"));
 }
 
 #[tokio::test]
@@ -138,7 +261,7 @@ async fn acc_5_any_use_of_the_envelope_alarms_at_once_and_each_code_opens_it_onc
     assert_eq!(world.count_facts("recovery-account-used").await, 1, "at the password already");
     let code = SecondStep::Code(&envelope.codes[0]);
     let whole = world.app.show_second_step(&begun.token, code, here()).await.unwrap();
-    assert_eq!(world.app.actor(&whole.token).await, Some(head.clone()));
+    assert_eq!(world.app.actor(&whole.token, here()).await, Some(head.clone()));
     let again = world.app.sign_in(&envelope.login, &envelope.secret, here()).await.unwrap();
     refused(world.app.show_second_step(&again.token, code, here()).await);
     let actor = technician();

@@ -36,7 +36,7 @@ fn secret_in(address: &str) -> TotpSecret {
 }
 
 async fn set_up(world: &World, token: &str, from: IpAddr) -> (ConsoleSession, NewCodes, TotpSecret) {
-    let holder = world.app.first_factor_holder(token).await.expect("it waits for a factor");
+    let holder = world.app.first_factor_holder(token, from).await.expect("it waits for a factor");
     let view = world.app.begin_authenticator(&holder).await.unwrap();
     let secret = secret_in(&view.address);
     let typed = code(world, &secret, 0);
@@ -50,10 +50,13 @@ async fn head_with_app(world: &World) -> (Actor, ConsoleSession, NewCodes, TotpS
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let begun = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::SetUpFactor);
-    assert!(world.app.actor(&begun.token).await.is_none(), "it opens nothing yet");
+    assert!(world.app.actor(&begun.token, here()).await.is_none(), "it opens nothing yet");
     let (whole, codes, secret) = set_up(world, &begun.token, here()).await;
     assert_eq!((whole.step, codes.0.len()), (SignInStep::Done, 10));
-    assert!(world.app.actor(&begun.token).await.is_none(), "the token of the step before is worth nothing");
+    assert!(
+        world.app.actor(&begun.token, here()).await.is_none(),
+        "the token of the step before is worth nothing"
+    );
     world.clock.advance_ms(30_000);
     (head, whole, codes, secret)
 }
@@ -66,11 +69,14 @@ async fn step(app: &App, token: &str, typed: &str) -> Result<ConsoleSession, App
 async fn pwd_14_whoever_must_have_a_factor_sets_it_up_first_and_shows_it_from_then_on() {
     let world = World::strict("first-school.toml").await;
     let (head, whole, ..) = head_with_app(&world).await;
-    assert_eq!(world.app.actor(&whole.token).await, Some(head));
+    assert_eq!(world.app.actor(&whole.token, here()).await, Some(head));
     let begun = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::ShowFactor);
-    assert!(world.app.actor(&begun.token).await.is_none(), "a password alone opens nothing");
-    assert!(world.app.first_factor_holder(&begun.token).await.is_none(), "no second one is set up instead");
+    assert!(world.app.actor(&begun.token, here()).await.is_none(), "a password alone opens nothing");
+    assert!(
+        world.app.first_factor_holder(&begun.token, here()).await.is_none(),
+        "no second one is set up instead"
+    );
     let chosen = NewPassword { new: CHOSEN, again: CHOSEN };
     let skipped = world.app.choose_first_password(&begun.token, chosen, here()).await;
     assert!(matches!(skipped, Err(AppError::Denied)), "nor is the password changed without it");
@@ -97,7 +103,8 @@ async fn v6_5_1_a_code_works_once_and_wrong_ones_are_counted_apart_from_password
     }
     world.clock.advance_ms(20_000);
     let right = code(&world, &secret, 0);
-    assert!(refused(step(&world.app, &again.token, &right).await).contains("Wait"), "the lane is locked");
+    let locked = refused(step(&world.app, &again.token, &right).await);
+    assert!(locked.contains("wrong codes") && locked.contains("Wait"), "what is locked is said: {locked}");
     let password = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     assert_eq!(password.step, SignInStep::ShowFactor, "the password is not");
     assert!(world.count_facts("second-step-refused").await >= 6);
@@ -139,9 +146,81 @@ async fn away_from_school_a_stolen_password_sets_nothing_up_and_an_issued_one_do
     let next = world.app.choose_first_password(&begun.token, chosen, away()).await.unwrap();
     assert_eq!(next.step, SignInStep::SetUpFactor);
     let (whole, ..) = set_up(&world, &next.token, away()).await;
-    assert!(world.app.actor(&whole.token).await.is_some());
+    assert!(world.app.actor(&whole.token, away()).await.is_some());
     let at_school = world.app.sign_in("carys", CHOSEN, here()).await.unwrap();
     assert_eq!(at_school.step, SignInStep::ShowFactor, "who has one is always asked");
+}
+
+/// A class teacher in a session that began at school with a password alone; their app's secret, where they have one.
+async fn teacher_at_school(world: &World, has_app: HasApp) -> (Actor, ConsoleSession, Option<TotpSecret>) {
+    let carys = world.add("carys", Role::ClassTeacher, school("larkfield")).await;
+    let whole = world.app.sign_in("carys", PASSWORD, here()).await.unwrap();
+    assert_eq!(whole.step, SignInStep::Done);
+    if has_app == HasApp::No {
+        return (carys, whole, None);
+    }
+    let fresh = world.app.fresh(&whole.token).await.unwrap();
+    let holder = world.app.factor_holder((&carys, &fresh), &whole.token).await.unwrap();
+    let secret = secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
+    let typed = code(world, &secret, 0);
+    let new = NewFactor { proof: SecondStep::Code(&typed), name: "My phone" };
+    world.app.add_factor(&holder, new).await.unwrap();
+    world.clock.advance_ms(30_000);
+    (carys, whole, Some(secret))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HasApp {
+    Yes,
+    No,
+}
+
+#[tokio::test]
+async fn pwd_14_a_session_that_goes_away_from_school_shows_the_second_step_before_it_opens_anything_more() {
+    let world = World::strict("first-school.toml").await;
+    let (carys, at_school, secret) = teacher_at_school(&world, HasApp::Yes).await;
+    let (app, token) = (&world.app, at_school.token.as_str());
+    assert_eq!(app.actor(token, here()).await.as_ref(), Some(&carys));
+    assert_eq!(app.asked_again(token, here()).await, None);
+    assert!(app.actor(token, away()).await.is_none() && app.waiting_actor(token, away()).await.is_none());
+    assert_eq!(app.asked_again(token, away()).await, Some(SignInStep::ShowFactor));
+    assert!(app.second_step_view(token, here()).await.unwrap().is_none());
+    let view = app.second_step_view(token, away()).await.unwrap().unwrap();
+    assert!(view.takes_app && view.why.contains("away from school"), "{}", view.why);
+    refused(app.show_second_step(token, SecondStep::Code("000000"), away()).await);
+    assert!(app.actor(token, away()).await.is_none(), "a wrong code opens nothing");
+    world.clock.advance_ms(30_000);
+    let typed = code(&world, &secret.unwrap(), 0);
+    let whole = app.show_second_step(token, SecondStep::Code(&typed), away()).await.unwrap();
+    assert_eq!(whole.step, SignInStep::Done);
+    for from in [away(), here()] {
+        assert_eq!(app.actor(&whole.token, from).await.as_ref(), Some(&carys), "it is shown once");
+        assert!(app.actor(token, from).await.is_none(), "the session of before has ended, and its copies");
+    }
+}
+
+#[tokio::test]
+async fn pwd_14_a_session_without_a_factor_opens_nothing_away_from_school_and_goes_on_when_it_is_back() {
+    let world = World::strict("first-school.toml").await;
+    let (carys, at_school, _) = teacher_at_school(&world, HasApp::No).await;
+    let (app, token) = (&world.app, at_school.token.as_str());
+    assert!(app.actor(token, away()).await.is_none());
+    assert_eq!(app.asked_again(token, away()).await, None, "they sign in anew, and are told what to do");
+    assert!(app.first_factor_holder(token, away()).await.is_none(), "nothing is set up from there");
+    assert_eq!(app.actor(token, here()).await, Some(carys));
+    // What the web is used by is no session: it counts at its own address alone.
+    app.sign_in_to_web("carys", PASSWORD, here()).await.unwrap();
+    assert_eq!(app.web_sign_in_view(here()).await.signed_in, "Carys");
+    assert_eq!(app.web_sign_in_view(away()).await.signed_in, "");
+}
+
+#[tokio::test]
+async fn on_site_is_never_judged_by_a_public_address_that_a_policy_lists() {
+    let text = crate::world::policy_text("first-school.toml");
+    let world = World::of_text("first-school.toml", text.replacen("10.20.0.0/20", "203.0.113.0/24", 1)).await;
+    world.add("carys", Role::ClassTeacher, school("larkfield")).await;
+    let behind_it = world.app.sign_in("carys", PASSWORD, away()).await;
+    assert!(refused(behind_it).contains("at school"), "whoever borrows the connection has the same address");
 }
 
 #[tokio::test]
@@ -190,7 +269,7 @@ async fn pwd_9_a_forgotten_password_is_replaced_with_app_and_recovery_code_and_i
     let forgotten = Forgotten { login: " HEAD ", app_code: &right, recovery_code: &codes.0[0] };
     let begun = world.app.forgot_password(forgotten, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::ChoosePassword);
-    assert!(world.app.actor(&begun.token).await.is_none());
+    assert!(world.app.actor(&begun.token, here()).await.is_none());
     let chosen = NewPassword { new: CHOSEN, again: CHOSEN };
     let whole = world.app.choose_first_password(&begun.token, chosen, here()).await.unwrap();
     assert_eq!(whole.step, SignInStep::Done);
@@ -249,7 +328,7 @@ async fn whoever_lost_every_factor_gets_them_taken_away_at_the_machine_and_sets_
         app::AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
     assert!(machine.take_factors("head", " ").await.is_err(), "not without a reason");
     machine.take_factors("head", "the phone was lost, and they stand here").await.unwrap();
-    assert!(world.app.actor(&whole.token).await.is_none(), "what was signed in to ends");
+    assert!(world.app.actor(&whole.token, here()).await.is_none(), "what was signed in to ends");
     let begun = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::SetUpFactor);
 }

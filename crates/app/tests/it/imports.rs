@@ -203,7 +203,7 @@ async fn leavers_are_shut_out_at_once_and_an_undoing_brings_back_all_but_their_s
     office.apply(&first).await;
     let here: std::net::IpAddr = "10.20.0.9".parse().unwrap();
     let session = office.world.app.sign_in("carys", PASSWORD, here).await.unwrap();
-    assert!(office.world.app.actor(&session.token).await.is_some());
+    assert!(office.world.app.actor(&session.token, here).await.is_some());
     let before = office.records().await;
 
     let stay = first.lines().filter(|line| !line.contains("Child10") && !line.contains("Carys"));
@@ -213,7 +213,7 @@ async fn leavers_are_shut_out_at_once_and_an_undoing_brings_back_all_but_their_s
     let id = office.apply(&without).await;
     assert!(office.states("carys").await.0.ends_with("suspended"));
     assert!(office.states("c.sample10").await.0.ends_with("suspended"));
-    assert!(office.world.app.actor(&session.token).await.is_none(), "the session ended");
+    assert!(office.world.app.actor(&session.token, here).await.is_none(), "the session ended");
     assert!(office.states("v.example").await.0.ends_with("pending"));
 
     assert!(office.world.app.sign_in("carys", PASSWORD, here).await.is_err());
@@ -224,7 +224,7 @@ async fn leavers_are_shut_out_at_once_and_an_undoing_brings_back_all_but_their_s
     let after: Vec<String> =
         office.records().await.into_iter().filter(|line| !line.contains("Vera Example")).collect();
     assert_eq!(after, before);
-    assert!(office.world.app.actor(&session.token).await.is_none(), "nobody is signed in again by it");
+    assert!(office.world.app.actor(&session.token, here).await.is_none(), "nobody is signed in again by it");
     assert!(office.states("v.example").await.0.ends_with("suspended"), "what it made rests");
     // The same file again knows everybody.
     office.world.clock.advance_ms(60_000);

@@ -27,12 +27,12 @@ async fn staff_sign_in_and_out_and_the_token_is_worth_nothing_afterwards() {
     let world = World::new("first-school.toml").await;
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let session = world.app.sign_in(" HEAD ", PASSWORD, here()).await.unwrap();
-    assert_eq!(world.app.actor(&session.token).await, Some(head));
+    assert_eq!(world.app.actor(&session.token, here()).await, Some(head));
     world.app.sign_out(&session.token).await.unwrap();
     world.app.sign_out(&session.token).await.unwrap();
-    assert_eq!(world.app.actor(&session.token).await, None);
+    assert_eq!(world.app.actor(&session.token, here()).await, None);
     assert_eq!((world.count_facts("sign-in").await, world.count_facts("sign-out").await), (1, 1));
-    assert_eq!(world.app.actor("no token").await, None);
+    assert_eq!(world.app.actor("no token", here()).await, None);
 }
 
 #[tokio::test]
@@ -69,13 +69,16 @@ async fn a_session_ends_by_itself_and_after_an_idle_hour() {
     let session = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     for _ in 0..14 {
         world.clock.advance_ms(50 * 60_000);
-        assert!(world.app.actor(&session.token).await.is_some(), "used every 50 minutes it stays");
+        assert!(world.app.actor(&session.token, here()).await.is_some(), "used every 50 minutes it stays");
     }
     world.clock.advance_ms(50 * 60_000);
-    assert!(world.app.actor(&session.token).await.is_none(), "after twelve hours it ends whatever is done");
+    assert!(
+        world.app.actor(&session.token, here()).await.is_none(),
+        "after twelve hours it ends whatever is done"
+    );
     let idle = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     world.clock.advance_ms(3_600_000);
-    assert!(world.app.actor(&idle.token).await.is_none(), "an idle hour ends it");
+    assert!(world.app.actor(&idle.token, here()).await.is_none(), "an idle hour ends it");
 }
 
 #[tokio::test]
@@ -85,7 +88,7 @@ async fn a_role_that_was_taken_away_is_gone_from_the_running_session() {
     world.add("teacher", Role::ClassTeacher, school("larkfield")).await;
     let session = world.app.sign_in("teacher", PASSWORD, here()).await.unwrap();
     world.app.set_affiliation(&head, to("teacher", Role::Guest, None)).await.unwrap();
-    let Some(Actor::Person { roles, .. }) = world.app.actor(&session.token).await else {
+    let Some(Actor::Person { roles, .. }) = world.app.actor(&session.token, here()).await else {
         panic!("still somebody")
     };
     assert_eq!(roles, [(Role::Guest, school("larkfield"))]);

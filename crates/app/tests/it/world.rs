@@ -99,6 +99,11 @@ impl World {
         Self::under(policy, policy_text(policy)).await
     }
 
+    /// A gate under a policy of this text.
+    pub async fn of_text(policy: &str, text: String) -> Self {
+        Self::under(policy, text).await
+    }
+
     async fn under(policy: &str, text: String) -> Self {
         let clock = Clock::fixed(NOW);
         let store = Store::open(&Place::Memory, NOW).await.unwrap();

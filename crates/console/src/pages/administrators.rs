@@ -1,24 +1,22 @@
-//! The administrators: who can administer, what is missing, and the recovery accounts.
+//! The administrators: who can administer, what is missing, the recovery accounts, and what leaders want of these.
 
 use crate::desk::{Shared, Visit};
 use crate::extract::Sent;
 use crate::pages::fields::{SummaryLine, summary};
 use crate::problem::Problem;
 use crate::words;
-use app::views::{AdministratorsView, RecoveryRow};
-use app::{AppError, RecoveryDeed};
+use app::views::{AdministratorRow, AdministratorsView, LeaderView, RecoveryRow, WishView};
+use app::{AppError, Envelope, RecoveryDeed, RecoveryDone, RecoveryOrder};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::{Deserialize, Serialize};
+use model::{PersonId, Timestamp};
+use serde::Serialize;
 
-/// What is done about a recovery account, as sent.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct RecoveryForm {
-    number: String,
-    deed: String,
-    reason: String,
-}
+/// The most boxes that a form may have ticked.
+const MOST_OWNERS: usize = 200;
+
+/// What is done about a recovery account, as sent: `owner` as often as one is ticked.
+type RecoveryForm = Vec<(String, String)>;
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -35,6 +33,10 @@ pub(crate) struct AdministratorsPage {
     pub accounts: Vec<Administrator>,
     /// The recovery accounts.
     pub recovery: Vec<Recovery>,
+    /// Others that are wanted.
+    pub wanted: Vec<Wish>,
+    /// Who may own another one.
+    pub choices: Vec<Owner>,
     /// True where whoever looks leads.
     pub leads: bool,
 }
@@ -61,14 +63,57 @@ pub(crate) struct Recovery {
     pub number: u32,
     /// Its owners.
     pub owners: String,
-    /// When it was last tried.
+    /// Whose posts it opens.
+    pub stands_for: String,
+    /// True where that would not help.
+    pub opens_nothing: bool,
+    /// When it was last tried, or made.
     pub tried: String,
     /// True where that is too long ago.
     pub is_due: bool,
-    /// What is asked about its end; empty where nothing is.
-    pub ending: String,
+    /// What is wanted of it: one, or nothing.
+    pub wishes: Vec<Wish>,
+    /// True where something may be asked for.
+    pub may_ask: bool,
+    /// Who may own it, and who does.
+    pub choices: Vec<Owner>,
+}
+
+/// What is wanted of a recovery account.
+#[derive(Debug, Serialize)]
+pub(crate) struct Wish {
+    /// The account's number.
+    pub number: u32,
+    /// What, who wants it, and how far it has come.
+    pub words: String,
+    /// When it was asked for, as forms name it.
+    pub seen: i64,
     /// What may be done: value and words.
     pub deeds: Vec<(&'static str, &'static str)>,
+}
+
+/// A leader who may own a recovery account.
+#[derive(Debug, Serialize)]
+pub(crate) struct Owner {
+    /// As forms name them.
+    pub id: String,
+    /// Their name.
+    pub name: String,
+    /// True where they do.
+    pub owns: bool,
+}
+
+/// What goes into an envelope, shown this once.
+#[derive(Serialize)]
+pub(crate) struct EnvelopePage {
+    /// The account's number.
+    pub number: u32,
+    /// The name to sign in with.
+    pub login: String,
+    /// The password.
+    pub secret: String,
+    /// The codes.
+    pub codes: Vec<String>,
 }
 
 impl AdministratorsPage {
@@ -78,42 +123,91 @@ impl AdministratorsPage {
             .filter(|(_, words)| !words.is_empty())
             .into_iter()
             .collect();
-        let accounts = view.accounts.into_iter().map(|row| Administrator {
-            badge_class: if row.works { "govuk-tag--green" } else { "govuk-tag--yellow" },
-            state: if row.works { row.state } else { format!("{}, cannot administer yet", row.state) },
-            name: row.name,
-            login: row.login,
-            factors: if row.factors.is_empty() { "None yet".to_owned() } else { row.factors },
-        });
+        let choices = &view.choices;
         Self {
             summary: summary(&problems),
             setting_up: view.setting_up,
             missing: view.missing,
             at_least: view.at_least,
-            accounts: accounts.collect(),
-            recovery: view.recovery.into_iter().map(recovery).collect(),
+            accounts: view.accounts.into_iter().map(administrator).collect(),
+            recovery: view.recovery.into_iter().map(|row| recovery(row, choices)).collect(),
+            wanted: view.wanted.into_iter().map(wish).collect(),
+            choices: owners(choices, &[]),
             leads: view.leads,
         }
     }
 }
 
-fn recovery(row: RecoveryRow) -> Recovery {
-    let ending = match (row.asked_by.as_str(), row.agreed_by.as_str(), row.until) {
-        ("", ..) => String::new(),
-        (asked, "", _) => format!("{asked} wants it gone. A second leader must agree."),
-        (asked, agreed, until) => format!(
-            "{asked} and {agreed} want it gone. It can be taken away from {} on.",
-            until.map(words::day_and_time).unwrap_or_default()
-        ),
+impl EnvelopePage {
+    /// The page.
+    pub(crate) fn of(number: u32, envelope: &Envelope) -> Self {
+        Self {
+            number,
+            login: envelope.login.clone(),
+            secret: envelope.secret.to_string(),
+            codes: envelope.codes.iter().map(|code| code.to_string()).collect(),
+        }
+    }
+}
+
+fn administrator(row: AdministratorRow) -> Administrator {
+    let state = match (row.works, row.has_post) {
+        (true, _) => row.state,
+        (false, true) => format!("{}, cannot administer yet", row.state),
+        (false, false) => format!("{}, no post that administers", row.state),
     };
+    Administrator {
+        badge_class: if row.works { "govuk-tag--green" } else { "govuk-tag--yellow" },
+        state,
+        name: row.name,
+        login: row.login,
+        factors: if row.factors.is_empty() { "None yet".to_owned() } else { row.factors },
+    }
+}
+
+fn recovery(row: RecoveryRow, choices: &[LeaderView]) -> Recovery {
     Recovery {
         number: row.number,
         owners: row.owners.join(", "),
+        stands_for: row.stands_for,
+        opens_nothing: row.opens_nothing,
         tried: words::day_and_time(row.tried),
         is_due: row.is_due,
-        ending,
-        deeds: row.deeds.iter().map(|deed| (deed.slug(), deed.title())).collect(),
+        wishes: row.wish.into_iter().map(wish).collect(),
+        may_ask: row.may_ask,
+        choices: owners(choices, &row.owner_ids),
     }
+}
+
+fn wish(view: WishView) -> Wish {
+    let owners = match view.owners.as_slice() {
+        [] => String::new(),
+        owners => format!(": {}", owners.join(", ")),
+    };
+    let asked = format!("{} {}{owners}.", view.asked_by, view.what);
+    let words = match view.until {
+        None => format!("{asked} A second leader must agree."),
+        Some(until) => format!(
+            "{asked} {} agrees. It can be done from {} on.",
+            view.agreed_by,
+            words::day_and_time(until)
+        ),
+    };
+    Wish {
+        number: view.number,
+        words,
+        seen: view.asked.0,
+        deeds: view.deeds.iter().map(|deed| (deed.slug(), deed.title())).collect(),
+    }
+}
+
+fn owners(choices: &[LeaderView], owning: &[String]) -> Vec<Owner> {
+    let owner = |leader: &LeaderView| Owner {
+        id: leader.id.clone(),
+        name: leader.name.clone(),
+        owns: owning.contains(&leader.id),
+    };
+    choices.iter().map(owner).collect()
 }
 
 /// `GET /administrators`
@@ -130,15 +224,41 @@ pub(crate) async fn work(
 ) -> Result<Response, Problem> {
     let actor = visit.actor()?;
     let fresh = desk.fresh(&visit).await?;
-    let number: u32 = form.number.parse().map_err(|_| Problem::Unreadable)?;
-    let deed = RecoveryDeed::parse(&form.deed).ok_or(Problem::Unreadable)?;
-    match desk.app.work_on_recovery((actor, &fresh), (number, deed), &form.reason).await {
-        Ok(true) => Ok(Redirect::to("/administrators").into_response()),
-        Ok(false) => Err(Problem::NotFound),
+    let owners = owners_in(&form)?;
+    let order = order(&form, &owners).ok_or(Problem::Unreadable)?;
+    match desk.app.work_on_recovery((actor, &fresh), order, field(&form, "reason")).await {
+        Ok(RecoveryDone::Done) => Ok(Redirect::to("/administrators").into_response()),
+        Ok(RecoveryDone::Sealed(number, envelope)) => {
+            desk.page("envelope.html", &visit, &EnvelopePage::of(number, &envelope)).await
+        }
+        Ok(RecoveryDone::NotThere) => Err(Problem::NotFound),
         Err(AppError::Refused { theirs, .. }) => {
             let view = desk.app.administrators_view(actor).await?;
             desk.form_again("administrators.html", &visit, &AdministratorsPage::of(view, &theirs)).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn order<'a>(form: &RecoveryForm, owners: &'a [PersonId]) -> Option<RecoveryOrder<'a>> {
+    let deed = RecoveryDeed::parse(field(form, "deed"))?;
+    let number = |name: &str| match field(form, name) {
+        "" => Some(0),
+        typed => typed.parse::<i64>().ok(),
+    };
+    let (which, seen) = (u32::try_from(number("number")?).ok()?, Timestamp(number("seen")?));
+    Some(RecoveryOrder { deed, number: which, seen, owners })
+}
+
+fn owners_in(form: &RecoveryForm) -> Result<Vec<PersonId>, Problem> {
+    let ticked: Vec<&str> =
+        form.iter().filter(|(name, _)| name == "owner").map(|(_, value)| value.as_str()).collect();
+    if ticked.len() > MOST_OWNERS {
+        return Err(Problem::TooLarge);
+    }
+    ticked.into_iter().map(|id| PersonId::parse(id).ok_or(Problem::Unreadable)).collect()
+}
+
+fn field<'a>(form: &'a RecoveryForm, name: &str) -> &'a str {
+    form.iter().find(|(held, _)| held == name).map(|(_, value)| value.as_str()).unwrap_or_default()
 }

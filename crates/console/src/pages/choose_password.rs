@@ -153,7 +153,7 @@ pub(crate) async fn choose_first(
 }
 
 async fn pending(desk: &Shared, visit: &Visit) -> Option<ChoosePasswordView> {
-    desk.app.choose_password_view(visit.token.as_deref()?).await
+    desk.app.choose_password_view(visit.token.as_deref()?, visit.address).await
 }
 
 /// `GET /web/password`

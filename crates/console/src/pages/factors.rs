@@ -345,7 +345,7 @@ async fn own(desk: &Shared, visit: &Visit) -> Result<Holder, Problem> {
 
 async fn first(desk: &Shared, visit: &Visit) -> Result<Holder, Problem> {
     let token = visit.token.as_deref().ok_or(Problem::SignInFirst)?;
-    desk.app.first_factor_holder(token).await.ok_or(Problem::SignInFirst)
+    desk.app.first_factor_holder(token, visit.address).await.ok_or(Problem::SignInFirst)
 }
 
 fn checked(form: &NewFactorForm, added: Added) -> Result<NewFactor<'_>, Problem> {

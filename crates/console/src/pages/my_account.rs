@@ -126,7 +126,12 @@ impl ConfirmPage {
             .filter(|(_, words)| !words.is_empty())
             .into_iter()
             .collect();
-        let nothing = SecondStepView { takes_app: false, takes_recovery: false, passkey: String::new() };
+        let nothing = SecondStepView {
+            takes_app: false,
+            takes_recovery: false,
+            passkey: String::new(),
+            why: String::new(),
+        };
         let step = SecondStepPage::of(step.unwrap_or(nothing), next, "");
         Self {
             summary: summary(&problems),

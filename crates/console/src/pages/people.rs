@@ -272,7 +272,7 @@ impl Account {
                 &[("suspend", "Suspend"), ("close", "Close")],
             ),
             AccountState::Suspended => ("govuk-tag--orange", &[("open", "Open again"), ("close", "Close")]),
-            AccountState::Closed => ("govuk-tag--grey", &[("open", "Open again")]),
+            AccountState::Closed => ("govuk-tag--grey", &[]),
         };
         let ends = view.ends.map(|ends| format!(", until {}", words::day_and_time(ends)));
         Self {

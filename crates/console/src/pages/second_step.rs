@@ -63,6 +63,8 @@ pub(crate) struct SecondStepPage {
     pub passkey: String,
     /// Where to go on to.
     pub next: String,
+    /// Why it is asked for within a session; empty at a sign-in.
+    pub why: String,
 }
 
 /// The page for a forgotten password.
@@ -99,6 +101,7 @@ impl SecondStepPage {
             hint: hint.to_owned(),
             passkey: view.passkey,
             next: next.to_owned(),
+            why: view.why,
         }
     }
 }
@@ -136,7 +139,7 @@ pub(crate) async fn show(
 
 async fn waiting(desk: &Shared, visit: &Visit) -> Result<SecondStepView, Problem> {
     let token = visit.token.as_deref().ok_or(Problem::SignInFirst)?;
-    desk.app.second_step_view(token).await?.ok_or(Problem::SignInFirst)
+    desk.app.second_step_view(token, visit.address).await?.ok_or(Problem::SignInFirst)
 }
 
 /// What was sent: a browser's answer, else what was typed.
@@ -166,8 +169,17 @@ pub(crate) async fn sign_in(
         Ok(session) => entered(&desk, &session, local(&form.next)),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            let page = SignInPage::again(String::new(), form.next, theirs).with_passkey(&desk)?;
-            desk.form_again("sign_in.html", &visit, &page).await
+            match purpose {
+                PasskeyPurpose::ForgotPassword => {
+                    let page = forgotten_page((&desk, &visit), String::new(), ("main-content", &theirs))?;
+                    desk.form_again("forgot.html", &visit, &page).await
+                }
+                PasskeyPurpose::SignIn => {
+                    let page = SignInPage::again(String::new(), form.next, theirs);
+                    let page = page.with_passkey(&desk, &visit)?;
+                    desk.form_again("sign_in.html", &visit, &page).await
+                }
+            }
         }
         Err(error) => Err(error.into()),
     }
@@ -175,7 +187,7 @@ pub(crate) async fn sign_in(
 
 /// `GET /sign-in/forgot`
 pub(crate) async fn ask_forgotten(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
-    desk.page("forgot.html", &visit, &forgotten_page(&desk, String::new(), "")?).await
+    desk.page("forgot.html", &visit, &forgotten_page((&desk, &visit), String::new(), ("login", ""))?).await
 }
 
 /// `POST /sign-in/forgot`
@@ -195,19 +207,24 @@ pub(crate) async fn forgotten(
         Ok(session) => entered(&desk, &session, "/"),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            let page = forgotten_page(&desk, form.login.clone(), &theirs)?;
+            let page = forgotten_page((&desk, &visit), form.login.clone(), ("login", &theirs))?;
             desk.form_again("forgot.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn forgotten_page(desk: &Shared, login: String, problem: &str) -> Result<ForgottenPage, Problem> {
-    let problems: Vec<(String, String)> = Some(("login".to_owned(), problem.to_owned()))
+/// The page again, with what is wrong and with which part of it.
+fn forgotten_page(
+    (desk, visit): (&Shared, &Visit),
+    login: String,
+    (part, problem): (&str, &str),
+) -> Result<ForgottenPage, Problem> {
+    let problems: Vec<(String, String)> = Some((part.to_owned(), problem.to_owned()))
         .filter(|(_, words)| !words.is_empty())
         .into_iter()
         .collect();
-    let (number, passkey) = desk.app.begin_passkey_sign_in()?.unwrap_or_default();
+    let (number, passkey) = desk.app.begin_passkey_sign_in(visit.address)?.unwrap_or_default();
     Ok(ForgottenPage {
         summary: summary(&problems),
         login: Field::of("login", login, &problems),

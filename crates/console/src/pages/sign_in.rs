@@ -65,8 +65,8 @@ impl SignInPage {
     }
 
     /// The page with a passkey that is asked for, where passkeys work here.
-    pub(crate) fn with_passkey(self, desk: &Shared) -> Result<Self, Problem> {
-        let (number, passkey) = desk.app.begin_passkey_sign_in()?.unwrap_or_default();
+    pub(crate) fn with_passkey(self, desk: &Shared, visit: &Visit) -> Result<Self, Problem> {
+        let (number, passkey) = desk.app.begin_passkey_sign_in(visit.address)?.unwrap_or_default();
         Ok(Self { number, passkey, ..self })
     }
 }
@@ -81,7 +81,7 @@ pub(crate) async fn show(
         return Ok(Redirect::to(local(&asked.next)).into_response());
     }
     let page = SignInPage { next: asked.next, left: asked.left == "yes", ..SignInPage::default() };
-    let page = page.with_passkey(&desk)?;
+    let page = page.with_passkey(&desk, &visit)?;
     desk.page("sign_in.html", &visit, &page).await
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn enter(
         Ok(session) => entered(&desk, &session, local(&next)),
         Err(AppError::Refused { theirs, .. }) => {
             tokio::time::sleep_until(refused_at).await;
-            let page = SignInPage::again(login, next, theirs).with_passkey(&desk)?;
+            let page = SignInPage::again(login, next, theirs).with_passkey(&desk, &visit)?;
             desk.form_again("sign_in.html", &visit, &page).await
         }
         Err(error) => Err(error.into()),

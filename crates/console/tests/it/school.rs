@@ -38,6 +38,12 @@ pub struct School {
     pub earlier_lists: String,
     /// What to trust it by.
     pub root: CertificateDer<'static>,
+    /// Its records, for what is done at the machine.
+    pub store: Store,
+    /// Its time.
+    pub clock: Clock,
+    /// What its passwords are mixed with.
+    pub pepper: Pepper,
     stop: oneshot::Sender<()>,
     done: JoinHandle<()>,
     _history: TempDir,
@@ -51,9 +57,23 @@ pub fn login(role: Role) -> String {
 impl School {
     /// Opens the school.
     pub async fn open() -> Self {
+        Self::open_under(policy_text()).await
+    }
+
+    /// Opens it under a policy that asks staff for a second step away from school; at school are the addresses up to
+    /// 127.127.255.255.
+    pub async fn open_with_an_outside() -> Self {
+        let text = policy_text().replacen("second_factor_away = false", "second_factor_away = true", 1);
+        Self::open_under(text.replacen("127.0.0.0/8", "127.0.0.0/9", 1)).await
+    }
+
+    async fn open_under(policy: String) -> Self {
         let clock = Clock::fixed(opened());
         let folder = tempfile::tempdir().unwrap();
-        let app = use_cases(&clock, folder.path()).await;
+        let store = Store::open(&Place::Memory, clock.now()).await.unwrap();
+        let pepper = Pepper::random().unwrap();
+        let in_force = put_in_force(&store, &clock, policy).await;
+        let app = use_cases((&store, &pepper, &clock), in_force, folder.path()).await;
         let kept = lists::images(&folder.path().join("lists"));
         let earlier_lists = kept[1].revision.clone();
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -62,7 +82,7 @@ impl School {
             cert_chain_pem: key.cert.pem(),
             key_pem: key.signing_key.serialize_pem(),
             certificate_page: None,
-            clock,
+            clock: clock.clone(),
         };
         let console = Console::bind(config, app).await.unwrap();
         let address = console.local_addr();
@@ -70,7 +90,8 @@ impl School {
         let done = tokio::spawn(console.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, earlier_lists, root: key.cert.der().clone(), stop, done, _history: folder }
+        let root = key.cert.der().clone();
+        Self { address, earlier_lists, root, store, clock, pepper, stop, done, _history: folder }
     }
 
     /// Closes it, and waits until it is closed.
@@ -80,17 +101,19 @@ impl School {
     }
 }
 
-async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
+async fn use_cases(
+    (store, pepper, clock): (&Store, &Pepper, &Clock),
+    in_force: InForce,
+    folder: &std::path::Path,
+) -> App {
     let now = clock.now();
-    let (store, pepper) = (Store::open(&Place::Memory, now).await.unwrap(), Pepper::random().unwrap());
-    let in_force = put_in_force(&store, clock).await;
     let document = &in_force.document;
-    store.commit(&fact(now), &everybody(document, &pepper)).await.unwrap();
+    store.commit(&fact(now), &everybody(document, pepper)).await.unwrap();
     let parts = Parts {
         handed_out: Arc::default(),
         leaks: Arc::default(),
         suggestions: Arc::default(),
-        store,
+        store: store.clone(),
         history: History::open(&folder.join("history"), GateId(1)).unwrap().0,
         snapshot: Arc::new(CurrentSnapshot::new(Snapshot::compile(
             document.policy.clone(),
@@ -100,7 +123,7 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
         roster: Arc::new(CurrentRoster::new(Roster::new(Vec::new(), Vec::new()))),
         identities: Arc::new(IdentityMap::default()),
         clock: clock.clone(),
-        pepper,
+        pepper: pepper.clone(),
         health: Arc::new(Health::new(now)),
         own_hosts: Vec::new(),
         lists: ListsPlace { folder: lists_in(folder, now), ..ListsPlace::default() },
@@ -116,9 +139,9 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
 }
 
 /// Has the policy approved as a technician does it at the machine.
-async fn put_in_force(store: &Store, clock: &Clock) -> InForce {
+async fn put_in_force(store: &Store, clock: &Clock, policy: String) -> InForce {
     let actor = Actor::CommandLine { user: "technician".to_owned() };
-    let (edition, reason) = (("first-school.toml".to_owned(), policy_text()), "the tests' school".to_owned());
+    let (edition, reason) = (("first-school.toml".to_owned(), policy), "the tests' school".to_owned());
     let proposal = Proposal { edition, settings: None, reason: reason.clone() };
     let proposed = propose_policy(store, clock, &actor, proposal).await.unwrap();
     approve_policy(store, clock, &actor, proposed.hash.as_str(), &reason).await.unwrap();

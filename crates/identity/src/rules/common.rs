@@ -1,10 +1,12 @@
 //! Passwords that many people use or that were found in breaches: the list that ships, and the pure part of asking a
 //! service about one without telling it (k-anonymity).
 //!
-//! Left out: the question to such a service itself, which is the edge's.
+//! Left out: the question to such a service itself, which `app` puts.
 
 use super::patterns::undressed;
+use crate::Password;
 use crate::fuse::Fuse;
+use sha1::{Digest as _, Sha1};
 use std::sync::OnceLock;
 use text::fold::folded;
 
@@ -57,8 +59,9 @@ pub struct PwnedRange {
 }
 
 impl PwnedRange {
-    /// From the SHA-1 of the password's UTF-8 bytes.
-    pub fn of_sha1(hash: [u8; 20]) -> Self {
+    /// From the SHA-1 of the password's UTF-8 bytes, by which such services know it.
+    pub fn of(password: &Password) -> Self {
+        let hash = Sha1::digest(password.reveal().as_bytes());
         let mut prefix: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
         let suffix = prefix.split_off(5);
         Self { prefix, suffix }
@@ -111,12 +114,8 @@ mod tests {
 
     #[test]
     fn only_the_beginning_of_a_hash_is_told_and_the_rest_is_found_in_the_answer() {
-        // SHA-1 of "password".
-        let hash = [
-            0x5b, 0xaa, 0x61, 0xe4, 0xc9, 0xb9, 0x3f, 0x3f, 0x06, 0x82, 0x25, 0x0b, 0x6c, 0xf8, 0x33, 0x1b,
-            0x7e, 0xe6, 0x8f, 0xd8,
-        ];
-        let asked = PwnedRange::of_sha1(hash);
+        // SHA-1: 5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8.
+        let asked = PwnedRange::of(&Password::new("password").unwrap());
         assert_eq!(format!("{asked:?}"), "PwnedRange(5BAA6)");
         let line = "1E4C9B93F3F0682250B6CF8331B7EE68FD8";
         assert!(looks_pwned(

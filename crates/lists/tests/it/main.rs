@@ -5,6 +5,7 @@ mod explained;
 mod folder;
 mod https;
 mod priority;
+mod range;
 mod subscriptions;
 mod tls_server;
 mod transfer;

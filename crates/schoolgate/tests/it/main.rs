@@ -36,6 +36,7 @@ mod proxy_soak;
 mod proxy_soak_checks;
 mod proxy_soak_client;
 mod proxy_soak_visitors;
+mod recovery;
 mod resolver;
 mod restart;
 mod roaming;

@@ -9,7 +9,7 @@ use model::{
 use std::net::IpAddr;
 use store::{
     Account, AccountChange, Change, ClassChange, Credential, FactorName, NewSession, RecoveryChange,
-    RecoveryRecord, SessionChange, SessionKind, SessionStage, Store, StoreError,
+    RecoveryRecord, RecoveryWant, RecoveryWish, SessionChange, SessionKind, SessionStage, Store, StoreError,
 };
 use uuid::Uuid;
 
@@ -24,6 +24,7 @@ pub async fn tell(store: &Store) {
     what_is_seen_of_all(store).await;
     factors_have_names_and_one_handle_each(store).await;
     recovery_accounts_have_owners_and_an_end(store).await;
+    of_each_number_leaders_want_one_thing_at_a_time(store).await;
     who_decided_by_what_is_no_more_is_overtaken(store).await;
     facts_are_found_by_whom_they_are_about(store).await;
 }
@@ -327,46 +328,40 @@ async fn factors_have_names_and_one_handle_each(store: &Store) {
 }
 
 async fn recovery_accounts_have_owners_and_an_end(store: &Store) {
+    assert_eq!(store.highest_recovery_number().await.unwrap(), 0);
     let held = account(&ade(), AccountKind::BreakGlass);
-    let record = RecoveryRecord {
-        account: held.id,
-        number: 1,
-        owners: [ade().id, maya().id].into(),
-        tried: NOW,
-        asked_by: None,
-        agreed: None,
-    };
+    let owners = [ade().id, maya().id].into();
+    let record = RecoveryRecord { account: held.id, number: 1, owners, tried: NOW };
     let make = Change::Recovery(RecoveryChange::Make { record: record.clone(), scope: Scope::Trust });
     let changes = [change(AccountChange::Add(held.clone())), make];
     store.commit(&fact("make-recovery-account"), &changes).await.unwrap();
     assert_eq!(store.recovery_accounts().await.unwrap(), std::slice::from_ref(&record));
     let kinds = store.accounts_of_kinds(&[AccountKind::BreakGlass]).await.unwrap();
     assert_eq!(kinds, std::slice::from_ref(&held));
-    let until = NOW.plus_ms(7);
-    for recovery in [
-        RecoveryChange::Tried { account: held.id, at: NOW.plus_ms(5) },
-        RecoveryChange::Own { account: held.id, owners: [ade().id].into(), scope: Scope::Trust },
-        RecoveryChange::SetDeletion {
-            account: held.id,
-            asked_by: Some(ade().id),
-            agreed: Some((maya().id, until)),
-        },
-    ] {
+    let own = RecoveryChange::Own {
+        account: held.id,
+        stands_for: maya().id,
+        owners: [maya().id].into(),
+        scope: Scope::Trust,
+    };
+    for recovery in [RecoveryChange::Tried { account: held.id, at: NOW.plus_ms(5) }, own] {
         commit(store, Change::Recovery(recovery)).await.unwrap();
     }
-    let changed = RecoveryRecord {
-        owners: [ade().id].into(),
-        tried: NOW.plus_ms(5),
-        asked_by: Some(ade().id),
-        agreed: Some((maya().id, until)),
-        ..record
-    };
+    let changed = RecoveryRecord { owners: [maya().id].into(), tried: NOW.plus_ms(5), ..record };
     assert_eq!(store.recovery_accounts().await.unwrap(), [changed]);
+    let hers = store.accounts_of(maya().id).await.unwrap();
+    assert!(hers.iter().any(|account| account.id == held.id), "it stands for her from now on");
     let unknown = RecoveryChange::Tried { account: AccountId(Uuid::from_u128(99)), at: NOW };
     assert!(matches!(commit(store, Change::Recovery(unknown)).await, Err(StoreError::Conflict { .. })));
-    let state = AccountState::Closed;
-    commit(store, change(AccountChange::SetState { account: held.id, state, at: NOW })).await.unwrap();
+    let set = |state| change(AccountChange::SetState { account: held.id, state, at: NOW });
+    commit(store, set(AccountState::Closed)).await.unwrap();
     assert_eq!(store.recovery_accounts().await.unwrap(), [], "a closed one is none");
+    assert_eq!(store.highest_recovery_number().await.unwrap(), 1, "and its number is not given again");
+    commit(store, set(AccountState::Closed)).await.unwrap();
+    for state in [AccountState::Open, AccountState::Pending, AccountState::Suspended] {
+        let opened = commit(store, set(state)).await;
+        assert!(matches!(opened, Err(StoreError::Conflict { .. })), "what is closed stays so: {state:?}");
+    }
     let with: Vec<PersonId> = store
         .people_with(&ade().affiliations.iter().map(|held| held.role).collect::<Vec<_>>())
         .await
@@ -374,6 +369,38 @@ async fn recovery_accounts_have_owners_and_an_end(store: &Store) {
         .into_iter()
         .collect();
     assert!(with.contains(&ade().id) && store.people_with(&[]).await.unwrap().is_empty());
+}
+
+async fn of_each_number_leaders_want_one_thing_at_a_time(store: &Store) {
+    let asked = RecoveryWish {
+        number: 2,
+        want: RecoveryWant::Make,
+        owners: [ade().id, maya().id].into(),
+        asked: NOW,
+        asked_by: ade().id,
+        agreed: None,
+    };
+    let agreed = RecoveryWish { agreed: Some((maya().id, NOW.plus_ms(7))), ..asked.clone() };
+    let other = RecoveryWish { want: RecoveryWant::Own, owners: [maya().id].into(), ..asked.clone() };
+    for wish in [asked, agreed, other] {
+        let set = RecoveryChange::SetWish { wish: wish.clone(), scope: Scope::Trust };
+        commit(store, Change::Recovery(set)).await.unwrap();
+        assert_eq!(store.recovery_wishes().await.unwrap(), [wish]);
+    }
+    let gone = RecoveryWish {
+        number: 1,
+        want: RecoveryWant::Delete,
+        owners: [].into(),
+        asked: NOW,
+        asked_by: maya().id,
+        agreed: None,
+    };
+    let set = RecoveryChange::SetWish { wish: gone.clone(), scope: Scope::Trust };
+    commit(store, Change::Recovery(set)).await.unwrap();
+    for _ in 0..2 {
+        commit(store, Change::Recovery(RecoveryChange::EndWish { number: 2 })).await.unwrap();
+    }
+    assert_eq!(store.recovery_wishes().await.unwrap(), [gone]);
 }
 
 async fn who_decided_by_what_is_no_more_is_overtaken(store: &Store) {
@@ -392,8 +419,8 @@ async fn who_decided_by_what_is_no_more_is_overtaken(store: &Store) {
 }
 
 async fn what_is_seen_of_all(store: &Store) {
-    let seen = store.accounts_seen(NOW).await.unwrap();
-    assert_eq!((seen.usable, seen.administrators, seen.break_glass), (2, 0, 0));
+    let seen = store.accounts_seen().await.unwrap();
+    assert_eq!(seen.usable, 2);
     assert_eq!((seen.temporary_without_end, seen.temporary_that_stay, seen.guests_without_end), (0, 0, 0));
     let id = account(&ade(), AccountKind::Administrator).id;
     let totp = Credential { account: id, last_worked: Some(NOW), ..credential(40, CredentialKind::Totp) };
@@ -402,8 +429,8 @@ async fn what_is_seen_of_all(store: &Store) {
     let open = change(AccountChange::SetState { account: id, state: AccountState::Open, at: NOW });
     let changed = change(AccountChange::SetMustChange { account: id, must_change: false });
     store.commit(&fact("add-credential"), &[add(totp), add(endless), open, changed]).await.unwrap();
-    let seen = store.accounts_seen(NOW).await.unwrap();
-    assert_eq!((seen.administrators, seen.temporary_without_end, seen.temporary_that_stay), (1, 1, 1));
+    let seen = store.accounts_seen().await.unwrap();
+    assert_eq!((seen.temporary_without_end, seen.temporary_that_stay), (1, 1));
     assert_eq!(store.accounts().await.unwrap().len(), 2);
 }
 

@@ -1,0 +1,168 @@
+//! Recovery accounts within the rule on administrators: two leaders want something of one, and after a delay it is done.
+//!
+//! Invariants: from the moment that the rule has held, none is made, taken away or given other owners in any other way; what
+//! is done is what both saw.
+
+use super::{AdministratorChange, Administrators, AdministratorsRefused, AskedBy, MOST_ACCOUNTS};
+use model::{PersonId, Timestamp};
+use std::collections::BTreeSet;
+
+/// Between a second leader's word and what it is about.
+pub const RECOVERY_DELAY_MS: i64 = 72 * 3_600_000;
+
+/// A recovery ("break-glass") account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveryAccount {
+    /// The leaders who keep what opens it.
+    pub owners: BTreeSet<PersonId>,
+    /// When it was last tried, or made.
+    pub tried: Timestamp,
+}
+
+/// What leaders want of a recovery account: two of them, and a delay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveryWish {
+    /// What.
+    pub want: RecoveryWant,
+    /// When it was asked for: whoever agrees names it, and so agrees to nothing else.
+    pub asked: Timestamp,
+    /// Who asked.
+    pub asked_by: PersonId,
+    /// Who agreed, and from when on it may be done.
+    pub agreed: Option<(PersonId, Timestamp)>,
+}
+
+/// What is wanted of a recovery account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RecoveryWant {
+    /// It goes.
+    Deletion,
+    /// It gets these owners.
+    Owners(BTreeSet<PersonId>),
+    /// It is made, with these owners.
+    Another(BTreeSet<PersonId>),
+}
+
+impl Administrators {
+    /// What only leaders may do; while the first are set up, whoever sets up.
+    pub(super) fn apply_to_recovery(
+        &mut self,
+        change: &AdministratorChange,
+        by: AskedBy,
+        at: Timestamp,
+    ) -> Result<(), AdministratorsRefused> {
+        use AdministratorChange as Change;
+        let leader = match by {
+            AskedBy::Person(person) if self.leaders.contains(&person) => Some(person),
+            _ => None,
+        };
+        match change {
+            Change::TriedRecovery(number) => self.recovery_account(*number)?.tried = at,
+            Change::MakeRecovery(number, owners) => {
+                if self.held_once {
+                    self.carry_out(*number, &RecoveryWant::Another(owners.clone()), leader, at)?;
+                }
+                self.make_recovery(*number, owners, at)?;
+            }
+            Change::OwnRecovery(number, owners) => {
+                self.recovery_account(*number)?;
+                if self.held_once {
+                    self.carry_out(*number, &RecoveryWant::Owners(owners.clone()), leader, at)?;
+                }
+                self.recovery_account(*number)?.owners = owners.clone();
+            }
+            Change::DeleteRecovery(number) => {
+                self.recovery_account(*number)?;
+                self.carry_out(*number, &RecoveryWant::Deletion, leader, at)?;
+                self.recovery.remove(number);
+            }
+            Change::AskRecovery(number, want) => {
+                let asked_by = leader.ok_or(AdministratorsRefused::NotALeader)?;
+                self.may_be_asked(*number, want)?;
+                let wish = RecoveryWish { want: want.clone(), asked: at, asked_by, agreed: None };
+                self.wishes.insert(*number, wish);
+            }
+            Change::AgreeRecovery(number, asked) => {
+                let leader = leader.ok_or(AdministratorsRefused::NotALeader)?;
+                let wish = self.wishes.get_mut(number).ok_or(AdministratorsRefused::NotAgreed)?;
+                if wish.asked != *asked {
+                    return Err(AdministratorsRefused::NoSuchAccount);
+                }
+                if wish.asked_by == leader {
+                    return Err(AdministratorsRefused::SameLeader);
+                }
+                wish.agreed = Some((leader, at.plus_ms(RECOVERY_DELAY_MS)));
+            }
+            Change::CancelRecovery(number) if leader.is_some() || !self.held_once => {
+                self.wishes.remove(number);
+            }
+            _ => return Err(AdministratorsRefused::NotALeader),
+        }
+        Ok(())
+    }
+
+    fn make_recovery(
+        &mut self,
+        number: u32,
+        owners: &BTreeSet<PersonId>,
+        at: Timestamp,
+    ) -> Result<(), AdministratorsRefused> {
+        if self.recovery.contains_key(&number) {
+            return Err(AdministratorsRefused::NoSuchAccount);
+        }
+        if self.recovery.len() >= MOST_ACCOUNTS || owners.len() > MOST_ACCOUNTS {
+            return Err(AdministratorsRefused::TooMany { most: MOST_ACCOUNTS });
+        }
+        self.recovery.insert(number, RecoveryAccount { owners: owners.clone(), tried: at });
+        Ok(())
+    }
+
+    /// One thing at a time, of an account that fits it, and with owners one of whom leads.
+    fn may_be_asked(&self, number: u32, want: &RecoveryWant) -> Result<(), AdministratorsRefused> {
+        if self.wishes.contains_key(&number) {
+            return Err(AdministratorsRefused::AskedAlready);
+        }
+        let (is_new, owners) = match want {
+            RecoveryWant::Deletion => (false, None),
+            RecoveryWant::Owners(owners) => (false, Some(owners)),
+            RecoveryWant::Another(owners) => (true, Some(owners)),
+        };
+        if self.recovery.contains_key(&number) == is_new {
+            return Err(AdministratorsRefused::NoSuchAccount);
+        }
+        if owners.is_some_and(|owners| owners.is_disjoint(&self.leaders)) {
+            return Err(AdministratorsRefused::RecoveryWithoutLeader { number });
+        }
+        if self.wishes.len() >= MOST_ACCOUNTS || owners.is_some_and(|owners| owners.len() > MOST_ACCOUNTS) {
+            return Err(AdministratorsRefused::TooMany { most: MOST_ACCOUNTS });
+        }
+        Ok(())
+    }
+
+    /// A leader does what two of them wanted, after the delay. Both must still lead; then the wish is fulfilled.
+    fn carry_out(
+        &mut self,
+        number: u32,
+        want: &RecoveryWant,
+        leader: Option<PersonId>,
+        at: Timestamp,
+    ) -> Result<(), AdministratorsRefused> {
+        leader.ok_or(AdministratorsRefused::NotALeader)?;
+        let wish = self.wishes.get(&number).filter(|wish| wish.want == *want);
+        let wish = wish.ok_or(AdministratorsRefused::NotAgreed)?;
+        let (agreed_by, until) = wish.agreed.ok_or(AdministratorsRefused::NotAgreed)?;
+        let both_lead = [wish.asked_by, agreed_by].iter().all(|person| self.leaders.contains(person));
+        if !both_lead {
+            return Err(AdministratorsRefused::NotAgreed);
+        }
+        if at < until {
+            return Err(AdministratorsRefused::TooEarly { until });
+        }
+        self.wishes.remove(&number);
+        Ok(())
+    }
+
+    fn recovery_account(&mut self, number: u32) -> Result<&mut RecoveryAccount, AdministratorsRefused> {
+        self.recovery.get_mut(&number).ok_or(AdministratorsRefused::NoSuchAccount)
+    }
+}
