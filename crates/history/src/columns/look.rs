@@ -165,10 +165,13 @@ impl Looker {
         let Asked { columns, page, wanted, names, filter, before } = asked;
         let [order, codes, _, paths] = page.places;
         let sure = filter.text.as_ref().and_then(TextTest::sure_part);
-        if let (Some(part), false) = (sure, wanted.text_hosts.contains(&true))
-            && !self.is_in_text(columns, page, part)?
-        {
-            return Ok(Some(Vec::new()));
+        let mut text = None;
+        if let (Some(part), false) = (sure, wanted.text_hosts.contains(&true)) {
+            let Some(read) = self.lower_text(columns, paths)? else { return Ok(None) };
+            if Finder::new(part).find(&read.text).is_none() {
+                return Ok(Some(Vec::new()));
+            }
+            text = Some(read);
         }
         let Some(order) = self.order(columns, page, order)? else { return Ok(None) };
         let Some(codes) = self.codes(columns, page, codes)? else { return Ok(None) };
@@ -182,10 +185,14 @@ impl Looker {
                 && wanted.whys.as_ref().is_none_or(|wanted| is_set(wanted, at(&codes.whys, *row)))
                 && wanted.hows.as_ref().is_none_or(|wanted| is_set(wanted, at(&codes.hows, *row)))
         });
-        if let (Some(text), false) = (&filter.text, rows.is_empty()) {
-            let Some(mut paths) = self.paths(columns, page, paths, &codes.hosts)? else { return Ok(None) };
-            paths.text.make_ascii_lowercase();
-            paths.retain(&mut rows, &codes.hosts, text, (&wanted.text_hosts, &names.hosts));
+        if let (Some(test), false) = (&filter.text, rows.is_empty()) {
+            let read = match text {
+                Some(read) => Some(read),
+                None => self.lower_text(columns, paths)?,
+            };
+            let read = read.and_then(|read| self.paths_of(read, count(page), &codes.hosts));
+            let Some(paths) = read else { return Ok(None) };
+            paths.retain(&mut rows, &codes.hosts, test, (&wanted.text_hosts, &names.hosts));
         }
         let hit = |row: u32| Hit {
             found: Match { sequence: at(&order.sequences, row), page: 0, row },
@@ -265,16 +272,26 @@ impl Looker {
         Ok(column().zip(column()).zip(column()).map(|((up, down), took)| [up, down, took]))
     }
 
-    /// Whether any path of a page may have this in it; it is in lower case. True where that cannot be told.
-    fn is_in_text(&mut self, columns: &Columns, page: &PageEntry, part: &[u8]) -> Result<bool, HistoryError> {
-        let [.., place] = page.places;
-        let Some(chunk) = columns.chunk(place)? else { return Ok(true) };
+    /// The paths of a page as they are searched; `None` where they are damaged.
+    fn lower_text(&mut self, columns: &Columns, place: Place) -> Result<Option<PathText>, HistoryError> {
+        let read = self.path_text(columns, place)?;
+        Ok(read.map(|mut read| {
+            read.text.make_ascii_lowercase();
+            read
+        }))
+    }
+
+    fn path_text(&mut self, columns: &Columns, place: Place) -> Result<Option<PathText>, HistoryError> {
+        let Some(chunk) = columns.chunk(place)? else { return Ok(None) };
         let mut reader = Reader::new(&chunk);
         let text = reader.skip().and_then(|()| reader.text(&mut self.unpack));
-        Ok(text.is_none_or(|mut text| {
-            text.make_ascii_lowercase();
-            Finder::new(part).find(&text).is_some()
-        }))
+        Ok(text.map(|text| PathText { chunk, text }))
+    }
+
+    /// Which row each of the paths belongs to.
+    fn paths_of(&mut self, read: PathText, rows: usize, hosts: &[u64]) -> Option<Paths> {
+        let lengths = Reader::new(&read.chunk).numbers(rows, &mut self.unpack)?;
+        Paths::new(&lengths, read.text, by_host(hosts))
     }
 
     fn paths(
@@ -284,11 +301,8 @@ impl Looker {
         place: Place,
         hosts: &[u64],
     ) -> Result<Option<Paths>, HistoryError> {
-        let Some(chunk) = columns.chunk(place)? else { return Ok(None) };
-        let mut reader = Reader::new(&chunk);
-        let Some(lengths) = reader.numbers(count(page), &mut self.unpack) else { return Ok(None) };
-        let text = reader.text(&mut self.unpack);
-        Ok(text.and_then(|text| Paths::new(&lengths, text, by_host(hosts))))
+        let read = self.path_text(columns, place)?;
+        Ok(read.and_then(|read| self.paths_of(read, count(page), hosts)))
     }
 }
 
@@ -409,6 +423,13 @@ struct Codes {
     hosts: Vec<u64>,
     whys: Vec<u64>,
     hows: Vec<u64>,
+}
+
+/// The paths of a page, of which nobody asked yet whose they are.
+struct PathText {
+    /// With how long each is.
+    chunk: Vec<u8>,
+    text: Vec<u8>,
 }
 
 /// The paths of a page: one text, in order of the hosts.
