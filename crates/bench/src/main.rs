@@ -1,4 +1,4 @@
-//! The benches: `bench lists`, `bench dns`, `bench proxy`, `bench history`, `bench sign-in`, each side by side with its peer in one run.
+//! The benches: `bench lists`, `bench dns`, `bench proxy`, `bench history`, `bench alerts`, `bench sign-in`, each side by side with its peer in one run.
 //!
 //! Run by `cargo xtask bench`. Nothing of the product imports this crate. What the figures mean, and what they do not
 //! say, is in `docs/performance.md`.
@@ -9,11 +9,13 @@
 //! Invariants: names, questions and groups are seeded, so that two runs ask the same; ours and the peer get the same
 //! questions from the same client in turn; a server that answers wrongly gets no figure.
 
+mod alert_bench;
 mod badge_bench;
 mod child;
 mod dns_bench;
 mod echo;
 mod error;
+mod gate;
 mod history_bench;
 mod hold;
 mod lists_bench;
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         }
         ["proxy", options @ ..] => bench(proxy_bench::rows, options),
         ["history", options @ ..] => history_bench::bench(options),
+        ["alerts", options @ ..] => bench(alert_bench::rows, options),
         ["sign-in", options @ ..] => bench(sign_in_rows, options),
         ["keep-history", folder, events] => history_bench::keep(folder, events),
         other => Err(BenchError::Arguments { found: other.join(" ") }),

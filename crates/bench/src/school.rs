@@ -97,6 +97,7 @@ impl School {
             groups: (0..GROUPS).map(|group| self.group(group)).collect(),
             lists: Vec::new(),
             bypass: vec![entry("bank.test"), entry("clinic.test")],
+            watching: policy::rules::Watching::default(),
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
     for statement in ["CREATE DATABASE bench", "USE bench", TABLE, SUMS] {
         engine.ask(statement)?;
     }
-    each_file(&folder.join("rows.tsv"), year, &mut line, &mut |file| {
+    let append_rate = each_file(&folder.join("rows.tsv"), year, &mut line, &mut |file| {
         let rows = format!("file('{}', 'TSV', '{COLUMNS}')", file.display());
         engine.ask(&format!("INSERT INTO events SELECT * FROM {rows}"))?;
         let sums = format!("SELECT intDiv(at, 3600000), host, count() FROM {rows} GROUP BY 1, 2");
@@ -61,7 +61,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
             "SELECT n, host, hour, sum(events) FROM sums JOIN (SELECT host, sum(events) AS n FROM sums WHERE {within} GROUP BY host ORDER BY n DESC LIMIT {TOP}) AS top USING host WHERE {within} GROUP BY n, host, hour ORDER BY n DESC"
         ),
     ];
-    let mut answers = Answers { bytes, ..Answers::default() };
+    let mut answers = Answers { bytes, append_rate, ..Answers::default() };
     for ((question, count), ms) in questions.iter().zip(&mut answers.counts).zip(&mut answers.ms) {
         let mut times = Vec::new();
         for _ in 0..3 {

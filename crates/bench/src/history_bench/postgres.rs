@@ -20,7 +20,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
         format!("CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE events({COLUMNS});");
     run(&url, &tables)?;
     let (mut names, rows) = (Names::default(), folder.join("rows.tsv"));
-    each_file(
+    let append_rate = each_file(
         &rows,
         year,
         &mut |text, sequence, event| line(&mut names, text, sequence, event),
@@ -31,7 +31,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
     std::fs::remove_file(&rows).map_err(BenchError::file(&rows))?;
     let size = run(&url, "SELECT pg_database_size('postgres');\n")?;
     let bytes = size.trim().parse().map_err(|_| silent("the size of its tables"))?;
-    let mut answers = Answers { bytes, ..Answers::default() };
+    let mut answers = Answers { bytes, append_rate, ..Answers::default() };
     let questions = questions(names.code(&Year::person(PERSON).to_string()), "ILIKE");
     for (place, (question, count)) in questions.iter().zip(&mut answers.counts).enumerate() {
         // Asked twice: the second time its pages are in memory, as ours are.

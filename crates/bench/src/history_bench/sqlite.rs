@@ -19,7 +19,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
     let tables =
         format!("CREATE TABLE names(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE events({COLUMNS});\n");
     run(&database, &tables)?;
-    each_file(
+    let append_rate = each_file(
         &rows,
         year,
         &mut |text, sequence, event| line(&mut names, text, sequence, event),
@@ -29,7 +29,7 @@ pub(super) fn ask(folder: &Path, year: &Year) -> Result<Answers, BenchError> {
     run(&database, &format!("{SETTINGS}.import {} names\n{INDEXES}", rows.display()))?;
     let bytes = std::fs::metadata(&database).map_err(BenchError::file(&database))?.len() as f64;
     let questions = questions(names.code(&Year::person(PERSON).to_string()), "LIKE");
-    let mut answers = Answers { bytes, ..Answers::default() };
+    let mut answers = Answers { bytes, append_rate, ..Answers::default() };
     for ((question, count), ms) in questions.iter().zip(&mut answers.counts).zip(&mut answers.ms) {
         // Asked twice: the second time its pages are in memory, as ours are.
         let said = run(&database, &format!(".mode tabs\n{question}\n.print again\n.timer on\n{question}\n"))?;
