@@ -1,10 +1,10 @@
 //! Packs that nobody needs here any more: each is removed some time after it was made, and what was left by a gate that
 //! stopped while it made one.
 //!
-//! A pack lies unsealed, so it lies no longer than whoever asked for it needs to fetch it. The request, its custody and the
+//! A pack lies no longer than whoever asked for it needs to fetch it. The request, its custody and the
 //! hash of what was made stay; it can be made again. Invariant: no file goes but a pack's own and what is made of it.
 
-use crate::export_pack::MAKING;
+use crate::export_pack::{MAKING, PACK};
 use crate::exports::export_fact;
 use crate::{App, AppError};
 use model::{Actor, CustodyStep, DAY_MS, ExportId};
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// How long a pack is kept.
 pub(crate) const KEPT_DAYS: i64 = 30;
+/// How packs ended that an earlier version left unsealed.
+const UNSEALED: &str = ".zip";
 /// The most entries of the folder that are looked at in one go.
 const MOST_ENTRIES: usize = 10_000;
 
@@ -58,8 +60,11 @@ fn swept(folder: &Path) -> io::Result<Vec<(ExportId, PathBuf)>> {
         if name.strip_prefix(MAKING).and_then(ExportId::parse).is_some() {
             fs::remove_dir_all(&path)?;
             tracing::warn!("what was left of a pack that was never finished is removed");
-        } else if let Some(id) = name.strip_suffix(".zip").and_then(ExportId::parse) {
+        } else if let Some(id) = name.strip_suffix(PACK).and_then(ExportId::parse) {
             packs.push((id, path));
+        } else if name.strip_suffix(UNSEALED).and_then(ExportId::parse).is_some() {
+            fs::remove_file(&path)?;
+            tracing::warn!("a pack that lay unsealed is removed; it can be made again");
         }
     }
     Ok(packs)

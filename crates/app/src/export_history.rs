@@ -8,7 +8,7 @@
 //! whoever wrote the page.
 
 use crate::facade::Reach;
-use crate::history_file::{HistoryFile, Pieces};
+use crate::history_file::{HistoryFile, Patience, Pieces};
 use crate::history_query::cursor;
 use crate::history_rows::Names;
 use crate::history_sight::{Shown, Sight};
@@ -108,7 +108,7 @@ impl App {
             taken.named = Named::These(people);
             taking = taken;
         }
-        Ok(Some(HistoryFile::begin(move |pieces| {
+        Ok(Some(HistoryFile::begin(Patience::USUAL, move |pieces| {
             let _turn = turn;
             taking.write(pieces)
         })))

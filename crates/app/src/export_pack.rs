@@ -1,7 +1,8 @@
 //! Making a pack: the history that was asked for, as it is kept and as it is read; what was changed of the filter; what the
 //! pack is, who had it in hand, whose names it hides and why; and a signed manifest.
 //!
-//! Everything goes to disk a row at a time, so that the memory it takes does not grow with it. A pack's time is that of its
+//! Everything goes to disk a row at a time, so that the memory it takes does not grow with it, and everything on the disk is
+//! sealed (`wire::SealedFile`), the pack and what it is made of. A pack's time is that of its
 //! approval: making it twice gives the same bytes while the audit log stands still.
 
 use crate::export_history::{COLUMNS, cells_of, harmless};
@@ -22,7 +23,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{AuditRow, Change, ExportChange, ExportRecord, Fact, MadePack};
-use wire::{Made, Manifest, PackWriter, SigningKey};
+use wire::{Made, Manifest, PackWriter, RestKey, SealedFile, SigningKey};
 
 /// Rows of a page of the readable copy.
 const ROWS_OF_PAGE: u64 = 2_000;
@@ -94,8 +95,9 @@ impl App {
         self.note_look(actor, &record).await?;
         let (folder, path) = (self.0.parts.seals.packs.clone(), self.pack_path(id));
         let (history, key) = (self.0.parts.history.clone(), Arc::clone(&self.0.parts.seals.key));
+        let rest = self.rest_key()?;
         let work = move || {
-            let spool = Spool::in_folder(&folder, id)?;
+            let spool = Spool::in_folder(&folder, (id, rest))?;
             let spooled = scribe.spool(&history, &query, &spool)?;
             let made = spool.bind(papers, &spooled, &key, &path)?;
             Ok::<_, AppError>((made, spooled.requests))
@@ -113,7 +115,8 @@ impl App {
             [Change::Export(ExportChange::Made(id, pack)), self.step(id, actor, CustodyStep::Made, &words)];
         let fact = export_fact(actor, &record.asked, "make-export", self.now())
             .with("manifest", made.manifest_sha256)
-            .with("requests", requests.to_string());
+            .with("requests", requests.to_string())
+            .with("gate", self.own_name());
         self.commit(&fact, &changes).await
     }
 
@@ -136,7 +139,18 @@ impl App {
 
     /// Where the pack of a request lies.
     pub(crate) fn pack_path(&self, id: ExportId) -> PathBuf {
-        self.0.parts.seals.packs.join(format!("{id}.zip"))
+        self.0.parts.seals.packs.join(pack_name(id))
+    }
+
+    /// The key that seals packs: whoever copies their folder alone reads none.
+    pub(crate) fn rest_key(&self) -> Result<Arc<RestKey>, AppError> {
+        let key = identity::key_for(&self.0.parts.pepper, "packs at rest")?;
+        Ok(Arc::new(RestKey::from_bytes(&key)?))
+    }
+
+    /// What this gate is called; empty where it has no name.
+    pub(crate) fn own_name(&self) -> String {
+        self.0.parts.own_hosts.first().map(ToString::to_string).unwrap_or_default()
     }
 
     async fn papers(&self, record: &ExportRecord, decided: Timestamp) -> Result<Papers, AppError> {
@@ -286,26 +300,29 @@ impl Scribe {
 /// A folder for what goes into a pack, gone with everything in it when it is dropped.
 struct Spool {
     folder: PathBuf,
+    key: Arc<RestKey>,
+    /// The pack that is made.
+    id: ExportId,
 }
 
 /// The files that rows are written to.
 struct Rows<'a> {
     spool: &'a Spool,
-    originals: BufWriter<File>,
-    table: csv::Writer<BufWriter<File>>,
+    originals: BufWriter<SealedFile>,
+    table: csv::Writer<BufWriter<SealedFile>>,
     pages: usize,
-    page: Option<BufWriter<File>>,
+    page: Option<BufWriter<SealedFile>>,
 }
 
 impl Spool {
-    fn in_folder(packs: &Path, id: ExportId) -> Result<Self, AppError> {
+    fn in_folder(packs: &Path, (id, key): (ExportId, Arc<RestKey>)) -> Result<Self, AppError> {
         let folder = packs.join(format!("{MAKING}{id}"));
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
-        Ok(Self { folder })
+        Ok(Self { folder, key, id })
     }
 
     fn begin(&self) -> Result<Rows<'_>, AppError> {
@@ -316,9 +333,19 @@ impl Spool {
         Ok(Rows { spool: self, originals, table, pages: 0, page: None })
     }
 
-    fn file(&self, name: &str) -> Result<File, AppError> {
+    fn file(&self, name: &str) -> Result<SealedFile, AppError> {
+        self.sealed(name, &self.called(name))
+    }
+
+    fn sealed(&self, name: &str, called: &str) -> Result<SealedFile, AppError> {
         let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600).open(self.folder.join(name)).map_err(failed)
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(self.folder.join(name));
+        Ok(SealedFile::create(file.map_err(failed)?, Arc::clone(&self.key), called))
+    }
+
+    /// What a file is sealed as: no other pack's passes for it.
+    fn called(&self, name: &str) -> String {
+        format!("{MAKING}{}/{name}", self.id)
     }
 
     /// Puts everything into the pack, which lies at `path` whole or not at all.
@@ -330,7 +357,7 @@ impl Spool {
         path: &Path,
     ) -> Result<Made, AppError> {
         let unfinished = self.folder.join("pack.zip");
-        let mut pack = PackWriter::new(BufWriter::new(self.file("pack.zip")?));
+        let mut pack = PackWriter::new(BufWriter::new(self.sealed("pack.zip", &pack_name(self.id))?));
         let Papers { kind, fingerprint, members, manifest } = papers;
         let Spooled { requests, tombstones, unreadable } = spooled;
         let manifest = Manifest { rows: *requests, unreadable: *unreadable, ..manifest };
@@ -349,12 +376,13 @@ impl Spool {
         let pages = (1..).map(page_name).take_while(|name| self.folder.join(name).exists());
         copies.extend(pages.map(|name| (format!("readable/{name}"), name)));
         for (name, file) in copies {
-            let copy = File::open(self.folder.join(file)).map_err(failed)?;
+            let copy = File::open(self.folder.join(&file)).map_err(failed)?;
+            let copy = SealedFile::open(copy, Arc::clone(&self.key), &self.called(&file)).map_err(failed)?;
             pack.add(&name, &mut BufReader::new(copy))?;
         }
         let (out, made) = pack.finish(manifest, key)?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
+        file.finish().map_err(failed)?;
         fs::rename(unfinished, path).map_err(failed)?;
         // The new name is on disk before the records say that the pack is made.
         let folder = path.parent().unwrap_or(&self.folder);
@@ -362,6 +390,14 @@ impl Spool {
         Ok(made)
     }
 }
+
+/// What a pack's file is called, and sealed as.
+pub(crate) fn pack_name(id: ExportId) -> String {
+    format!("{id}{PACK}")
+}
+
+/// How a pack's file ends.
+pub(crate) const PACK: &str = ".pack";
 
 /// Where what goes into packs is put together: folders of this beginning, in that of the packs.
 pub(crate) const MAKING: &str = "making-";
@@ -384,24 +420,30 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn page(&mut self) -> Result<&mut BufWriter<File>, AppError> {
+    fn page(&mut self) -> Result<&mut BufWriter<SealedFile>, AppError> {
         self.page.as_mut().ok_or_else(|| AppError::failed("expected a page to write on, found none"))
     }
 
     fn end_page(&mut self) -> Result<(), AppError> {
         match self.page.take() {
             Some(mut page) => {
-                page.write_all(page_end().as_bytes()).and_then(|()| page.flush()).map_err(failed)
+                page.write_all(page_end().as_bytes()).map_err(failed)?;
+                finished(page)
             }
             None => Ok(()),
         }
     }
 
-    fn end(&mut self) -> Result<(), AppError> {
+    fn end(mut self) -> Result<(), AppError> {
         self.end_page()?;
-        self.table.flush().map_err(failed)?;
-        self.originals.flush().map_err(failed)
+        finished(self.table.into_inner().map_err(|error| failed(error.error()))?)?;
+        finished(self.originals)
     }
+}
+
+fn finished(file: BufWriter<SealedFile>) -> Result<(), AppError> {
+    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.finish().map_err(failed)
 }
 
 fn page_name(number: usize) -> String {

@@ -7,6 +7,8 @@
 
 use crate::alert_work::checked_words;
 use crate::cases::owner_of;
+use crate::export_pack::pack_name;
+use crate::export_place::PackPlace;
 use crate::facade::{Reach, reach_of};
 use crate::views::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 use crate::{App, AppError, words};
@@ -18,8 +20,9 @@ use model::{
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _};
 use std::path::Path;
+use std::sync::Arc;
 use store::{Change, CustodyEntry, ExportChange, ExportRecord, Fact, NewExport};
-use wire::verify_pack;
+use wire::{RestKey, SealedFile, verify_pack};
 
 /// The most requests of a pack.
 pub(crate) const MOST_REQUESTS: u64 = 200_000;
@@ -44,8 +47,8 @@ pub struct PackFile {
     pub name: String,
     /// How long it is.
     pub bytes: u64,
-    /// It, to be read from its beginning.
-    pub file: File,
+    /// It, to be read from its beginning: opened as it is read, sealed where it lies.
+    pub file: SealedFile,
 }
 
 impl App {
@@ -207,16 +210,20 @@ impl App {
         let Some(made) = record.made else { return Ok(None) };
         may_deal(actor, &record.asked)?;
         let (path, fingerprint) = (self.pack_path(id), self.key_fingerprint());
-        let expected = made.manifest.clone();
-        let opened =
-            tokio::task::spawn_blocking(move || open_as_made(&path, &fingerprint, &expected)).await?;
-        let opened = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => AppError::refused(
-                "The pack is not kept here any more. Make it again, and then download it.",
-                "expected a pack where it was put, found none",
-            ),
-            _ => AppError::failed(format!("expected a pack to open, found: {error}")),
-        })?;
+        let (expected, rest) = (made.manifest.clone(), self.rest_key()?);
+        let opened = tokio::task::spawn_blocking(move || {
+            open_as_made((&path, rest), (&pack_name(id), &fingerprint, &expected))
+        });
+        let opened = match opened.await? {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(AppError::refused(
+                    self.where_it_lies(id, made.at).await?.in_words(),
+                    "expected a pack where it was put, found none",
+                ));
+            }
+            Err(error) => return Err(AppError::failed(format!("expected a pack to open, found: {error}"))),
+        };
         let fact = |action| {
             let fact = export_fact(actor, &record.asked, action, self.now());
             fact.with("manifest", made.manifest.clone())
@@ -233,7 +240,7 @@ impl App {
         let step = self.step(id, actor, CustodyStep::Downloaded, "");
         self.commit(&fact("download-export"), &[step]).await?;
         let name = format!("{}.zip", record.asked.reference.to_lowercase());
-        Ok(Some(PackFile { name, bytes: u64::try_from(made.bytes).unwrap_or(0), file }))
+        Ok(Some(PackFile { name, bytes: file.length(), file }))
     }
 
     /// The requests that this person may see, those that wait first.
@@ -261,7 +268,10 @@ impl App {
         });
         let number = |number: i64| u64::try_from(number).unwrap_or(0);
         let waits = record.state == ExportState::Asked;
-        let is_gone = record.state == ExportState::Made && !self.pack_path(id).exists();
+        let place = match &record.made {
+            Some(made) => Some(self.where_it_lies(id, made.at).await?),
+            None => None,
+        };
         let by_viewer = record.asked.asked.1 == actor.to_string();
         Ok(Some(ExportView {
             row: self.export_row(&record),
@@ -269,7 +279,10 @@ impl App {
             custody: custody.collect(),
             may_decide: waits && !by_viewer && may_deal(actor, &record.asked).is_ok(),
             asked_by_viewer: waits && by_viewer,
-            is_gone,
+            elsewhere: place
+                .filter(|place| *place != PackPlace::Here)
+                .map(|place| place.in_words())
+                .unwrap_or_default(),
             fingerprint: self.key_fingerprint(),
             made: record.made.map(|made| (number(made.bytes), number(made.requests), made.manifest)),
         }))
@@ -522,9 +535,12 @@ fn is_for_everybody(actor: &Actor, scope: &Scope) -> bool {
     }
 }
 
-/// The pack, at its beginning; `None` where it is not what was made.
-fn open_as_made(path: &Path, fingerprint: &str, manifest_sha256: &str) -> io::Result<Option<File>> {
-    let mut file = File::open(path)?;
+/// The pack, at its beginning; `None` where it is not what was made, or cannot be opened with this gate's key.
+fn open_as_made(
+    (path, key): (&Path, Arc<RestKey>),
+    (name, fingerprint, manifest_sha256): (&str, &str, &str),
+) -> io::Result<Option<SealedFile>> {
+    let mut file = SealedFile::open(File::open(path)?, key, name)?;
     let report = verify_pack(&mut BufReader::new(&mut file), Some(fingerprint));
     let is_as_made = report.faults.is_empty() && report.manifest_sha256.as_deref() == Some(manifest_sha256);
     file.rewind()?;

@@ -40,6 +40,7 @@ mod export_expiry;
 mod export_history;
 mod export_merge;
 mod export_pack;
+mod export_place;
 mod export_rows;
 mod export_words;
 mod exports;

@@ -37,7 +37,7 @@ pub(crate) fn requests(now: Timestamp) -> Vec<ExportPage> {
         custody: CustodyStep::ALL.map(step).into(),
         may_decide,
         asked_by_viewer,
-        is_gone: false,
+        elsewhere: String::new(),
         fingerprint: "AB12 CD34".to_owned(),
     };
     [
@@ -46,7 +46,7 @@ pub(crate) fn requests(now: Timestamp) -> Vec<ExportPage> {
         view(ExportState::Approved, (false, false)),
         view(ExportState::Refused, (false, false)),
         view(ExportState::Made, (false, false)),
-        ExportView { is_gone: true, ..view(ExportState::Made, (false, false)) },
+        ExportView { elsewhere: format!("It lies at {HOSTILE}."), ..view(ExportState::Made, (false, false)) },
     ]
     .map(ExportPage::of)
     .into()

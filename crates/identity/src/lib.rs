@@ -46,7 +46,7 @@ pub use lockout::{
 };
 pub use password::{Password, Pepper, StoredHash, hash, verify};
 pub use permissions::{Denied, permit, permits, scopes_for, table_as_markdown};
-pub use pseudonym::{pseudonym, random_bytes};
+pub use pseudonym::{key_for, pseudonym, random_bytes};
 pub use random::Randomness;
 pub use rules::{
     Accepted, AccountRank, AdultRule, Against, BirthDate, CommonPasswords, LearnerRule, PasswordHolder,

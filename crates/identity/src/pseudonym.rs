@@ -7,9 +7,12 @@ use crate::{IdentityError, Pepper};
 use hmac::{Hmac, KeyInit, Mac};
 use model::PersonId;
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 /// Keeps these codes apart from everything else that the pepper is used for.
 const DOMAIN: &[u8] = b"schoolgate pseudonym 1";
+/// The same for keys.
+const KEY_DOMAIN: &[u8] = b"schoolgate derived key 1";
 
 /// The code of a person at a school, such as `4F2A-91C3`. Among two thousand people two share one about once in two
 /// thousand schools.
@@ -24,6 +27,20 @@ pub fn pseudonym(pepper: &Pepper, school: &str, person: PersonId) -> Result<Stri
     let digits: String = bytes.iter().take(4).map(|byte| format!("{byte:02X}")).collect();
     let (first, second) = digits.split_at(4);
     Ok(format!("{first}-{second}"))
+}
+
+/// A key of 32 bytes for one purpose, which says nothing of the pepper or of any other key.
+///
+/// # Errors
+/// [`IdentityError::HashingFailed`].
+pub fn key_for(pepper: &Pepper, purpose: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.as_bytes())
+        .map_err(|error| IdentityError::HashingFailed { found: error.to_string() })?;
+    for part in [KEY_DOMAIN, purpose.as_bytes()] {
+        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
 /// Bytes of the machine's randomness.
@@ -51,6 +68,9 @@ mod tests {
         ] {
             assert_ne!(other.unwrap(), code);
         }
+        let key = key_for(&pepper(1), "packs").unwrap();
+        assert_eq!(key, key_for(&pepper(1), "packs").unwrap());
+        assert!(key != key_for(&pepper(2), "packs").unwrap() && key != key_for(&pepper(1), "other").unwrap());
         assert_ne!(random_bytes::<10>().unwrap(), random_bytes::<10>().unwrap());
     }
 }

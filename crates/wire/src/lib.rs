@@ -11,6 +11,7 @@ mod error;
 mod hex;
 mod key;
 mod manifest;
+mod rest;
 mod verify;
 mod zip;
 
@@ -20,5 +21,6 @@ pub use key::{PublicKey, SigningKey};
 pub use manifest::{
     AuditHead, MANIFEST, MOST_MANIFEST_BYTES, Made, Manifest, ManifestMember, PackWriter, SIGNATURE,
 };
+pub use rest::{RestKey, SealedFile};
 pub use verify::{PackFault, PackReport, verify_pack};
 pub use zip::{MOST_MEMBERS, MOST_PACK_BYTES};

@@ -70,8 +70,8 @@ pub struct ExportView {
     pub may_decide: bool,
     /// True where it waits, and this person is the one who asked.
     pub asked_by_viewer: bool,
-    /// True where the pack was made and is not kept here any more.
-    pub is_gone: bool,
+    /// Where the pack lies that was made, where that is not here, as a sentence or two; empty otherwise.
+    pub elsewhere: String,
     /// The fingerprint of the key that signs packs.
     pub fingerprint: String,
 }

@@ -227,8 +227,14 @@ async fn what_was_held_for_a_request_is_in_its_pack_after_it_expired() {
 #[tokio::test]
 async fn a_pack_that_is_not_what_was_made_is_not_handed_over() {
     let (world, lead, head, _) = small_school().await;
-    let (id, mut bytes) = approved(&world, (&lead, &head), &question("police")).await;
-    let file = world.folder.path().join("packs").join(format!("{id}.zip"));
+    let (id, taken) = approved(&world, (&lead, &head), &question("police")).await;
+    let file = world.folder.path().join("packs").join(format!("{id}.pack"));
+    let mut bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.len() > taken.len(), "it lies sealed");
+    for part in [&b"manifest.json"[..], b"PC 4711", b"education.schoolgate.test"] {
+        let is_in = |text: &[u8]| text.windows(part.len()).any(|window| window == part);
+        assert!(is_in(&taken) && !is_in(&bytes), "what is in it can be read where it was taken alone");
+    }
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&file, &bytes).unwrap();
@@ -238,7 +244,7 @@ async fn a_pack_that_is_not_what_was_made_is_not_handed_over() {
 
     // A whole one of the same key, of another request.
     let (other, _) = approved(&world, (&lead, &head), &question("police")).await;
-    std::fs::copy(file.with_file_name(format!("{other}.zip")), &file).unwrap();
+    std::fs::copy(file.with_file_name(format!("{other}.pack")), &file).unwrap();
     assert!(world.app.download_export(&head, id).await.is_err());
     assert_eq!(world.count_facts("download-export").await, 2);
 }
@@ -252,20 +258,28 @@ async fn a_pack_is_kept_for_thirty_days_and_can_be_made_again() {
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("requests.csv"), "somebody").unwrap();
     std::fs::write(packs.join("notes.txt"), "not ours").unwrap();
+    let unsealed = packs.join(format!("{}.zip", uuid::Uuid::from_u128(8)));
+    std::fs::write(&unsealed, "one of an earlier version").unwrap();
     world.app.expire_packs().await.unwrap();
     assert!(
         !left.exists() && packs.join("notes.txt").exists(),
         "what a stopped gate left is gone, and no more"
     );
-    assert!(packs.join(format!("{id}.zip")).exists());
+    assert!(packs.join(format!("{id}.pack")).exists() && !unsealed.exists());
     assert!(world.app.work_on_export(&head, id, ExportDeed::Make).await.is_err(), "it is there");
+    let elsewhere = packs.join("elsewhere");
+    std::fs::rename(packs.join(format!("{id}.pack")), &elsewhere).unwrap();
+    let view = world.app.export_view(&head, id).await.unwrap().unwrap();
+    assert!(view.elsewhere.contains("should lie at this gate until 20 December 2026"), "{}", view.elsewhere);
+    std::fs::rename(&elsewhere, packs.join(format!("{id}.pack"))).unwrap();
 
     world.clock.advance_ms(31 * 24 * 3_600_000);
     world.app.expire_packs().await.unwrap();
-    assert!(!packs.join(format!("{id}.zip")).exists());
+    assert!(!packs.join(format!("{id}.pack")).exists());
     assert_eq!(world.count_facts("expire-export").await, 1);
     let view = world.app.export_view(&head, id).await.unwrap().unwrap();
-    assert!(view.is_gone && view.custody.last().unwrap().step.slug() == "expired");
+    assert!(view.elsewhere.contains("30 days have passed"), "{}", view.elsewhere);
+    assert_eq!(view.custody.last().unwrap().step.slug(), "expired");
     let gone = world.app.download_export(&head, id).await;
     assert!(matches!(gone, Err(AppError::Refused { .. })), "it says so");
     assert!(world.app.work_on_export(&head, id, ExportDeed::Make).await.unwrap());

@@ -75,8 +75,8 @@ pub(crate) struct ExportPage {
     pub waits_for_another: bool,
     /// True where it was approved and there is no pack.
     pub may_make: bool,
-    /// True where its pack is not kept here any more.
-    pub is_gone: bool,
+    /// Where its pack lies, where that is not here; empty otherwise.
+    pub elsewhere: String,
     /// The reason, as typed.
     pub reason: Field,
     /// The fingerprint of the key that signs packs.
@@ -252,8 +252,8 @@ impl ExportPage {
         Self {
             summary: Vec::new(),
             link: format!("/exports/{}", view.row.id),
-            is_gone: view.is_gone,
-            may_make: view.row.state == ExportState::Approved || view.is_gone,
+            may_make: view.row.state == ExportState::Approved || !view.elsewhere.is_empty(),
+            elsewhere: view.elsewhere,
             row: Row::of(view.row),
             terms: view.terms,
             pack,
