@@ -241,8 +241,7 @@ impl App {
         let query = Query { limit: Query::MOST_PER_PAGE, before: None, ..plan.query.clone() };
         let history = self.0.parts.history.clone();
         let page = tokio::task::spawn_blocking(move || history.scan(&query)).await??;
-        let people: BTreeSet<PersonId> =
-            page.events.iter().filter_map(|stored| stored.event.person).collect();
+        let people: BTreeSet<PersonId> = page.events.iter().filter_map(|stored| self.whose(stored)).collect();
         if people.len() == 1 {
             plan.people.extend(people);
         }

@@ -5,8 +5,8 @@ use app::views::{ExpiredCounts, ExpiredView, ExplainQuestion, HistoryFilter, His
 use app::{HistoryFile, LookReason, Purpose};
 use history::Keep;
 use model::{
-    Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Person, PersonId, Role, SchoolId, Scope,
-    YearGroup,
+    AccessEvent, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Device, DeviceId, DeviceKind,
+    Person, PersonId, Role, SchoolId, Scope, YearGroup,
 };
 use store::{Change, ClassChange, Fact};
 
@@ -320,6 +320,36 @@ async fn an_address_at_which_one_person_was_is_looked_at_with_a_reason() {
     let everywhere = world.add("everywhere", Role::SafeguardingLead, Scope::Trust).await;
     let view = search(&world, &everywhere, |f| f.device = "10.30.0.9".to_owned()).await;
     assert_eq!((view.problems.len(), view.total), (0, 6), "of the trust two were: it names nobody");
+}
+
+#[tokio::test]
+async fn an_address_at_which_one_lent_device_was_is_a_look_at_whom_it_is_lent_to() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
+    let amara = world.roster.get().person_by_login("amara").unwrap().id;
+    let (id, address) = (DeviceId(uuid::Uuid::from_u128(71)), "10.30.0.77".parse().unwrap());
+    let device = Device {
+        id,
+        school: SchoolId::new("ashbrook"),
+        name: "LAPTOP-7".to_owned(),
+        kind: DeviceKind::Workstation,
+        addresses: vec![address],
+        assigned_to: Some(amara),
+    };
+    let fact = Fact::new(&Actor::Program, Scope::Trust, NOW, "add-device");
+    world.store.commit(&fact, &[Change::AddDevice(device)]).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    let made = world.event(amara, "ashbrook", "jobs.example", NOW);
+    let of_device = AccessEvent { person: None, known_by: None, device: Some(id), address, ..made };
+    world.history.append(&[of_device]).unwrap();
+    let view = search(&world, &lead, |f| f.device = "10.30.0.77".to_owned()).await;
+    assert_eq!((view.problems.len(), view.rows.len()), (2, 0), "it wants a reason");
+    let with_reason =
+        HistoryFilter { person: String::new(), device: "10.30.0.77".to_owned(), ..for_person("") };
+    assert_eq!(search(&world, &lead, |f| *f = with_reason).await.total, 1);
+    let facts = world.facts().await;
+    let looked = facts.iter().find(|fact| fact.action == "look-at-person").unwrap();
+    assert_eq!(looked.subject, format!("person:{amara}"));
 }
 
 #[tokio::test]
