@@ -363,6 +363,7 @@ fn policy() -> Policy {
         groups: vec![learners],
         lists: Vec::new(),
         bypass: Vec::new(),
+        watching: policy::rules::Watching::default(),
     }
 }
 

@@ -27,6 +27,7 @@ impl App {
             total: readable.len(),
             unacknowledged,
             rows: readable.iter().take(MOST_ROWS).map(|alert| self.alert_row(alert)).collect(),
+            standing_cover: self.in_force().document.facts.alerts.out_of_hours.clone(),
             cover: self.0.parts.store.installation(COVER).await?.unwrap_or_default(),
             nobody_is_told: !self.has_recipients(),
             filter,

@@ -30,7 +30,7 @@ impl App {
     pub async fn take_up_alerts(&self, alerts: Vec<Alert>) -> Result<usize, AppError> {
         let mut new = 0;
         for alert in alerts {
-            let ladder = Ladder::of(alert.kind, self.about(&alert.subject));
+            let ladder = Ladder::of(alert.kind, self.about(&alert.subject).await?);
             new += usize::from(self.take_up_or_repeat(ladder, alert).await?);
         }
         Ok(new)
@@ -103,7 +103,7 @@ impl App {
     ) -> Result<(), AppError> {
         let (ladder, report) = match reported {
             Some(Reported { report, ladder }) => (ladder, Some(report)),
-            None => (Ladder::of(alert.kind, self.about(&alert.subject)), None),
+            None => (Ladder::of(alert.kind, self.about(&alert.subject).await?), None),
         };
         self.take_up_on(id, alert, (ladder, report), more).await
     }
@@ -121,6 +121,7 @@ impl App {
         more: impl IntoIterator<Item = Change>,
     ) -> Result<(), AppError> {
         let (now, scope) = (self.now(), self.scope_of(&alert.subject));
+        let ladder = self.that_somebody_reads(ladder, &scope);
         let fact = Fact::new(&Actor::Program, scope.clone(), now, "take-up-alert")
             .about(format!("alert:{id}"))
             .with("kind", alert.kind.slug())
@@ -312,11 +313,11 @@ impl App {
         subject.school.clone().or(theirs).or(only).map_or(Scope::Trust, Scope::School)
     }
 
-    fn about(&self, subject: &AlertSubject) -> About {
-        let person = subject.person.and_then(|id| self.0.parts.roster.get().person(id).cloned());
-        person.map_or(About::Learner, |person| {
-            About::of(person.affiliations.iter().map(|affiliation| affiliation.role))
-        })
+    async fn about(&self, subject: &AlertSubject) -> Result<About, AppError> {
+        match subject.person {
+            Some(person) => self.about_on_record(person).await,
+            None => Ok(About::Learner),
+        }
     }
 }
 

@@ -126,7 +126,7 @@ impl App {
                 self.write_line(actor, &case, kind, (&words, &reason))?
             }
             CaseDeed::Strike { sequence, why } => self.strike(actor, &case, sequence, &why).await?,
-            CaseDeed::LinkPerson(login) => self.link_person(actor, &case, &login)?,
+            CaseDeed::LinkPerson(login) => self.link_person(actor, &case, &login).await?,
             CaseDeed::LinkFilterChange(words) => self.link_filter_change(actor, &case, &words)?,
             CaseDeed::AddReader(person) => self.add_reader(actor, &case, person)?,
             CaseDeed::RemoveReader(person) => self.remove_reader(actor, &case, person)?,
@@ -271,9 +271,8 @@ impl App {
     }
 
     /// Links somebody. Where they work at the school the case moves to those who read what is about staff.
-    fn link_person(&self, actor: &Actor, case: &CaseRecord, login: &str) -> Result<Done, AppError> {
-        let roster = self.0.parts.roster.get();
-        let person = roster.person_by_login(&login.trim().to_lowercase()).cloned();
+    async fn link_person(&self, actor: &Actor, case: &CaseRecord, login: &str) -> Result<Done, AppError> {
+        let person = self.0.parts.roster.get().person_by_login(&login.trim().to_lowercase()).cloned();
         let Some(person) = person else {
             return Err(AppError::refused(
                 "Nobody has that user name. Check how it is spelt.",
@@ -284,8 +283,8 @@ impl App {
         let mut changes = vec![Change::Case(CaseChange::Link(case.id, link))];
         let words = self.pseudonym_of(person.id);
         changes.push(self.case_line(case.id, actor, CaseEntryKind::Linked, &words));
-        let about = crate::history_sight::about(&person);
-        let readers = readers_about(&case.readers, about);
+        let about = self.about_on_record(person.id).await?;
+        let readers = readers_about(&case.readers, (about, self.above_head(&case.scope)));
         let people: Vec<PersonId> = case.people.iter().copied().chain([person.id]).collect();
         let after = Matter { scope: &case.scope, readers: &readers, circle: &case.circle, about: &people };
         self.check_somebody_reads(after)?;
@@ -349,7 +348,7 @@ impl App {
         }
         Err(AppError::refused(
             "Nobody could read this case any more. First put somebody else into its circle, or have somebody hold a post \
-             that reads it: the headteacher for staff, a governor for the headteacher.",
+             that reads it: the headteacher for staff, the chair of governors for the headteacher.",
             "expected somebody who may read the case afterwards, found nobody",
         ))
     }
@@ -394,11 +393,13 @@ fn hashes_of(changes: &[Change]) -> String {
 }
 
 /// The roles that read a case once it is about such a person: never more than before, but those whom it goes to.
-fn readers_about(readers: &[Role], about: About) -> Vec<Role> {
+fn readers_about(readers: &[Role], (about, above_head): (About, Role)) -> Vec<Role> {
+    let is_about_head = readers.iter().any(|role| matches!(role, Role::Governor | Role::ChairOfGovernors));
     match about {
         About::Learner => readers.to_vec(),
-        About::Head => vec![Role::Governor],
-        About::Staff if readers.contains(&Role::Governor) => readers.to_vec(),
+        About::Head if is_about_head => readers.to_vec(),
+        About::Head => vec![above_head],
+        About::Staff if is_about_head => readers.to_vec(),
         About::Staff => vec![Role::Headteacher],
     }
 }
@@ -455,11 +456,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_about_staff_leaves_the_lead_and_one_about_a_head_goes_to_the_governors() {
+    fn a_case_about_several_people_is_read_by_those_who_read_about_the_most_protected_of_them_in_any_order() {
         let usual = [Role::Headteacher, Role::SafeguardingLead];
-        assert_eq!(readers_about(&usual, About::Learner), usual);
-        assert_eq!(readers_about(&usual, About::Staff), [Role::Headteacher]);
-        assert_eq!(readers_about(&usual, About::Head), [Role::Governor]);
-        assert_eq!(readers_about(&[Role::Governor], About::Staff), [Role::Governor]);
+        let chair = Role::ChairOfGovernors;
+        for (people, readers) in [
+            (vec![About::Learner, About::Learner], usual.to_vec()),
+            (vec![About::Learner, About::Staff], vec![Role::Headteacher]),
+            (vec![About::Staff, About::Staff, About::Learner], vec![Role::Headteacher]),
+            (vec![About::Learner, About::Staff, About::Head], vec![chair]),
+            (vec![About::Head, About::Learner], vec![chair]),
+        ] {
+            for turn in 0..people.len() {
+                let mut order = people.clone();
+                order.rotate_left(turn);
+                for order in [order.clone(), order.into_iter().rev().collect()] {
+                    let read = order
+                        .iter()
+                        .fold(usual.to_vec(), |readers, about| readers_about(&readers, (*about, chair)));
+                    assert_eq!(read, readers, "{order:?}");
+                }
+            }
+        }
+        assert_eq!(
+            readers_about(&usual, (About::Head, Role::Governor)),
+            [Role::Governor],
+            "where nobody is chair"
+        );
+        assert_eq!(readers_about(&[Role::Governor], (About::Staff, chair)), [Role::Governor]);
     }
 }

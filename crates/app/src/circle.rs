@@ -3,8 +3,10 @@
 //! Invariants: nobody reads what is about themselves; where a circle is drawn, nobody outside it reads; else only the
 //! roles that it is for, where they hold. The command line and the program read nothing of it.
 
+use crate::history_sight::about;
+use crate::{App, AppError};
 use identity::permits;
-use model::{Action, Actor, PersonId, Role, Scope};
+use model::{About, Action, Actor, Addressee, Ladder, PersonId, Role, Scope};
 use store::{AlertRecord, CaseRecord};
 
 /// What decides who may read something.
@@ -51,6 +53,43 @@ pub(crate) fn may_read_case(actor: &Actor, case: &CaseRecord) -> bool {
     let matter =
         Matter { scope: &case.scope, readers: &case.readers, circle: &case.circle, about: &case.people };
     may_read(actor, Action::WorkCases, matter)
+}
+
+impl App {
+    /// Whom something about this person is about. Of whoever belongs nowhere any more the posts and rights count that are on
+    /// record, and where there are none they may have worked here all the same: leaving takes nobody's protection, and a
+    /// successor does not read about whom they followed.
+    pub(crate) async fn about_on_record(&self, id: PersonId) -> Result<About, AppError> {
+        let person = self.0.parts.roster.get().person(id).cloned();
+        if let Some(person) = person.filter(|person| !person.affiliations.is_empty()) {
+            return Ok(about(&person));
+        }
+        let held = self.0.parts.store.roles_held(id).await?;
+        Ok(About::of(held).max(About::Staff))
+    }
+
+    /// The roles that read what is about a headteacher there: the chair of governors, or whoever stands in and holds that role
+    /// as well. All governors only where nobody is chair, or nobody at all would read it.
+    pub(crate) fn above_head(&self, scope: &Scope) -> Role {
+        let roster = self.0.parts.roster.get();
+        let is_chair = |affiliation: &model::Affiliation| {
+            affiliation.role == Role::ChairOfGovernors && affiliation.scope.covers(scope)
+        };
+        match roster.people().any(|person| person.affiliations.iter().any(is_chair)) {
+            true => Role::ChairOfGovernors,
+            false => Role::Governor,
+        }
+    }
+
+    /// The ladder, with all governors in place of a chair that there is none of.
+    pub(crate) fn that_somebody_reads(&self, mut ladder: Ladder, scope: &Scope) -> Ladder {
+        if self.above_head(scope) == Role::Governor {
+            for post in ladder.0.iter_mut().flatten().filter(|post| **post == Addressee::Chair) {
+                *post = Addressee::Governors;
+            }
+        }
+        ladder
+    }
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ impl Random {
 }
 
 /// The roles that sit at a desk of their own in the demo.
-const STAFF: [Role; 12] = [
+const STAFF: [Role; 13] = [
     Role::Governor,
     Role::Headteacher,
     Role::SeniorLeader,
@@ -152,4 +152,5 @@ const STAFF: [Role; 12] = [
     Role::Technician,
     Role::ClassTeacher,
     Role::Staff,
+    Role::ChairOfGovernors,
 ];

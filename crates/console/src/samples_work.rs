@@ -42,6 +42,7 @@ pub(crate) fn queues(now: Timestamp) -> Vec<QueuePage> {
         total: 15,
         unacknowledged: 5,
         cover: format!("nobody {HOSTILE}"),
+        standing_cover: format!("nobody but {HOSTILE}"),
         nobody_is_told: true,
     };
     let one = AlertsView { total: 1, unacknowledged: 1, cover: String::new(), ..full.clone() };

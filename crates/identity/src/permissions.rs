@@ -11,7 +11,8 @@
 //! - Going back to lists from before changes what is blocked, so it is for those who approve and work at the school
 //!   (FLT-12); governors assure and do not operate. A technician does it at the machine, where it is recorded.
 //! - Alerts and cases are worked by those they are for: the safeguarding lead and the headteacher; the data-protection
-//!   officer and the technician for what is theirs; governors only for what is about a headteacher. Which of them reads
+//!   officer and the technician for what is theirs; the chair of governors only for what is about a headteacher, and the
+//!   other governors where nobody is chair. Which of them reads
 //!   which is decided row by row (`app`'s circle). A technician sees neither cases nor names.
 //! - The weekly report has no names: leaders and governors read it, the lead and the headteacher sign it.
 //! - Teachers and staff may ask why a page is closed, and never see what a named child did.
@@ -41,9 +42,25 @@ use std::fmt;
 use std::fmt::Write;
 
 /// What each role may do, in the order of [`Role::ALL`].
-const TABLE: [(Role, &[Action]); 14] = [
+const TABLE: [(Role, &[Action]); 15] = [
     (
         Role::Governor,
+        &[
+            SeeHome,
+            OwnAccount,
+            ReadAccess,
+            ApproveAccess,
+            ReviewAccess,
+            ReadPolicy,
+            ApprovePolicy,
+            WorkAlerts,
+            WorkCases,
+            ShowNames,
+            ReadWeekly,
+        ],
+    ),
+    (
+        Role::ChairOfGovernors,
         &[
             SeeHome,
             OwnAccount,

@@ -133,5 +133,6 @@ fn closing(categories: impl Iterator<Item = Category>) -> Policy {
         groups: vec![group],
         lists: Vec::new(),
         bypass: Vec::new(),
+        watching: policy::rules::Watching::default(),
     }
 }

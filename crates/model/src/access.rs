@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Role {
     /// Governor or trustee.
     Governor,
+    /// Chair of governors, and the governor who stands in: they read what is about a headteacher.
+    ChairOfGovernors,
     /// Headteacher.
     Headteacher,
     /// Any other senior leader.
@@ -38,8 +40,9 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 14] = [
+    pub const ALL: [Role; 15] = [
         Self::Governor,
+        Self::ChairOfGovernors,
         Self::Headteacher,
         Self::SeniorLeader,
         Self::SafeguardingLead,
@@ -59,6 +62,7 @@ impl Role {
     pub fn slug(self) -> &'static str {
         match self {
             Self::Governor => "governor",
+            Self::ChairOfGovernors => "chair-of-governors",
             Self::Headteacher => "headteacher",
             Self::SeniorLeader => "senior-leader",
             Self::SafeguardingLead => "safeguarding-lead",
@@ -79,6 +83,7 @@ impl Role {
     pub fn title(self) -> &'static str {
         match self {
             Self::Governor => "Governor",
+            Self::ChairOfGovernors => "Chair of governors",
             Self::Headteacher => "Headteacher",
             Self::SeniorLeader => "Senior leader",
             Self::SafeguardingLead => "Designated safeguarding lead",

@@ -17,14 +17,16 @@ pub enum Addressee {
     DataProtection,
     /// IT: the provider or the network manager.
     It,
-    /// The governors, for what is about the headteacher.
+    /// The chair of governors, or the governor who stands in, for what is about the headteacher.
+    Chair,
+    /// All governors: where nobody is chair.
     Governors,
 }
 
 impl Addressee {
     /// Every addressee.
-    pub const ALL: [Addressee; 6] =
-        [Self::Lead, Self::Deputy, Self::Head, Self::DataProtection, Self::It, Self::Governors];
+    pub const ALL: [Addressee; 7] =
+        [Self::Lead, Self::Deputy, Self::Head, Self::DataProtection, Self::It, Self::Chair, Self::Governors];
 
     /// The name in files and records.
     pub fn slug(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Addressee {
             Self::Head => "head",
             Self::DataProtection => "data-protection",
             Self::It => "it",
+            Self::Chair => "chair",
             Self::Governors => "governors",
         }
     }
@@ -46,6 +49,7 @@ impl Addressee {
             Self::Head => "Headteacher",
             Self::DataProtection => "Data-protection officer",
             Self::It => "IT",
+            Self::Chair => "Chair of governors",
             Self::Governors => "Governors",
         }
     }
@@ -57,6 +61,7 @@ impl Addressee {
             Self::Head => Role::Headteacher,
             Self::DataProtection => Role::DataProtectionOfficer,
             Self::It => Role::Technician,
+            Self::Chair => Role::ChairOfGovernors,
             Self::Governors => Role::Governor,
         }
     }
@@ -74,7 +79,7 @@ pub enum About {
     Learner,
     /// Somebody who works at the school: the lead does not read it, the headteacher does.
     Staff,
-    /// A headteacher: the governors read it.
+    /// A headteacher: the chair of governors reads it.
     Head,
 }
 
@@ -97,12 +102,12 @@ pub struct Ladder(pub [Vec<Addressee>; 3]);
 impl Ladder {
     /// The rungs for an alert of this kind about somebody. A report's own kind has its rungs: see `ReportKind::ladder`.
     pub fn of(kind: AlertKind, about: About) -> Self {
-        use Addressee::{DataProtection, Deputy, Governors, Head, It, Lead};
+        use Addressee::{Chair, DataProtection, Deputy, Head, It, Lead};
         match (kind, about) {
             (AlertKind::Safeguarding(_) | AlertKind::Test | AlertKind::Report, About::Learner) => {
                 Self([vec![Lead], vec![Deputy], vec![Head]])
             }
-            (_, About::Head) => Self([vec![Governors], Vec::new(), Vec::new()]),
+            (_, About::Head) => Self([vec![Chair], Vec::new(), Vec::new()]),
             (AlertKind::Safeguarding(_) | AlertKind::Test | AlertKind::Report, About::Staff) => {
                 Self([vec![Head], Vec::new(), Vec::new()])
             }
@@ -163,7 +168,7 @@ mod tests {
                     assert!(!readers.contains(&Role::SafeguardingLead), "{kind:?} {about:?}");
                 }
                 if about == About::Head {
-                    assert_eq!(readers, [Role::Governor], "{kind:?}");
+                    assert_eq!(readers, [Role::ChairOfGovernors], "{kind:?}");
                 }
             }
         }

@@ -25,6 +25,7 @@ mod handed_out;
 mod host;
 mod id;
 mod import;
+mod language;
 mod people;
 mod place;
 mod ports;
@@ -63,6 +64,7 @@ pub use id::{
     SessionId,
 };
 pub use import::{ImportKind, ImportState};
+pub use language::Language;
 pub use people::{Affiliation, Person, Stage, YearGroup};
 pub use place::Scope;
 pub use ports::{Claim, CurrentRoster, IdentityMap, Roster};

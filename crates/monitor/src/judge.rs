@@ -144,16 +144,13 @@ fn distance(one: &Find, other: &Find) -> usize {
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::rule_file::{self, ThemeFile};
-    use crate::rules::{FILES, Rules, Settings};
-    use model::{Severity, Theme};
+    use crate::rules::{FILES, Rules, Settings, Term};
+    use model::{Language, Severity, Theme};
     use std::fmt::Write as _;
 
     /// Every language in any rule.
     pub(crate) fn every_rule() -> Rules {
-        let languages = files()
-            .iter()
-            .flat_map(|file| file.rule.iter().flat_map(|rule| rule.languages.clone()))
-            .collect();
+        let languages = Language::ALL.to_vec();
         Rules::shipped(Settings { languages, ..Settings::usual() }).unwrap()
     }
 
@@ -187,6 +184,49 @@ pub(crate) mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn each_language_has_a_rule_that_counts_only_where_the_school_sets_it() {
+        let of = |languages: &[Language]| {
+            Rules::shipped(Settings { languages: languages.to_vec(), ..Settings::usual() }).unwrap()
+        };
+        let english = of(&[Language::English]);
+        for language in Language::ALL.into_iter().filter(|language| *language != Language::English) {
+            assert!(of(&[Language::English, language]).count() > english.count(), "{language:?}");
+        }
+        let polish = "chc\u{119} si\u{119} zabi\u{107}";
+        assert!(english.judge(polish).is_empty());
+        assert!(!of(&[Language::English, Language::Polish]).judge(polish).is_empty());
+    }
+
+    #[test]
+    fn a_school_s_own_term_is_found_with_its_theme_and_severity_and_its_id_says_nothing_of_it() {
+        let term = |words: &str, severity| Term {
+            words: words.into(),
+            theme: Theme::Bullying,
+            severity,
+            why: "A name that some use of others.".into(),
+        };
+        let terms = vec![
+            term("the bench lot", Severity::High),
+            term("\u{0939}\u{093f}\u{0928}\u{094d}\u{0926}\u{0940}", Severity::Low),
+        ];
+        let again = [terms.clone(), terms.clone()].concat();
+        let rules = Rules::shipped(Settings { terms: again, ..Settings::usual() }).unwrap();
+        assert_eq!(rules.count(), Rules::shipped(Settings::usual()).unwrap().count() + 2);
+        for (words, severity) in
+            [("why are The Bench Lot here", Some(Severity::High)), ("a bench", None), ("lot the bench", None)]
+        {
+            let findings = rules.judge(words);
+            assert_eq!(
+                findings.first().map(|found| (found.theme, found.severity)),
+                severity.map(|s| (Theme::Bullying, s)),
+                "{words}"
+            );
+            assert!(findings.iter().all(|found| !rules.rule_id(found).contains("bench")));
+        }
+        assert!(!rules.judge("\u{0939}\u{093f}\u{0928}\u{094d}\u{0926}\u{0940}").is_empty());
     }
 
     #[test]

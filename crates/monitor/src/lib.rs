@@ -28,7 +28,7 @@ mod trail;
 
 pub use error::MonitorError;
 pub use judge::Finding;
-pub use rules::{Rules, Settings};
+pub use rules::{Rules, Settings, Term};
 pub use state::State;
 pub use step::{Observed, step};
 pub use timetable::Timetable;

@@ -4,7 +4,7 @@
 
 use crate::rule_file::{self, BlockedRule, Contexts, DaysRule, OverTimeFile, ThemeFile, WordRule};
 use crate::{MonitorError, Timetable};
-use model::{Category, CategorySet, Severity, Theme};
+use model::{Category, CategorySet, Language, Severity, Theme};
 use std::sync::Arc;
 use text::pattern::{Pattern, Sets};
 use text::patterns::Patterns;
@@ -35,19 +35,34 @@ const ORDINARY: &str = include_str!("../rules/ordinary.txt");
 /// What a school chooses.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The languages whose rules count, as two letters: `en`, `cy`, `pl`.
-    pub languages: Vec<String>,
+    /// The languages whose rules count.
+    pub languages: Vec<Language>,
+    /// The school's own terms. One that is there twice counts once.
+    pub terms: Vec<Term>,
     /// The school's hours.
     pub timetable: Timetable,
     /// For how long one person's finds of one theme make one alert, in minutes from the first.
     pub quiet_minutes: u32,
 }
 
+/// Words that mean something at one school alone: letters and what joins them, without the signs of a pattern.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Term {
+    /// The words, one after another.
+    pub words: Arc<str>,
+    /// The theme of the alert.
+    pub theme: Theme,
+    /// How bad it may be.
+    pub severity: Severity,
+    /// Why it is looked for, for adults.
+    pub why: Arc<str>,
+}
+
 impl Settings {
     /// English and Welsh, nights from eleven to five, quiet for half a day.
     pub fn usual() -> Self {
-        let languages = vec!["en".to_owned(), "cy".to_owned()];
-        Self { languages, timetable: Timetable::usual(), quiet_minutes: 12 * 60 }
+        let languages = vec![Language::English, Language::Welsh];
+        Self { languages, terms: Vec::new(), timetable: Timetable::usual(), quiet_minutes: 12 * 60 }
     }
 }
 
@@ -150,6 +165,9 @@ impl Rules {
         for (name, text) in FILES {
             made.theme(rule_file::read(name, text)?, &contexts.sets)?;
         }
+        for term in &settings.terms {
+            made.own_term(term)?;
+        }
         let over_time = over_time(rule_file::read("over_time.toml", OVER_TIME)?)?;
         let Making { words, blocked, patterns, uses, .. } = made;
         let ordinary = ORDINARY.lines().filter(|line| !line.starts_with('#')).flat_map(str::split_whitespace);
@@ -196,7 +214,7 @@ impl<'s> Making<'s> {
         let mut sets = shared.clone();
         sets.extend(file.sets);
         for rule in &file.rule {
-            if rule.languages.iter().any(|language| self.settings.languages.contains(language)) {
+            if self.counts(rule)? {
                 self.word_rule(theme, rule, &sets)?;
             }
         }
@@ -204,6 +222,41 @@ impl<'s> Making<'s> {
             let rule = blocked(theme, rule)?;
             self.blocked.push(rule);
         }
+        Ok(())
+    }
+
+    /// Whether any language of the rule is one that the school has set.
+    fn counts(&self, rule: &WordRule) -> Result<bool, MonitorError> {
+        let mut counts = false;
+        for name in &rule.languages {
+            let language = Language::parse(name).ok_or_else(|| MonitorError::Name {
+                place: rule.id.clone(),
+                name: name.clone(),
+                what: "language",
+            })?;
+            counts |= self.settings.languages.contains(&language);
+        }
+        Ok(counts)
+    }
+
+    /// A school's own term. Its id says nothing of its words: ids stand in logs and facts.
+    fn own_term(&mut self, term: &Term) -> Result<(), MonitorError> {
+        let id = format!("{}.own-{:08x}", term.theme.slug(), fingerprint(&term.words));
+        if self.words.iter().any(|other| *other.says.id == *id) {
+            return Ok(());
+        }
+        let place = u16::try_from(self.words.len()).map_err(|_| MonitorError::Id(id.clone()))?;
+        self.take(&id, &[term.words.to_string()], &Sets::new(), Use::Any(place))?;
+        self.words.push(Rule {
+            theme: term.theme,
+            severity: term.severity,
+            needs_near: false,
+            within: 0,
+            most_beside: usize::MAX,
+            in_lesson: Instead::Same,
+            in_search_of_help: Instead::Same,
+            says: sentence(id, &term.why, "the school\u{2019}s own term"),
+        });
         Ok(())
     }
 
@@ -243,6 +296,11 @@ impl<'s> Making<'s> {
         }
         Ok(())
     }
+}
+
+/// Thirty-two bits of a text that stay the same from version to version (FNV-1a).
+fn fingerprint(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn blocked(theme: Theme, rule: BlockedRule) -> Result<Blocked, MonitorError> {

@@ -5,8 +5,8 @@ pub use crate::scanning::{ScanRules, Unscanned};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use model::{
-    CategorySet, DeviceKind, FileKind, GroupId, Host, ListId, NetworkId, Outcome, PolicyHash, Role, SchoolId,
-    Stage, WayRound, YearGroup,
+    CategorySet, DeviceKind, FileKind, GroupId, Host, Language, ListId, NetworkId, Outcome, PolicyHash, Role,
+    SchoolId, Severity, Stage, Theme, WayRound, YearGroup,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +32,37 @@ pub struct Policy {
     pub lists: Vec<ListSource>,
     /// Hosts whose TLS is never opened, for everybody.
     pub bypass: Vec<Entry>,
+    /// What monitoring looks for.
+    pub watching: Watching,
+}
+
+/// What monitoring looks for, as far as a school chooses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watching {
+    /// The languages whose rules count.
+    pub languages: Vec<Language>,
+    /// The school's own terms, at most 200.
+    pub terms: Vec<OwnTerm>,
+}
+
+impl Default for Watching {
+    /// English and Welsh, and no own terms.
+    fn default() -> Self {
+        Self { languages: vec![Language::English, Language::Welsh], terms: Vec::new() }
+    }
+}
+
+/// Words that mean something at this school alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnTerm {
+    /// The words, one after another: letters, digits, spaces, hyphens and apostrophes.
+    pub words: Arc<str>,
+    /// The theme of the alert.
+    pub theme: Theme,
+    /// How bad it may be.
+    pub severity: Severity,
+    /// Why it is looked for, for adults.
+    pub why: Arc<str>,
 }
 
 /// A school under the policy.

@@ -398,6 +398,7 @@ mod tests {
             groups: vec![group],
             lists: Vec::new(),
             bypass: Vec::new(),
+            watching: crate::rules::Watching::default(),
         };
         School::new(&policy, None)
     }

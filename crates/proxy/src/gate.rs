@@ -237,6 +237,7 @@ mod tests {
             groups: Vec::new(),
             lists: Vec::new(),
             bypass: Vec::new(),
+            watching: policy::rules::Watching::default(),
         };
         let clock = Clock::fixed(Timestamp(0));
         let authority = CertificateAuthority::create("Ash Primary web filter", clock.now()).unwrap();

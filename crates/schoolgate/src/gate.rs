@@ -100,7 +100,7 @@ impl Gate {
             health: Arc::clone(&health),
             clock: clock.clone(),
             remembered: folder.monitoring(),
-            zone: in_force.document.policy.time_zone.clone(),
+            snapshot: Arc::clone(&snapshot),
         };
         let (recorder, alerts) = recorder.start()?;
         let parts = Parts {

@@ -1,6 +1,9 @@
 //! Monitoring: what was recorded is looked at by the rules, in the recorder's own thread, and what they find goes to the use
 //! cases in a task.
 //!
+//! The languages, the school's own terms and its clock are the policy's: a policy that is put in force is followed with the next
+//! batch, and what was remembered stays.
+//!
 //! Invariants: an event is in the history before an alert points to it; a full queue or failing records delay alerts and
 //! lose none below a bound that is logged; what is not taken up when the gate has stopped is lost, and counted in the log;
 //! nothing that anybody typed is written to the file of what is remembered.
@@ -9,9 +12,9 @@ use crate::error::ProgramError;
 use app::{App, Health};
 use history::History;
 use inspect::search_words::said;
-use jiff::tz::TimeZone;
-use model::{AccessEvent, Alert, Channel, Clock, EventId, EventReceiver};
-use monitor::{Observed, Rules, Settings, State, Timetable};
+use model::{AccessEvent, Alert, Channel, Clock, EventId, EventReceiver, PolicyHash};
+use monitor::{MonitorError, Observed, Rules, Settings, State, Term, Timetable};
+use policy::{CurrentSnapshot, Policy};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,25 +47,24 @@ pub(crate) struct Recorder {
     pub(crate) clock: Clock,
     /// Where what the rules remember is kept across a restart.
     pub(crate) remembered: PathBuf,
-    /// The schools' clock, as the policy has it.
-    pub(crate) zone: TimeZone,
+    /// The policy in force.
+    pub(crate) snapshot: Arc<CurrentSnapshot>,
 }
 
 impl Recorder {
     /// Starts the thread; the alerts come out of the receiver until the thread ends.
     pub(crate) fn start(self) -> Result<(JoinHandle<()>, mpsc::Receiver<Alert>), ProgramError> {
         let failed = |words: String| ProgramError::Part { part: "monitoring", words };
-        let usual = Settings::usual();
-        let timetable = Timetable { zone: self.zone.clone(), ..usual.timetable };
-        let rules =
-            Rules::shipped(Settings { timetable, ..usual }).map_err(|error| failed(error.to_string()))?;
+        let (policy, rules) = rules_in_force(&self.snapshot).map_err(|error| failed(error.to_string()))?;
         let state = restored(&self.remembered, &rules);
         let (sender, alerts) = mpsc::channel(MOST_WAITING);
-        let mut watch = Watch { rules, state, sender, kept_back: VecDeque::new() };
+        let snapshot = Arc::clone(&self.snapshot);
+        let mut watch = Watch { snapshot, policy, rules, state, sender, kept_back: VecDeque::new() };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
             let Self { receiver, history, health, clock, remembered, .. } = self;
             let mut kept = clock.now();
             app::record_and_watch(&receiver, &history, &health, &mut |ids, events| {
+                watch.follow_policy();
                 watch.look(ids, events, &clock);
                 let now = clock.now();
                 health.watched(now);
@@ -90,7 +92,33 @@ fn restored(file: &PathBuf, rules: &Rules) -> State {
     })
 }
 
+/// The rules as the policy in force wants them, and which policy that is.
+fn rules_in_force(snapshot: &CurrentSnapshot) -> Result<(PolicyHash, Rules), MonitorError> {
+    let snapshot = snapshot.get();
+    let policy = snapshot.policy();
+    Ok((policy.hash.clone(), Rules::shipped(settings_of(policy))?))
+}
+
+fn settings_of(policy: &Policy) -> Settings {
+    let usual = Settings::usual();
+    let term = |term: &policy::rules::OwnTerm| Term {
+        words: Arc::clone(&term.words),
+        theme: term.theme,
+        severity: term.severity,
+        why: Arc::clone(&term.why),
+    };
+    Settings {
+        languages: policy.watching.languages.clone(),
+        terms: policy.watching.terms.iter().map(term).collect(),
+        timetable: Timetable { zone: policy.time_zone.clone(), ..usual.timetable },
+        ..usual
+    }
+}
+
 struct Watch {
+    snapshot: Arc<CurrentSnapshot>,
+    /// The policy that the rules follow.
+    policy: PolicyHash,
     rules: Rules,
     state: State,
     sender: mpsc::Sender<Alert>,
@@ -101,6 +129,22 @@ impl Watch {
     fn keep(&self, file: &Path) {
         if let Err(error) = crate::folder::replace_secret(file, &self.state.save()) {
             tracing::warn!(%error, "what monitoring remembers could not be kept; what was kept before stays");
+        }
+    }
+
+    /// Makes the rules anew where another policy is in force. Should that fail, those before it stay until the next one.
+    fn follow_policy(&mut self) {
+        let hash = self.snapshot.get().policy().hash.clone();
+        if hash == self.policy {
+            return;
+        }
+        self.policy = hash;
+        match rules_in_force(&self.snapshot) {
+            Ok((policy, rules)) => {
+                tracing::info!(%policy, rules = rules.count(), "monitoring follows the policy in force");
+                (self.policy, self.rules) = (policy, rules);
+            }
+            Err(error) => tracing::error!(%error, "monitoring cannot follow the policy in force"),
         }
     }
 
@@ -173,6 +217,35 @@ pub(crate) fn take_up(
 mod tests {
     use super::*;
     use model::{AlertKind, AlertSubject, Severity, Timestamp};
+    use policy::file::{SourceText, read};
+    use policy::{Image, Snapshot};
+
+    const POLICY: &str = include_str!("../../../policies/first-school.toml");
+
+    fn snapshot(text: &str) -> Snapshot {
+        let document = read(&SourceText { name: "first-school.toml", text }, None).unwrap();
+        Snapshot::compile(document.policy, Image::empty(), Vec::new())
+    }
+
+    fn watching(policy: &str, sender: mpsc::Sender<Alert>) -> Watch {
+        let snapshot = Arc::new(CurrentSnapshot::new(snapshot(policy)));
+        let (policy, rules) = rules_in_force(&snapshot).unwrap();
+        Watch { snapshot, policy, rules, state: State::default(), sender, kept_back: VecDeque::new() }
+    }
+
+    #[test]
+    fn a_policy_s_languages_and_own_terms_count_from_the_batch_after_it_is_put_in_force() {
+        let mut watch = watching(POLICY, mpsc::channel(1).0);
+        let (polish, own) = ("jak si\u{119} zabi\u{107}", "meet the bench lot");
+        assert!(watch.rules.judge(polish).is_empty() && watch.rules.judge(own).is_empty());
+        let keys = "languages = [\"en\", \"pl\"]\n\n[[monitoring.term]]\nwords = \"the bench lot\"\n\
+                    theme = \"bullying\"\nseverity = \"high\"\nwhy = \"A name that some use of others.\"\n";
+        let next = POLICY.replacen("languages = [\"en\", \"cy\"]\n", keys, 1);
+        watch.snapshot.put(snapshot(&next));
+        watch.follow_policy();
+        assert!(!watch.rules.judge(polish).is_empty());
+        assert_eq!(watch.rules.judge(own).first().map(|found| found.severity), Some(Severity::High));
+    }
 
     #[test]
     fn an_alert_that_nobody_takes_up_any_more_stays_and_is_counted() {
@@ -190,9 +263,8 @@ mod tests {
             count: 1,
             events: Vec::new(),
         };
-        let rules = Rules::shipped(Settings::usual()).unwrap();
         let kept_back = VecDeque::from([alert.clone(), alert]);
-        let mut watch = Watch { rules, state: State::default(), sender, kept_back };
+        let mut watch = Watch { kept_back, ..watching(POLICY, sender) };
         watch.look(&[], &[], &Clock::fixed(at));
         assert_eq!(watch.kept_back.len(), 2);
     }

@@ -2,7 +2,7 @@
 
 use crate::rows::{checked, read_affiliation, read_device, read_policy, read_post_holder, read_web_claim};
 use crate::{PolicyRecord, PostHolder, Store, StoreError, WebClaim};
-use model::{Device, DeviceId, Person, PersonId, PolicyHash, Scope, Timestamp};
+use model::{Device, DeviceId, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
 use sqlx::Row;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -173,6 +173,20 @@ impl Store {
         .await?;
         bounded(rows.len(), "post_holder")?;
         rows.iter().map(read_post_holder).collect()
+    }
+
+    /// The roles that somebody ever held a post of, or was given rights by, once each: what is left on record of whoever
+    /// belongs nowhere any more.
+    pub async fn roles_held(&self, person: PersonId) -> Result<Vec<Role>, StoreError> {
+        let rows = sqlx::query(
+            "select role from post_holder where person = $1 \
+             union select role from rights_grant where person = $1 order by role limit $2",
+        )
+        .bind(person.to_string())
+        .bind(LIMIT)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| checked(row, 0, ("post_holder", "role", "a role"), Role::parse)).collect()
     }
 
     /// What the installation notes under a name, such as the gate's number.

@@ -20,7 +20,7 @@ const PUPIL_NAMES: [&str; PUPILS] =
 /// First names for adults, one for each role of [`STAFF`].
 const STAFF_NAMES: [&str; STAFF.len()] = [
     "Geraint", "Helena", "Sunil", "Daphne", "Oona", "Bashir", "Petra", "Lionel", "Greta", "Tariq", "Carys",
-    "Stellan",
+    "Stellan", "Winifred",
 ];
 /// Surnames that nobody has.
 const SURNAMES: [&str; 16] = [

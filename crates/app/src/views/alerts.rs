@@ -24,6 +24,8 @@ pub struct AlertsView {
     pub unacknowledged: usize,
     /// Who watches outside school hours, in the school's words; empty where nobody has said.
     pub cover: String,
+    /// Who watches outside school hours as the policy says; where somebody wrote down who does just now, that counts.
+    pub standing_cover: String,
     /// True where no address is set up that alerts are sent to.
     pub nobody_is_told: bool,
 }

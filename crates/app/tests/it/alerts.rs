@@ -7,7 +7,7 @@ use model::{
     Action, Actor, Addressee, Alert, AlertId, AlertKind, AlertState, AlertSubject, PersonId, Role, SchoolId,
     Scope, Severity, Theme, Timestamp, Triage,
 };
-use store::{NotificationChannel, NotificationState};
+use store::{Change, Fact, NotificationChannel, NotificationState};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -247,6 +247,73 @@ async fn each_post_reads_what_is_for_it_and_nobody_what_is_about_themselves() {
     world
         .assert_denied(Action::WorkAlerts, world.app.alerts_view(&teacher, AlertFilter::default()).await)
         .await;
+}
+
+#[tokio::test]
+async fn what_is_about_the_headteacher_is_for_the_chair_of_governors_alone_and_for_who_stands_in() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let Actor::Person { id: about, .. } = head else { unreachable!("a person") };
+    let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
+    let vice = world.add("vice", Role::ChairOfGovernors, place.clone()).await;
+    let governor = world.add("governor", Role::Governor, place).await;
+    let to = [("chair", Addressee::Chair), ("governors", Addressee::Governors)];
+    world.app.set_recipients(to.map(|(address, post)| mails_to(address, post)).to_vec());
+    world.app.take_up_alerts(vec![alert_about(Some(about), Severity::High)]).await.unwrap();
+    let id = newest(&world).await;
+    assert_eq!(addresses_called(&world, id).await, ["chair"]);
+    let case = world.app.open_case(&chair, id, "About the head").await.unwrap().unwrap();
+    for (actor, may) in [(&chair, true), (&vice, true), (&governor, false), (&head, false)] {
+        assert_eq!(world.app.alert_view(actor, id, Named::No).await.unwrap().is_some(), may);
+        assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may);
+    }
+}
+
+#[tokio::test]
+async fn what_is_about_somebody_who_left_goes_round_those_whom_their_posts_on_record_ask_to() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let lead = world.add("lead", Role::SafeguardingLead, place.clone()).await;
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let governor = world.add("governor", Role::Governor, place.clone()).await;
+    for (login, role, post, reader) in [
+        ("old-head", Role::Headteacher, Some(Role::Headteacher), "governor"),
+        ("old-lead", Role::SafeguardingLead, Some(Role::SafeguardingLead), "head"),
+        ("old-pupil", Role::Guest, None, "head"),
+    ] {
+        let Actor::Person { id: person, .. } = world.add(login, role, place.clone()).await else {
+            unreachable!("a person")
+        };
+        let mut changes = Vec::new();
+        if let Some(role) = post {
+            let scope = place.clone();
+            changes.push(Change::GivePost { role, scope: scope.clone(), person, from: NOW });
+            changes.push(Change::EndPost { role, scope, person, at: NOW.plus_ms(1) });
+        }
+        changes.push(Change::SetAffiliations { person, affiliations: Vec::new() });
+        let fact = Fact::new(&Actor::Program, Scope::Trust, NOW, "move-person");
+        world.store.commit(&fact, &changes).await.unwrap();
+        world.app.take_up_changes().await.unwrap();
+        world.clock.advance_ms(1);
+        world.app.take_up_alerts(vec![alert_about(Some(person), Severity::High)]).await.unwrap();
+        let id = newest(&world).await;
+        for (name, actor) in [("lead", &lead), ("head", &head), ("governor", &governor)] {
+            let reads = world.app.alert_view(actor, id, Named::No).await.unwrap().is_some();
+            assert_eq!(reads, name == reader, "{name} of {login}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_watches_out_of_hours_is_what_the_policy_says_until_somebody_writes_down_another() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let queue = || world.app.alerts_view(&lead, AlertFilter::default());
+    let said = queue().await.unwrap();
+    assert!(said.cover.is_empty() && said.standing_cover.starts_with("nobody; what came in"), "{said:?}");
+    world.app.set_alert_cover(&lead, "Sam Lee, at any hour").await.unwrap();
+    assert_eq!(queue().await.unwrap().cover, "Sam Lee, at any hour");
 }
 
 #[tokio::test]

@@ -42,8 +42,10 @@ pub(crate) struct QueuePage {
     pub shows: Vec<Choice>,
     /// The choices of severity.
     pub severities: Vec<Choice>,
-    /// Who watches outside school hours; empty where nobody has said.
+    /// Who watches outside school hours: as somebody wrote it down, else as the policy says.
     pub cover: String,
+    /// What somebody wrote down; empty where nobody did.
+    pub cover_written: String,
     /// True where no address is set up that alerts are sent to.
     pub nobody_is_told: bool,
     /// Where the page waits for news.
@@ -228,7 +230,8 @@ impl QueuePage {
             shows: choices(shows, &view.filter.show),
             severities: choices(severities, &view.filter.severity),
             rows: view.rows.into_iter().map(|row| Row::of(row, now)).collect(),
-            cover: view.cover,
+            cover: if view.cover.is_empty() { view.standing_cover } else { view.cover.clone() },
+            cover_written: view.cover,
             nobody_is_told: view.nobody_is_told,
             live: format!("/alerts/live?seen={revision}"),
             may_set_cover,

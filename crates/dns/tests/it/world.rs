@@ -211,6 +211,7 @@ pub fn policy() -> Policy {
         ],
         lists: Vec::new(),
         bypass: Vec::new(),
+        watching: policy::rules::Watching::default(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A made-up school whose pupils search, and are blocked.
 
 use model::{
-    AccessEvent, Alert, Category, Channel, Day, DeviceId, EventId, EventOutcome, GateId, Host, Layer,
-    PersonId, Said, SaidKind, SchoolId, Timestamp, Typing,
+    AccessEvent, Alert, Category, Channel, Day, DeviceId, EventId, EventOutcome, GateId, Host, Language,
+    Layer, PersonId, Said, SaidKind, SchoolId, Timestamp, Typing,
 };
 use monitor::{Observed, Rules, Settings, State, step};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,9 +10,7 @@ use std::sync::LazyLock;
 
 /// The rules in every language that they come in.
 pub static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    let languages =
-        ["en", "cy", "pl", "ro", "uk", "ru", "ar", "ur", "fa", "pa", "hi", "bn", "fr", "es", "pt", "it"];
-    let languages = languages.map(str::to_owned).to_vec();
+    let languages = Language::ALL.to_vec();
     Rules::shipped(Settings { languages, ..Settings::usual() }).unwrap()
 });
 

@@ -9,8 +9,8 @@ use super::networks;
 use super::traffic;
 use super::values::{At, CategoryName};
 use crate::rules::{
-    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, Policy, School, Subscription,
-    Tightening, Window, WindowEffect,
+    AddressUse, Entry, GroupRules, ListSource, Members, Network, Origin, OwnTerm, Policy, School,
+    Subscription, Tightening, Watching, Window, WindowEffect,
 };
 use model::{Category, CategorySet, GroupId, ListId, NetworkId, PolicyHash, SchoolId};
 use serde_json::Value;
@@ -77,7 +77,19 @@ fn policy(edition: &EditionFile, settings: Option<&SettingsFile>, hash: PolicyHa
         groups: edition.group.iter().map(|rules| group(rules, edition, settings)).collect(),
         lists: edition.list.iter().map(list).collect(),
         bypass: edition.bypass.iter().map(bypass).collect(),
+        watching: watching(edition),
     })
+}
+
+fn watching(edition: &EditionFile) -> Watching {
+    let terms = edition.monitoring.term.iter().map(|term| OwnTerm {
+        words: term.words.0.as_str().into(),
+        theme: term.theme.0,
+        severity: term.severity.0,
+        why: term.why.as_str().into(),
+    });
+    let languages = edition.monitoring.languages.iter().map(|language| language.0);
+    Watching { languages: languages.collect(), terms: terms.collect() }
 }
 
 fn group(group: &GroupFile, edition: &EditionFile, settings: Option<&SettingsFile>) -> GroupRules {

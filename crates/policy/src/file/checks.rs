@@ -70,6 +70,15 @@ pub(crate) fn check_complete(edition: &EditionFile, findings: &mut Findings<'_>)
         let found = "none, so that every group's denials count there";
         findings.warning(&first_group, Miss::new(format!("a group whose members include {member}"), found));
     }
+    let mut terms = HashSet::new();
+    for term in &edition.monitoring.term {
+        if !terms.insert((term.words.0.to_lowercase(), term.theme.0)) {
+            findings.error(
+                &term.words.span(),
+                Miss::new("a term that this theme has once", quoted(&term.words.0)),
+            );
+        }
+    }
     if edition.list.is_empty() {
         let found = "no list: but for illegal content, only entries decide";
         findings.warning(&first_group, Miss::new("a list, such as the starter lists", found));

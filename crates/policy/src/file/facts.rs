@@ -7,8 +7,10 @@
 //! can name `retention.access_log_days` and a reader finds it.
 
 use super::choices::{Counting, Generator, MediaRule, Phase, PostPlace};
-use super::values::{At, DateText, HashText, Name, RoleName, TimeZoneText};
-use model::{PolicyHash, Role};
+use super::values::{
+    At, DateText, HashText, LanguageName, Name, RoleName, SeverityName, TermText, ThemeName, TimeZoneText,
+};
+use model::{Language, PolicyHash, Role};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -349,7 +351,9 @@ impl Access {
 /// the safeguarding lead too for posts of safeguarding, any leader for all others.
 fn usual_approvers(role: Role) -> &'static [Role] {
     match role {
-        Role::Headteacher | Role::Governor => &[Role::Governor],
+        Role::Headteacher | Role::Governor | Role::ChairOfGovernors => {
+            &[Role::Governor, Role::ChairOfGovernors]
+        }
         Role::SafeguardingLead | Role::OnlineSafetyLead => {
             &[Role::Headteacher, Role::SafeguardingLead, Role::Governor]
         }
@@ -432,6 +436,33 @@ pub struct Monitoring {
     /// The ways of watching that are used.
     #[serde(default)]
     pub strategy: Vec<Strategy>,
+    /// The languages in which words are looked for.
+    #[serde(default = "languages")]
+    #[schemars(length(min = 1, max = 16))]
+    pub languages: Vec<LanguageName>,
+    /// The school's own terms: words that mean something here alone.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    pub term: Vec<Term>,
+}
+
+/// English and Welsh.
+fn languages() -> Vec<LanguageName> {
+    [Language::English, Language::Welsh].map(LanguageName).to_vec()
+}
+
+/// Words that mean something at this school alone.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Term {
+    /// The words, one after another, as they stand; misspellings of long ones are found too.
+    pub words: At<TermText>,
+    /// The theme of the alert.
+    pub theme: ThemeName,
+    /// How bad it may be.
+    pub severity: SeverityName,
+    /// Why it is looked for. Whoever reads the alert reads this.
+    pub why: String,
 }
 
 /// One way of watching.
@@ -461,9 +492,17 @@ pub struct Alerts {
     /// The minutes within which an urgent alert is looked at in school hours.
     #[schemars(range(min = 1, max = 1_440))]
     pub urgent_minutes: u32,
+    /// Who watches outside school hours, in words that stand on every queue of alerts.
+    #[serde(default = "nobody")]
+    pub out_of_hours: String,
     /// The hours within which the regulator hears of a breach that must be told.
     #[schemars(range(min = 1, max = 72))]
     pub regulator_hours: u32,
+}
+
+/// Where nobody has said who watches, nobody does.
+fn nobody() -> String {
+    "nobody".to_owned()
 }
 
 /// Devices and software.

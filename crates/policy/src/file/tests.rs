@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::rules::{
-    InspectionSetting, Origin, SWITCHED, ScanRules, TenantService, Unscanned, WindowEffect, YouTube,
+    InspectionSetting, Origin, SWITCHED, ScanRules, TenantService, Unscanned, Watching, WindowEffect, YouTube,
 };
-use model::{Category, FileKind, Host, Outcome, WayRound};
+use model::{Category, FileKind, Host, Language, Outcome, Theme, WayRound};
 use proptest::prelude::*;
 
 const FIRST_SCHOOL: &str = include_str!("../../../../policies/first-school.toml");
@@ -569,6 +569,39 @@ fn mistakes_of_what_connections_carry_are_told() {
             ),
         ],
     );
+}
+
+#[test]
+fn what_monitoring_looks_for_is_the_school_s_choice_and_a_mistake_in_it_says_what_there_is() {
+    assert_eq!(edition(FIRST_SCHOOL).unwrap().policy.watching, Watching::default());
+    let term = "[[monitoring.term]]\nwords = \"the bench lot\"\ntheme = \"bullying\"\nseverity = \"high\"\n\
+                why = \"A name that some use of others.\"\n\n[alerts]\n";
+    let own = edition(&first_school_with("[alerts]\n", term).replacen("\"en\", \"cy\"", "\"en\", \"pl\"", 1));
+    let watching = own.map_err(|problems| lines(&problems)).unwrap().policy.watching;
+    assert_eq!(watching.languages, [Language::English, Language::Polish]);
+    let found = &watching.terms[0];
+    assert_eq!(
+        (&*found.words, found.theme, found.severity),
+        ("the bench lot", Theme::Bullying, model::Severity::High)
+    );
+    let with_term = |words: &str| term.replacen("the bench lot", words, 1);
+    let cases = [
+        (
+            "\"en\", \"cy\"",
+            "\"en\", \"xx\"".to_owned(),
+            "a language that monitoring has rules in: one of en, cy, ar, bn, fr",
+        ),
+        ("\"en\", \"cy\"", String::new(), "expected 1 to 16 entries, found 0"),
+        ("[alerts]\n", term.replace("bullying", "bulying"), "did you mean `bullying`?"),
+        ("[alerts]\n", with_term("(the|a) lot"), "one to eight words"),
+        ("[alerts]\n", with_term("--"), "one to eight words"),
+        ("[alerts]\n", with_term("a"), "one to eight words"),
+        ("[alerts]\n", term.replacen("[alerts]\n", term, 1), "a term that this theme has once"),
+    ];
+    for (old, new, said) in cases {
+        let problems = edition(&first_school_with(old, &new)).err().unwrap_or_default();
+        assert!(lines(&problems).contains(said), "{new}: expected {said:?} in\n{}", lines(&problems));
+    }
 }
 
 #[test]

@@ -8,7 +8,9 @@ use super::traffic::switched;
 use ipnet::IpNet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::{Category, DeviceKind, FileKind, Host, Role, Stage, WayRound, YearGroup};
+use model::{
+    Category, DeviceKind, FileKind, Host, Language, Role, Severity, Stage, Theme, WayRound, YearGroup,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -175,6 +177,10 @@ text_value! {
     /// A minisign public key: the line of letters and digits of its file.
     SigningKeyText(String), "signing-key", read_signing_key, Clone::clone
 }
+text_value! {
+    /// Words that are looked for as they stand.
+    TermText(String), "term", read_term, Clone::clone
+}
 
 name_value! {
     /// A category. Illegal content is not among them: no setting reaches it.
@@ -205,6 +211,20 @@ name_value! {
     RoleName(Role), "a role", Role::ALL, |role| role.slug().to_owned(), |role| role.title().to_owned()
 }
 name_value! {
+    /// A language that monitoring rules are written in.
+    LanguageName(Language), "a language that monitoring has rules in", Language::ALL,
+    |language| language.slug().to_owned(), |language| language.title().to_owned()
+}
+name_value! {
+    /// The theme of a monitoring rule.
+    ThemeName(Theme), "a theme", Theme::ALL, |theme| theme.slug().to_owned(), |theme| theme.title().to_owned()
+}
+name_value! {
+    /// How bad it may be.
+    SeverityName(Severity), "a severity", Severity::ALL,
+    |severity| severity.slug().to_owned(), |severity| severity.title().to_owned()
+}
+name_value! {
     /// A stage, whose words its people read.
     StageName(Stage), "a stage", Stage::ALL, |stage| stage.slug().to_owned(), |stage| stage.slug().to_owned()
 }
@@ -233,6 +253,7 @@ pub(crate) fn check_text(kind: &str, text: &str) -> Result<(), Miss> {
         "hash" => read_hash(text).map(drop),
         "address" => read_address(text).map(drop),
         "signing-key" => read_signing_key(text).map(drop),
+        "term" => read_term(text).map(drop),
         _ => Ok(()),
     }
 }
@@ -315,6 +336,26 @@ fn split_address(text: &str) -> Option<(Host, &str)> {
     let (authority, path) = bare.split_at(bare.find(['/', '?', '#']).unwrap_or(bare.len()));
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     (host != text).then(|| Host::parse(host).ok()).flatten().map(|host| (host, path))
+}
+
+/// Words without the signs that a rule's author writes with: what a school looks for is looked for as it stands.
+fn read_term(text: &str) -> Result<String, Miss> {
+    let is_joint = |c: char| matches!(c, ' ' | '-' | '\'' | '\u{2019}');
+    // Marks of other scripts are part of their words.
+    let fits = |c: char| {
+        c.is_alphanumeric() || is_joint(c) || !(c.is_ascii() || c.is_control() || c.is_whitespace())
+    };
+    let is_one = text.len() <= 80
+        && text.split(' ').count() <= 8
+        && text.split(' ').all(|word| word.starts_with(char::is_alphanumeric))
+        && text.bytes().filter(|byte| !byte.is_ascii_punctuation()).count() >= 3
+        && text.chars().all(fits);
+    if is_one {
+        return Ok(text.to_owned());
+    }
+    let expected =
+        "one to eight words of letters, digits, hyphens and apostrophes, at most 80 bytes, one space between";
+    Err(Miss::new(expected, quoted(text)))
 }
 
 fn read_path(text: &str) -> Result<String, Miss> {

@@ -140,6 +140,7 @@ pub fn policy() -> Policy {
         ],
         lists: Vec::new(),
         bypass: vec![entry("bank.test", Origin::School)],
+        watching: policy::rules::Watching::default(),
     }
 }
 

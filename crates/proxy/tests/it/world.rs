@@ -303,6 +303,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
         groups: vec![group, juniors, seniors],
         lists: Vec::new(),
         bypass: setting.bypass.iter().map(|text| entry(text)).collect(),
+        watching: policy::rules::Watching::default(),
     };
     Snapshot::compile(policy, image(), Vec::new())
 }

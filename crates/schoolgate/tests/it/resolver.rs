@@ -190,6 +190,7 @@ pub fn policy(networks: &[(&str, Option<&str>)], groups: Vec<GroupRules>) -> Pol
         groups,
         lists: Vec::new(),
         bypass: Vec::new(),
+        watching: policy::rules::Watching::default(),
     }
 }
 

@@ -134,6 +134,12 @@ async fn posts_are_held(store: &Store) {
     }
     assert_eq!(store.post_holders(Timestamp(NOW.0 + 9)).await.unwrap()[0].until, Some(later));
     assert_eq!(store.post_holders(later).await.unwrap(), [], "an end is not put off by another");
+    assert_eq!(
+        store.roles_held(ade().id).await.unwrap(),
+        [Role::Headteacher],
+        "what was held stays on record"
+    );
+    assert_eq!(store.roles_held(PersonId(Uuid::from_u128(4))).await.unwrap(), []);
 }
 
 async fn the_installation_has_notes(store: &Store) {
