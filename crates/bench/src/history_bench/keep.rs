@@ -73,7 +73,8 @@ fn ask(history: &History) -> Result<Answers, BenchError> {
         Ok(top.hosts.first().map_or(0, |host| host.events))
     })?;
     let bytes = history.days()?.iter().map(|day| day.bytes).sum::<u64>() as f64;
-    Ok(Answers { counts: [person.0, url.0, top.0], ms: [person.1, url.1, top.1], bytes })
+    let (counts, ms) = ([person.0, url.0, top.0], [person.1, url.1, top.1]);
+    Ok(Answers { counts, ms, bytes, ..Answers::default() })
 }
 
 /// What an answer is, and the middle of the times it took.

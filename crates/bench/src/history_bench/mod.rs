@@ -58,7 +58,7 @@ struct Answers {
     counts: [u64; 3],
     ms: [f64; 3],
     bytes: f64,
-    /// Events a second while rows were taken up; writing them down for the store is not in it.
+    /// Of a peer: events a second while rows were taken up; writing them down for it is not in it.
     append_rate: f64,
 }
 
