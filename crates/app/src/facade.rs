@@ -93,6 +93,8 @@ pub(crate) struct Inner {
     pub(crate) heads_seen: tokio::sync::Mutex<BTreeMap<Scope, ChainHead>>,
     /// How many files of history are made at once: each holds a thread while it is taken.
     pub(crate) making_files: Arc<Semaphore>,
+    /// Where the console is reached; empty until it listens.
+    pub(crate) console_address: OnceLock<String>,
     /// Where passkeys are made for; empty until the console's address is known.
     pub(crate) passkey_place: OnceLock<PasskeyPlace>,
     /// Second factors that are being made or asked for.
@@ -165,6 +167,7 @@ impl App {
             looks: Mutex::default(),
             heads_seen: tokio::sync::Mutex::default(),
             making_files: Arc::new(Semaphore::new(MOST_FILES)),
+            console_address: OnceLock::new(),
             passkey_place: OnceLock::new(),
             ceremonies: Mutex::default(),
             making_pack: tokio::sync::Mutex::default(),
