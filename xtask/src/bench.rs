@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 pub fn bench(options: &[&str]) -> Result<(), Failure> {
     packages::install_for_benches()?;
     let mut build = cargo(&["build", "--quiet", "--release", "--package", "bench"]);
-    if options.first() == Some(&"sign-in") {
-        // It starts the program itself.
+    if matches!(options.first(), Some(&"sign-in" | &"class")) {
+        // They start the program themselves.
         build.args(["--package", "schoolgate"]);
     }
     build.stdout(Stdio::null());

@@ -39,10 +39,7 @@ const CONFIGURATION: &str = "[gate]\nname = \"gate.larkfield.test\"\norganisatio
 /// So many pages are asked for.
 pub(crate) fn rows(pages: usize) -> Result<Vec<Row>, BenchError> {
     let home = tempfile::tempdir().map_err(BenchError::file("a folder for a gate"))?;
-    let folder = home.path().join("gate");
-    std::fs::create_dir(&folder).map_err(BenchError::file(&folder))?;
-    let configuration = folder.join("schoolgate.toml");
-    std::fs::write(&configuration, CONFIGURATION).map_err(BenchError::file(&configuration))?;
+    let folder = new_folder(home.path())?;
     let gate = Gate::start("demo", &folder)?;
     let mut rows = vec![gate.waits_for_pages(&folder, pages)?];
     drop(gate);
@@ -58,14 +55,27 @@ pub(crate) fn rows(pages: usize) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
+/// A folder for a gate, with its configuration.
+pub(crate) fn new_folder(home: &Path) -> Result<PathBuf, BenchError> {
+    let folder = home.join("gate");
+    std::fs::create_dir(&folder).map_err(BenchError::file(&folder))?;
+    let configuration = folder.join("schoolgate.toml");
+    std::fs::write(&configuration, CONFIGURATION).map_err(BenchError::file(&configuration))?;
+    Ok(folder)
+}
+
 /// A running gate.
-struct Gate {
+pub(crate) struct Gate {
     program: Program,
     visitor: Visitor,
+    /// Where the console is reached.
+    pub(crate) console: String,
+    /// The file of the certificate to trust.
+    pub(crate) authority: PathBuf,
 }
 
 impl Gate {
-    fn start(command: &str, folder: &Path) -> Result<Self, BenchError> {
+    pub(crate) fn start(command: &str, folder: &Path) -> Result<Self, BenchError> {
         let own = std::env::current_exe().map_err(BenchError::file("schoolgate"))?;
         let program = own.with_file_name("schoolgate");
         let cores = format!("0-{}", all_cores().saturating_sub(1));
@@ -75,13 +85,14 @@ impl Gate {
         let said: serde_json::Value = serde_json::from_str(&line)?;
         let word =
             |name: &str| said.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let visitor = Visitor::new(&word("console"), &PathBuf::from(word("authority")))?;
-        Ok(Self { program, visitor })
+        let (console, authority) = (word("console"), PathBuf::from(word("authority")));
+        let visitor = Visitor::new(&console, &authority)?;
+        Ok(Self { program, visitor, console, authority })
     }
 
     /// The 99th percentile of a page's whole time, connection and TLS too, while sign-ins keep every hashing thread busy.
     fn waits_for_pages(&self, folder: &Path, pages: usize) -> Result<Row, BenchError> {
-        let password = demo_password(folder)?;
+        let password = demo_password(folder)?.replace(' ', "+");
         let form = format!("login={LOGIN}&password={password}&next=");
         let (stop, signed_in, visitor) = (AtomicBool::new(false), AtomicU64::new(0), &self.visitor);
         let before = Reading::now(&[std::process::id(), self.program.process()]);
@@ -121,6 +132,11 @@ impl Gate {
         Ok(Row::new(what, "ms", p99, Target::AtMost(50.0)).on(disturbance.verdict()))
     }
 
+    /// The number of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.program.process()
+    }
+
     /// Its private memory, and its part of what it shares (PSS).
     fn memory_mb(&self) -> Result<f64, BenchError> {
         let file = PathBuf::from(format!("/proc/{}/smaps_rollup", self.program.process()));
@@ -140,10 +156,10 @@ fn wait_until(due: Instant) {
 }
 
 /// The password that every account of a demo has.
-fn demo_password(folder: &Path) -> Result<String, BenchError> {
+pub(crate) fn demo_password(folder: &Path) -> Result<String, BenchError> {
     let file = folder.join("demo-password");
     let text = std::fs::read_to_string(&file).map_err(BenchError::file(&file))?;
-    Ok(text.trim().replace(' ', "+"))
+    Ok(text.trim().to_owned())
 }
 
 fn add_people(folder: &Path) -> Result<(), BenchError> {

@@ -38,6 +38,10 @@ pub struct School {
     pub earlier_lists: String,
     /// What to trust it by.
     pub root: CertificateDer<'static>,
+    /// Its use cases.
+    pub app: App,
+    /// Its records.
+    pub store: Store,
     stop: oneshot::Sender<()>,
     done: JoinHandle<()>,
     _history: TempDir,
@@ -51,9 +55,18 @@ pub fn login(role: Role) -> String {
 impl School {
     /// Opens the school.
     pub async fn open() -> Self {
+        Self::open_with(include_str!("../../../../policies/first-school.toml"), Vec::new()).await
+    }
+
+    /// Opens the first school of a trust, with these in the records besides.
+    pub async fn open_in_trust(besides: Vec<Change>) -> Self {
+        Self::open_with(include_str!("../../../../policies/trust.toml"), besides).await
+    }
+
+    async fn open_with(policy: &str, besides: Vec<Change>) -> Self {
         let clock = Clock::fixed(opened());
         let folder = tempfile::tempdir().unwrap();
-        let app = use_cases(&clock, folder.path()).await;
+        let (app, store) = use_cases(&clock, folder.path(), policy, besides).await;
         let kept = lists::images(&folder.path().join("lists"));
         let earlier_lists = kept[1].revision.clone();
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -64,13 +77,14 @@ impl School {
             certificate_page: None,
             clock,
         };
-        let console = Console::bind(config, app).await.unwrap();
+        let console = Console::bind(config, app.clone()).await.unwrap();
         let address = console.local_addr();
         let (stop, stopped) = oneshot::channel();
         let done = tokio::spawn(console.run(async move {
             let _ = stopped.await;
         }));
-        Self { address, earlier_lists, root: key.cert.der().clone(), stop, done, _history: folder }
+        let root = key.cert.der().clone();
+        Self { address, earlier_lists, root, app, store, stop, done, _history: folder }
     }
 
     /// Closes it, and waits until it is closed.
@@ -80,12 +94,28 @@ impl School {
     }
 }
 
-async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
+async fn use_cases(
+    clock: &Clock,
+    folder: &std::path::Path,
+    policy: &str,
+    besides: Vec<Change>,
+) -> (App, Store) {
     let now = clock.now();
     let (store, pepper) = (Store::open(&Place::Memory, now).await.unwrap(), Pepper::random().unwrap());
-    let in_force = put_in_force(&store, clock).await;
+    let in_force = put_in_force(&store, clock, policy).await;
     let document = &in_force.document;
-    store.commit(&fact(now), &everybody(document, &pepper)).await.unwrap();
+    let hash = identity::hash(&pepper, &Password::new(PASSWORD).unwrap(), [7; 16]).unwrap();
+    let mut changes = everybody(document, &hash.0);
+    for change in besides {
+        let accounts = match &change {
+            Change::AddPerson { person, .. } => Vec::from(account(person, hash.0.clone(), now)),
+            _ => Vec::new(),
+        };
+        changes.push(change);
+        changes.extend(accounts);
+    }
+    store.commit(&fact(now), &changes).await.unwrap();
+    let records = store.clone();
     let parts = Parts {
         handed_out: Arc::default(),
         leaks: Arc::default(),
@@ -112,27 +142,26 @@ async fn use_cases(clock: &Clock, folder: &std::path::Path) -> App {
     };
     let app = App::start(parts, in_force).await.unwrap();
     app.set_console_address("https://localhost");
-    app
+    (app, records)
 }
 
 /// Has the policy approved as a technician does it at the machine.
-async fn put_in_force(store: &Store, clock: &Clock) -> InForce {
+async fn put_in_force(store: &Store, clock: &Clock, policy: &str) -> InForce {
     let actor = Actor::CommandLine { user: "technician".to_owned() };
-    let (edition, reason) = (("first-school.toml".to_owned(), policy_text()), "the tests' school".to_owned());
+    let (edition, reason) = (("policy.toml".to_owned(), policy_text(policy)), "the tests' school".to_owned());
     let proposal = Proposal { edition, settings: None, reason: reason.clone() };
     let proposed = propose_policy(store, clock, &actor, proposal).await.unwrap();
     approve_policy(store, clock, &actor, proposed.hash.as_str(), &reason).await.unwrap();
     approved_policy(store).await.unwrap()
 }
 
-/// The policy that ships, but that it asks nobody for a second factor who has none.
-fn policy_text() -> String {
+/// A policy that ships, but that it asks nobody for a second factor who has none.
+fn policy_text(shipped: &str) -> String {
     let line = |line: &str| match line.split_once(" = ") {
         Some(("second_factor", _)) => "second_factor = []".to_owned(),
         Some(("second_factor_away", _)) => "second_factor_away = false".to_owned(),
         _ => line.to_owned(),
     };
-    let shipped = include_str!("../../../../policies/first-school.toml");
     shipped.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -156,10 +185,9 @@ fn fact(now: Timestamp) -> Fact {
     Fact::new(&Actor::Program, Scope::Trust, now, "open-the-tests-school")
 }
 
-fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
+fn everybody(document: &Document, verifier: &str) -> Vec<Change> {
     let school: SchoolId = document.policy.schools.first().unwrap().id.clone();
     let scope = Scope::School(school);
-    let hash = identity::hash(pepper, &Password::new(PASSWORD).unwrap(), [7; 16]).unwrap();
     let mut changes = Vec::new();
     for (number, role) in Role::ALL.into_iter().enumerate() {
         let id = PersonId(uuid::Uuid::from_u128(number as u128 + 1));
@@ -170,14 +198,14 @@ fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
             display_name: format!("Robin {}", role.title()),
             affiliations: vec![Affiliation { scope: scope.clone(), role, year }],
         };
-        let [account, credential] = account(&person, hash.0.clone(), opened());
+        let [account, credential] = account(&person, verifier.to_owned(), opened());
         changes.push(Change::AddPerson { person, scope: scope.clone() });
         changes.extend([account, credential]);
     }
     changes
 }
 
-fn opened() -> Timestamp {
+pub fn opened() -> Timestamp {
     Timestamp::parse(OPENED).unwrap()
 }
 
