@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 pub fn bench(options: &[&str]) -> Result<(), Failure> {
     packages::install_for_benches()?;
     let mut build = cargo(&["build", "--quiet", "--release", "--package", "bench"]);
-    if matches!(options.first(), Some(&("sign-in" | "alerts"))) {
+    if matches!(options.first(), Some(&("sign-in" | "alerts" | "class"))) {
         // They start the program itself.
         build.args(["--package", "schoolgate"]);
     }

@@ -30,7 +30,7 @@ cargo xtask COMMAND
   licences       licences and banned crates of everything that is built (deny.toml)
   assets         build the console's style sheet, script and templates, where their inputs have changed
   packages       install the Debian packages that are missing
-  bench lists|dns|proxy|history|alerts|sign-in [--quick] [--json]
+  bench lists|dns|proxy|history|alerts|sign-in|class [--quick] [--json]
                  measure, side by side with the field's other servers (docs/performance.md)
   fuzz [TARGET] [--seconds N]
                  run the fuzz targets of fuzz/

@@ -1,6 +1,9 @@
 //! The window in which the badges and pictures of a class count: opened by whoever runs the class, for some minutes, here or
 //! on every network of the school, and closed by itself.
 
+use crate::classes::InfantWay;
+use crate::views::InfantWaysView;
+use crate::web_sign_in::no_sign_in;
 use crate::{App, AppError};
 use model::{Actor, ClassId, NetworkId, Scope};
 use std::net::IpAddr;
@@ -61,6 +64,39 @@ impl App {
         let window = ClassWindow { class: id, network, opened_by: *opened_by, starts, ends, scope };
         self.commit(&fact, &[Change::ClassWindow(ClassWindowChange::Open(window))]).await?;
         Ok(true)
+    }
+
+    /// What the youngest can sign in to the web with at an address now: what somebody of a class with an open window there holds,
+    /// and the policy gives them.
+    ///
+    /// # Errors
+    /// [`AppError::Failed`] where the records cannot be read.
+    pub async fn infant_ways(&self, from: IpAddr) -> Result<InfantWaysView, AppError> {
+        let (snapshot, store, now) = (self.snapshot(), &self.0.parts.store, self.now());
+        let mut ways = InfantWaysView::default();
+        let network = snapshot.network_at(from.to_canonical());
+        let Some(network) = network.filter(|network| no_sign_in(network).is_none()) else { return Ok(ways) };
+        let here = Scope::School(network.school.clone());
+        let mut open = store.class_windows(now).await?;
+        open.retain(|window| {
+            window.scope == here && window.network.as_ref().is_none_or(|only| *only == network.id)
+        });
+        if open.is_empty() {
+            return Ok(ways);
+        }
+        for class in store.classes(now).await? {
+            if !open.iter().any(|window| window.class == class.id) {
+                continue;
+            }
+            let badges = store.badges_of_class(class.id, now).await?;
+            let pictures = store.pictures_of_class(class.id, now).await?;
+            for child in self.learners_of(&class) {
+                let gives = |way| self.policy_gives(&child, &here, way);
+                ways.badge |= badges.contains_key(&child.id) && gives(InfantWay::Badge);
+                ways.pictures |= pictures.contains_key(&child.id) && gives(InfantWay::Pictures);
+            }
+        }
+        Ok(ways)
     }
 
     /// Closes the window of a class. False where this person reaches no class of that id.

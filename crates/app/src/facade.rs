@@ -94,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) heads_seen: tokio::sync::Mutex<BTreeMap<Scope, ChainHead>>,
     /// How many files of history are made at once: each holds a thread while it is taken.
     pub(crate) making_files: Arc<Semaphore>,
+    /// Where the console is reached; empty until it listens.
+    pub(crate) console_address: OnceLock<String>,
     /// Where passkeys are made for; empty until the console's address is known.
     pub(crate) passkey_place: OnceLock<PasskeyPlace>,
     /// Who is asked about breached passwords; empty where nobody is.
@@ -168,6 +170,7 @@ impl App {
             looks: Mutex::default(),
             heads_seen: tokio::sync::Mutex::default(),
             making_files: Arc::new(Semaphore::new(MOST_FILES)),
+            console_address: OnceLock::new(),
             passkey_place: OnceLock::new(),
             breach_service: OnceLock::new(),
             ceremonies: Mutex::default(),

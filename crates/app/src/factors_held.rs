@@ -11,9 +11,10 @@ use identity::{
     AccountSeen, Factor, HeldPasskey, PasskeyOptions, PasskeyRefused, RecoveryCode, TotpSecret, TotpStep,
 };
 use model::{
-    About, Alert, AlertKind, AlertSubject, CredentialId, CredentialKind, Ladder, Person, Severity, Timestamp,
+    About, Actor, Alert, AlertKind, AlertSubject, CredentialId, CredentialKind, Ladder, Person, Scope,
+    Severity, Timestamp,
 };
-use store::{Account, AccountChange, Change, Credential};
+use store::{Account, AccountChange, Change, Credential, Fact};
 
 /// The longest code that is looked at.
 const MOST_CODE: usize = 64;
@@ -61,6 +62,21 @@ impl HeldFactors {
     pub(crate) fn passkeys(&self) -> Vec<(CredentialId, HeldPasskey)> {
         let passkeys = self.0.iter().filter(|held| held.kind == CredentialKind::Passkey);
         passkeys.filter_map(|held| Some((held.id, HeldPasskey::parse(&held.verifier)?))).collect()
+    }
+}
+
+/// What is noted and said of an answer that does not count; `None` of a copy, which alarms.
+fn plainly_refused(why: PasskeyRefused) -> Option<(&'static str, &'static str)> {
+    const AGAIN: &str = "That passkey did not work here. Try again, or use a code.";
+    match why {
+        PasskeyRefused::Cloned => None,
+        PasskeyRefused::Unreadable => Some(("unreadable", AGAIN)),
+        PasskeyRefused::Wrong => Some(("another passkey or challenge", AGAIN)),
+        PasskeyRefused::OtherAddress => Some((
+            "another address",
+            "Your passkey was used at another address than this console\u{2019}s, so it was refused: somebody may have led you to \
+             a page that is not your school\u{2019}s. Close it, type the school\u{2019}s own address, and tell your technician.",
+        )),
     }
 }
 
@@ -228,12 +244,11 @@ impl App {
         why: PasskeyRefused,
         from: &Caller,
     ) -> Result<AppError, AppError> {
-        if why != PasskeyRefused::Cloned {
-            self.note_refusal("passkey-refused", Some(account.login.clone()), from.address).await?;
-            return Ok(AppError::not_proven(
-                "That passkey did not work here. Try again, or use a code.",
-                why.to_string(),
-            ));
+        if let Some((noted, words)) = plainly_refused(why) {
+            let fact = Fact::new(&Actor::Program, Scope::Trust, self.now(), "passkey-refused");
+            let fact = fact.about(format!("login:{}", account.login)).with("why", noted);
+            self.note(&fact.with("address", from.address.to_string())).await?;
+            return Ok(AppError::not_proven(words, why.to_string()));
         }
         let actor = actor_of(person);
         let fact = self.fact(&actor, "passkey-copied").about(actor.to_string());

@@ -37,7 +37,8 @@ impl App {
         let children = children.iter().zip(names).map(|(child, name)| (child.id.to_string(), name));
         let mut children: Vec<(String, String)> = children.collect();
         children.sort_by(|one, other| one.1.cmp(&other.1));
-        Ok(PicturesView { children, problem })
+        let badge = self.infant_ways(from).await?.badge;
+        Ok(PicturesView { children, problem, badge })
     }
 
     /// Signs a child in to the web from an address by their pictures, such as `4,0,11`. What was wrong, if anything, stands in the view.

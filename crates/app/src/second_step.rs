@@ -128,12 +128,19 @@ impl App {
     /// Where the console is reached: passkeys are made for this address. To be called at start; where it is no name over
     /// HTTPS there are no passkeys.
     pub fn set_console_address(&self, address: &str) {
+        let _ = self.0.console_address.set(address.trim_end_matches('/').to_owned());
         match identity::PasskeyPlace::at(address) {
             Ok(place) => {
                 let _ = self.0.passkey_place.set(place);
             }
             Err(error) => tracing::warn!(%error, "there are no passkeys at this console"),
         }
+    }
+
+    /// Where the console is reached, such as `https://gate.school.example:8443`, without a slash at the end: what is printed and
+    /// sent leads there, whatever address a browser asked for. `None` before it was said.
+    pub fn console_address(&self) -> Option<&str> {
+        self.0.console_address.get().map(String::as_str)
     }
 
     pub(crate) fn passkey_place(&self) -> Option<identity::PasskeyPlace> {

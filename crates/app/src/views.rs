@@ -23,8 +23,8 @@ pub use alerts::{
 };
 pub use cases::{CaseLineView, CaseRow, CaseView, CasesView, EvidenceView};
 pub use classes::{
-    BadgeView, BadgesView, ClassRow, ClassView, ClassesView, LearnerRow, NewPicturesView, OpenedRecordView,
-    PicturesView, WindowView,
+    BadgeView, BadgesView, ClassRow, ClassView, ClassesView, InfantWaysView, LearnerRow, NewPicturesView,
+    OpenedRecordView, PicturesView, WindowView,
 };
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use factors::{

@@ -1,8 +1,8 @@
 //! Badge sign-ins through the use cases and the store in a file, each on the disk before it is answered: a school of 300
 //! infants, each on a device of their own, as many at once as a class has children.
 //!
-//! Left out: HTTP and TLS, and the camera; a class at one camera is measured by the journey in
-//! `crates/schoolgate/tests/it/badges.rs`, with the whole program and a real browser.
+//! Left out: HTTP and TLS, and the camera; a class at one camera is in [`class_bench`](crate::class_bench), with the whole
+//! program and a real browser.
 
 use crate::BenchError;
 use crate::Depth;

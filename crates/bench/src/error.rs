@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) enum BenchError {
     /// The command line.
     #[error(
-        "expected `lists`, `dns`, `proxy`, `history`, `alerts` or `sign-in`, then `--json` or `--quick` or neither, found `{found}`"
+        "expected `lists`, `dns`, `proxy`, `history`, `alerts`, `sign-in` or `class`, then `--json` or `--quick` or neither, found `{found}`"
     )]
     Arguments { found: String },
     /// There is too little room for so many events.

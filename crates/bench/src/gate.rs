@@ -40,6 +40,10 @@ pub(crate) struct Gate {
     pub(crate) visitor: Visitor,
     /// Where its proxy listens.
     pub(crate) proxy: SocketAddr,
+    /// The address of its console.
+    pub(crate) console: String,
+    /// The file of the certificate to trust it by.
+    pub(crate) authority: PathBuf,
 }
 
 impl Gate {
@@ -54,9 +58,10 @@ impl Gate {
         let said: serde_json::Value = serde_json::from_str(&line)?;
         let word =
             |name: &str| said.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let visitor = Visitor::new(&word("console"), &PathBuf::from(word("authority")))?;
+        let (console, authority) = (word("console"), PathBuf::from(word("authority")));
+        let visitor = Visitor::new(&console, &authority)?;
         let proxy = SocketAddr::from((Ipv4Addr::LOCALHOST, name_and_port("http://", &word("proxy"))?.1));
-        Ok(Self { program, visitor, proxy })
+        Ok(Self { program, visitor, proxy, console, authority })
     }
 
     /// Its process.

@@ -12,6 +12,7 @@
 mod alert_bench;
 mod badge_bench;
 mod child;
+mod class_bench;
 mod dns_bench;
 mod echo;
 mod error;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         ["history", options @ ..] => history_bench::bench(options),
         ["alerts", options @ ..] => bench(alert_bench::rows, options),
         ["sign-in", options @ ..] => bench(sign_in_rows, options),
+        ["class", options @ ..] => bench(class_bench::rows, options),
         ["keep-history", folder, events] => history_bench::keep(folder, events),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };
@@ -104,6 +106,7 @@ fn bench(rows: fn(Depth) -> Result<Vec<Row>, BenchError>, options: &[&str]) -> R
 fn sign_in_rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
     let mut rows = sign_in_bench::rows(depth)?;
     rows.extend(badge_bench::rows(depth)?);
+    rows.extend(class_bench::rows(depth)?);
     Ok(rows)
 }
 

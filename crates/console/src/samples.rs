@@ -18,8 +18,9 @@ use crate::{
 use app::ScanSeen;
 use app::views::{
     AreaView, AuthorityView, BypassProposalView, ClauseView, DismissedView, ExplainAnswer, ExplainQuestion,
-    ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InspectionView, LeftOutView,
-    ListView, ListsView, NeedView, PolicyView, RefusedView, StepView, SuggestionView, WebSignInView,
+    ExplainView, FigureView, FrameView, HealthView, HomeView, ImageView, InfantWaysView, InspectionView,
+    LeftOutView, ListView, ListsView, NeedView, PolicyView, RefusedView, StepView, SuggestionView,
+    WebSignInView,
 };
 use model::{ClauseState, Timestamp};
 use serde::Serialize;
@@ -313,7 +314,10 @@ fn web_sign_ins() -> Vec<WebSignInPage> {
         device: String::new(),
     };
     let views = [view("", "", ""), view("Robin", "", "16:00"), view("", "Try again.", "")];
-    views.map(|view| WebSignInPage::of(view, HOSTILE.to_owned())).into()
+    let ways = [(false, false), (true, true), (false, true)];
+    let ways = ways.map(|(badge, pictures)| InfantWaysView { badge, pictures });
+    let pages = views.into_iter().zip(ways);
+    pages.map(|(view, ways)| WebSignInPage::of(view, HOSTILE.to_owned(), ways)).collect()
 }
 
 /// Every page in every state.

@@ -10,8 +10,8 @@ use crate::pages::web_badge::WebBadgePage;
 use crate::pages::web_pictures::WebPicturesPage;
 use crate::samples::HOSTILE;
 use app::views::{
-    BadgeView, BadgesView, ClassRow, ClassView, ClassesView, LearnerRow, NewPicturesView, OpenedRecordView,
-    PicturesView, WebSignInView, WindowView,
+    BadgeView, BadgesView, ClassRow, ClassView, ClassesView, InfantWaysView, LearnerRow, NewPicturesView,
+    OpenedRecordView, PicturesView, WebSignInView, WindowView,
 };
 use model::Timestamp;
 
@@ -89,7 +89,7 @@ pub(crate) fn badges(now: Timestamp) -> Vec<BadgesPage> {
     };
     let view =
         BadgesView { class: "Hazel".to_owned(), badges: vec![badge("Amara"), badge(HOSTILE)], expires: now };
-    BadgesPage::of(view, format!("/classes/{CLASS}"), "gate.school.test:8443").into_iter().collect()
+    BadgesPage::of(view, format!("/classes/{CLASS}"), "https://gate.school.test:8443").into_iter().collect()
 }
 
 pub(crate) fn picture_questions() -> Vec<PicturesAskPage> {
@@ -128,13 +128,17 @@ pub(crate) fn badge_sign_ins() -> Vec<WebBadgePage> {
         must_choose: false,
         device: String::new(),
     };
-    [view("", ""), view("Amara", ""), view("", "This badge is an old one.")].map(WebBadgePage::of).into()
+    let views = [view("", ""), view("Amara", ""), view("", "This badge is an old one.")];
+    let ways = |pictures| InfantWaysView { badge: true, pictures };
+    let pages = views.into_iter().zip([true, false, true]);
+    pages.map(|(view, pictures)| WebBadgePage::of(view, ways(pictures))).collect()
 }
 
 pub(crate) fn picture_sign_ins() -> Vec<WebPicturesPage> {
     let child = (CHILD.to_owned(), format!("Amara {HOSTILE}"));
-    let names = PicturesView { children: vec![child.clone()], problem: String::new() };
-    let closed = PicturesView { children: Vec::new(), problem: "It is not time yet.".to_owned() };
+    let names = PicturesView { children: vec![child.clone()], problem: String::new(), badge: true };
+    let closed =
+        PicturesView { children: Vec::new(), problem: "It is not time yet.".to_owned(), badge: false };
     vec![
         WebPicturesPage::names(names.clone(), ""),
         WebPicturesPage::names(names, "Those were not your pictures."),

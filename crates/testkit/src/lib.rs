@@ -3,6 +3,7 @@
 //! Tests only; no product crate depends on this one.
 
 pub mod bad_certificates;
+pub mod badges;
 pub mod browser;
 pub mod busy_origin;
 pub mod certificates;

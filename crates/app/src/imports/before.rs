@@ -31,6 +31,9 @@ pub(super) struct KeptPerson {
     pub(super) was: KeptSelf,
     /// After.
     pub(super) is: KeptSelf,
+    /// The account that the import made for somebody new; empty otherwise.
+    #[serde(default)]
+    pub(super) made: String,
     /// Accounts whose state it changed: id, state before, state after.
     pub(super) accounts: Vec<(String, String, String)>,
     /// The classes before, each with what they were in it.
@@ -76,6 +79,14 @@ impl KeptSelf {
 impl KeptPerson {
     pub(super) fn id(&self) -> Option<PersonId> {
         PersonId::parse(&self.person)
+    }
+
+    /// True where undoing takes them off, or gives them back a role that they had.
+    pub(super) fn takes_off(&self) -> bool {
+        let roles = |held: &KeptSelf| -> Vec<(String, String)> {
+            held.held.iter().map(|(scope, role, _)| (scope.clone(), role.clone())).collect()
+        };
+        self.is_new || self.had_left || roles(&self.was) != roles(&self.is)
     }
 
     /// The accounts: id, state before, state after.

@@ -1,7 +1,8 @@
 //! Putting back what was before an import, for seven days.
 //!
 //! Invariants: whoever is not as the import left them is left as they are, and named; nobody who was signed in comes back
-//! by it; what the import made stays in the records, closed or empty.
+//! by it; what the import made stays in the records, closed or empty; an account that the import did not make is not touched:
+//! where somebody who would be taken off has one that is open, nothing is undone at all.
 
 use super::before::{Kept, KeptPerson, KeptSelf};
 use super::{DAY_MS, Imports, UNDO_DAYS, reason_of};
@@ -14,6 +15,9 @@ use std::collections::{HashMap, HashSet};
 use store::{
     Account, AccountChange, Change, ClassChange, ImportChange, ImportRecord, PersonSource, RightsChange,
 };
+
+/// Names in a refusal.
+const MOST_NAMED: usize = 5;
 
 /// What an undoing did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,7 +33,8 @@ impl Imports<'_> {
     ///
     /// # Errors
     /// [`AppError::Denied`] where they may not change what people are; [`AppError::Refused`] without a reason, after seven
-    /// days, where it is not applied or a newer one is, and to whoever sent one that another had to approve.
+    /// days, where it is not applied or a newer one is, to whoever sent one that another had to approve, and where somebody
+    /// whom it would take off has an account that it did not make.
     pub async fn undo(&self, id: ImportId, reason: &str) -> Result<Option<Undone>, AppError> {
         let Some(record) = self.record(id).await? else { return Ok(None) };
         self.permit(Action::MovePerson, &record.staged.school).await?;
@@ -53,6 +58,7 @@ impl Imports<'_> {
         }
         let school = record.staged.school.clone();
         let mut putting = self.putting_back(&school).await?;
+        putting.must_lose_no_account(&kept.people)?;
         for class in kept.ended.iter().filter_map(|class| ClassId::parse(class)) {
             putting.changes.push(Change::Class(ClassChange::Reopen { class }));
         }
@@ -139,6 +145,40 @@ struct PuttingBack {
 }
 
 impl PuttingBack {
+    /// Refuses where somebody who would be taken off was given an account since.
+    fn must_lose_no_account(&self, kept: &[KeptPerson]) -> Result<(), AppError> {
+        let would_lose = kept.iter().filter(|kept| kept.takes_off()).filter_map(|kept| {
+            let person = self.people.get(&kept.id()?)?;
+            (KeptSelf::of(person) == kept.is && self.has_account_since(person.id, kept)).then_some(person)
+        });
+        let names: Vec<&str> = would_lose.map(|person| person.display_name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let named: Vec<&str> = names.iter().copied().take(MOST_NAMED).collect();
+        let more = names.len().saturating_sub(MOST_NAMED);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        Err(AppError::refused(
+            format!(
+                "Nothing was undone. This import did not give these people all the accounts that they have now: {}{more}. \
+                 First close the administrator\u{2019}s or other account. Or keep the import, and change what is wrong person \
+                 by person.",
+                named.join(", ")
+            ),
+            "expected people with what the import gave them, found other open accounts",
+        ))
+    }
+
+    /// True where somebody has an account that is open and that the import did not make.
+    fn has_account_since(&self, person: PersonId, kept: &KeptPerson) -> bool {
+        let open = self.accounts.get(&person).into_iter().flatten();
+        let mut open = open.filter(|account| account.state.may_sign_in());
+        let is_other = |account: &Account| {
+            account.kind.administers() || (!kept.made.is_empty() && account.id.to_string() != kept.made)
+        };
+        open.any(is_other)
+    }
+
     fn person(&mut self, kept: &KeptPerson) {
         let found = kept.id().and_then(|id| self.people.get(&id).cloned());
         let Some(person) = found else { return };

@@ -110,6 +110,17 @@ pub struct PicturesView {
     pub children: Vec<(String, String)>,
     /// One kind sentence where nobody can; empty otherwise.
     pub problem: String,
+    /// True where somebody's badge counts here now.
+    pub badge: bool,
+}
+
+/// What the youngest can sign in to the web with at an address now.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct InfantWaysView {
+    /// True where a badge counts.
+    pub badge: bool,
+    /// True where pictures count.
+    pub pictures: bool,
 }
 
 /// A child's new pictures, which are shown this once.

@@ -1,7 +1,7 @@
 //! What the youngest sign in with: badges, pictures and windows, who may make them, and where and when they count; and the
 //! sealed record of a password.
 
-use crate::world::{PASSWORD, World, school, technician};
+use crate::world::{PASSWORD, World, policy_text, put_in_force, school, technician, without_second_factor};
 use app::views::{BadgeView, LearnerRow};
 use app::{
     AppError, Caller, Fresh, HandedOver, MadeSure, ResetChecks, WhichBadges, WindowMinutes, WindowPlace,
@@ -335,4 +335,37 @@ async fn a_record_goes_when_its_child_leaves_the_class() {
     let fact = Fact::new(&technician(), Scope::Trust, world.clock.now(), "change-class");
     world.store.commit(&fact, &[Change::Class(leave)]).await.unwrap();
     assert_eq!(world.app.remove_ended_records().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_badge_and_pictures_are_offered_where_somebody_of_an_open_class_can_use_them() {
+    let hazel = Hazel::new().await;
+    let ways = async |from: IpAddr| {
+        let ways = hazel.world.app.infant_ways(from).await.unwrap();
+        (ways.badge, ways.pictures)
+    };
+    hazel.open(WindowPlace::School).await;
+    assert_eq!(ways(classroom()).await, (false, false), "nobody has either yet");
+    hazel.badges(WhichBadges::Of(hazel.amara)).await;
+    assert_eq!(ways(classroom()).await, (true, false));
+    let fresh = hazel.fresh("carys").await;
+    let child = (hazel.class, hazel.bryn);
+    hazel.world.app.give_pictures((&hazel.teacher, &fresh), child, None).await.unwrap().unwrap();
+    assert_eq!(ways(classroom()).await, (true, true));
+    assert_eq!(ways(home()).await, (false, false), "at school alone");
+    hazel.world.app.close_class_window(&hazel.teacher, hazel.class).await.unwrap();
+    assert_eq!(ways(classroom()).await, (false, false), "while the window is open alone");
+
+    hazel.open(WindowPlace::School).await;
+    let without = |text: String| {
+        let line = |line: &str| match line.split_once(" = ") {
+            Some(("badges", _)) => "badges = []".to_owned(),
+            _ => line.to_owned(),
+        };
+        text.lines().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let text = without(without_second_factor(&policy_text("first-school.toml")));
+    put_in_force(&hazel.world.store, &hazel.world.clock, "first-school.toml", text).await;
+    hazel.world.app.take_up_changes().await.unwrap();
+    assert_eq!(ways(classroom()).await, (false, true), "as far as the policy goes");
 }

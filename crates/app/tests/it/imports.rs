@@ -1,12 +1,13 @@
 //! Imports: a file is staged, seen, approved and undone; and what it can never do.
 
 use crate::world::{PASSWORD, World, school};
-use app::{AppError, Fresh, Imports, UNDO_DAYS, Upload, Urgency};
+use app::{AppError, AtMachine, Fresh, Imports, UNDO_DAYS, Upload, Urgency};
 use model::{
-    Action, Actor, Affiliation, Clock, ImportId, ImportKind, ImportState, PersonId, Role, SchoolId, Scope,
-    YearGroup,
+    AccountState, Action, Actor, Affiliation, Clock, ImportId, ImportKind, ImportState, PersonId, Role,
+    SchoolId, Scope, YearGroup,
 };
 use roster::Grades;
+use store::AccountChange;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const HEADINGS: &str = "Adno,Forename,Surname,DOB,Year,Reg,Job title\n";
@@ -402,4 +403,63 @@ async fn a_file_that_cannot_be_read_says_what_to_do_and_mistakes_leave_as_a_file
     let scope = Scope::School(SchoolId::new("ashbrook"));
     let facts = office.world.store.audit(&scope, 0, 10_000).await.unwrap();
     assert!(facts.iter().all(|fact| !fact.details.contains("Sample")), "no name in a fact");
+}
+
+#[tokio::test]
+async fn an_undoing_takes_no_account_that_was_given_since() {
+    let office = Office::new().await;
+    let before = office.records().await;
+    let id = office.apply(&first()).await;
+    let (pepper, machine_actor) = (crate::world::pepper(), crate::world::technician());
+    let (store, clock) = (&office.world.store, &office.world.clock);
+    let machine = AtMachine { store, clock, pepper: &pepper, actor: &machine_actor };
+    machine.give_administrator("u.example", "looks after accounts").await.unwrap();
+    let held = office.records().await;
+    let fresh = office.fresh("head").await;
+    let refusal = office.world.app.undo_import((&office.head, &fresh), id, "the wrong file").await;
+    let words = refused(refusal.unwrap_err());
+    assert!(words.starts_with("Nothing was undone.") && words.contains("Una Example"), "{words}");
+    assert!(!words.contains("Child"), "whoever has what the import gave them is not named: {words}");
+    assert_eq!(office.records().await, held, "nothing of it was done");
+    assert_eq!(office.world.count_facts("undo-import").await, 0);
+
+    // The account closed by hand, the import is undone, and the account stays as it was closed.
+    let given = store.account("u.example.admin").await.unwrap().unwrap();
+    let close = AccountChange::SetState { account: given.id, state: AccountState::Closed, at: clock.now() };
+    let fact = store::Fact::new(&office.head, Scope::Trust, clock.now(), "close-account");
+    store.commit(&fact, &[store::Change::Account(close)]).await.unwrap();
+    assert_eq!(office.undo(id).await.put_back, 11);
+    assert!(office.states("u.example").await.0.ends_with("suspended"));
+    let closed = store.account("u.example.admin").await.unwrap().unwrap();
+    assert_eq!(closed.state, AccountState::Closed);
+    let mine = |lines: Vec<String>| -> Vec<String> {
+        lines.into_iter().filter(|line| !line.contains("Sample") && !line.contains("Example")).collect()
+    };
+    let after: Vec<String> =
+        mine(office.records().await).into_iter().filter(|line| !line.starts_with("Class ")).collect();
+    assert_eq!(after, mine(before));
+}
+
+#[tokio::test]
+async fn an_undoing_leaves_alone_whoever_leads_by_now() {
+    let office = Office::new().await;
+    let id = office.apply(&first()).await;
+    let (store, clock) = (&office.world.store, &office.world.clock);
+    let moved = app::Move {
+        login: "u.example".to_owned(),
+        role: Role::Headteacher,
+        year: None,
+        reason: "she leads from today".to_owned(),
+    };
+    let machine = crate::world::technician();
+    app::move_person(store, clock, &machine, moved).await.unwrap();
+    let owners = ["u.example".to_owned()];
+    let pepper = crate::world::pepper();
+    let machine = AtMachine { store, clock, pepper: &pepper, actor: &machine };
+    machine.make_recovery(&owners, "set-up").await.unwrap();
+    office.world.app.take_up_changes().await.unwrap();
+    assert_eq!(office.undo(id).await.left_alone, ["Una Example"]);
+    let (words, held) = office.states("u.example").await;
+    assert!(words.ends_with("pending") && held[0].role == Role::Headteacher, "{words} {held:?}");
+    assert_eq!(store.recovery_accounts().await.unwrap().len(), 1);
 }

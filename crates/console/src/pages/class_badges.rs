@@ -3,14 +3,12 @@
 use crate::desk::{Shared, Visit};
 use crate::extract::Sent;
 use crate::pages::fields::{Choice, SummaryLine, choices, summary};
-use crate::pages::web::authority;
 use crate::problem::Problem;
 use crate::qr::svg_of;
 use crate::words;
 use app::views::{BadgesView, ClassView};
 use app::{AppError, WhichBadges};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use model::{ClassId, PersonId};
 use serde::{Deserialize, Serialize};
@@ -89,9 +87,10 @@ impl BadgesAskPage {
 }
 
 impl BadgesPage {
-    /// The sheet of a view; `host` is the console's name and port, as the browser has it. `None` where a code is too long.
-    pub(crate) fn of(view: BadgesView, link: String, host: &str) -> Option<Self> {
-        let address = format!("https://{host}/web/badge");
+    /// The sheet of a view; `console` is the console's own address, which badges bear for a year. `None` where a code is too
+    /// long.
+    pub(crate) fn of(view: BadgesView, link: String, console: &str) -> Option<Self> {
+        let address = format!("{console}/web/badge");
         let card = |badge: app::views::BadgeView| {
             let qr = svg_of(&format!("{address}#{}", badge.fragment))?;
             Some(BadgeCard { first_name: badge.first_name, qr, code: badge.code })
@@ -119,7 +118,6 @@ pub(crate) async fn make(
     State(desk): State<Shared>,
     visit: Visit,
     Path(typed): Path<String>,
-    (uri, headers): (Uri, HeaderMap),
     Sent(form): Sent<BadgesForm>,
 ) -> Result<Response, Problem> {
     let id = ClassId::parse(&typed).ok_or(Problem::NotFound)?;
@@ -128,11 +126,11 @@ pub(crate) async fn make(
         "all" => WhichBadges::Everybody,
         person => WhichBadges::Of(PersonId::parse(person).ok_or(Problem::Unreadable)?),
     };
-    let host = authority(&uri, &headers).ok_or(Problem::Unreadable)?.to_owned();
+    let console = desk.app.console_address().ok_or(Problem::OurFault)?;
     let fresh = desk.fresh(&visit).await?;
     match desk.app.make_badges((visit.actor()?, &fresh), id, which).await {
         Ok(Some(view)) => {
-            let page = BadgesPage::of(view, format!("/classes/{id}"), &host).ok_or(Problem::OurFault)?;
+            let page = BadgesPage::of(view, format!("/classes/{id}"), console).ok_or(Problem::OurFault)?;
             desk.page("badges.html", &visit, &page).await
         }
         Ok(None) => Err(Problem::NotFound),

@@ -7,9 +7,9 @@ use crate::pages::choose_password::ChoosePage;
 use crate::pages::fields::{Field, SummaryLine, summary};
 use crate::pages::sign_in::{MOST_TYPED_BYTES, REFUSAL_TAKES};
 use crate::problem::Problem;
-use app::views::WebSignInView;
+use app::views::{InfantWaysView, WebSignInView};
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -36,6 +36,10 @@ pub(crate) struct WebSignInPage {
     pub address: String,
     /// True just after somebody chose a password.
     pub changed: bool,
+    /// True where somebody's badge counts here now.
+    pub badge: bool,
+    /// True where somebody's pictures count here now.
+    pub pictures: bool,
 }
 
 /// What the address may ask of the page.
@@ -46,8 +50,8 @@ pub(crate) struct WebSignInQuestion {
 }
 
 impl WebSignInPage {
-    /// The page of a view, with the name that was typed.
-    pub(crate) fn of(view: WebSignInView, login: String) -> Self {
+    /// The page of a view, with the name that was typed and what the youngest can use.
+    pub(crate) fn of(view: WebSignInView, login: String, ways: InfantWaysView) -> Self {
         let problems: Vec<_> = [view.problem]
             .into_iter()
             .filter(|text| !text.is_empty())
@@ -60,6 +64,8 @@ impl WebSignInPage {
             until: view.until,
             address: view.address,
             changed: false,
+            badge: ways.badge,
+            pictures: ways.pictures,
         }
     }
 }
@@ -71,7 +77,9 @@ pub(crate) async fn show(
     Asked(asked): Asked<WebSignInQuestion>,
 ) -> Result<Response, Problem> {
     let view = desk.app.web_sign_in_view(visit.address).await;
-    let page = WebSignInPage { changed: asked.changed == "yes", ..WebSignInPage::of(view, String::new()) };
+    let ways = desk.app.infant_ways(visit.address).await?;
+    let page =
+        WebSignInPage { changed: asked.changed == "yes", ..WebSignInPage::of(view, String::new(), ways) };
     desk.page("web_sign_in.html", &visit, &page).await
 }
 
@@ -98,32 +106,21 @@ pub(crate) async fn enter(
         return Ok(answer);
     }
     tokio::time::sleep_until(refused_at).await;
-    desk.form_again("web_sign_in.html", &visit, &WebSignInPage::of(view, form.login)).await
+    let ways = desk.app.infant_ways(visit.address).await?;
+    desk.form_again("web_sign_in.html", &visit, &WebSignInPage::of(view, form.login, ways)).await
 }
 
 /// `GET /web/portal`: the captive portal API. Its address is given to devices by DHCP (RFC 8910).
-pub(crate) async fn portal(
-    State(desk): State<Shared>,
-    visit: Visit,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let authority = authority(&uri, &headers);
+pub(crate) async fn portal(State(desk): State<Shared>, visit: Visit) -> Response {
     let view = desk.app.portal_view(visit.address);
     let mut answer = serde_json::json!({ "captive": view.captive, "can-extend-session": true });
-    if let (Some(fields), Some(authority)) = (answer.as_object_mut(), authority) {
-        fields.insert("user-portal-url".into(), format!("https://{authority}/web/sign-in").into());
+    if let (Some(fields), Some(console)) = (answer.as_object_mut(), desk.app.console_address()) {
+        fields.insert("user-portal-url".into(), format!("{console}/web/sign-in").into());
         if let Some(seconds) = view.seconds_remaining {
             fields.insert("seconds-remaining".into(), seconds.into());
         }
     }
     ([(header::CONTENT_TYPE, "application/captive+json")], answer.to_string()).into_response()
-}
-
-/// The console's name and port, as the browser has it.
-pub(crate) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    authority.or_else(|| headers.get(header::HOST)?.to_str().ok())
 }
 
 /// `POST /web/sign-out`

@@ -5,7 +5,7 @@ use crate::desk::{Shared, Visit};
 use crate::extract::Sent;
 use crate::pages::fields::{Field, SummaryLine, summary};
 use crate::problem::Problem;
-use app::views::WebSignInView;
+use app::views::{InfantWaysView, WebSignInView};
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -35,11 +35,13 @@ pub(crate) struct WebBadgePage {
     pub signed_in: String,
     /// Until when.
     pub until: String,
+    /// True where somebody's pictures count here now.
+    pub pictures: bool,
 }
 
 impl WebBadgePage {
-    /// The page of a view.
-    pub(crate) fn of(view: WebSignInView) -> Self {
+    /// The page of a view, with what the youngest can use.
+    pub(crate) fn of(view: WebSignInView, ways: InfantWaysView) -> Self {
         let problem = Some(view.problem).filter(|problem| !problem.is_empty());
         let problems: Vec<_> = problem.map(|problem| ("code".to_owned(), problem)).into_iter().collect();
         Self {
@@ -47,6 +49,7 @@ impl WebBadgePage {
             code: Field::of("code", String::new(), &problems),
             signed_in: view.signed_in,
             until: view.until,
+            pictures: ways.pictures,
         }
     }
 }
@@ -54,7 +57,8 @@ impl WebBadgePage {
 /// `GET /web/badge`
 pub(crate) async fn show(State(desk): State<Shared>, visit: Visit) -> Result<Response, Problem> {
     let view = desk.app.web_sign_in_view(visit.address).await;
-    with_camera(desk.page("web_badge.html", &visit, &WebBadgePage::of(view)).await)
+    let ways = desk.app.infant_ways(visit.address).await?;
+    with_camera(desk.page("web_badge.html", &visit, &WebBadgePage::of(view, ways)).await)
 }
 
 /// `POST /web/badge`
@@ -67,7 +71,8 @@ pub(crate) async fn enter(
     if view.problem.is_empty() {
         return Ok(Redirect::to("/web/badge").into_response());
     }
-    with_camera(desk.form_again("web_badge.html", &visit, &WebBadgePage::of(view)).await)
+    let ways = desk.app.infant_ways(visit.address).await?;
+    with_camera(desk.form_again("web_badge.html", &visit, &WebBadgePage::of(view, ways)).await)
 }
 
 fn with_camera(answer: Result<Response, Problem>) -> Result<Response, Problem> {

@@ -46,6 +46,8 @@ pub(crate) struct WebPicturesPage {
     pub next: usize,
     /// Every picture: number and name.
     pub pictures: Vec<(usize, &'static str)>,
+    /// True where somebody's badge counts here now.
+    pub badge: bool,
 }
 
 impl WebPicturesPage {
@@ -60,6 +62,7 @@ impl WebPicturesPage {
             pressed: String::new(),
             next: 1,
             pictures: Vec::new(),
+            badge: view.badge,
         }
     }
 
@@ -73,6 +76,7 @@ impl WebPicturesPage {
             pressed: pressed.join(","),
             next: pressed.len() + 1,
             pictures: NAMES.into_iter().enumerate().collect(),
+            badge: false,
         }
     }
 }

@@ -7,4 +7,5 @@ mod factors;
 mod journeys;
 mod permissions;
 mod school;
+mod schools;
 mod wire;

@@ -29,6 +29,7 @@ use wire::SigningKey;
 const OPENED: &str = "2026-11-23T10:15:00Z";
 /// Everybody's password here.
 pub const PASSWORD: &str = "otter lantern gravel";
+const FIRST_SCHOOL: &str = include_str!("../../../../policies/first-school.toml");
 
 /// A running console.
 pub struct School {
@@ -38,6 +39,8 @@ pub struct School {
     pub earlier_lists: String,
     /// What to trust it by.
     pub root: CertificateDer<'static>,
+    /// Its use cases.
+    pub app: App,
     /// Its records, for what is done at the machine.
     pub store: Store,
     /// Its time.
@@ -57,23 +60,30 @@ pub fn login(role: Role) -> String {
 impl School {
     /// Opens the school.
     pub async fn open() -> Self {
-        Self::open_under(policy_text()).await
+        Self::open_under(policy_text(FIRST_SCHOOL), Vec::new()).await
     }
 
     /// Opens it under a policy that asks staff for a second step away from school; at school are the addresses up to
     /// 127.127.255.255.
     pub async fn open_with_an_outside() -> Self {
-        let text = policy_text().replacen("second_factor_away = false", "second_factor_away = true", 1);
-        Self::open_under(text.replacen("127.0.0.0/8", "127.0.0.0/9", 1)).await
+        let text = policy_text(FIRST_SCHOOL);
+        let text = text.replacen("second_factor_away = false", "second_factor_away = true", 1);
+        Self::open_under(text.replacen("127.0.0.0/8", "127.0.0.0/9", 1), Vec::new()).await
     }
 
-    async fn open_under(policy: String) -> Self {
+    /// Opens the first school of a trust, with these in the records besides.
+    pub async fn open_in_trust(besides: Vec<Change>) -> Self {
+        let policy = policy_text(include_str!("../../../../policies/trust.toml"));
+        Self::open_under(policy, besides).await
+    }
+
+    async fn open_under(policy: String, besides: Vec<Change>) -> Self {
         let clock = Clock::fixed(opened());
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Place::Memory, clock.now()).await.unwrap();
         let pepper = Pepper::random().unwrap();
         let in_force = put_in_force(&store, &clock, policy).await;
-        let app = use_cases((&store, &pepper, &clock), in_force, folder.path()).await;
+        let app = use_cases((&store, &pepper, &clock), in_force, folder.path(), besides).await;
         let kept = lists::images(&folder.path().join("lists"));
         let earlier_lists = kept[1].revision.clone();
         let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -84,14 +94,14 @@ impl School {
             certificate_page: None,
             clock: clock.clone(),
         };
-        let console = Console::bind(config, app).await.unwrap();
+        let console = Console::bind(config, app.clone()).await.unwrap();
         let address = console.local_addr();
         let (stop, stopped) = oneshot::channel();
         let done = tokio::spawn(console.run(async move {
             let _ = stopped.await;
         }));
         let root = key.cert.der().clone();
-        Self { address, earlier_lists, root, store, clock, pepper, stop, done, _history: folder }
+        Self { address, earlier_lists, root, app, store, clock, pepper, stop, done, _history: folder }
     }
 
     /// Closes it, and waits until it is closed.
@@ -105,10 +115,21 @@ async fn use_cases(
     (store, pepper, clock): (&Store, &Pepper, &Clock),
     in_force: InForce,
     folder: &std::path::Path,
+    besides: Vec<Change>,
 ) -> App {
     let now = clock.now();
     let document = &in_force.document;
-    store.commit(&fact(now), &everybody(document, pepper)).await.unwrap();
+    let hash = identity::hash(pepper, &Password::new(PASSWORD).unwrap(), [7; 16]).unwrap();
+    let mut changes = everybody(document, &hash.0);
+    for change in besides {
+        let accounts = match &change {
+            Change::AddPerson { person, .. } => Vec::from(account(person, hash.0.clone(), now)),
+            _ => Vec::new(),
+        };
+        changes.push(change);
+        changes.extend(accounts);
+    }
+    store.commit(&fact(now), &changes).await.unwrap();
     let parts = Parts {
         handed_out: Arc::default(),
         leaks: Arc::default(),
@@ -141,21 +162,20 @@ async fn use_cases(
 /// Has the policy approved as a technician does it at the machine.
 async fn put_in_force(store: &Store, clock: &Clock, policy: String) -> InForce {
     let actor = Actor::CommandLine { user: "technician".to_owned() };
-    let (edition, reason) = (("first-school.toml".to_owned(), policy), "the tests' school".to_owned());
+    let (edition, reason) = (("policy.toml".to_owned(), policy), "the tests' school".to_owned());
     let proposal = Proposal { edition, settings: None, reason: reason.clone() };
     let proposed = propose_policy(store, clock, &actor, proposal).await.unwrap();
     approve_policy(store, clock, &actor, proposed.hash.as_str(), &reason).await.unwrap();
     approved_policy(store).await.unwrap()
 }
 
-/// The policy that ships, but that it asks nobody for a second factor who has none.
-fn policy_text() -> String {
+/// A policy that ships, but that it asks nobody for a second factor who has none.
+fn policy_text(shipped: &str) -> String {
     let line = |line: &str| match line.split_once(" = ") {
         Some(("second_factor", _)) => "second_factor = []".to_owned(),
         Some(("second_factor_away", _)) => "second_factor_away = false".to_owned(),
         _ => line.to_owned(),
     };
-    let shipped = include_str!("../../../../policies/first-school.toml");
     shipped.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -179,10 +199,9 @@ fn fact(now: Timestamp) -> Fact {
     Fact::new(&Actor::Program, Scope::Trust, now, "open-the-tests-school")
 }
 
-fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
+fn everybody(document: &Document, verifier: &str) -> Vec<Change> {
     let school: SchoolId = document.policy.schools.first().unwrap().id.clone();
     let scope = Scope::School(school);
-    let hash = identity::hash(pepper, &Password::new(PASSWORD).unwrap(), [7; 16]).unwrap();
     let mut changes = Vec::new();
     for (number, role) in Role::ALL.into_iter().enumerate() {
         let id = PersonId(uuid::Uuid::from_u128(number as u128 + 1));
@@ -193,14 +212,14 @@ fn everybody(document: &Document, pepper: &Pepper) -> Vec<Change> {
             display_name: format!("Robin {}", role.title()),
             affiliations: vec![Affiliation { scope: scope.clone(), role, year }],
         };
-        let [account, credential] = account(&person, hash.0.clone(), opened());
+        let [account, credential] = account(&person, verifier.to_owned(), opened());
         changes.push(Change::AddPerson { person, scope: scope.clone() });
         changes.extend([account, credential]);
     }
     changes
 }
 
-fn opened() -> Timestamp {
+pub fn opened() -> Timestamp {
     Timestamp::parse(OPENED).unwrap()
 }
 

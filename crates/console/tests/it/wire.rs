@@ -61,7 +61,12 @@ impl<'a> Visitor<'a> {
 
     /// Signs in as whoever has this role, and keeps the cookie.
     pub async fn sign_in(&mut self, role: Role) -> Answer {
-        let form = format!("login={}&password={}", login(role), PASSWORD.replace(' ', "+"));
+        self.sign_in_as(&login(role)).await
+    }
+
+    /// The same as whoever has this login.
+    pub async fn sign_in_as(&mut self, login: &str) -> Answer {
+        let form = format!("login={login}&password={}", PASSWORD.replace(' ', "+"));
         let answer = self.post("/sign-in", &form).await;
         self.take_cookie(&answer);
         answer

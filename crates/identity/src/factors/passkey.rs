@@ -53,9 +53,12 @@ pub enum PasskeyRefused {
     /// It is no answer of a browser.
     #[error("expected a browser's answer, found something else")]
     Unreadable,
-    /// It is another passkey's, another page's, or was signed over something else.
-    #[error("expected a signature of this passkey over this challenge and address, found another")]
+    /// It is another passkey's, or was signed over something else.
+    #[error("expected a signature of this passkey over this challenge, found another")]
     Wrong,
+    /// It was given to a page at another address: somebody stands between the person and this console.
+    #[error("expected an answer to a page of this console, found one to a page at another address")]
+    OtherAddress,
     /// It is right, and its counter has not gone on: there are two of it.
     #[error("expected a counter that goes on, found one that went back: a copy of this passkey was used")]
     Cloned,
@@ -224,6 +227,7 @@ fn read<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T, PasskeyRefuse
 fn refused(error: &WebauthnError) -> PasskeyRefused {
     match error {
         WebauthnError::CredentialPossibleCompromise => PasskeyRefused::Cloned,
+        WebauthnError::InvalidRPOrigin | WebauthnError::CredentialCrossOrigin => PasskeyRefused::OtherAddress,
         _ => PasskeyRefused::Wrong,
     }
 }

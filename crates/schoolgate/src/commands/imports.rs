@@ -12,7 +12,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use store::Store;
 
-/// Lines of a difference that are printed.
+/// Lines of each kind that are printed; of more there is the number.
 const MOST_LINES: usize = 40;
 
 pub(crate) async fn import(arguments: &ImportArguments) -> Result<(), ProgramError> {
@@ -70,11 +70,7 @@ async fn stage(imports: &Imports<'_>, upload: Upload, json: bool) -> Result<(), 
     let Some(view) = view else {
         return Err(ProgramError::Question(format!("expected the import {id}, found none")));
     };
-    tell(
-        &view,
-        json,
-        &format!("It waits as {id}: approve it in the console, or with --approve {id} --reason WHY."),
-    )
+    tell(&view, json, &goes_on(&view))
 }
 
 async fn decide(imports: &Imports<'_>, decision: &DecisionArguments) -> Result<(), ProgramError> {
@@ -172,52 +168,84 @@ fn say_step(words: &str, json: bool) {
 }
 
 fn tell(view: &ImportView, json: bool, end: &str) -> Result<(), ProgramError> {
-    if json {
-        let lines: Vec<_> = view
-            .lines
-            .iter()
-            .map(|(kind, who, what)| json!({ "kind": kind, "who": who, "what": what }))
-            .collect();
-        let faults: Vec<_> = view
-            .faults
-            .iter()
-            .map(|fault| json!({ "place": fault.place, "what": fault.what, "mend": fault.mend, "taken": !fault.is_lost }))
-            .collect();
-        let object = json!({
-            "import": view.row.id, "state": view.row.state, "format": view.format, "sums": view.sums, "lines": lines,
-            "same": view.same, "holds": view.holds, "questions": view.all_questions, "mistakes": faults,
-            "all_mistakes": view.all_faults, "not_taken": view.lost, "end": end,
-        });
-        return crate::print(&object.to_string());
-    }
+    if json { crate::print(&as_json(view, end)) } else { crate::print(&as_text(view, end)) }
+}
+
+fn as_json(view: &ImportView, end: &str) -> String {
+    let lines: Vec<_> = view
+        .lines
+        .iter()
+        .map(|(kind, who, what)| json!({ "kind": kind, "who": who, "what": what }))
+        .collect();
+    let faults: Vec<_> = view
+        .faults
+        .iter()
+        .map(|fault| json!({ "place": fault.place, "what": fault.what, "mend": fault.mend, "taken": !fault.is_lost }))
+        .collect();
+    let object = json!({
+        "import": view.row.id, "state": view.row.state, "format": view.format, "sums": view.sums, "lines": lines,
+        "more_lines": view.more_lines, "same": view.same, "holds": view.holds, "questions": view.all_questions,
+        "mistakes": faults, "all_mistakes": view.all_faults, "not_taken": view.lost, "end": end,
+    });
+    object.to_string()
+}
+
+fn as_text(view: &ImportView, end: &str) -> String {
     let mut text = String::new();
-    let mut section = |title: &str, lines: &mut dyn Iterator<Item = String>| {
-        let lines: Vec<String> = lines.collect();
-        if !lines.is_empty() {
-            text.push_str(&format!("{title}\n"));
-            lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    let mut section = |title: String, lines: &mut dyn Iterator<Item = String>, all: usize| {
+        let lines: Vec<String> = lines.take(MOST_LINES).collect();
+        if lines.is_empty() {
+            return;
         }
+        text.push_str(&format!("{title}\n"));
+        lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+        if all > lines.len() {
+            text.push_str(&format!("  ... and {} more\n", all - lines.len()));
+        }
+        text.push('\n');
     };
-    section("What would change:", &mut view.sums.iter().cloned());
-    section(
-        "Person by person:",
-        &mut view.lines.iter().take(MOST_LINES).map(|(_, who, what)| format!("{who}: {what}")),
-    );
-    section("A second person must look:", &mut view.holds.iter().cloned());
-    section(
-        "Who is who is to be said in the console:",
-        &mut view.questions.iter().map(|question| format!("{} (line {})", question.who, question.line)),
-    );
-    section(
-        "Mistakes in the file:",
-        &mut view
-            .faults
-            .iter()
-            .take(MOST_LINES)
-            .map(|fault| format!("{}: {} {}", fault.place, fault.what, fault.mend)),
-    );
-    if text.is_empty() {
+    let sums = &view.sums;
+    section("What would change:".to_owned(), &mut sums.iter().cloned(), sums.len());
+    let lines = view.lines.iter().map(|(_, who, what)| format!("{who}: {what}"));
+    section("Person by person:".to_owned(), &mut { lines }, view.lines.len() + view.more_lines);
+    let holds = &view.holds;
+    section("Another person must look, since:".to_owned(), &mut holds.iter().cloned(), holds.len());
+    let questions =
+        view.questions.iter().map(|question| format!("{} (line {})", question.who, question.line));
+    section("It is not certain who these are:".to_owned(), &mut { questions }, view.all_questions);
+    let title = format!("Mistakes in the file: {}; rows not taken: {}", view.all_faults, view.lost);
+    let faults = view.faults.iter().map(|fault| {
+        let lost = if fault.is_lost { " (row not taken)" } else { "" };
+        format!("{}: {} {}{lost}", fault.place, fault.what, fault.mend)
+    });
+    section(title, &mut { faults }, view.all_faults);
+    if view.same > 0 {
+        text.push_str(&format!("People of whom nothing changes: {}\n", view.same));
+    }
+    if view.sums.is_empty() && view.all_questions == 0 {
         text.push_str("Nothing would change.\n");
     }
-    crate::print(&format!("{text}{end}"))
+    text.push_str(end);
+    text
+}
+
+/// What can be done with an import that waits, for whoever put it down at the machine.
+fn goes_on(view: &ImportView) -> String {
+    let id = &view.row.id;
+    let command = format!("schoolgate people import --folder FOLDER --reason WHY --approve {id}");
+    let next = if view.all_questions > 0 {
+        "First say who is who: in the console, under People, Imports.".to_owned()
+    } else if view.sums.is_empty() {
+        format!(
+            "There is nothing to approve: schoolgate people import --folder FOLDER --reason WHY --drop {id}"
+        )
+    } else if view.holds.is_empty() {
+        format!("Approve it in the console, under People, Imports, or: {command}")
+    } else {
+        format!(
+            "A headteacher, a senior leader or a business manager approves it in the console, under People, Imports. Where it \
+             cannot wait for them, you do so alone, and that is recorded: {command} --emergency"
+        )
+    };
+    format!("It waits as {id}. {next}")
 }

@@ -1,62 +1,31 @@
 //! A class of infants in a real browser: the teacher prints badges and opens the window, and the children hold their badges
 //! before a camera, type what stands on them, or press their pictures.
 
-use crate::badges_film::{code_of, write};
 use crate::console::{axe, must_be_accessible};
 use crate::gate::Gate;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::PathBuf;
+use testkit::badges;
 use testkit::browser::{Browser, BrowserOptions};
 
 /// The children of the demo's class who are young enough, by surname.
 const INFANTS: usize = 6;
-
-/// One badge of the printed sheet.
-struct Printed {
-    first_name: String,
-    letters: String,
-    code: Vec<bool>,
-}
 
 fn options(gate: &Gate) -> BrowserOptions {
     BrowserOptions { proxy: String::new(), trusted_ca: Some(PathBuf::from(gate.address("authority"))) }
 }
 
 async fn class_page(gate: &Gate, teacher: &mut Browser) -> String {
-    teacher.visit(&format!("{}/classes", gate.address("console"))).await.unwrap();
-    let link = teacher.value_of("document.querySelector('tbody a').href").await.unwrap();
-    let link = link.as_str().unwrap().to_owned();
-    teacher.visit(&link).await.unwrap();
-    link
+    badges::open_class(teacher, &gate.address("console")).await.unwrap()
 }
 
-/// Makes badges for everybody in the class who has none, and reads the sheet.
-async fn print_badges(teacher: &mut Browser) -> Vec<Printed> {
-    teacher.press("Make and print badges").await.unwrap();
-    teacher.press("Make the badges").await.unwrap();
-    let count = teacher.value_of("document.querySelectorAll('.sg-badge').length").await.unwrap();
-    let mut printed = Vec::new();
-    for number in 0..usize::try_from(count.as_u64().unwrap()).unwrap() {
-        let text = |part: &str| {
-            format!("document.querySelectorAll('.sg-badge__{part}')[{number}].textContent.trim()")
-        };
-        let first_name = teacher.value_of(&text("name")).await.unwrap().as_str().unwrap().to_owned();
-        let letters = teacher.value_of(&text("letters")).await.unwrap().as_str().unwrap().to_owned();
-        printed.push(Printed { first_name, letters, code: code_of(teacher, number).await });
-    }
-    printed
-}
-
-/// Waits in the page until it says this; false after half a minute.
 async fn says(browser: &mut Browser, words: &str) -> bool {
-    let wait = format!(
-        "new Promise(done => {{ const begun = performance.now(), look = () => {{
-            if (document.body.innerText.includes({})) done(true);
-            else if (performance.now() - begun > 25000) done(false);
-            else setTimeout(look, 20); }}; look(); }})",
-        serde_json::Value::from(words)
-    );
-    browser.value_of(&wait).await.unwrap().as_bool().unwrap()
+    badges::says(browser, words).await.unwrap()
+}
+
+/// What the page says on which anybody signs in to the web.
+async fn sign_in_page(gate: &Gate, browser: &mut Browser) -> String {
+    browser.visit(&format!("{}/web/sign-in", gate.address("console"))).await.unwrap();
+    browser.text().await.unwrap()
 }
 
 async fn type_code(gate: &Gate, browser: &mut Browser, letters: &str) -> String {
@@ -66,31 +35,28 @@ async fn type_code(gate: &Gate, browser: &mut Browser, letters: &str) -> String 
     browser.text().await.unwrap()
 }
 
-async fn film_of(folder: &Path, printed: &[Printed], tenths: usize) -> PathBuf {
-    let film = folder.join("badges.y4m");
-    let codes: Vec<Vec<bool>> = printed.iter().map(|badge| badge.code.clone()).collect();
-    write(&film, &codes, tenths);
-    film
-}
-
 #[tokio::test]
 async fn children_hold_their_badges_before_the_camera_while_the_window_is_open_and_never_else() {
     let gate = Gate::start().await;
     let mut teacher = gate.console_browser("class-teacher").await;
     let class = class_page(&gate, &mut teacher).await;
-    let printed = print_badges(&mut teacher).await;
+    let printed = badges::print_badges(&mut teacher).await.unwrap();
     assert_eq!(printed.len(), INFANTS, "nobody above Year 2 has one");
     let mut child = Browser::launch(&options(&gate)).await.unwrap();
     let text = type_code(&gate, &mut child, &printed[0].letters).await;
     assert!(text.contains("not time"), "before the window opens: {text}");
+    assert!(!sign_in_page(&gate, &mut child).await.contains("Use my badge"));
 
     teacher.visit(&class).await.unwrap();
     teacher.press("Open sign-in").await.unwrap();
     assert!(teacher.text().await.unwrap().contains("Close it now"));
+    let offered = sign_in_page(&gate, &mut child).await;
+    assert!(offered.contains("Use my badge") && !offered.contains("Use my pictures"), "{offered}");
     let text = type_code(&gate, &mut child, &printed[0].letters.to_lowercase()).await;
     assert!(text.contains(&format!("Hello {}", printed[0].first_name)), "typed: {text}");
 
-    let film = film_of(gate.folder.path(), &printed[..2], 15).await;
+    let film = gate.folder.path().join("badges.y4m");
+    badges::film(&film, &printed[..2], 15).unwrap();
     let mut shared = Browser::launch_with_camera(&options(&gate), &film).await.unwrap();
     shared.visit(&format!("{}/web/badge", gate.address("console"))).await.unwrap();
     for badge in [&printed[1], &printed[0], &printed[1]] {
@@ -175,27 +141,4 @@ async fn axe_finds_nothing_on_the_pages_of_a_class_on_a_desktop_or_a_phone() {
         child.press(first.as_str().unwrap()).await.unwrap();
         must_be_accessible(&mut child, &format!("pictures at {width}"), &axe).await;
     }
-}
-
-/// A class of thirty on one shared device: the six children of the demo five times over. The target is 6 seconds a child.
-#[tokio::test]
-#[ignore = "a measurement: takes a minute, alone on the machine"]
-async fn a_class_of_thirty_signs_in_on_one_device() {
-    let gate = Gate::start().await;
-    let mut teacher = gate.console_browser("class-teacher").await;
-    let class = class_page(&gate, &mut teacher).await;
-    let printed = print_badges(&mut teacher).await;
-    teacher.visit(&class).await.unwrap();
-    teacher.press("Open sign-in").await.unwrap();
-    let film = film_of(gate.folder.path(), &printed, 10).await;
-    let mut shared = Browser::launch_with_camera(&options(&gate), &film).await.unwrap();
-    let begun = Instant::now();
-    shared.visit(&format!("{}/web/badge", gate.address("console"))).await.unwrap();
-    for number in 0..30 {
-        let name = &printed[number % printed.len()].first_name;
-        assert!(says(&mut shared, &format!("Hello {name}")).await, "{name}");
-    }
-    let each = begun.elapsed().as_secs_f64() / 30.0;
-    println!("seconds per child: {each:.2}");
-    assert!(each < 6.0, "{each}");
 }

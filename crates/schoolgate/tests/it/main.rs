@@ -10,7 +10,6 @@
 mod alerts;
 mod authority_change;
 mod badges;
-mod badges_film;
 mod browsing;
 mod certificates;
 mod command_line;
@@ -32,6 +31,7 @@ mod mail_server;
 mod negotiate;
 mod outside;
 mod passkeys;
+mod people_commands;
 mod proxy_soak;
 mod proxy_soak_checks;
 mod proxy_soak_client;
