@@ -116,7 +116,7 @@ impl Imports<'_> {
             .with("kind", record.kind.slug())
             .with("sha256", record.hash.clone())
             .with("rows", staged.reading.as_ref().map_or(0, |reading| reading.rows.len()).to_string())
-            .with("not_taken", staged.reading.as_ref().map_or(0, Reading::lost).to_string());
+            .with("not_taken", staged.reading.as_ref().map_or(0, |reading| reading.lost).to_string());
         let id = record.id;
         let new = NewImport { content: upload.bytes, ..record };
         self.commit(&fact, &[Change::Import(ImportChange::Stage(Box::new(new)))]).await?;

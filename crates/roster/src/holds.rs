@@ -129,7 +129,7 @@ pub fn holds(
         _ => false,
     };
     let jumpers = found.movers.iter().filter(|mover| mover.changes.iter().any(jumps)).count();
-    let lost = reading.map_or(0, Reading::lost);
+    let lost = reading.map_or(0, |reading| reading.lost);
     let all_rows = rows.len() + lost;
     let staff = Staff::of(found, rows, &known);
     let checks = [

@@ -142,6 +142,8 @@ pub struct Reading {
     pub withheld: Vec<SourceId>,
     /// Rows that were not taken and whose id nobody can tell.
     pub nameless: usize,
+    /// Rows that were not taken, two of one id twice.
+    pub lost: usize,
     /// Rows about people whom a filter has no use for, such as parents.
     pub left_out: usize,
     /// True where the file says that it is everybody: who is missing from it has left.
@@ -157,14 +159,10 @@ impl Reading {
             more_faults: 0,
             withheld: Vec::new(),
             nameless: 0,
+            lost: 0,
             left_out: 0,
             is_whole: true,
         }
-    }
-
-    /// Rows that were not taken.
-    pub fn lost(&self) -> usize {
-        self.withheld.len() + self.nameless
     }
 
     pub(crate) fn fault(&mut self, fault: Fault) {
@@ -177,6 +175,7 @@ impl Reading {
 
     /// Notes that a row is not taken, and whose it is where that can be told.
     pub(crate) fn lose(&mut self, source: Option<SourceId>, fault: Fault) {
+        self.lost += 1;
         match source {
             Some(source) if !self.withheld.contains(&source) => self.withheld.push(source),
             Some(_) => {}

@@ -102,7 +102,7 @@ impl Imports<'_> {
             all_questions: staged.found.questions.len(),
             all_faults: faults.len() + reading.map_or(0, |reading| reading.more_faults),
             faults: faults.into_iter().take(MOST_FAULTS).map(fault_view).collect(),
-            lost: reading.map_or(0, roster::Reading::lost),
+            lost: reading.map_or(0, |reading| reading.lost),
             left_out: reading.map_or(0, |reading| reading.left_out),
             is_whole: reading.is_some_and(|reading| reading.is_whole),
             seen: staged.seen(),
