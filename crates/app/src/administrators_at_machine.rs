@@ -177,7 +177,8 @@ pub(crate) fn seal(
     changes.extend(replacing(account, credential).map(Change::Account));
     let own = fingerprint(pepper, person.id, password)?;
     changes.push(Change::Account(note_fingerprint(account, own, at)));
-    let kinds = vec![CredentialKind::Recovery];
+    // A passkey or an app that somebody set up with the envelope before is worth as little as that.
+    let kinds = vec![CredentialKind::Recovery, CredentialKind::Totp, CredentialKind::Passkey];
     changes.push(Change::Account(AccountChange::Revoke { account: account.id, kinds, at }));
     let mut codes = Vec::new();
     for code in RecoveryCode::ten(&mut Randomness::Machine)? {

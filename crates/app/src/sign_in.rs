@@ -240,8 +240,13 @@ impl App {
     pub async fn fresh(&self, token: &str) -> Option<Fresh> {
         let hash = SessionToken::parse(token)?.hash();
         let session = self.session_in_use(hash.as_str(), SessionStage::Full).await?;
+        self.is_fresh(&session).then(|| Fresh { session: hash.as_str().to_owned() })
+    }
+
+    /// True where its holder proved a few minutes ago that it is them.
+    pub(crate) fn is_fresh(&self, session: &Session) -> bool {
         let proved = session.stepped_up.unwrap_or(session.created).max(session.created);
-        (self.now() < proved.plus_ms(FRESH_MS)).then(|| Fresh { session: hash.as_str().to_owned() })
+        self.now() < proved.plus_ms(FRESH_MS)
     }
 
     /// What somebody who is signed in may show once more: a factor where they have one, else their password; `None` for the

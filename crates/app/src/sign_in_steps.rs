@@ -102,8 +102,9 @@ impl App {
         let held = self.held_factors(&account).await.ok()?;
         let step = self.step_left((&person, &account), &held, &session.methods, place);
         let is_away = self.sign_in_place(from) == SignInPlace::Away;
-        if again.is_some() && step != SignInStep::ShowFactor && is_away {
-            // Nothing is set up from elsewhere within a session that may be somebody else's by now: they sign in anew.
+        let is_theirs = !is_away && self.is_fresh(&session);
+        if again.is_some() && step != SignInStep::ShowFactor && !is_theirs {
+            // Nothing is set up within a session that may be somebody else's by now: they sign in anew.
             return None;
         }
         let (token_hash, methods) = (token_hash.to_owned(), session.methods);

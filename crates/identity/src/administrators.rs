@@ -201,7 +201,7 @@ impl AdministratorsRefused {
             Self::RecoveryWithoutLeader { .. } => {
                 "A recovery account is owned by a leader: two leaders name another leader as its owner first."
             }
-            Self::NotALeader => "Ask a senior leader or a trustee: only they can do this.",
+            Self::NotALeader => "Ask the headteacher or a senior leader: only they can do this.",
             Self::SameLeader => "Ask a second leader to agree.",
             Self::NotAgreed => "Two leaders ask for this, one after the other; then it waits for three days.",
             Self::AskedAlready => "Something is asked for already. Agree to it, or take it back, first.",

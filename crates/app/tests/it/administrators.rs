@@ -6,7 +6,7 @@ use app::{
     SecondStep, SignInStep,
 };
 use identity::{TotpSecret, TotpStep};
-use model::{Actor, PersonId, Role, Severity, Timestamp};
+use model::{Actor, CredentialKind, PersonId, Role, Severity, Timestamp};
 use std::net::IpAddr;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -266,8 +266,19 @@ async fn acc_5_any_use_of_the_envelope_alarms_at_once_and_each_code_opens_it_onc
     refused(world.app.show_second_step(&again.token, code, here()).await);
     let actor = technician();
     let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
+    let fresh = world.app.fresh(&whole.token).await.unwrap();
+    let holder = world.app.factor_holder((&head, &fresh), &whole.token).await.unwrap();
+    let secret = crate::factors::secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
+    let typed = crate::factors::code(&world, &secret, 0);
+    let kept = NewFactor { proof: SecondStep::Code(&typed), name: "A phone that is kept" };
+    world.app.add_factor(&holder, kept).await.unwrap();
     let renewed = machine.renew_recovery(1, "it was opened").await.unwrap();
     world.clock.advance_ms(60_000);
+    let account = world.store.account(&envelope.login).await.unwrap().unwrap();
+    let held = world.store.credentials(account.id).await.unwrap();
+    let works = |held: &&store::Credential| held.works(world.clock.now());
+    let left: Vec<_> = held.iter().filter(works).map(|held| held.kind).collect();
+    assert!(!left.contains(&CredentialKind::Totp), "nor is what somebody set up with it: {left:?}");
     assert!(
         world.app.sign_in(&envelope.login, &envelope.secret, here()).await.is_err(),
         "the old is worth nothing"

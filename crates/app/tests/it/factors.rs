@@ -27,11 +27,11 @@ fn refused<T>(result: Result<T, AppError>) -> String {
 }
 
 /// The code of now, and of so many steps later.
-fn code(world: &World, secret: &TotpSecret, later: i64) -> String {
+pub fn code(world: &World, secret: &TotpSecret, later: i64) -> String {
     secret.code(TotpStep(world.clock.now().0.div_euclid(30_000) + later)).unwrap()
 }
 
-fn secret_in(address: &str) -> TotpSecret {
+pub fn secret_in(address: &str) -> TotpSecret {
     TotpSecret::parse(address.split_once("secret=").unwrap().1.split_once('&').unwrap().0).unwrap()
 }
 
