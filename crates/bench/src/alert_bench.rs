@@ -40,7 +40,7 @@ const SCHOOL: &str = "larkfield";
 const HOST: &str = "one.education.schoolgate.test";
 const LOCAL_NAME: &str =
     "[[local_name]]\nname = \"one.education.schoolgate.test\"\naddresses = [\"127.0.0.1\"]\n";
-/// Of each theme something that a rule finds.
+/// Of each theme something that a rule finds; it opens no alert of a theme that comes later, whose own would then be no new one.
 const SEARCHES: [(Theme, &str); 13] = [
     (Theme::SelfHarm, "painless ways to die"),
     (Theme::EatingDisorders, "how to starve myself"),
@@ -52,7 +52,7 @@ const SEARCHES: [(Theme, &str); 13] = [
     (Theme::Extremism, "how to join isis"),
     (Theme::Hate, "funny racist insults"),
     (Theme::Misogyny, "i hate women"),
-    (Theme::CountyLines, "i owe the dealer money"),
+    (Theme::CountyLines, "scared of a gang"),
     (Theme::Gambling, "i cant stop gambling"),
     (Theme::Distress, "what is the point of living"),
 ];
@@ -128,7 +128,12 @@ fn watch(lead: &Visitor, seen: Sender<Screen>, stop: &AtomicBool) -> Result<(), 
     let mut newest = first.to_owned();
     let mut is_heard = show(&page).is_ok();
     while is_heard && !stop.load(Ordering::Relaxed) {
-        let event = lead.ask(&format!("{path}?seen={newest}"))?.text;
+        let news = lead.ask(&format!("{path}?seen={newest}"))?;
+        if news.status != 200 {
+            let found = news.status.to_string();
+            return Err(BenchError::Answer { expected: "news of the queue", found });
+        }
+        let event = news.text;
         let again = Instant::now() + ASK_AGAIN;
         if let Some(id) = event.lines().find_map(|line| line.strip_prefix("id: ")) {
             newest = id.trim().to_owned();
@@ -297,6 +302,17 @@ fn silent(expected: &'static str) -> BenchError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_search_opens_an_alert_of_its_theme_and_none_of_a_later_one() {
+        let rules = monitor::Rules::shipped(monitor::Settings::usual()).expect("the rules that are shipped");
+        for (place, (theme, words)) in SEARCHES.iter().enumerate() {
+            let found = rules.judge(words);
+            assert!(found.iter().any(|finding| finding.theme == *theme), "{words}: {found:?}");
+            let later: Vec<Theme> = SEARCHES.iter().skip(place + 1).map(|(theme, _)| *theme).collect();
+            assert!(!found.iter().any(|finding| later.contains(&finding.theme)), "{words}: {found:?}");
+        }
+    }
 
     #[test]
     fn the_queue_is_read_as_it_is_written() {

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         ["sign-in", options @ ..] => bench(sign_in_rows, options),
         ["class", options @ ..] => bench(class_bench::rows, options),
         ["keep-history", folder, events] => history_bench::keep(folder, events),
+        ["ask-history", folder] => history_bench::ask_again(folder),
         other => Err(BenchError::Arguments { found: other.join(" ") }),
     };
     match outcome {

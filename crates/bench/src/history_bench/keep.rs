@@ -36,7 +36,17 @@ pub(crate) fn keep(folder: &str, events: &str) -> Result<(), BenchError> {
     say::result(&format!("events {kept}"));
     say::result(&format!("append {}", kept as f64 / took.as_secs_f64()));
     say::result(&format!("append-core {}", kept as f64 / busy.as_secs_f64()));
-    let answers = ask(&history)?;
+    tell(&history)
+}
+
+/// Asks the questions of a folder that was filled before, and says what it came to, in lines.
+pub(crate) fn ask_again(folder: &str) -> Result<(), BenchError> {
+    let (history, _) = History::open(Path::new(folder), GateId(1))?;
+    tell(&history)
+}
+
+fn tell(history: &History) -> Result<(), BenchError> {
+    let answers = ask(history)?;
     say::result(&format!("bytes {}", answers.bytes));
     for (count, ms) in answers.counts.iter().zip(answers.ms) {
         say::result(&format!("count {count}"));

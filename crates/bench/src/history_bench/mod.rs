@@ -17,7 +17,7 @@ mod sqlite;
 mod watch;
 mod year;
 
-pub(crate) use keep::keep;
+pub(crate) use keep::{ask_again, keep};
 
 use crate::child::Program;
 use crate::error::BenchError;
