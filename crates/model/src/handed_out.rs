@@ -5,7 +5,8 @@
 //! that was learnt otherwise (written into a program, kept from home, given by a peer), which is what it is there to show.
 //! After a restart it knows nothing, and in its first hour a connection to an unknown address says little.
 //!
-//! Invariants: its memory is fixed; where it is full the address that counts for the shortest time makes room.
+//! Invariants: its memory is bounded, and a part of it is asked for when the first address comes there; where it is full the
+//! address that counts for the shortest time makes room.
 
 use crate::{DAY_MS, Timestamp};
 use std::hash::{BuildHasher, RandomState};
@@ -20,7 +21,6 @@ const WAYS: usize = 8;
 const GRACE_MS: i64 = 10 * 60_000;
 /// How long it counts at least, in milliseconds: connections that stay open are opened again where they were.
 const LEAST_MS: i64 = 60 * 60_000;
-/// A day, in milliseconds.
 /// How long nothing is written again about an address, in milliseconds.
 const SETTLED_MS: i64 = 60_000;
 
@@ -28,6 +28,7 @@ const SETTLED_MS: i64 = 60_000;
 /// watches connections, who asks.
 #[derive(Debug)]
 pub struct HandedOut {
+    /// Each empty until it is first written to, and whole from then on.
     shards: Vec<RwLock<Vec<Slot>>>,
     sets_of_a_shard: usize,
     hasher: RandomState,
@@ -62,9 +63,8 @@ impl HandedOut {
     /// Room for about `addresses`, at least one place for each lock.
     fn with_room_for(addresses: usize) -> Self {
         let sets_of_a_shard = (addresses / (SHARDS * WAYS)).max(1);
-        let shard = || RwLock::new(vec![Slot::default(); sets_of_a_shard * WAYS]);
         Self {
-            shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
+            shards: std::iter::repeat_with(RwLock::default).take(SHARDS).collect(),
             sets_of_a_shard,
             hasher: RandomState::new(),
             unknown: Mutex::default(),
@@ -121,6 +121,9 @@ impl HandedOut {
 
     fn write(&self, new: Slot, place: Place) {
         let Some(mut shard) = self.lock(place) else { return };
+        if shard.is_empty() {
+            shard.resize(self.sets_of_a_shard * WAYS, Slot::default());
+        }
         let slots = shard.get_mut(place.slots()).unwrap_or_default();
         let held = slots.iter_mut().find(|slot| slot.until > 0 && slot.address == new.address);
         if let Some(held) = held {
@@ -218,13 +221,14 @@ mod tests {
     #[test]
     fn where_it_is_full_the_shortest_lived_make_room() {
         let handed_out = HandedOut::with_room_for(0);
+        let held = || handed_out.shards.iter().map(|shard| shard.read().unwrap().len()).sum::<usize>();
+        assert_eq!(held(), 0, "nothing is asked for before the first");
         let lasting = address("198.51.100.1");
         handed_out.note(&[lasting], 86_400, Timestamp(0));
         for number in 0..10_000_u32 {
             handed_out.note(&[IpAddr::V4(number.into())], 60, Timestamp(i64::from(number)));
         }
         assert!(handed_out.last_handed_out(lasting, Timestamp(10_000)).is_some());
-        let held = handed_out.shards.iter().map(|shard| shard.read().unwrap().len()).sum::<usize>();
-        assert_eq!(held, SHARDS * WAYS);
+        assert_eq!(held(), SHARDS * WAYS);
     }
 }
