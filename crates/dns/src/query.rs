@@ -8,7 +8,6 @@ use hickory_proto::rr::{Name, RecordType};
 use model::Host;
 use smallvec::SmallVec;
 use std::fmt;
-use std::sync::Arc;
 
 /// The length of a message's head (RFC 1035, 4.1.1).
 pub(crate) const HEAD_BYTES: usize = 12;
@@ -271,7 +270,7 @@ impl HostText {
         if bytes.last().is_some_and(u8::is_ascii_digit) {
             return Host::parse(text).ok();
         }
-        Some(Host::Name(Arc::from(text)))
+        Some(Host::Name(text.into()))
     }
 }
 

@@ -166,7 +166,7 @@ pub(crate) fn server_params(
     params.distinguished_name.push(DnType::CommonName, common_name);
     for name in names {
         params.subject_alt_names.push(match name {
-            Host::Name(name) => SanType::DnsName(name.as_ref().try_into()?),
+            Host::Name(name) => SanType::DnsName(name.as_str().try_into()?),
             Host::Address(address) => SanType::IpAddress(*address),
         });
     }
