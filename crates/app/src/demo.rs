@@ -1,4 +1,4 @@
-//! A made-up school's people, devices and two days of history, so that a stranger sees a working gate at once.
+//! A made-up school's people, devices and three days of history, so that a stranger sees a working gate at once.
 //!
 //! Only into records that know nobody yet. From the same seed and the same time come the same people and the same visits.
 //! Every visit is decided by the policy in force, so that the history agrees with the "Why?" page. Nobody in it is real.
@@ -6,6 +6,7 @@
 mod people;
 mod visits;
 
+use crate::made_up::Random;
 use crate::people_seen::kind_for;
 use crate::{App, AppError};
 use identity::{HashingZone, Password, hash};
@@ -37,7 +38,7 @@ impl App {
             ));
         }
         let (in_force, now) = (self.in_force(), self.now());
-        let mut random = Random(demo.seed);
+        let mut random = Random::new(demo.seed);
         let cast = people::cast(&in_force.document, now, &mut random);
         let mut changes = cast.changes(now);
         changes.extend(self.accounts(&cast, demo, &mut random).await?);
@@ -108,34 +109,6 @@ impl App {
 fn account_of(person: &Person, verifier: String, now: Timestamp) -> [Change; 2] {
     let (id, kind) = (AccountId(person.id.0), kind_for(&person.affiliations));
     AccountChange::open(Account::new(id, person, kind, now, &Actor::Program), verifier).map(Change::Account)
-}
-
-/// A small generator of numbers that look random (SplitMix64): the same from the same seed, and no secret.
-pub(crate) struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`; 0 where `end` is 0.
-    pub(crate) fn below(&mut self, end: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(end.max(1))).unwrap_or(0)
-    }
-
-    /// One of a list; `None` where it is empty.
-    pub(crate) fn one_of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        list.get(usize::try_from(self.below(u32::try_from(list.len()).unwrap_or(u32::MAX))).unwrap_or(0))
-    }
-
-    /// As many bytes as are asked for.
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        std::array::from_fn(|_| self.next().to_le_bytes()[0])
-    }
 }
 
 /// The roles that sit at a desk of their own in the demo.

@@ -68,6 +68,7 @@ mod lanes;
 mod leaks;
 mod lists;
 mod look_reason;
+pub mod made_up;
 mod my_account;
 mod notifications;
 mod password;

@@ -6,9 +6,9 @@
 use crate::dns_bench::{SEED, median};
 use crate::error::BenchError;
 use crate::names::Names;
-use crate::random::Random;
 use crate::school::{Client, School, roster, sign_in};
 use crate::{lists_files, say, sys};
+use app::made_up::Random;
 use model::{Ask, Channel, Host, IdentityMap, Target, Timestamp};
 use policy::image::Warming;
 use policy::{Image, Snapshot};

@@ -26,7 +26,6 @@ mod machine;
 mod names;
 mod proxy_bench;
 mod questions;
-mod random;
 mod row;
 mod say;
 mod school;

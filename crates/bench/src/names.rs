@@ -3,7 +3,7 @@
 //! The shapes follow public lists of blocked names: two to four labels, between 17 and 18 bytes on average, most of them under a few
 //! top-level domains, a quarter of them below twenty thousand shared hosts.
 
-use crate::random::mix;
+use app::made_up::mix;
 
 /// The names of one seed.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 //! Seven in ten ask for IPv4 addresses, the rest for IPv6; half of them carry EDNS, as half of the field's clients do.
 
 use crate::names::Names;
-use crate::random::{Random, mix};
 use crate::school::Client;
+use app::made_up::{Random, mix};
 use std::net::Ipv4Addr;
 
 const HEAD_BYTES: usize = 12;

@@ -5,7 +5,7 @@
 //! addresses used there have somebody signed in, whose group is that of their year, so that both ways of knowing a group
 //! are asked.
 
-use crate::random::Random;
+use app::made_up::Random;
 use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::TimeZone;
 use model::{
@@ -217,7 +217,7 @@ fn network(school: &SchoolId, number: u8) -> Network {
 fn entry(host: &str) -> Entry {
     let text: Arc<str> = host.into();
     Entry {
-        host: Host::Name(Arc::clone(&text)),
+        host: Host::Name(host.into()),
         path: None,
         text,
         why: "for the bench".into(),

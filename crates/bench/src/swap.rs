@@ -82,7 +82,7 @@ fn mixed_questions(names: Names, sizes: &Sizes) -> Questions {
             0 => (random.below(CHANGED), Expected::BlockedBefore),
             1 => (sizes.swapped + random.below(CHANGED), Expected::BlockedAfter),
             2..8 => {
-                (allowed_name(random.next().to_le_bytes().map(u32::from).iter().sum()), Expected::Address)
+                (allowed_name(random.number().to_le_bytes().map(u32::from).iter().sum()), Expected::Address)
             }
             _ => (CHANGED + random.below(sizes.swapped - CHANGED), Expected::Blocked),
         };

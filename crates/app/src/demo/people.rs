@@ -1,6 +1,7 @@
 //! Who is in the demo: one account for each role, a dozen pupils at each school, their devices and the posts they hold.
 
-use super::{Random, STAFF};
+use super::STAFF;
+use crate::made_up::Random;
 use model::{
     Affiliation, ClassId, ClassKind, ClassPart, Device, DeviceId, DeviceKind, Person, PersonId, Role,
     SchoolId, Scope, Timestamp, YearGroup,

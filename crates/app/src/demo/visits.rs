@@ -1,6 +1,9 @@
-//! What the people of the demo looked at in the last two days, each visit decided by the policy in force.
+//! What the people of the demo looked at in the last three days, each visit decided by the policy in force.
+//!
+//! Every one of these days is one of term, whatever the calendar says: on a Sunday in August, too, a stranger is to see what a
+//! school sees.
 
-use super::Random;
+use crate::made_up::{DayKind, Minutes, Random, mix};
 use model::{AccessEvent, Ask, Channel, EventOutcome, Host, IdentityMap, Roster, Target, Timestamp};
 use policy::Snapshot;
 use std::net::IpAddr;
@@ -11,12 +14,11 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 const DAYS: i64 = 3;
 /// Visits of each person on each day.
 const VISITS: u32 = 12;
-/// School begins this many minutes after midnight by the school's clock, and lasts so long.
-const SCHOOL_BEGINS_MINUTE: i64 = 8 * 60 + 40;
-const SCHOOL_LASTS_MINUTES: u32 = 6 * 60 + 30;
+/// Of so many visits in a hundred, everybody looks at the page of the lesson.
+const OF_THE_LESSON: u32 = 45;
 
-/// Pages a school visits, and some it is not let to.
-const PAGES: [(&str, &str); 20] = [
+/// Pages that lessons are about.
+const LESSONS: [(&str, &str); 11] = [
     ("www.bbc.co.uk", "/bitesize/primary"),
     ("www.bbc.co.uk", "/newsround"),
     ("www.bbc.co.uk", "/bitesize/topics/z6882hv"),
@@ -27,8 +29,11 @@ const PAGES: [(&str, &str); 20] = [
     ("www.google.co.uk", "/search?q=life+cycle+of+a+frog"),
     ("en.wikipedia.org", "/wiki/Roman_Britain"),
     ("www.nationalgeographic.com", "/animals"),
-    ("www.gov.uk", "/school-term-holiday-dates"),
     ("scratch.mit.edu", "/projects/editor/"),
+];
+/// Pages that one likes to look at, and some that one is not let to.
+const OTHERS: [(&str, &str); 9] = [
+    ("www.gov.uk", "/school-term-holiday-dates"),
     ("www.youtube.com", "/watch?v=volcano"),
     ("www.roblox.com", "/games"),
     ("www.tiktok.com", "/foryou"),
@@ -47,15 +52,15 @@ pub(crate) fn visits(
     now: Timestamp,
     mut random: Random,
 ) -> Vec<AccessEvent> {
-    let identities = IdentityMap::default();
+    let (identities, minutes) = (IdentityMap::default(), Minutes::of(DayKind::Term));
     let mut events = Vec::new();
     for day in 0..DAYS {
-        let begins = school_begins(snapshot, now.plus_ms(-day * DAY_MS));
+        let midnight = midnight(snapshot, now.plus_ms(-day * DAY_MS));
         for address in addresses {
             for _ in 0..VISITS {
-                let minute = random.below(SCHOOL_LASTS_MINUTES);
-                let at = begins.plus_ms(i64::from(minute) * MINUTE_MS + i64::from(random.below(60_000)));
-                let Some((host, path)) = random.one_of(&PAGES) else { continue };
+                let minute = minutes.draw(&mut random);
+                let at = midnight.plus_ms(i64::from(minute) * MINUTE_MS + i64::from(random.below(60_000)));
+                let Some((host, path)) = page(at, &mut random) else { continue };
                 let Ok(host) = Host::parse(host) else { continue };
                 if at >= now {
                     continue;
@@ -90,11 +95,21 @@ fn visit(snapshot: &Snapshot, ask: Ask, random: &mut Random) -> Vec<AccessEvent>
     vec![question, request]
 }
 
-/// When school begins on the day of `at`, by the school's clock.
-fn school_begins(snapshot: &Snapshot, at: Timestamp) -> Timestamp {
+/// What somebody looks at: the page of the hour's lesson, or what they like.
+fn page(at: Timestamp, random: &mut Random) -> Option<&'static (&'static str, &'static str)> {
+    if random.below(100) < OF_THE_LESSON {
+        let hour = at.0.unsigned_abs() / (60 * 60_000);
+        return Random::new(mix(hour)).one_of(&LESSONS);
+    }
+    match random.below(2) {
+        0 => random.one_of(&LESSONS),
+        _ => random.one_of(&OTHERS),
+    }
+}
+
+/// When the day of `at` begins by the school's clock.
+fn midnight(snapshot: &Snapshot, at: Timestamp) -> Timestamp {
     let zone = &snapshot.policy().time_zone;
     let date = zone.to_datetime(at.to_jiff()).date();
-    let midnight =
-        date.to_zoned(zone.clone()).map_or(at, |midnight| Timestamp(midnight.timestamp().as_millisecond()));
-    midnight.plus_ms(SCHOOL_BEGINS_MINUTE * MINUTE_MS)
+    date.to_zoned(zone.clone()).map_or(at, |midnight| Timestamp(midnight.timestamp().as_millisecond()))
 }

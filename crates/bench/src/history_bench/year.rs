@@ -1,5 +1,5 @@
-//! A school's year of access events, made up from a seed: term days and holidays, lessons and breaks, homework in the
-//! evening, classes that look at the same sites, pages that fetch what pages fetch. Nobody and nothing in it is real.
+//! A school's year of access events, made up from a seed. When they come is what the demo's come by too
+//! (`app::made_up`): term days and holidays, lessons and breaks, homework in the evening. What they are is of here: classes that look at the same sites, pages that fetch what pages fetch. Nobody and nothing in it is real.
 //!
 //! What makes such rows hard to keep is made like the real thing: few sites take most of the visits, most requests repeat
 //! what others asked for, and trackers, videos and APIs carry long texts that nobody ever sends again.
@@ -7,7 +7,7 @@
 //! Pure, and cheap enough for a hundred million rows. Events come in the order in which a gate records them: by the end of
 //! the request, and in order of time within half a second.
 
-use crate::random::{Random, mix};
+use app::made_up::{DayKind, Random, minute_weight, mix};
 use model::{
     AccessEvent, Category, Channel, Day, DeviceId, EventOutcome, GroupId, Host, KnownBy, Layer, ListId,
     ListLine, PersonId, SchoolId, Timestamp,
@@ -67,7 +67,7 @@ impl Year {
     /// The year of this seed with so many events.
     pub(crate) fn new(seed: u64, events: u64) -> Self {
         let mut random = Random::new(seed);
-        let weights = (0..DAYS).map(day_weight).collect();
+        let weights = days().map(|day| DayKind::of(day).weight()).collect();
         let people = (0..PEOPLE + UNKNOWN).map(|number| somebody(number, &mut random)).collect();
         let sites = (0..SITES).map(site).collect();
         let shared = (0..SHARED).filter_map(|number| Host::parse(&shared_host(number)).ok()).collect();
@@ -93,7 +93,7 @@ impl Year {
 
     /// The days, in order.
     pub(crate) fn days(&self) -> impl Iterator<Item = Day> {
-        (FIRST_DAY..FIRST_DAY + DAYS).map(Day)
+        days()
     }
 
     /// Somebody whom the year knows.
@@ -111,8 +111,8 @@ impl Year {
         let place = usize::try_from(day.0 - FIRST_DAY).unwrap_or(usize::MAX);
         let weight = self.weights.get(place).copied().unwrap_or(0);
         let in_day = self.events * weight / self.weights.iter().sum::<u64>().max(1);
-        let is_term = weight > 100;
-        let minutes: Vec<u64> = (0..1_440).map(|minute| minute_weight(minute, is_term)).collect();
+        let kind = DayKind::of(day);
+        let minutes: Vec<u64> = (0..1_440).map(|minute| minute_weight(minute, kind)).collect();
         let all: u64 = minutes.iter().sum();
         let mut random = Random::new(self.seed ^ mix(u64::from(day.0.unsigned_abs())));
         // In shares of an event, so that a minute which gave too many is made up for by the next.
@@ -230,7 +230,7 @@ impl View<'_, '_> {
                     "/api/v2/{}/{}?since={}&page={}",
                     word(mix(known)),
                     100_000 + random.below(900_000),
-                    1_700_000_000_000 + (random.next() >> 26),
+                    1_700_000_000_000 + (random.number() >> 26),
                     random.below(9)
                 );
                 Asked { is_post: random.below(4) == 0, ..Asked::page(&site.api, path, 3_000) }
@@ -254,9 +254,9 @@ impl View<'_, '_> {
                 let path = format!(
                     "/videoplayback?expire={}&ei={}&id=o-{}{}&itag={}&range={}-{}",
                     1_700_000_000 + random.below(60_000_000),
-                    letters(random.next()),
-                    letters(random.next()),
-                    letters(random.next()),
+                    letters(random.number()),
+                    letters(random.number()),
+                    letters(random.number()),
                     130 + random.below(30),
                     random.below(90_000_000),
                     random.below(90_000_000)
@@ -275,7 +275,7 @@ impl View<'_, '_> {
             (None, false) => EventOutcome::Allowed,
         };
         let tunnel = asked.channel == Channel::Tunnel;
-        let size = if asked.fixed { mix(hash_of(&asked.path)) } else { self.random.next() };
+        let size = if asked.fixed { mix(hash_of(&asked.path)) } else { self.random.number() };
         let [get, post, _] = &year.method;
         self.out.push(AccessEvent {
             at,
@@ -309,32 +309,13 @@ impl View<'_, '_> {
             },
             bytes_up: if asked.is_post { 200 + (size >> 53) } else { 0 },
             bytes_down: spread(asked.typical_bytes, size),
-            took_ms: u32::try_from(spread(60, self.random.next())).unwrap_or(u32::MAX),
+            took_ms: u32::try_from(spread(60, self.random.number())).unwrap_or(u32::MAX),
         });
     }
 }
 
-/// How much is asked for on a day: 1,000 on a day of term, little on others.
-fn day_weight(day: i32) -> u64 {
-    // 1 September 2025 is a Monday.
-    let is_weekend = day % 7 >= 5;
-    let holidays = [(54, 61), (109, 126), (166, 173), (208, 222), (266, 273), (322, 365)];
-    let is_holiday = holidays.iter().any(|(from, until)| (*from..*until).contains(&day));
-    if is_weekend || is_holiday { 25 } else { 1_000 }
-}
-
-/// How much is asked for in a minute of the day.
-fn minute_weight(minute: u32, is_term: bool) -> u64 {
-    match (minute, is_term) {
-        (0..420, _) => 1,
-        (420..520, true) => 40,
-        // The beginning of a lesson: everybody opens something.
-        (520..930, true) if (minute - 520) % 60 < 8 => 260,
-        (520..930, true) => 130,
-        (930..1_320, true) => 30,
-        (420..1_320, false) => 20,
-        _ => 4,
-    }
+fn days() -> impl Iterator<Item = Day> {
+    (FIRST_DAY..FIRST_DAY + DAYS).map(Day)
 }
 
 fn somebody(number: u32, random: &mut Random) -> Somebody {
@@ -377,7 +358,7 @@ fn page_path(site: u32, page: u32, random: &mut Random) -> String {
     let hash = mix(u64::from(site) << 20 | u64::from(page));
     match (site % 40, random.below(10)) {
         (3, 0..7) => {
-            let [one, two, three] = [random.next(), random.next(), random.next()].map(word);
+            let [one, two, three] = [random.number(), random.number(), random.number()].map(word);
             format!("/search?q={one}+{two}+{three}&source=hp")
         }
         (_, 0) => format!("/{}/{}?id={}", word(hash), word(hash >> 20), 1_000 + random.below(90_000)),

@@ -3,7 +3,7 @@
 //! Each site has an address of its own on the loopback interface, so that ports do not run out. What a page or a bulk body
 //! says follows from its number, so that client and origin know it without telling each other.
 
-use crate::random::Random;
+use app::made_up::Random;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
