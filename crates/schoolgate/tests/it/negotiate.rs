@@ -108,9 +108,13 @@ impl Device<'_> {
 
     async fn curl(&self, gate: &Gate, url: &str, more: &[&str]) -> Answered {
         let proxy = gate.address("proxy").replace("127.0.0.1", "localhost");
+        self.curl_through(&proxy, gate, url, more).await
+    }
+
+    async fn curl_through(&self, proxy: &str, gate: &Gate, url: &str, more: &[&str]) -> Answered {
         let mut curl = self.command("curl");
         curl.args(["-v", "-s", "-o", "/dev/null", "-w", "%{http_code} %{http_connect}", "--noproxy", ""]);
-        curl.args(["--cacert", &gate.address("authority"), "--proxy", &proxy]);
+        curl.args(["--cacert", &gate.address("authority"), "--proxy", proxy]);
         let output = curl.args(["--proxy-negotiate", "--proxy-user", ":"]).args(more).arg(url).output();
         answered(&output.await.unwrap())
     }
@@ -228,8 +232,38 @@ async fn a_keytab_that_others_can_read_stops_the_start_with_words() {
 }
 
 #[tokio::test]
+async fn a_ticket_goes_to_the_proxy_inside_tls_where_it_holds_for_its_connection() {
+    let realm = Realm::start().await;
+    let keytab = realm.keytab().display().to_string();
+    realm.admin("addprinc -randkey HTTP/127.0.0.1").await;
+    realm.admin(&format!("ktadd -k {keytab} HTTP/127.0.0.1")).await;
+    let gate = asking(&format!("keytab = \"{keytab}\"\ntls_listen = [\"127.0.0.1:0\"]\n")).await;
+    let (_origin, url) = gate.origin("education.schoolgate.test", Fault::None, "<title>Maths</title>").await;
+    assert_eq!(agreed(&gate).await, "http/1.1", "on HTTP/2 one ticket would count for many tunnels");
+    let (proxy, authority) = (gate.address("proxy_over_tls"), gate.address("authority"));
+    let more = ["--proxy-cacert", authority.as_str()];
+    for (login, status) in [("elsie", "200"), ("nobody-here", "407")] {
+        let device = realm.device(login).await;
+        let asked = device.curl_through(&proxy, &gate, &url, &more).await;
+        assert_eq!(asked.status, status, "{}", asked.said);
+    }
+}
+
+/// What openssl and the proxy agree to speak inside TLS, offered HTTP/2 first.
+async fn agreed(gate: &Gate) -> String {
+    let proxy = gate.address("proxy_over_tls");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-alpn", "h2,http/1.1", "-connect", proxy.trim_start_matches("https://")]);
+    let output = openssl.stdin(Stdio::null()).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let agreed = said.lines().find_map(|line| line.strip_prefix("ALPN protocol: "));
+    agreed.unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+#[tokio::test]
 async fn a_password_goes_to_the_proxy_inside_tls() {
     let gate = asking("tls_listen = [\"127.0.0.1:0\"]\n").await;
+    assert_eq!(agreed(&gate).await, "h2");
     let (_origin, url) = gate.origin("education.schoolgate.test", Fault::None, "<title>Maths</title>").await;
     let right = gate.password("elsie");
     for (password, status) in [(right.as_str(), "200"), ("of last term", "407")] {
