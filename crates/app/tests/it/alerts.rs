@@ -271,6 +271,38 @@ async fn what_is_about_the_headteacher_is_for_the_chair_of_governors_alone_and_f
 }
 
 #[tokio::test]
+async fn where_the_chair_of_governors_has_no_address_all_governors_hear_and_without_either_home_says_so() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let Actor::Person { id: about, .. } = world.add("head", Role::Headteacher, school("larkfield")).await
+    else {
+        unreachable!("a person")
+    };
+    world.add("chair", Role::ChairOfGovernors, school("larkfield")).await;
+    let own = [("chair", Addressee::Chair), ("governors", Addressee::Governors)];
+    let governors = [("governors", Addressee::Governors)];
+    let head = [("head", Addressee::Head)];
+    for (to, called, home_warns) in
+        [(&own[..], Some("chair"), false), (&governors, Some("governors"), false), (&head, None, true)]
+    {
+        world.clock.advance_ms(1);
+        let first = world.clock.now();
+        world.app.set_recipients(to.iter().map(|(address, post)| mails_to(address, *post)).collect());
+        let alert = Alert { first, last: first, ..alert_about(Some(about), Severity::High) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        let id = newest(&world).await;
+        assert_eq!(addresses_called(&world, id).await, Vec::from_iter(called));
+        let lines = world.store.alert_entries(id).await.unwrap();
+        assert_eq!(lines.iter().any(|line| line.what == "unheard"), home_warns, "{called:?}");
+        let needs = world.app.home(&lead).await.unwrap().needs;
+        let warned = needs.iter().any(|need| {
+            need.title.starts_with("Nobody is told") && need.title.contains("Chair of governors")
+        });
+        assert_eq!(warned, home_warns, "{called:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_about_somebody_who_left_goes_round_those_whom_their_posts_on_record_ask_to() {
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");
