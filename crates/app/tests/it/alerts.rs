@@ -1,8 +1,8 @@
 //! Alerts from their taking up to their end: who is called when, who reads what, and what is written down.
 
-use crate::world::{NOW, World, school};
+use crate::world::{NOW, World, school, technician};
 use app::views::AlertFilter;
-use app::{AlertDeed, AppError, Named, Recipient};
+use app::{AlertDeed, AppError, Move, Named, Recipient};
 use model::{
     Action, Actor, Addressee, Alert, AlertId, AlertKind, AlertState, AlertSubject, PersonId, Role, SchoolId,
     Scope, Severity, Theme, Timestamp, Triage,
@@ -267,6 +267,52 @@ async fn what_is_about_the_headteacher_is_for_the_chair_of_governors_alone_and_f
     for (actor, may) in [(&chair, true), (&vice, true), (&governor, false), (&head, false)] {
         assert_eq!(world.app.alert_view(actor, id, Named::No).await.unwrap().is_some(), may);
         assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_chair_who_left_goes_to_all_governors_and_a_next_chair_reads_it_too() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let Actor::Person { id: about, .. } = head else { unreachable!("a person") };
+    let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
+    let governor = world.add("governor", Role::Governor, place.clone()).await;
+    world.app.set_recipients(vec![mails_to("governors", Addressee::Governors)]);
+    let mut ids = Vec::new();
+    for minute in 0..3 {
+        let first = NOW.plus_ms(minute * MINUTE_MS);
+        let alert = Alert { first, last: first, ..alert_about(Some(about), Severity::High) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        ids.push(newest(&world).await);
+        world.clock.advance_ms(1);
+    }
+    let [waits, in_case, closed] = ids[..] else { unreachable!("three alerts") };
+    let case = world.app.open_case(&chair, in_case, "About the head").await.unwrap().unwrap();
+    let judged = AlertDeed::Judge { triage: Triage::Test, words: String::new() };
+    assert!(world.app.work_on_alert(&chair, closed, judged).await.unwrap());
+    world.app.escalate_alerts().await.unwrap();
+    assert_eq!(world.count_facts("aim-alert").await, 0, "somebody is chair");
+
+    let left = Move { login: "chair".to_owned(), role: Role::Staff, year: None, reason: "left".to_owned() };
+    world.app.set_affiliation(&technician(), left).await.unwrap();
+    for _ in 0..2 {
+        world.app.escalate_alerts().await.unwrap();
+    }
+    assert_eq!((world.count_facts("aim-alert").await, world.count_facts("aim-case").await), (2, 1), "once");
+    assert_eq!(addresses_called(&world, waits).await, ["governors", "governors"], "they are told");
+    let there = world.store.alert(waits).await.unwrap().unwrap();
+    assert_eq!(there.ladder.0[0], [Addressee::Governors], "whoever is called next is one who reads it");
+    let next = world.add("next-chair", Role::ChairOfGovernors, place).await;
+    for (id, reads) in
+        [(waits, [true, true, false]), (in_case, [true, true, false]), (closed, [false, true, false])]
+    {
+        for (actor, may) in [&governor, &next, &head].into_iter().zip(reads) {
+            assert_eq!(world.app.alert_view(actor, id, Named::No).await.unwrap().is_some(), may, "{actor}");
+        }
+    }
+    for (actor, may) in [(&governor, true), (&next, true), (&head, false)] {
+        assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may, "{actor}");
     }
 }
 
