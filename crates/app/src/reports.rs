@@ -1,6 +1,6 @@
 //! Report something: anybody, signed in or not. A report becomes an alert at once, for those whom its kind is for; the
 //! reporter keeps a reference, by which they see that it was dealt with and nothing else. What is about somebody who works
-//! here goes to the headteacher alone, and what is about a headteacher to the governors, whatever its kind.
+//! here goes to the headteacher alone, and what is about a headteacher to the chair of governors, whatever its kind.
 //!
 //! Bounded: so many reports from one address in an hour, and so many in all, so that nobody drowns the queue. Beyond
 //! that the form says to tell somebody in person.

@@ -29,7 +29,9 @@ impl Imports<'_> {
                 role: held.role,
                 year: held.year,
                 classes: classes.remove(&person.id).unwrap_or_default(),
-                decides: held.scope == Scope::Trust || !is_ordinary(held.role) || decides.contains(&person.id),
+                decides: held.scope == Scope::Trust
+                    || !is_ordinary(held.role)
+                    || decides.contains(&person.id),
                 name: person.display_name,
             });
         }
