@@ -7,6 +7,7 @@
 
 use crate::export_history::{COLUMNS, cells_of, harmless};
 use crate::export_merge::merged;
+use crate::export_place::PackPlace;
 use crate::export_rows::{Original, page_end, page_start, row_as_html};
 use crate::export_words;
 use crate::exports::{MOST_REQUESTS, export_fact, too_many};
@@ -72,10 +73,10 @@ impl App {
     pub(crate) async fn make_pack(&self, actor: &Actor, id: ExportId) -> Result<(), AppError> {
         let _making = self.0.making_pack.lock().await;
         let Some(record) = self.export_for(actor, id).await? else { return Ok(()) };
-        let is_to_be_made = match record.state {
-            ExportState::Approved => true,
-            ExportState::Made => !self.pack_path(id).exists(),
-            ExportState::Asked | ExportState::Refused => false,
+        let is_to_be_made = match (record.state, &record.made) {
+            (ExportState::Approved, _) => true,
+            (ExportState::Made, Some(made)) => self.where_it_lies(id, made.at).await? != PackPlace::Here,
+            _ => false,
         };
         let Some((decided, ..)) = record.decided.clone().filter(|_| is_to_be_made) else {
             return Err(AppError::refused(
