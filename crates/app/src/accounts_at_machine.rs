@@ -10,6 +10,7 @@
 use crate::accounts::{NewPerson, place_of, plain_login, wrong_names};
 use crate::choose_password::{note_fingerprint, replacing};
 use crate::facade::{new_uuid, record_denial};
+use crate::people::post_of;
 use crate::{AppError, administrators, approved_policy, password_policy};
 use identity::{
     AccountRank, Order, PasswordHolder, Pepper, PersonalFacts, PersonalWords, Randomness, fingerprint,
@@ -78,7 +79,7 @@ impl AtMachine<'_> {
             id: PersonId(self.new_uuid()?),
             login: login.clone(),
             display_name: new.name.trim().to_owned(),
-            affiliations: vec![affiliation],
+            affiliations: vec![affiliation.clone()],
         };
         let id = AccountId(self.new_uuid()?);
         let account = Account::new(id, &person, AccountKind::Standard, now, self.actor);
@@ -88,6 +89,7 @@ impl AtMachine<'_> {
             Change::Account(AccountChange::Add(account)),
         ];
         changes.extend(issued);
+        changes.extend(post_of(&affiliation, person.id, now));
         let fact = self.fact("add-person", &person, reason)?;
         let fact = fact.with("role", new.role.slug()).with("place", place.to_string());
         administrators::commit_by_policy(self.store, &fact, &changes).await?;

@@ -344,6 +344,7 @@ fn what_in_words(what: &str) -> &str {
         "merged" => "Merged",
         "named" => "Name shown",
         "escalated" => "Nobody acknowledged in time; called",
+        "aimed" => "Nobody is chair of governors any more; from now on for",
         "unheard" => "No address is set up for",
         "worse" => "It came again, and worse",
         "case" => "Case opened",

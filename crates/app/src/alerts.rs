@@ -50,13 +50,14 @@ impl App {
         self.0.alerts_revision.subscribe()
     }
 
-    /// Calls the next post for every alert that nobody acknowledged in time. To be called every minute.
+    /// Calls the next post for every alert that nobody acknowledged in time, and aims anew what nobody could read any more. To
+    /// be called every minute.
     pub async fn escalate_alerts(&self) -> Result<(), AppError> {
         let now = self.now();
         for alert in self.0.parts.store.alerts_due(now).await? {
             self.escalate(&alert, now).await?;
         }
-        Ok(())
+        self.aim_at_governors().await
     }
 
     /// Takes up the weekly test alert, where the last one is a week old. To be called now and then.
@@ -232,7 +233,7 @@ impl App {
 
     /// Calls the first rung from `from` on that anybody hears, at once: a post without an address keeps nobody waiting.
     /// What nobody heard is a line of the alert.
-    fn call_from(
+    pub(crate) fn call_from(
         &self,
         ladder: &Ladder,
         from: usize,
@@ -322,13 +323,13 @@ impl App {
 }
 
 /// Who was called.
-struct Called {
+pub(crate) struct Called {
     /// The rung that heard; the first one where none did.
     rung: usize,
     /// Its posts; empty where nobody heard.
     to: Vec<&'static str>,
     /// The messages, and a line for each rung before that nobody hears.
-    changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 /// What an alert that comes is beside those that are there.

@@ -394,7 +394,9 @@ fn hashes_of(changes: &[Change]) -> String {
 
 /// The roles that read a case once it is about such a person: never more than before, but those whom it goes to.
 fn readers_about(readers: &[Role], (about, above_head): (About, Role)) -> Vec<Role> {
-    let is_about_head = readers.iter().any(|role| matches!(role, Role::Governor | Role::ChairOfGovernors));
+    // Others may read it beside them, such as of a recovery account: then it is about no head yet.
+    let above = |role: &Role| matches!(role, Role::Governor | Role::ChairOfGovernors);
+    let is_about_head = !readers.is_empty() && readers.iter().all(above);
     match about {
         About::Learner => readers.to_vec(),
         About::Head if is_about_head => readers.to_vec(),
@@ -483,5 +485,14 @@ mod tests {
             "where nobody is chair"
         );
         assert_eq!(readers_about(&[Role::Governor], (About::Staff, chair)), [Role::Governor]);
+        let of_recovery = [Role::Headteacher, Role::Governor];
+        for (about, readers) in [
+            (About::Learner, &of_recovery[..]),
+            (About::Staff, &[Role::Headteacher]),
+            (About::Head, &[chair]),
+        ] {
+            assert_eq!(readers_about(&of_recovery, (about, chair)), readers, "{about:?}");
+        }
+        assert_eq!(readers_about(&[], (About::Staff, chair)), [Role::Headteacher]);
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::export_history::{COLUMNS, cells_of, harmless};
 use crate::export_merge::merged;
+use crate::export_place::PackPlace;
 use crate::export_rows::{Original, page_end, page_start, row_as_html};
 use crate::export_words;
 use crate::exports::{MOST_REQUESTS, export_fact, too_many};
@@ -17,6 +18,7 @@ use history::{Held, History, HistoryError, Query, Stored, Tombstone};
 use model::{
     Actor, AlertSubject, CustodyStep, ExportId, ExportKind, ExportState, Naming, PersonId, Scope, Timestamp,
 };
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -27,6 +29,10 @@ use wire::{Made, Manifest, PackWriter, RestKey, SealedFile, SigningKey};
 
 /// Rows of a page of the readable copy.
 const ROWS_OF_PAGE: u64 = 2_000;
+/// The table of a spool.
+const TABLE: &str = "requests.csv";
+/// The rows of a spool as they are kept.
+const ORIGINALS: &str = "requests.jsonl";
 /// Facts of one kind that are looked through for a pack.
 const MOST_FACTS: usize = 50_000;
 /// What puts a person into another group, which changes the filter for them.
@@ -56,7 +62,11 @@ struct Spooled {
     /// What of the time that was asked for is kept no longer.
     tombstones: Vec<Tombstone>,
     unreadable: u64,
+    files: Written,
 }
+
+/// How long what each file of a spool holds is, in bytes, by its name.
+type Written = BTreeMap<String, u64>;
 
 /// What rows are written with.
 struct Scribe {
@@ -72,10 +82,10 @@ impl App {
     pub(crate) async fn make_pack(&self, actor: &Actor, id: ExportId) -> Result<(), AppError> {
         let _making = self.0.making_pack.lock().await;
         let Some(record) = self.export_for(actor, id).await? else { return Ok(()) };
-        let is_to_be_made = match record.state {
-            ExportState::Approved => true,
-            ExportState::Made => !self.pack_path(id).exists(),
-            ExportState::Asked | ExportState::Refused => false,
+        let is_to_be_made = match (record.state, &record.made) {
+            (ExportState::Approved, _) => true,
+            (ExportState::Made, Some(made)) => self.where_it_lies(id, made.at).await? != PackPlace::Here,
+            _ => false,
         };
         let Some((decided, ..)) = record.decided.clone().filter(|_| is_to_be_made) else {
             return Err(AppError::refused(
@@ -246,8 +256,8 @@ impl Scribe {
             requests += 1;
             Ok(())
         })?;
-        out.end()?;
-        Ok(Spooled { requests, tombstones, unreadable })
+        let files = out.end()?;
+        Ok(Spooled { requests, tombstones, unreadable, files })
     }
 
     /// What was held for the request, where nobody released it.
@@ -312,6 +322,8 @@ struct Rows<'a> {
     table: csv::Writer<BufWriter<SealedFile>>,
     pages: usize,
     page: Option<BufWriter<SealedFile>>,
+    /// Those that are whole.
+    written: Written,
 }
 
 impl Spool {
@@ -328,9 +340,9 @@ impl Spool {
     fn begin(&self) -> Result<Rows<'_>, AppError> {
         let table = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
-            .from_writer(BufWriter::new(self.file("requests.csv")?));
-        let originals = BufWriter::new(self.file("requests.jsonl")?);
-        Ok(Rows { spool: self, originals, table, pages: 0, page: None })
+            .from_writer(BufWriter::new(self.file(TABLE)?));
+        let originals = BufWriter::new(self.file(ORIGINALS)?);
+        Ok(Rows { spool: self, originals, table, pages: 0, page: None, written: Written::new() })
     }
 
     fn file(&self, name: &str) -> Result<SealedFile, AppError> {
@@ -341,6 +353,16 @@ impl Spool {
         let mut options = fs::OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(self.folder.join(name));
         Ok(SealedFile::create(file.map_err(failed)?, Arc::clone(&self.key), called))
+    }
+
+    /// A file that was written, where it is as long as it was then: one that was cut at a block's edge opens as a shorter one.
+    fn open(&self, name: &str, written: &Written) -> Result<SealedFile, AppError> {
+        let file = File::open(self.folder.join(name)).map_err(failed)?;
+        let file = SealedFile::open(file, Arc::clone(&self.key), &self.called(name)).map_err(failed)?;
+        match written.get(name) {
+            Some(length) if *length == file.length() => Ok(file),
+            _ => Err(failed("a part that is not as long as it was written")),
+        }
     }
 
     /// What a file is sealed as: no other pack's passes for it.
@@ -359,7 +381,7 @@ impl Spool {
         let unfinished = self.folder.join("pack.zip");
         let mut pack = PackWriter::new(BufWriter::new(self.sealed("pack.zip", &pack_name(self.id))?));
         let Papers { kind, fingerprint, members, manifest } = papers;
-        let Spooled { requests, tombstones, unreadable } = spooled;
+        let Spooled { requests, tombstones, unreadable, files } = spooled;
         let manifest = Manifest { rows: *requests, unreadable: *unreadable, ..manifest };
         let first = [
             ("readme.txt", export_words::readme(&manifest.organisation, &manifest, &fingerprint)),
@@ -370,15 +392,13 @@ impl Spool {
             pack.add(name, &mut text.as_bytes())?;
         }
         let mut copies = vec![
-            ("originals/requests.jsonl".to_owned(), "requests.jsonl".to_owned()),
-            ("readable/requests.csv".to_owned(), "requests.csv".to_owned()),
+            (format!("originals/{ORIGINALS}"), ORIGINALS.to_owned()),
+            (format!("readable/{TABLE}"), TABLE.to_owned()),
         ];
-        let pages = (1..).map(page_name).take_while(|name| self.folder.join(name).exists());
+        let pages = (1..).map(page_name).take_while(|name| files.contains_key(name));
         copies.extend(pages.map(|name| (format!("readable/{name}"), name)));
         for (name, file) in copies {
-            let copy = File::open(self.folder.join(&file)).map_err(failed)?;
-            let copy = SealedFile::open(copy, Arc::clone(&self.key), &self.called(&file)).map_err(failed)?;
-            pack.add(&name, &mut BufReader::new(copy))?;
+            pack.add(&name, &mut BufReader::new(self.open(&file, files)?))?;
         }
         let (out, made) = pack.finish(manifest, key)?;
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -428,22 +448,28 @@ impl Rows<'_> {
         match self.page.take() {
             Some(mut page) => {
                 page.write_all(page_end().as_bytes()).map_err(failed)?;
-                finished(page)
+                self.written.insert(page_name(self.pages), finished(page)?);
+                Ok(())
             }
             None => Ok(()),
         }
     }
 
-    fn end(mut self) -> Result<(), AppError> {
+    fn end(mut self) -> Result<Written, AppError> {
         self.end_page()?;
-        finished(self.table.into_inner().map_err(|error| failed(error.error()))?)?;
-        finished(self.originals)
+        let table = self.table.into_inner().map_err(|error| failed(error.error()))?;
+        self.written.insert(TABLE.to_owned(), finished(table)?);
+        self.written.insert(ORIGINALS.to_owned(), finished(self.originals)?);
+        Ok(self.written)
     }
 }
 
-fn finished(file: BufWriter<SealedFile>) -> Result<(), AppError> {
+/// Ends a file; how long what it holds is, in bytes.
+fn finished(file: BufWriter<SealedFile>) -> Result<u64, AppError> {
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.finish().map_err(failed)
+    let length = file.length();
+    file.finish().map_err(failed)?;
+    Ok(length)
 }
 
 fn page_name(number: usize) -> String {
@@ -452,4 +478,36 @@ fn page_name(number: usize) -> String {
 
 fn failed(error: impl std::fmt::Display) -> AppError {
     AppError::failed(format!("expected to write a pack, found: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What 64 KiB are when they are sealed.
+    const SEALED_BLOCK: u64 = (64 << 10) + 28;
+
+    #[test]
+    fn a_part_that_was_cut_at_a_blocks_edge_is_not_taken_for_a_whole_one() {
+        let (packs, key) = (tempfile::tempdir().unwrap(), Arc::new(RestKey::from_bytes(&[7; 32]).unwrap()));
+        let id = ExportId(uuid::Uuid::from_u128(7));
+        let spool = Spool::in_folder(packs.path(), (id, key)).unwrap();
+        let mut out = spool.begin().unwrap();
+        out.turn_page().unwrap();
+        for _ in 0..100 {
+            let piece = "x".repeat(1_000);
+            out.table.write_record([&piece]).unwrap();
+            out.originals.write_all(piece.as_bytes()).unwrap();
+            out.page().unwrap().write_all(piece.as_bytes()).unwrap();
+        }
+        let written = out.end().unwrap();
+        assert!(written.keys().eq([page_name(1).as_str(), TABLE, ORIGINALS]), "{written:?}");
+        for name in written.keys() {
+            assert!(spool.open(name, &written).is_ok(), "{name}");
+            let file = fs::OpenOptions::new().write(true).open(spool.folder.join(name)).unwrap();
+            file.set_len(SEALED_BLOCK).unwrap();
+            let cut = spool.open(name, &written);
+            assert!(cut.err().unwrap().to_string().contains("as long as it was written"), "{name}");
+        }
+    }
 }

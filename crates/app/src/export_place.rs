@@ -1,7 +1,7 @@
 //! Where a pack lies: at this gate, at another one of the same records, or nowhere any more.
 //!
 //! The fact that a pack was made says at which gate. Several gates of a trust may share records; each keeps the packs that it
-//! made.
+//! made, and what counts is the one that was made last.
 
 use crate::export_expiry::KEPT_DAYS;
 use crate::{App, AppError, words};
@@ -43,9 +43,13 @@ impl PackPlace {
 }
 
 impl App {
-    /// Where a pack lies that was made then.
+    /// Where a pack lies that was made then. One that was made again at another gate lies there, whatever is left of an earlier
+    /// one here.
     pub(crate) async fn where_it_lies(&self, id: ExportId, made: Timestamp) -> Result<PackPlace, AppError> {
-        if self.pack_path(id).exists() {
+        let fact = self.0.parts.store.newest_fact_about(&format!("export:{id}"), &["make-export"]).await?;
+        let gate = fact.and_then(|fact| fact.details().remove("gate")).unwrap_or_default();
+        let is_ours = gate.is_empty() || gate == self.own_name();
+        if is_ours && self.pack_path(id).exists() {
             return Ok(PackPlace::Here);
         }
         let until = made.plus_ms(KEPT_DAYS * DAY_MS);
@@ -53,12 +57,6 @@ impl App {
             return Ok(PackPlace::Over);
         }
         let day = words::date(&self.snapshot().policy().time_zone, until);
-        let fact = self.0.parts.store.newest_fact_about(&format!("export:{id}"), &["make-export"]).await?;
-        let gate = fact.and_then(|fact| fact.details().remove("gate")).unwrap_or_default();
-        Ok(if gate.is_empty() || gate == self.own_name() {
-            PackPlace::Missing(day)
-        } else {
-            PackPlace::At(gate, day)
-        })
+        Ok(if is_ours { PackPlace::Missing(day) } else { PackPlace::At(gate, day) })
     }
 }

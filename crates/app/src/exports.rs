@@ -204,7 +204,8 @@ impl App {
     /// recorded first.
     ///
     /// # Errors
-    /// [`AppError::Refused`] where this person may not have it, or it is not what was made: that is an alarm.
+    /// [`AppError::Refused`] where this person may not have it, where another gate made it again since, or it is not what was
+    /// made: that is an alarm.
     pub async fn download_export(&self, actor: &Actor, id: ExportId) -> Result<Option<PackFile>, AppError> {
         let Some(record) = self.export_for(actor, id).await? else { return Ok(None) };
         let Some(made) = record.made else { return Ok(None) };
@@ -229,6 +230,14 @@ impl App {
             fact.with("manifest", made.manifest.clone())
         };
         let Some(file) = opened else {
+            // What is left here of one that another gate made again is not what was made last, and nobody changed it.
+            let place = self.where_it_lies(id, made.at).await?;
+            if place != PackPlace::Here {
+                return Err(AppError::refused(
+                    place.in_words(),
+                    "expected the pack that was made last, found an earlier one",
+                ));
+            }
             tracing::error!(export = %id, "a pack is not what was made; it was not handed over");
             self.note(&fact("find-export-changed")).await?;
             return Err(AppError::refused(

@@ -3,7 +3,7 @@
 //! Rows stand by pseudonym. A name is shown, and one person's history is looked at, as alerts are read: about a learner by
 //! the safeguarding lead and the headteacher, about staff by the headteacher, and about nobody by themselves. The
 //! data-protection officer answers people's own requests, and so reads about everybody else. What somebody who works here
-//! typed is withheld from whoever may not read about them. Whoever has left is read about as staff are, since they may have
+//! typed is withheld from whoever may not read about them; where nobody is known, whoever the device is lent to counts. Whoever has left is read about as staff are, since they may have
 //! been: leaving takes nobody's protection.
 //!
 //! At the command line everything may be seen: whoever holds the machine holds it all, and gives a reason that is recorded.
@@ -72,13 +72,13 @@ impl Sight<'_> {
         let (event, mut row) = (&stored.event, names.row(stored));
         let person = event.person.and_then(|id| self.roster.person(id));
         let is_named = shown == Shown::Names && person.is_some_and(|person| self.may_name(person));
-        let may_read = event.person.is_none_or(|id| self.may_read_of(id));
+        let lent = event.device.and_then(|id| self.roster.device(id)).and_then(|device| device.assigned_to);
+        let may_read = event.person.or(lent).is_none_or(|id| self.may_read_of(id));
         row.person = match (event.person, person) {
             (None, _) => "Not known".to_owned(),
             (Some(_), Some(person)) if is_named => person.display_name.clone(),
             (Some(id), _) => self.pseudonym(id),
         };
-        let lent = event.device.and_then(|id| self.roster.device(id)).and_then(|device| device.assigned_to);
         if lent.is_some() && !is_named {
             // Its label may be the name of whoever has it.
             row.device = "A device that is lent to somebody".to_owned();

@@ -77,8 +77,8 @@ impl App {
                 NeedView {
                     title: format!("Nobody is told for: {}{at}", titles.join(", ")),
                     detail:
-                        "Alerts for them go on to the next post at once. Ask your technician to set up an \
-                             address in the configuration."
+                        "Alerts for them go on to the next post at once, where there is one. Ask your technician to set \
+                             up an address in the configuration."
                             .to_owned(),
                     link: "/alerts".to_owned(),
                     urgency: "soon".to_owned(),

@@ -14,6 +14,7 @@ mod accounts_at_machine;
 mod administrators;
 mod administrators_at_machine;
 mod administrators_work;
+mod aim;
 mod alert_views;
 mod alert_work;
 mod alerts;

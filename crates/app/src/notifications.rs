@@ -32,8 +32,8 @@ impl Recipient {
 }
 
 /// The posts that are called before any other about something.
-const FIRST_CALLED: [Addressee; 4] =
-    [Addressee::Lead, Addressee::Head, Addressee::DataProtection, Addressee::It];
+const FIRST_CALLED: [Addressee; 5] =
+    [Addressee::Lead, Addressee::Head, Addressee::DataProtection, Addressee::It, Addressee::Chair];
 
 /// What became of a message at one try.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,9 +67,7 @@ impl App {
         let schools = snapshot.policy().schools.iter().map(|school| Scope::School(school.id.clone()));
         let trust = (snapshot.policy().schools.len() != 1).then_some(Scope::Trust);
         let recipients = self.0.recipients.read().unwrap_or_else(PoisonError::into_inner);
-        let is_unheard = |post: Addressee, place: &Scope| {
-            !recipients.iter().any(|recipient| recipient.is_for(&[post], place))
-        };
+        let is_unheard = |post: Addressee, place: &Scope| who_hear(&recipients, &[post], place).is_empty();
         schools
             .chain(trust)
             .map(|place| {
@@ -119,20 +117,29 @@ impl App {
         (about, severity): (&str, Severity),
     ) -> Result<Vec<Change>, AppError> {
         let recipients = self.0.recipients.read().unwrap_or_else(PoisonError::into_inner).clone();
-        recipients
+        who_hear(&recipients, called, scope)
             .into_iter()
-            .filter(|recipient| recipient.is_for(called, scope))
             .map(|recipient| {
                 Ok(Change::Notification(NotificationChange::Queue(NewNotification {
                     id: NotificationId(self.new_uuid()?),
                     scope: scope.clone(),
                     about: about.to_owned(),
                     channel: recipient.channel,
-                    address: recipient.address,
+                    address: recipient.address.clone(),
                     severity,
                     at: self.now(),
                 })))
             })
             .collect()
     }
+}
+
+/// The addresses that hear for these posts there, in the order of the configuration. For a post that none hears for, those
+/// hear that stand in for it.
+fn who_hear<'a>(recipients: &'a [Recipient], called: &[Addressee], scope: &Scope) -> Vec<&'a Recipient> {
+    let is_heard = |post| recipients.iter().any(|recipient| recipient.is_for(&[post], scope));
+    let unheard = called.iter().filter(|post| !is_heard(**post));
+    let stand_ins = unheard.filter_map(|post| post.stand_in());
+    let called: Vec<Addressee> = called.iter().copied().chain(stand_ins).collect();
+    recipients.iter().filter(|recipient| recipient.is_for(&called, scope)).collect()
 }

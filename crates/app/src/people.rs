@@ -3,7 +3,7 @@
 use crate::facade::record_denial;
 use crate::{App, AppError, administrators};
 use identity::permit;
-use model::{Action, Actor, Affiliation, Clock, Person, Role, Roster, Scope, YearGroup};
+use model::{Action, Actor, Affiliation, Clock, Person, PersonId, Role, Roster, Scope, Timestamp, YearGroup};
 use store::{Change, Fact, PostHolder, Store};
 
 /// What somebody becomes.
@@ -29,8 +29,21 @@ pub(crate) fn can_hold(affiliations: &[Affiliation], role: Role, scope: &Scope) 
     affiliations.iter().any(|affiliation| affiliation.role == role && affiliation.scope.covers(scope))
 }
 
-/// Makes somebody something else, where they are now. The posts end that they can hold no longer. A running gate takes it
-/// up within seconds.
+/// True for what many are at a school, and no post of the policy's: a file from the school's own system gives and takes it.
+pub(crate) fn is_ordinary(role: Role) -> bool {
+    matches!(role, Role::Learner | Role::ClassTeacher | Role::Staff | Role::Guest)
+}
+
+/// The post that a role is on record as from now on where it is given at the machine: nobody approves it there, so that no grant
+/// says it. None for what many are.
+pub(crate) fn post_of(affiliation: &Affiliation, person: PersonId, from: Timestamp) -> Option<Change> {
+    let Affiliation { scope, role, .. } = affiliation;
+    let post = || Change::GivePost { role: *role, scope: scope.clone(), person, from };
+    (!is_ordinary(*role)).then(post)
+}
+
+/// Makes somebody something else, where they are now. The posts end that they can hold no longer, and one begins where the
+/// role is one. A running gate takes it up within seconds.
 ///
 /// # Errors
 /// [`AppError::Denied`]; [`AppError::Refused`] for a login that does not exist, a learner without a year group or anybody
@@ -61,12 +74,11 @@ pub async fn move_person(store: &Store, clock: &Clock, actor: &Actor, change: Mo
         .with("reason", change.reason.trim());
     let affiliations: Vec<Affiliation> =
         std::iter::once(affiliation).chain(person.affiliations.into_iter().skip(1)).collect();
-    let posts = store
-        .post_holders(now)
-        .await?
-        .into_iter()
-        .filter(|post| post.person == person.id && !can_hold(&affiliations, post.role, &post.scope));
-    let posts: Vec<PostHolder> = posts.collect();
+    let held = store.post_holders(now).await?.into_iter().filter(|post| post.person == person.id);
+    let (held, posts): (Vec<PostHolder>, Vec<PostHolder>) =
+        held.partition(|post| can_hold(&affiliations, post.role, &post.scope));
+    let holds = |to: &Affiliation| held.iter().any(|post| post.role == to.role && post.scope == to.scope);
+    let given = affiliations.first().filter(|to| !holds(to)).and_then(|to| post_of(to, person.id, now));
     let ended: Vec<String> =
         posts.iter().map(|post| format!("{} at {}", post.role.slug(), post.scope)).collect();
     let mut changes = vec![Change::SetAffiliations { person: person.id, affiliations }];
@@ -76,6 +88,7 @@ pub async fn move_person(store: &Store, clock: &Clock, actor: &Actor, change: Mo
         person,
         at: now,
     }));
+    changes.extend(given);
     let fact = fact.with("posts_ended", ended.join(", "));
     administrators::commit_by_policy(store, &fact, &changes).await
 }

@@ -1,17 +1,19 @@
 //! Report something: anybody, signed in or not. A report becomes an alert at once, for those whom its kind is for; the
 //! reporter keeps a reference, by which they see that it was dealt with and nothing else. What is about somebody who works
-//! here goes to the headteacher alone, and what is about a headteacher to the governors, whatever its kind.
+//! here goes to the headteacher alone, and what is about a headteacher to the chair of governors, whatever its kind. Who was
+//! head when it was written stands with it: they never read it, whatever they become.
 //!
 //! Bounded: so many reports from one address in an hour, and so many in all, so that nobody drowns the queue. Beyond
 //! that the form says to tell somebody in person.
 
 use crate::alert_work::MOST_MERGES;
 use crate::alerts::Reported;
+use crate::people::can_hold;
 use crate::views::ReportStatusView;
 use crate::{App, AppError};
 use model::{
-    About, Actor, Alert, AlertId, AlertKind, AlertState, AlertSubject, Ladder, ReportId, ReportKind,
-    Severity, Timestamp,
+    About, Actor, Alert, AlertId, AlertKind, AlertState, AlertSubject, Ladder, PersonId, ReportId,
+    ReportKind, Role, Scope, Severity, Timestamp,
 };
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -91,10 +93,13 @@ impl App {
             _ => None,
         };
         let school = new.reporter.as_ref().and_then(Actor::school);
+        let subject = AlertSubject { school, person: None, device: None };
+        let scope = self.scope_of(&subject);
+        let person = if new.about == About::Head { self.only_head(&scope) } else { None };
         let alert = Alert {
             kind: AlertKind::Report,
             severity: new.kind.severity(),
-            subject: AlertSubject { school, person: None, device: None },
+            subject: AlertSubject { person, ..subject },
             rule: format!("report.{}", new.kind.slug()).into(),
             why: new.kind.title().into(),
             first: now,
@@ -104,7 +109,7 @@ impl App {
         };
         let record = ReportRecord {
             id: report_id,
-            scope: self.scope_of(&alert.subject),
+            scope,
             reference: reference.clone(),
             kind: new.kind,
             words: new.words.trim().to_owned(),
@@ -146,6 +151,15 @@ impl App {
             state: state.to_owned(),
             is_done,
         }))
+    }
+
+    /// Whoever is headteacher there; `None` where several are, or nobody.
+    fn only_head(&self, scope: &Scope) -> Option<PersonId> {
+        let roster = self.0.parts.roster.get();
+        let mut heads =
+            roster.people().filter(|person| can_hold(&person.affiliations, Role::Headteacher, scope));
+        let head = heads.next().map(|person| person.id);
+        head.filter(|_| heads.next().is_none())
     }
 
     /// The alert that an alert was merged into, and that one into another, a few times at most.

@@ -30,8 +30,8 @@ const WARN_MS: i64 = 3 * DAY_MS;
 const GIVES: [&str; 4] = ["reset-password", "make-first-password", "issue-password", "add-person"];
 /// Who is told that a request waits.
 const TOLD: [Addressee; 1] = [Addressee::Head];
-/// The same where it is for the headteacher or a governor.
-const TOLD_ABOVE: [Addressee; 1] = [Addressee::Governors];
+/// The same where it is for the headteacher, a governor or their chair.
+const TOLD_ABOVE: [Addressee; 2] = [Addressee::Chair, Addressee::Governors];
 
 /// What is done with a request that waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -436,7 +436,7 @@ impl App {
 
     fn rights_calls(&self, asked: &NewRequest) -> Result<Vec<Change>, AppError> {
         let told = match asked.role {
-            Role::Headteacher | Role::Governor => &TOLD_ABOVE,
+            Role::Headteacher | Role::Governor | Role::ChairOfGovernors => &TOLD_ABOVE[..],
             _ => &TOLD,
         };
         self.calls(told, &asked.scope, (&format!("rights:{}", asked.id), Severity::Low))

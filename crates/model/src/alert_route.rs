@@ -1,6 +1,7 @@
 //! Whom an alert is for: who may read it, who is called, and how soon the next one is.
 //!
-//! Invariant: nobody is called about an alert who may not read it.
+//! Invariant: nobody is called about an alert who may not read it. (Where the chair of governors has no address, that of
+//! all governors stands in: a message says that something waits, and nothing of it.)
 
 use crate::{AlertKind, Role, Severity};
 
@@ -66,6 +67,11 @@ impl Addressee {
         }
     }
 
+    /// The post whose address hears for this one where it has none of its own.
+    pub fn stand_in(self) -> Option<Self> {
+        (self == Self::Chair).then_some(Self::Governors)
+    }
+
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|addressee| addressee.slug() == text)
@@ -120,6 +126,12 @@ impl Ladder {
     /// both answer, all at once.
     pub fn of_recovery() -> Self {
         Self([vec![Addressee::Head, Addressee::It, Addressee::Governors], Vec::new(), Vec::new()])
+    }
+
+    /// True where this post is called at once: it is on the first rung, or stands in for one that is.
+    pub fn calls_first(&self, post: Addressee) -> bool {
+        let [first, ..] = &self.0;
+        first.iter().any(|called| *called == post || called.stand_in() == Some(post))
     }
 
     /// The roles whose holders may read it: those of every rung, once each, in order.
@@ -180,6 +192,19 @@ mod tests {
         assert_eq!(About::of([Role::Learner]), About::Learner);
         assert_eq!(About::of([Role::Guest, Role::Technician]), About::Staff);
         assert_eq!(About::of([Role::ClassTeacher, Role::Headteacher]), About::Head);
+    }
+
+    #[test]
+    fn whoever_is_on_the_first_rung_or_stands_in_there_is_called_first() {
+        let (learner, head) = (AlertKind::Safeguarding(Theme::SelfHarm), AlertKind::Report);
+        for (ladder, first) in [
+            (Ladder::of(learner, About::Learner), vec![Addressee::Lead]),
+            (Ladder::of(head, About::Head), vec![Addressee::Chair, Addressee::Governors]),
+        ] {
+            let called: Vec<Addressee> =
+                Addressee::ALL.into_iter().filter(|post| ladder.calls_first(*post)).collect();
+            assert_eq!(called, first);
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Read {
     fn counts(&self, place: u16, rule: &Rule, find: &Find) -> bool {
         self.words.saturating_sub(find.to.saturating_sub(find.from)) <= rule.most_beside
             && !self.unless.contains(&place)
-            && !self.innocent.iter().any(|innocent| overlap(innocent, find))
+            && (rule.is_own || !self.innocent.iter().any(|innocent| overlap(innocent, find)))
             && (!rule.needs_near
                 || self
                     .near
@@ -227,6 +227,25 @@ pub(crate) mod tests {
             assert!(findings.iter().all(|found| !rules.rule_id(found).contains("bench")));
         }
         assert!(!rules.judge("\u{0939}\u{093f}\u{0928}\u{094d}\u{0926}\u{0940}").is_empty());
+    }
+
+    #[test]
+    fn a_school_s_own_term_counts_within_an_innocent_saying_and_a_shipped_rule_does_not() {
+        let usual = Rules::shipped(Settings::usual()).unwrap();
+        for saying in ["killer queen", "snow white", "bath bombs", "sussex"] {
+            assert!(usual.judge(saying).is_empty(), "{saying}");
+            for words in [saying, saying.split(' ').next().unwrap()] {
+                let term = Term {
+                    words: words.into(),
+                    theme: Theme::Bullying,
+                    severity: Severity::High,
+                    why: "A name that some use of others.".into(),
+                };
+                let own = Rules::shipped(Settings { terms: vec![term], ..Settings::usual() }).unwrap();
+                let findings = own.judge(&format!("you are a {saying} really"));
+                assert!(findings.iter().any(|found| own.rule_id(found).contains("own-")), "{words}");
+            }
+        }
     }
 
     #[test]

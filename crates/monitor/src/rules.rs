@@ -98,6 +98,8 @@ pub(crate) struct Rule {
     pub(crate) most_beside: usize,
     pub(crate) in_lesson: Instead,
     pub(crate) in_search_of_help: Instead,
+    /// The school's own term: no name or saying takes it away, since the school knows what it means there.
+    pub(crate) is_own: bool,
 }
 
 /// What becomes of a find in a context.
@@ -255,6 +257,7 @@ impl<'s> Making<'s> {
             most_beside: usize::MAX,
             in_lesson: Instead::Same,
             in_search_of_help: Instead::Same,
+            is_own: true,
             says: sentence(id, &term.why, "the school\u{2019}s own term"),
         });
         Ok(())
@@ -276,6 +279,7 @@ impl<'s> Making<'s> {
             most_beside: rule.most_beside.unwrap_or(usize::MAX),
             in_lesson: instead(&id, &rule.lesson)?,
             in_search_of_help: instead(&id, &rule.help)?,
+            is_own: false,
             says: sentence(id, &rule.why, &rule.source),
         });
         Ok(())

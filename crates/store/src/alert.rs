@@ -91,6 +91,15 @@ pub enum AlertChange {
         /// When the next one is.
         due: Option<Timestamp>,
     },
+    /// Others are called from now on, and read it, than those roles that did before.
+    Aim {
+        /// Which.
+        id: AlertId,
+        /// Who read it before.
+        before: Vec<Role>,
+        /// Who is called from now on; its roles read it.
+        ladder: Ladder,
+    },
     /// Adds a line.
     Write(AlertId, AlertEntry),
 }
@@ -200,6 +209,13 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &AlertChange) 
                 .bind(i64::try_from(*rung).unwrap_or(i64::MAX))
                 .bind(due.map(|due| due.0))
         }
+        AlertChange::Aim { id, before, ladder } => {
+            sqlx::query("update alert set readers = $2, ladder = $3 where id = $1 and readers = $4")
+                .bind(id.to_string())
+                .bind(roles_as_text(&ladder.readers()))
+                .bind(ladder_as_text(ladder))
+                .bind(roles_as_text(before))
+        }
     };
     if query.execute(connection).await?.rows_affected() != 1 {
         return Err(StoreError::Conflict { expected: "an alert that nobody has taken further meanwhile" });
@@ -286,6 +302,13 @@ impl Store {
     /// Alerts that are not closed, of this rule, newest first: where repeats may be added.
     pub async fn open_alerts_of_rule(&self, rule: &str) -> Result<Vec<AlertRecord>, StoreError> {
         self.alerts_where("rule = $1 and state <> 'closed'", "last_seen desc, id", rule.to_owned()).await
+    }
+
+    /// Alerts that these roles alone read, and that are not closed or in a case that is open, oldest first.
+    pub async fn open_alerts_read_by(&self, readers: &[Role]) -> Result<Vec<AlertRecord>, StoreError> {
+        let open = "readers = $1 and (state <> 'closed' \
+                    or case_file in (select case_file.id from case_file where case_file.state = 'open'))";
+        self.alerts_where(open, "taken_up, id", roles_as_text(readers)).await
     }
 
     /// Alerts, closed ones too, that began at this very moment: where what came again belongs.

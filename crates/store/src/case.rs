@@ -76,7 +76,7 @@ pub enum CaseChange {
         /// When.
         at: Timestamp,
     },
-    /// Narrows whose roles may read it.
+    /// Gives it to other roles to read than those who do.
     SetReaders(CaseId, Vec<Role>),
     /// Notes the reference of the school's own record.
     SetReference(CaseId, String),
@@ -203,7 +203,7 @@ pub(crate) async fn apply(connection: &mut AnyConnection, change: &CaseChange) -
         .bind(by.clone())
         .bind(why.clone()),
         CaseChange::SetReaders(id, readers) => {
-            sqlx::query("update case_file set readers = $2 where id = $1")
+            sqlx::query("update case_file set readers = $2 where id = $1 and readers <> $2")
                 .bind(id.to_string())
                 .bind(roles_as_text(readers))
         }
@@ -296,10 +296,24 @@ impl Store {
 
     /// Every case, open ones first, then the newest first, at most [`MOST_CASES`].
     pub async fn cases(&self) -> Result<Vec<CaseRecord>, StoreError> {
+        self.cases_where("$1 = ''", String::new()).await
+    }
+
+    /// Open cases that these roles alone read, the newest first, at most [`MOST_CASES`].
+    pub async fn open_cases_read_by(&self, readers: &[Role]) -> Result<Vec<CaseRecord>, StoreError> {
+        self.cases_where("readers = $1 and state = 'open'", roles_as_text(readers)).await
+    }
+
+    async fn cases_where(
+        &self,
+        condition: &'static str,
+        value: String,
+    ) -> Result<Vec<CaseRecord>, StoreError> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "select {COLUMNS} from case_file order by case when state = 'open' then 0 else 1 end, opened_at desc, id \
-             limit {MOST_CASES}"
+            "select {COLUMNS} from case_file where {condition} \
+             order by case when state = 'open' then 0 else 1 end, opened_at desc, id limit {MOST_CASES}"
         )))
+        .bind(value)
         .fetch_all(&self.pool)
         .await?;
         let mut cases: Vec<CaseRecord> = rows.iter().map(read).collect::<Result<_, _>>()?;

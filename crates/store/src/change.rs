@@ -10,7 +10,7 @@ use crate::{
     rights, sealed, session, visitor,
 };
 use model::{Affiliation, Checkpoint, Claim, Device, Person, PersonId, PolicyHash, Role, Scope, Timestamp};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -31,7 +31,8 @@ pub enum Change {
         /// The name that screens show.
         display_name: String,
     },
-    /// Puts other affiliations in the place of all a person had.
+    /// Puts other affiliations in the place of all a person had. What somebody who worked here is no more stays on record as a
+    /// post that ended (see [`Store::roles_held`]).
     SetAffiliations {
         /// Who.
         person: PersonId,
@@ -232,7 +233,7 @@ pub(crate) async fn write_one(
     changes: &[Change],
 ) -> Result<Committed, StoreError> {
     for change in changes {
-        apply(connection, change).await?;
+        apply(connection, (change, fact.at)).await?;
     }
     let sequence = audit::append(connection, fact).await?;
     for name in changes.iter().filter_map(Change::revises).collect::<BTreeSet<_>>() {
@@ -241,12 +242,12 @@ pub(crate) async fn write_one(
     Ok(Committed { sequence })
 }
 
-async fn apply(connection: &mut AnyConnection, change: &Change) -> Result<(), StoreError> {
+async fn apply(connection: &mut AnyConnection, (change, at): (&Change, Timestamp)) -> Result<(), StoreError> {
     match change {
         Change::AddPerson { person, scope } => add_person(connection, person, scope).await,
         Change::Rename { person, display_name } => rename(connection, *person, display_name).await,
         Change::SetAffiliations { person, affiliations } => {
-            set_affiliations(connection, *person, affiliations).await
+            set_affiliations(connection, (*person, at), affiliations).await
         }
         Change::Account(change) => account_change::apply(connection, change).await,
         Change::AddDevice(device) => add_device(connection, device).await,
@@ -336,16 +337,51 @@ async fn rename(
 
 async fn set_affiliations(
     connection: &mut AnyConnection,
-    person: PersonId,
+    (person, at): (PersonId, Timestamp),
     affiliations: &[Affiliation],
 ) -> Result<(), StoreError> {
     let there = sqlx::query("update person set login = login where id = $1").bind(person.to_string());
     if there.execute(&mut *connection).await?.rows_affected() != 1 {
         return Err(StoreError::Conflict { expected: "the person to be on the roster" });
     }
+    keep_as_posts(connection, (person, at), affiliations).await?;
     let old = sqlx::query("delete from affiliation where person = $1").bind(person.to_string());
     old.execute(&mut *connection).await?;
     insert_affiliations(connection, person, affiliations).await
+}
+
+/// Keeps what somebody is no more as a post that ended, where no post of theirs says it: whoever was a head is read about as
+/// one after they left. When it began nobody wrote down, so that it begins as it ends.
+async fn keep_as_posts(
+    connection: &mut AnyConnection,
+    (person, at): (PersonId, Timestamp),
+    affiliations: &[Affiliation],
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "select role, scope from affiliation where person = $1 and role not in ('learner', 'guest') \
+         and not exists (select 1 from post_holder where post_holder.person = affiliation.person \
+         and post_holder.role = affiliation.role and post_holder.scope = affiliation.scope)",
+    )
+    .bind(person.to_string())
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in rows {
+        let (role, scope): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        if affiliations.iter().any(|held| held.role.slug() == role && held.scope.to_string() == scope) {
+            continue;
+        }
+        sqlx::query(
+            "insert into post_holder (role, scope, person, starts, ends) values ($1, $2, $3, $4, $4) \
+             on conflict do nothing",
+        )
+        .bind(role)
+        .bind(scope)
+        .bind(person.to_string())
+        .bind(at.0)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
 async fn insert_affiliations(

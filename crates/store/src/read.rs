@@ -175,8 +175,8 @@ impl Store {
         rows.iter().map(read_post_holder).collect()
     }
 
-    /// The roles that somebody ever held a post of, or was given rights by, once each: what is left on record of whoever
-    /// belongs nowhere any more.
+    /// The roles that somebody ever held a post of, was given rights by, or is no more, once each: what is left on record of
+    /// whoever belongs nowhere any more. Learners and guests leave none.
     pub async fn roles_held(&self, person: PersonId) -> Result<Vec<Role>, StoreError> {
         let rows = sqlx::query(
             "select role from post_holder where person = $1 \

@@ -2,7 +2,8 @@
 
 use super::{Imports, answer_of};
 use crate::AppError;
-use model::{ClassKind, PersonId, Role, SchoolId, Scope, YearGroup};
+use crate::people::is_ordinary;
+use model::{ClassKind, PersonId, SchoolId, Scope, YearGroup};
 use roster::{Before, ClassName, Known, SourceId};
 use std::collections::{HashMap, HashSet};
 use store::{ImportRecord, PersonSource};
@@ -20,8 +21,6 @@ impl Imports<'_> {
         for person in self.store.people().await? {
             let Some(held) = person.affiliation_at(&place) else { continue };
             let link = sources.get(&person.id);
-            let is_ordinary =
-                matches!(held.role, Role::Learner | Role::ClassTeacher | Role::Staff | Role::Guest);
             people.push(Known {
                 person: person.id,
                 source: link.and_then(|link| SourceId::parse(&link.source)),
@@ -30,7 +29,9 @@ impl Imports<'_> {
                 role: held.role,
                 year: held.year,
                 classes: classes.remove(&person.id).unwrap_or_default(),
-                decides: held.scope == Scope::Trust || !is_ordinary || decides.contains(&person.id),
+                decides: held.scope == Scope::Trust
+                    || !is_ordinary(held.role)
+                    || decides.contains(&person.id),
                 name: person.display_name,
             });
         }

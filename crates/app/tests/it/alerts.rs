@@ -1,8 +1,8 @@
 //! Alerts from their taking up to their end: who is called when, who reads what, and what is written down.
 
-use crate::world::{NOW, World, school};
+use crate::world::{NOW, World, school, technician};
 use app::views::AlertFilter;
-use app::{AlertDeed, AppError, Named, Recipient};
+use app::{AlertDeed, AppError, AtMachine, Move, Named, NewPerson, Recipient};
 use model::{
     Action, Actor, Addressee, Alert, AlertId, AlertKind, AlertState, AlertSubject, PersonId, Role, SchoolId,
     Scope, Severity, Theme, Timestamp, Triage,
@@ -271,29 +271,101 @@ async fn what_is_about_the_headteacher_is_for_the_chair_of_governors_alone_and_f
 }
 
 #[tokio::test]
+async fn what_waits_for_a_chair_who_left_goes_to_all_governors_and_a_next_chair_reads_it_too() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let Actor::Person { id: about, .. } = head else { unreachable!("a person") };
+    let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
+    let governor = world.add("governor", Role::Governor, place.clone()).await;
+    world.app.set_recipients(vec![mails_to("governors", Addressee::Governors)]);
+    let mut ids = Vec::new();
+    for minute in 0..3 {
+        let first = NOW.plus_ms(minute * MINUTE_MS);
+        let alert = Alert { first, last: first, ..alert_about(Some(about), Severity::High) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        ids.push(newest(&world).await);
+        world.clock.advance_ms(1);
+    }
+    let [waits, in_case, closed] = ids[..] else { unreachable!("three alerts") };
+    let case = world.app.open_case(&chair, in_case, "About the head").await.unwrap().unwrap();
+    let judged = AlertDeed::Judge { triage: Triage::Test, words: String::new() };
+    assert!(world.app.work_on_alert(&chair, closed, judged).await.unwrap());
+    world.app.escalate_alerts().await.unwrap();
+    assert_eq!(world.count_facts("aim-alert").await, 0, "somebody is chair");
+
+    let left = Move { login: "chair".to_owned(), role: Role::Staff, year: None, reason: "left".to_owned() };
+    world.app.set_affiliation(&technician(), left).await.unwrap();
+    for _ in 0..2 {
+        world.app.escalate_alerts().await.unwrap();
+    }
+    assert_eq!((world.count_facts("aim-alert").await, world.count_facts("aim-case").await), (2, 1), "once");
+    assert_eq!(addresses_called(&world, waits).await, ["governors", "governors"], "they are told");
+    let there = world.store.alert(waits).await.unwrap().unwrap();
+    assert_eq!(there.ladder.0[0], [Addressee::Governors], "whoever is called next is one who reads it");
+    let next = world.add("next-chair", Role::ChairOfGovernors, place).await;
+    for (id, reads) in
+        [(waits, [true, true, false]), (in_case, [true, true, false]), (closed, [false, true, false])]
+    {
+        for (actor, may) in [&governor, &next, &head].into_iter().zip(reads) {
+            assert_eq!(world.app.alert_view(actor, id, Named::No).await.unwrap().is_some(), may, "{actor}");
+        }
+    }
+    for (actor, may) in [(&governor, true), (&next, true), (&head, false)] {
+        assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may, "{actor}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_chair_of_governors_has_no_address_all_governors_hear_and_without_either_home_says_so() {
+    let world = World::new("first-school.toml").await;
+    let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
+    let Actor::Person { id: about, .. } = world.add("head", Role::Headteacher, school("larkfield")).await
+    else {
+        unreachable!("a person")
+    };
+    world.add("chair", Role::ChairOfGovernors, school("larkfield")).await;
+    let own = [("chair", Addressee::Chair), ("governors", Addressee::Governors)];
+    let governors = [("governors", Addressee::Governors)];
+    let head = [("head", Addressee::Head)];
+    for (to, called, home_warns) in
+        [(&own[..], Some("chair"), false), (&governors, Some("governors"), false), (&head, None, true)]
+    {
+        world.clock.advance_ms(1);
+        let first = world.clock.now();
+        world.app.set_recipients(to.iter().map(|(address, post)| mails_to(address, *post)).collect());
+        let alert = Alert { first, last: first, ..alert_about(Some(about), Severity::High) };
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        let id = newest(&world).await;
+        assert_eq!(addresses_called(&world, id).await, Vec::from_iter(called));
+        let lines = world.store.alert_entries(id).await.unwrap();
+        assert_eq!(lines.iter().any(|line| line.what == "unheard"), home_warns, "{called:?}");
+        let needs = world.app.home(&lead).await.unwrap().needs;
+        let warned = needs.iter().any(|need| {
+            need.title.starts_with("Nobody is told") && need.title.contains("Chair of governors")
+        });
+        assert_eq!(warned, home_warns, "{called:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_about_somebody_who_left_goes_round_those_whom_their_posts_on_record_ask_to() {
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");
     let lead = world.add("lead", Role::SafeguardingLead, place.clone()).await;
     let head = world.add("head", Role::Headteacher, place.clone()).await;
     let governor = world.add("governor", Role::Governor, place.clone()).await;
-    for (login, role, post, reader) in [
-        ("old-head", Role::Headteacher, Some(Role::Headteacher), "governor"),
-        ("old-lead", Role::SafeguardingLead, Some(Role::SafeguardingLead), "head"),
-        ("old-pupil", Role::Guest, None, "head"),
+    for (login, role, reader) in [
+        ("old-head", Role::Headteacher, "governor"),
+        ("old-lead", Role::SafeguardingLead, "head"),
+        ("old-pupil", Role::Guest, "head"),
     ] {
         let Actor::Person { id: person, .. } = world.add(login, role, place.clone()).await else {
             unreachable!("a person")
         };
-        let mut changes = Vec::new();
-        if let Some(role) = post {
-            let scope = place.clone();
-            changes.push(Change::GivePost { role, scope: scope.clone(), person, from: NOW });
-            changes.push(Change::EndPost { role, scope, person, at: NOW.plus_ms(1) });
-        }
-        changes.push(Change::SetAffiliations { person, affiliations: Vec::new() });
+        let leaves = Change::SetAffiliations { person, affiliations: Vec::new() };
         let fact = Fact::new(&Actor::Program, Scope::Trust, NOW, "move-person");
-        world.store.commit(&fact, &changes).await.unwrap();
+        world.store.commit(&fact, &[leaves]).await.unwrap();
         world.app.take_up_changes().await.unwrap();
         world.clock.advance_ms(1);
         world.app.take_up_alerts(vec![alert_about(Some(person), Severity::High)]).await.unwrap();
@@ -301,6 +373,45 @@ async fn what_is_about_somebody_who_left_goes_round_those_whom_their_posts_on_re
         for (name, actor) in [("lead", &lead), ("head", &head), ("governor", &governor)] {
             let reads = world.app.alert_view(actor, id, Named::No).await.unwrap().is_some();
             assert_eq!(reads, name == reader, "{name} of {login}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_successor_does_not_read_about_a_head_who_was_appointed_at_the_machine_and_left() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let (head, governor) = (
+        world.add("head", Role::Headteacher, place.clone()).await,
+        world.add("governor", Role::Governor, place).await,
+    );
+    world.add("moved", Role::Staff, school("larkfield")).await;
+    let (actor, pepper) = (technician(), crate::world::pepper());
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper, actor: &actor };
+    let added = NewPerson {
+        name: "Nesta Fernhollow".to_owned(),
+        login: "added".to_owned(),
+        role: Role::Headteacher,
+        year: None,
+        school: Some(SchoolId::new("larkfield")),
+    };
+    machine.add(added, "appointed").await.unwrap();
+    let to = |login: &str, role| Move { login: login.to_owned(), role, year: None, reason: "so".to_owned() };
+    world.app.set_affiliation(&actor, to("moved", Role::Headteacher)).await.unwrap();
+    let posts = world.store.post_holders(NOW).await.unwrap();
+    assert_eq!(posts.iter().filter(|post| post.role == Role::Headteacher).count(), 2, "on record at once");
+    for login in ["added", "moved"] {
+        world.clock.advance_ms(1);
+        let person = world.roster.get().person_by_login(login).unwrap().id;
+        let leaves = Change::SetAffiliations { person, affiliations: Vec::new() };
+        let fact = Fact::new(&Actor::Program, Scope::Trust, world.clock.now(), "leave");
+        world.store.commit(&fact, &[leaves]).await.unwrap();
+        world.app.take_up_changes().await.unwrap();
+        world.app.take_up_alerts(vec![alert_about(Some(person), Severity::High)]).await.unwrap();
+        let id = newest(&world).await;
+        for (actor, may) in [(&head, false), (&governor, true)] {
+            let reads = world.app.alert_view(actor, id, Named::No).await.unwrap().is_some();
+            assert_eq!(reads, may, "{actor} of {login}");
         }
     }
 }

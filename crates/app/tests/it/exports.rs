@@ -250,6 +250,36 @@ async fn a_pack_that_is_not_what_was_made_is_not_handed_over() {
 }
 
 #[tokio::test]
+async fn a_pack_that_another_gate_made_again_is_fetched_there_and_is_no_sign_of_tampering() {
+    let (world, lead, head, _) = small_school().await;
+    let (ash, elm) = (world.gate("ash.gate.test").await, world.gate("elm.gate.test").await);
+    let (id, _) = approved(&ash, (&lead, &head), &question("police")).await;
+    // The gate that made it last, and the other one, which still has what it made before.
+    for (last, other, name) in [(&elm, &ash, "elm.gate.test"), (&ash, &elm, "ash.gate.test")] {
+        last.clock.advance_ms(1);
+        assert!(last.app.work_on_export(&head, id, ExportDeed::Make).await.unwrap());
+        assert!(last.app.download_export(&head, id).await.unwrap().is_some());
+        assert!(last.app.work_on_export(&head, id, ExportDeed::Make).await.is_err(), "it is there");
+        assert!(other.folder.path().join("packs").join(format!("{id}.pack")).exists());
+        let refused = other.app.download_export(&head, id).await.err().unwrap();
+        assert!(
+            matches!(refused, AppError::Refused { .. }) && refused.theirs().contains(name),
+            "{refused:?}"
+        );
+        let view = other.app.export_view(&head, id).await.unwrap().unwrap();
+        assert!(view.elsewhere.contains(name), "{}", view.elsewhere);
+    }
+    assert_eq!(world.count_facts("find-export-changed").await, 0);
+    let file = ash.folder.path().join("packs").join(format!("{id}.pack"));
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert!(ash.app.download_export(&head, id).await.is_err());
+    assert_eq!(world.count_facts("find-export-changed").await, 1, "the one that counts was changed");
+}
+
+#[tokio::test]
 async fn a_pack_is_kept_for_thirty_days_and_can_be_made_again() {
     let (world, lead, head, _) = small_school().await;
     let (id, first) = approved(&world, (&lead, &head), &question("police")).await;

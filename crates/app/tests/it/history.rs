@@ -353,6 +353,38 @@ async fn an_address_at_which_one_lent_device_was_is_a_look_at_whom_it_is_lent_to
 }
 
 #[tokio::test]
+async fn what_a_device_asked_for_that_is_lent_to_staff_is_for_those_who_read_about_staff() {
+    let world = two_schools().await;
+    let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let Actor::Person { id: teacher, .. } =
+        world.add("teacher", Role::ClassTeacher, school("ashbrook")).await
+    else {
+        unreachable!("a person")
+    };
+    let device = Device {
+        id: DeviceId(uuid::Uuid::from_u128(71)),
+        school: SchoolId::new("ashbrook"),
+        name: "LAPTOP-7".to_owned(),
+        kind: DeviceKind::Workstation,
+        addresses: vec!["10.30.0.77".parse().unwrap()],
+        assigned_to: Some(teacher),
+    };
+    let made = world.event(teacher, "ashbrook", "jobs.example", NOW);
+    let of_device = AccessEvent { person: None, known_by: None, device: Some(device.id), ..made };
+    let fact = Fact::new(&Actor::Program, Scope::Trust, NOW, "add-device");
+    world.store.commit(&fact, &[Change::AddDevice(device)]).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    world.history.append(&[of_device]).unwrap();
+    for (actor, is_withheld) in [(&lead, true), (&head, false)] {
+        let view = search(&world, actor, |f| f.host = "jobs.example".to_owned()).await;
+        let row = &view.rows[0];
+        assert_eq!((row.is_withheld, row.path.is_empty()), (is_withheld, is_withheld), "{actor}");
+        assert_eq!(row.around_link.is_empty(), is_withheld, "{actor}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_has_left_keeps_the_protection_of_staff() {
     let world = two_schools().await;
     let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;

@@ -1,11 +1,12 @@
 //! Reports from anybody, and the weekly monitoring report.
 
-use crate::alerts::alert_about;
-use crate::world::{NOW, World, school};
+use crate::alerts::{alert_about, newest};
+use crate::world::{NOW, World, school, technician};
 use app::views::{AlertFilter, HistoryFilter};
-use app::{AlertDeed, AppError, NewReport};
-use model::{About, Action, ReportKind, Role, Severity, Triage};
+use app::{AlertDeed, AppError, Move, NewReport};
+use model::{About, Action, Actor, Alert, PersonId, ReportKind, Role, Scope, Severity, Triage};
 use std::net::IpAddr;
+use store::{Change, Fact};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -139,4 +140,84 @@ async fn a_report_about_staff_goes_to_the_head_and_one_about_the_head_to_the_gov
     let week = world.app.weeks_view(&lead).await.unwrap()[0].week.clone();
     let lines = world.app.week_view(&lead, &week, "").await.unwrap().unwrap().lines;
     assert!(lines.contains(&("Reports made".to_owned(), "0".to_owned())), "{lines:?}");
+}
+
+fn id_of(actor: &Actor) -> Option<PersonId> {
+    match actor {
+        Actor::Person { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn who_held_a_post_when_something_was_written_about_them_never_reads_it_whatever_they_become() {
+    let world = World::new("first-school.toml").await;
+    let place = school("larkfield");
+    let head = world.add("head", Role::Headteacher, place.clone()).await;
+    let lead = world.add("lead", Role::SafeguardingLead, place.clone()).await;
+    let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
+    let helper = world.add("helper", Role::Staff, place.clone()).await;
+    let now = |actor: &Actor, role| match actor {
+        Actor::Person { id, login, .. } => {
+            Actor::Person { id: *id, login: login.clone(), roles: vec![(role, place.clone())] }
+        }
+        _ => unreachable!("a person"),
+    };
+    let about_head = NewReport { about: About::Head, ..report(ReportKind::UnsuitableMaterial, "On a phone") };
+    world.app.report(about_head.clone()).await.unwrap();
+    let reported = newest(&world).await;
+    let mut written = vec![reported];
+    for about in [&lead, &head, &helper] {
+        world.clock.advance_ms(1);
+        let alert = alert_about(id_of(about), Severity::High);
+        world.app.take_up_alerts(vec![alert]).await.unwrap();
+        written.push(newest(&world).await);
+    }
+    let case = world.app.open_case(&chair, reported, "A phone").await.unwrap().unwrap();
+    let becomes =
+        |login: &str, role| Move { login: login.to_owned(), role, year: None, reason: "so".to_owned() };
+    for (login, role) in [("head", Role::ChairOfGovernors), ("lead", Role::Headteacher)] {
+        world.app.set_affiliation(&technician(), becomes(login, role)).await.unwrap();
+    }
+    let (was_head, was_lead) = (now(&head, Role::ChairOfGovernors), now(&lead, Role::Headteacher));
+    let mut readers = Vec::new();
+    for id in written {
+        let mut reads = [false; 3];
+        for (reads, actor) in reads.iter_mut().zip([&was_head, &was_lead, &chair]) {
+            *reads = world.app.alert_view(actor, id, app::Named::No).await.unwrap().is_some();
+        }
+        readers.push(reads);
+    }
+    // The report about the head, the alerts about the lead, the head, and a helper, whom the new head does read about.
+    let (head_alone, chair_alone) = ([false, true, false], [false, false, true]);
+    assert_eq!(readers, [chair_alone, [false; 3], chair_alone, head_alone]);
+    for (actor, may) in [(&was_head, false), (&was_lead, false), (&chair, true)] {
+        assert_eq!(world.app.case_view(actor, case, app::Named::No).await.unwrap().is_some(), may, "{actor}");
+    }
+    // What is written from now on is about the new head, and is for whoever is above: who was head is.
+    world.app.report(about_head).await.unwrap();
+    let later = newest(&world).await;
+    for (actor, may) in [(&was_head, true), (&was_lead, false), (&chair, true)] {
+        assert_eq!(
+            world.app.alert_view(actor, later, app::Named::No).await.unwrap().is_some(),
+            may,
+            "{actor}"
+        );
+    }
+    // Once they left, what somebody writes down about them still goes round their successor.
+    let leaves = Change::SetAffiliations { person: id_of(&head).unwrap(), affiliations: Vec::new() };
+    world.store.commit(&Fact::new(&chair, Scope::Trust, NOW, "leave"), &[leaves]).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+    world.clock.advance_ms(1);
+    let first = world.clock.now();
+    let alert = Alert { first, last: first, ..alert_about(id_of(&head), Severity::High) };
+    world.app.take_up_alerts(vec![alert]).await.unwrap();
+    let after = newest(&world).await;
+    for (actor, may) in [(&was_lead, false), (&chair, true)] {
+        assert_eq!(
+            world.app.alert_view(actor, after, app::Named::No).await.unwrap().is_some(),
+            may,
+            "{actor}"
+        );
+    }
 }

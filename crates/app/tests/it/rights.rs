@@ -4,15 +4,15 @@ use crate::administrators::{administrator, set_up};
 use crate::world::{PASSWORD, World, school};
 use app::views::{PoolForm, RightsForm, SlipView, VisitorForm};
 use app::{
-    AccountDeed, AppError, Fresh, HandedOver, HeldDeed, LineAnswer, MadeSure, NewPassword, ResetChecks,
-    RightsDeed,
+    AccountDeed, AppError, Fresh, HandedOver, HeldDeed, LineAnswer, MadeSure, NewPassword, Recipient,
+    ResetChecks, RightsDeed,
 };
 use model::{
-    AccountState, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, PersonId, RequestId,
+    AccountState, Action, Actor, Addressee, Affiliation, ClassId, ClassKind, ClassPart, PersonId, RequestId,
     RequestState, ReviewAnswer, ReviewId, ReviewKind, ReviewState, Role, SchoolId, Scope, VisitorState,
 };
 use std::net::IpAddr;
-use store::{AccountChange, Change, ClassChange, Fact};
+use store::{AccountChange, Change, ClassChange, Fact, NotificationChannel};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const CHOSEN: &str = "velvet anchor pigment tram";
@@ -164,6 +164,38 @@ async fn posts_that_decide_are_given_by_the_right_leader_and_never_by_who_gave_t
     world.store.commit(&fact.about(late.to_string()), &[]).await.unwrap();
     let since = world.app.work_on_rights((&head, &of_head), id, approve()).await.err().unwrap();
     assert!(refused(since).contains("gave this person their password"), "since it was asked for, too");
+}
+
+#[tokio::test]
+async fn who_is_above_the_headteacher_is_told_of_a_request_for_a_head_a_governor_or_their_chair() {
+    let world = World::new("first-school.toml").await;
+    let technician = world.add("tariq", Role::Technician, school("larkfield")).await;
+    for (login, role) in [("head", Role::Headteacher), ("gwen", Role::Governor)] {
+        world.add(login, role, school("larkfield")).await;
+    }
+    let to = [Addressee::Head, Addressee::Chair, Addressee::Governors].map(|post| Recipient {
+        channel: NotificationChannel::Mail,
+        address: post.slug().to_owned(),
+        addressees: vec![post],
+        school: None,
+    });
+    world.app.set_recipients(to.to_vec());
+    let proof = fresh(&world, "tariq").await;
+    let above = &["chair", "governors"][..];
+    for (role, told) in [
+        (Role::ClassTeacher, &["head"][..]),
+        (Role::Headteacher, above),
+        (Role::Governor, above),
+        (Role::ChairOfGovernors, above),
+    ] {
+        let mut asked = newcomer(role, "larkfield");
+        asked.login = role.slug().to_owned();
+        let id = world.app.ask_for_rights((&technician, &proof), &asked).await.unwrap();
+        let messages = world.store.notifications_about(&format!("rights:{id}")).await.unwrap();
+        let mut addresses: Vec<String> = messages.into_iter().map(|message| message.address).collect();
+        addresses.sort();
+        assert_eq!(addresses, told, "{role:?}");
+    }
 }
 
 #[tokio::test]

@@ -108,10 +108,14 @@ impl World {
         let clock = Clock::fixed(NOW);
         let store = Store::open(&Place::Memory, NOW).await.unwrap();
         let in_force = put_in_force(&store, &clock, policy, text).await;
-        Self::start(store, clock, in_force).await.unwrap()
+        Self::start((store, clock), in_force, Vec::new()).await.unwrap()
     }
 
-    async fn start(store: Store, clock: Clock, in_force: InForce) -> Result<Self, AppError> {
+    async fn start(
+        (store, clock): (Store, Clock),
+        in_force: InForce,
+        own_hosts: Vec<Host>,
+    ) -> Result<Self, AppError> {
         let folder = tempfile::tempdir().unwrap();
         let (history, _) = History::open(&folder.path().join("history"), GateId(1)).unwrap();
         let snapshot = Snapshot::compile(in_force.document.policy.clone(), image(), Vec::new());
@@ -124,7 +128,7 @@ impl World {
             clock: clock.clone(),
             pepper: pepper(),
             health: Arc::new(Health::new(NOW)),
-            own_hosts: Vec::new(),
+            own_hosts,
             lists: ListsPlace { folder: folder.path().join("lists"), ..ListsPlace::default() },
             handed_out: Arc::default(),
             leaks: Arc::default(),
@@ -145,7 +149,14 @@ impl World {
     /// Another program's gate on the same records, as after a restart.
     pub async fn restarted(&self) -> Self {
         let in_force = approved_policy(&self.store).await.unwrap();
-        Self::start(self.store.clone(), self.clock.clone(), in_force).await.unwrap()
+        Self::start((self.store.clone(), self.clock.clone()), in_force, Vec::new()).await.unwrap()
+    }
+
+    /// Another gate on the same records, called so, with a history and packs of its own.
+    pub async fn gate(&self, name: &str) -> Self {
+        let in_force = approved_policy(&self.store).await.unwrap();
+        let own_hosts = vec![Host::parse(name).unwrap()];
+        Self::start((self.store.clone(), self.clock.clone()), in_force, own_hosts).await.unwrap()
     }
 
     /// Adds somebody with an account; the actor they are once they have signed in.

@@ -5,7 +5,7 @@
 
 use crate::edges::way_of;
 use app::{App, Delivery, Recipient};
-use model::{AlertId, Clock, NotificationId, Scope, Timestamp};
+use model::{Addressee, AlertId, Clock, NotificationId, Scope, Timestamp};
 use notify::{Call, Delivered, Job, Message, MessageKind, Notifier, Place};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -154,10 +154,9 @@ impl Messages {
 
     /// Whoever is on the first rung is told first; everybody else because they did not answer.
     fn call(&self, record: &NotificationRecord, alert: &AlertRecord) -> Call {
-        let [first, ..] = &alert.ladder.0;
-        let told = self.recipients.iter().filter(|recipient| recipient.address == record.address);
-        let is_first =
-            told.flat_map(|recipient| &recipient.addressees).any(|addressee| first.contains(addressee));
+        let mut told = self.recipients.iter().filter(|recipient| recipient.address == record.address);
+        let calls_first = |addressee: &Addressee| alert.ladder.calls_first(*addressee);
+        let is_first = told.any(|recipient| recipient.addressees.iter().any(calls_first));
         if is_first { Call::First } else { Call::Escalation }
     }
 

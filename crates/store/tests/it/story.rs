@@ -48,7 +48,19 @@ async fn people_come_and_change(store: &Store) {
     assert_eq!(after.policy, before.policy);
     let people = store.people().await.unwrap();
     let found = people.iter().find(|person| person.id == maya().id).unwrap();
-    assert_eq!(found.affiliations, [staff, trustee], "in the order that counts");
+    assert_eq!(found.affiliations, [staff.clone(), trustee.clone()], "in the order that counts");
+    let both = vec![staff.clone(), trustee.clone()];
+    for affiliations in [vec![trustee], Vec::new(), vec![staff], Vec::new(), both] {
+        let moved = Change::SetAffiliations { person: maya().id, affiliations };
+        store.commit(&fact("move-person"), &[moved]).await.unwrap();
+    }
+    let held = store.roles_held(maya().id).await.unwrap();
+    assert_eq!(
+        held,
+        [Role::Governor, Role::Staff],
+        "what she was here is on record, and not that she learned"
+    );
+    assert_eq!(store.post_holders(NOW).await.unwrap(), [], "nobody holds what is over");
     let nobody = Change::SetAffiliations { person: PersonId(Uuid::nil()), affiliations: Vec::new() };
     assert!(matches!(store.commit(&fact("move-person"), &[nobody]).await, Err(StoreError::Conflict { .. })));
 }

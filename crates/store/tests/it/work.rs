@@ -64,6 +64,13 @@ async fn alerts_are_worked_through(store: &Store) {
     commit(store, next.clone()).await.unwrap();
     assert!(matches!(commit(store, next).await, Err(StoreError::Conflict { .. })), "a rung is called once");
 
+    let (before, ladder) = (critical.readers.clone(), Ladder::of(AlertKind::Report, About::Head));
+    let aim = AlertChange::Aim { id: critical.id, before, ladder: ladder.clone() };
+    commit(store, aim.clone()).await.unwrap();
+    assert!(matches!(commit(store, aim).await, Err(StoreError::Conflict { .. })), "once");
+    let aimed = store.open_alerts_read_by(&[Role::ChairOfGovernors]).await.unwrap();
+    assert_eq!(aimed.iter().map(|row| (row.id, &row.ladder)).collect::<Vec<_>>(), [(critical.id, &ladder)]);
+
     let entry = AlertEntry {
         at: NOW.plus_ms(7),
         actor: "person:x".to_owned(),
@@ -157,6 +164,20 @@ async fn cases_keep_everything(store: &Store) {
     store.commit(&fact("reopen-case"), &changes).await.unwrap();
     let case = store.case(id).await.unwrap().unwrap();
     assert_eq!((case.outcome, case.circle.len()), (None, 0));
+    assert_eq!(store.open_cases_read_by(&[Role::Headteacher]).await.unwrap(), [case]);
+    open_ones_are_found_by_who_reads_them(store, id).await;
+}
+
+async fn open_ones_are_found_by_who_reads_them(store: &Store, id: CaseId) {
+    assert_eq!(store.open_cases_read_by(&[Role::SafeguardingLead]).await.unwrap(), []);
+    let of_case = store.open_alerts_read_by(&[Role::ChairOfGovernors]).await.unwrap();
+    assert_eq!(of_case.len(), 1, "it is closed, and its case is open");
+    let again = [Change::Case(CaseChange::SetReaders(id, vec![Role::Headteacher]))];
+    assert!(store.commit(&fact("aim-case"), &again).await.is_err(), "they are its readers already");
+    let close = [Change::Case(CaseChange::Close(id, CaseOutcome::EarlyHelp, NOW.plus_ms(12)))];
+    store.commit(&fact("close-case"), &close).await.unwrap();
+    assert_eq!(store.open_cases_read_by(&[Role::Headteacher]).await.unwrap(), []);
+    assert_eq!(store.open_alerts_read_by(&[Role::ChairOfGovernors]).await.unwrap(), []);
 }
 
 async fn exports_are_decided_once(store: &Store) {
