@@ -4,9 +4,9 @@
 //! Left out: making administrators and the first recovery account, which whoever looks after the machine does there, and what
 //! leaders do about recovery accounts ([`recovery_work`](crate::recovery_work)).
 
-use crate::administrators::{load, refused, rules_of};
-use crate::facade::Reach;
+use crate::administrators::{load, manages_everywhere, refused, rules_of};
 use crate::recovery_work::RecoveryDeed;
+use crate::sign_in::actor_of;
 use crate::views::{AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishView};
 use crate::{App, AppError};
 use identity::{
@@ -45,13 +45,12 @@ impl App {
             _ => None,
         };
         let overdue = state.warnings(&rules, now);
-        let stands = |number: &u32| loaded.stands_for(*number).map(|person| self.person_name(person));
         let recovery = |(number, account): (&u32, &RecoveryAccount)| RecoveryRow {
             number: *number,
             owners: self.names(&account.owners),
             owner_ids: account.owners.iter().map(PersonId::to_string).collect(),
-            stands_for: stands(number).unwrap_or_default(),
-            opens_nothing: loaded.stands_for(*number).is_none_or(|person| !state.leaders().contains(&person)),
+            stands_for: self.person_name(account.stands_for),
+            opens_too_little: !self.opens_enough(state, account),
             tried: account.tried,
             is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
             wish: state.wishes().get(number).map(|wish| self.wish_view(*number, wish, me)),
@@ -115,14 +114,27 @@ impl App {
             link: "/administrators".to_owned(),
             urgency: "soon".to_owned(),
         };
-        let missing = missing(&loaded.state, &rules);
+        let (missing, state) = (missing(&loaded.state, &rules), &loaded.state);
         let mut needs = Vec::new();
-        if !missing.is_empty() {
+        if !missing.is_empty() && state.setting_up() {
             let words = "Until then nothing keeps the last administrator from being locked out. ";
             needs
                 .push(need("The set-up is not finished", format!("{words}Missing: {}.", missing.join("; "))));
+        } else if !missing.is_empty() {
+            let missing = format!("Missing: {}.", missing.join("; "));
+            needs.push(need("The rule on administrators does not hold", missing));
         }
-        for warning in loaded.state.warnings(&rules, self.now()) {
+        let too_little = state.recovery().iter().filter(|(_, account)| !self.opens_enough(state, account));
+        needs.extend(too_little.map(|(number, account)| {
+            let stands_for = self.person_name(account.stands_for);
+            let detail = format!(
+                "It opens what {stands_for} may do, who does not lead the whole {} any more. Ask for owners one of whom does; \
+                 a second leader agrees, and three days later it gets a new envelope.",
+                if self.snapshot().policy().trust.is_some() { "trust" } else { "school" }
+            );
+            need(&format!("Recovery account {number} opens too little"), detail)
+        }));
+        for warning in state.warnings(&rules, self.now()) {
             needs.push(match warning {
                 AdministratorsWarning::TryRecovery { number } => need(
                     &format!("Recovery account {number} was not tried for too long"),
@@ -138,9 +150,16 @@ impl App {
         Ok(needs)
     }
 
+    /// True where a recovery account opens what somebody may do who leads, and manages accounts everywhere: in a trust what
+    /// the head of one of its schools may do is too little.
+    pub(crate) fn opens_enough(&self, state: &Administrators, account: &RecoveryAccount) -> bool {
+        let roster = self.0.parts.roster.get();
+        let person = roster.person(account.stands_for);
+        state.opens_enough(account) && person.is_some_and(|person| self.manages_everywhere(&actor_of(person)))
+    }
+
     fn manages_everywhere(&self, actor: &Actor) -> bool {
-        let scopes = identity::scopes_for(actor, Action::ManageAccounts);
-        !scopes.is_empty() && crate::facade::reach_of(&scopes, &self.snapshot()) == Reach::Everything
+        manages_everywhere(actor, self.snapshot().policy())
     }
 
     pub(crate) async fn must_manage_everywhere(&self, actor: &Actor) -> Result<(), AppError> {

@@ -119,7 +119,7 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
         owners: vec!["Robin Sample".to_owned(), HOSTILE.to_owned()],
         owner_ids: vec!["1".to_owned()],
         stands_for: "Robin Sample".to_owned(),
-        opens_nothing: number == 3,
+        opens_too_little: number == 3,
         tried: now,
         is_due: number == 2,
         may_ask: wish.is_none(),

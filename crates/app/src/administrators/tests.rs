@@ -129,11 +129,12 @@ impl World {
                 vec![Change::Account(close), end()]
             }
             (Some(Own), _) => {
-                let own =
-                    RecoveryChange::Own { account: recovery(number), stands_for: person(of), owners, scope };
+                let stands_for = owners.first().copied().unwrap_or(person(of));
+                let own = RecoveryChange::Own { account: recovery(number), stands_for, owners, scope };
                 vec![Change::Recovery(own), end()]
             }
             (Some(Make), _) => {
+                let of = (0..PEOPLE).find(|of| owners.contains(&person(*of))).unwrap_or(of);
                 let [add, make] = recovery_account(number, of, owners, at);
                 vec![add, make, end()]
             }
@@ -164,7 +165,10 @@ impl World {
         }
         let leaders = self.store.people_with(&LEADERS).await.unwrap();
         let recovery = self.store.recovery_accounts().await.unwrap();
-        (working, !recovery.is_empty() && recovery.iter().all(|it| !it.owners.is_disjoint(&leaders)))
+        let accounts = self.store.accounts_of_kinds(&[AccountKind::BreakGlass]).await.unwrap();
+        let stands = accounts.iter().filter(|it| recovery.iter().any(|record| record.account == it.id));
+        let opens = stands.map(|account| account.person).any(|person| leaders.contains(&person));
+        (working, opens && recovery.iter().all(|it| !it.owners.is_disjoint(&leaders)))
     }
 }
 

@@ -109,8 +109,8 @@ pub struct RecoveryRow {
     pub owner_ids: Vec<String>,
     /// Whose posts it opens.
     pub stands_for: String,
-    /// True where whoever it stands for leads no more: it opens nothing that would help.
-    pub opens_nothing: bool,
+    /// True where whoever it stands for does not lead, or not all of it: it opens too little to help.
+    pub opens_too_little: bool,
     /// When it was last tried, or made.
     pub tried: Timestamp,
     /// True where that is too long ago.

@@ -6,7 +6,7 @@ use app::{
     SecondStep, SignInStep,
 };
 use identity::{TotpSecret, TotpStep};
-use model::{Actor, CredentialKind, PersonId, Role, Severity, Timestamp};
+use model::{Actor, Affiliation, CredentialKind, PersonId, Role, Scope, Severity, Timestamp};
 use std::net::IpAddr;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -209,6 +209,46 @@ async fn acc_5_one_leader_alone_makes_none_and_changes_no_owners_and_two_do_afte
     }
     let all = format!("{facts:?}");
     assert!(!all.contains(again.secret.as_str()) && !all.contains(second.codes[0].as_str()));
+}
+
+/// What is left of somebody's posts in records that were written before this was minded.
+async fn is_staff_alone(world: &World, person: PersonId) {
+    let fact = store::Fact::new(&technician(), Scope::Trust, world.clock.now(), "move-person");
+    let affiliations = vec![Affiliation { scope: school("larkfield"), role: Role::Staff, year: None }];
+    let changes = [store::Change::SetAffiliations { person, affiliations }];
+    world.store.commit(&fact, &changes).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+}
+
+#[tokio::test]
+async fn acc_5_a_recovery_account_that_stands_for_no_leader_is_not_counted_and_home_says_what_to_do() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let both = [id_of(&head), id_of(&deputy)];
+    work(&world, (&head, "head"), (1, RecoveryDeed::AskOwners), &both).await.unwrap();
+    work(&world, (&deputy, "deputy"), (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(3 * DAY_MS);
+    sealed(work(&world, (&head, "head"), (1, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    let moved = app::Move {
+        login: "head".to_owned(),
+        role: Role::Staff,
+        year: None,
+        reason: "a new post".to_owned(),
+    };
+    let words = refused(app::move_person(&world.store, &world.clock, &technician(), moved).await);
+    assert!(words.contains("must stand for a leader"), "the deputy owns it, and it stands for the head: {words}");
+    assert!(!world.app.administrators_view(&deputy).await.unwrap().recovery[0].opens_too_little);
+    is_staff_alone(&world, id_of(&head)).await;
+    let view = world.app.administrators_view(&deputy).await.unwrap();
+    assert!(view.recovery[0].opens_too_little && !view.setting_up && view.missing.len() == 1);
+    let needs = world.app.home(&deputy).await.unwrap().needs;
+    let need = needs.iter().find(|need| need.title == "Recovery account 1 opens too little");
+    let detail = &need.unwrap_or_else(|| panic!("{needs:?}")).detail;
+    assert!(detail.contains("Ask for owners") && detail.contains("three days"), "{detail}");
+    let policy = world.app.policy_view(&deputy).await.unwrap();
+    let clauses = policy.areas.iter().flat_map(|area| &area.clauses);
+    let acc_5 = format!("{:?}", clauses.into_iter().find(|clause| clause.id == "ACC-5").unwrap());
+    assert!(acc_5.contains("no recovery account that opens"), "{acc_5}");
 }
 
 #[tokio::test]

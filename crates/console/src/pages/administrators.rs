@@ -65,8 +65,8 @@ pub(crate) struct Recovery {
     pub owners: String,
     /// Whose posts it opens.
     pub stands_for: String,
-    /// True where that would not help.
-    pub opens_nothing: bool,
+    /// True where that is too little to help.
+    pub opens_too_little: bool,
     /// When it was last tried, or made.
     pub tried: String,
     /// True where that is too long ago.
@@ -170,7 +170,7 @@ fn recovery(row: RecoveryRow, choices: &[LeaderView]) -> Recovery {
         number: row.number,
         owners: row.owners.join(", "),
         stands_for: row.stands_for,
-        opens_nothing: row.opens_nothing,
+        opens_too_little: row.opens_nothing,
         tried: words::day_and_time(row.tried),
         is_due: row.is_due,
         wishes: row.wish.into_iter().map(wish).collect(),

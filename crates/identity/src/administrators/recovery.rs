@@ -13,6 +13,8 @@ pub const RECOVERY_DELAY_MS: i64 = 72 * 3_600_000;
 /// A recovery ("break-glass") account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RecoveryAccount {
+    /// For whom it stands: it opens what their posts let them do.
+    pub stands_for: PersonId,
     /// The leaders who keep what opens it.
     pub owners: BTreeSet<PersonId>,
     /// When it was last tried, or made.
@@ -58,18 +60,22 @@ impl Administrators {
         };
         match change {
             Change::TriedRecovery(number) => self.recovery_account(*number)?.tried = at,
-            Change::MakeRecovery(number, owners) => {
+            Change::MakeRecovery(number, stands_for, owners) => {
                 if self.held_once {
                     self.carry_out(*number, &RecoveryWant::Another(owners.clone()), leader, at)?;
                 }
-                self.make_recovery(*number, owners, at)?;
+                let account = RecoveryAccount { stands_for: *stands_for, owners: owners.clone(), tried: at };
+                self.make_recovery(*number, account)?;
             }
-            Change::OwnRecovery(number, owners) => {
+            Change::OwnRecovery(number, stands_for, owners) => {
                 self.recovery_account(*number)?;
                 if self.held_once {
                     self.carry_out(*number, &RecoveryWant::Owners(owners.clone()), leader, at)?;
                 }
-                self.recovery_account(*number)?.owners = owners.clone();
+                must_own(*stands_for, owners)?;
+                let account = self.recovery_account(*number)?;
+                account.stands_for = *stands_for;
+                account.owners.clone_from(owners);
             }
             Change::DeleteRecovery(number) => {
                 self.recovery_account(*number)?;
@@ -104,16 +110,16 @@ impl Administrators {
     fn make_recovery(
         &mut self,
         number: u32,
-        owners: &BTreeSet<PersonId>,
-        at: Timestamp,
+        account: RecoveryAccount,
     ) -> Result<(), AdministratorsRefused> {
+        must_own(account.stands_for, &account.owners)?;
         if self.recovery.contains_key(&number) {
             return Err(AdministratorsRefused::NoSuchAccount);
         }
-        if self.recovery.len() >= MOST_ACCOUNTS || owners.len() > MOST_ACCOUNTS {
+        if self.recovery.len() >= MOST_ACCOUNTS || account.owners.len() > MOST_ACCOUNTS {
             return Err(AdministratorsRefused::TooMany { most: MOST_ACCOUNTS });
         }
-        self.recovery.insert(number, RecoveryAccount { owners: owners.clone(), tried: at });
+        self.recovery.insert(number, account);
         Ok(())
     }
 
@@ -165,4 +171,9 @@ impl Administrators {
     fn recovery_account(&mut self, number: u32) -> Result<&mut RecoveryAccount, AdministratorsRefused> {
         self.recovery.get_mut(&number).ok_or(AdministratorsRefused::NoSuchAccount)
     }
+}
+
+/// A recovery account stands for one of those who keep what opens it.
+fn must_own(stands_for: PersonId, owners: &BTreeSet<PersonId>) -> Result<(), AdministratorsRefused> {
+    if owners.contains(&stands_for) { Ok(()) } else { Err(AdministratorsRefused::NoSuchAccount) }
 }
