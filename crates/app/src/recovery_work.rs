@@ -9,11 +9,10 @@
 
 use crate::administrators::{LEADERS, leads, refused};
 use crate::administrators_at_machine::{Envelope, seal};
-use crate::{App, AppError, Fresh};
+use crate::{App, AppError, Fresh, recovery_stands};
 use identity::{AdministratorsRefused, AskedBy, Order, RECOVERY_DELAY_MS, Randomness, generate};
 use model::{AccountId, AccountKind, AccountState, Actor, Person, PersonId, Role, Scope, Timestamp};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use store::{Account, AccountChange, Change, RecoveryChange, RecoveryRecord, RecoveryWant, RecoveryWish};
 
 /// What a leader does about a recovery account.
@@ -297,30 +296,15 @@ impl App {
         seal(&self.0.parts.pepper, (person, account), (&password, verifier), self.now(), changes)
     }
 
-    /// The owner for whom a recovery account stands, whose posts it opens: whoever it stands for already, else the first
-    /// for whom no other one stands or ever stood.
     async fn stands_for(
         &self,
         owners: &BTreeSet<PersonId>,
         stands: Option<AccountId>,
-    ) -> Result<Arc<Person>, AppError> {
-        let (roster, mut found) = (self.0.parts.roster.get(), None);
-        for owner in owners.iter().filter_map(|owner| roster.person(*owner)) {
-            let accounts = self.0.parts.store.accounts_of(owner.id).await?;
-            let held = accounts.iter().find(|account| account.kind == AccountKind::BreakGlass);
-            match held {
-                Some(account) if Some(account.id) == stands => return Ok(Arc::clone(owner)),
-                Some(_) => {}
-                None => found = found.or_else(|| Some(Arc::clone(owner))),
-            }
-        }
-        found.ok_or_else(|| {
-            AppError::refused(
-                "A recovery account stands for one of its owners, and one stands for each of these already, or stood. Name \
-                 another leader among them.",
-                "expected an owner without a recovery account, found none",
-            )
-        })
+    ) -> Result<Person, AppError> {
+        let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
+        let owners: Vec<&Person> =
+            owners.iter().filter_map(|owner| roster.person(*owner)).map(AsRef::as_ref).collect();
+        recovery_stands::stands_for((&self.0.parts.store, snapshot.policy()), &owners, stands).await
     }
 
     fn must_be_leaders(&self, owners: &BTreeSet<PersonId>) -> Result<(), AppError> {

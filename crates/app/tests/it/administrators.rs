@@ -211,6 +211,26 @@ async fn acc_5_one_leader_alone_makes_none_and_changes_no_owners_and_two_do_afte
     assert!(!all.contains(again.secret.as_str()) && !all.contains(second.codes[0].as_str()));
 }
 
+#[tokio::test]
+async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it() {
+    let world = World::new("trust.toml").await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let chief = world.add("chief", Role::SeniorLeader, Scope::Trust).await;
+    let other = world.add("other", Role::SeniorLeader, Scope::Trust).await;
+    let actor = technician();
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
+    let alone = refused(machine.make_recovery(&["head".to_owned()], "set-up").await);
+    assert!(alone.contains("manages accounts everywhere"), "what opens one school alone is no way back: {alone}");
+    machine.make_recovery(&["head".to_owned(), "chief".to_owned()], "set-up").await.unwrap();
+    let view = world.app.administrators_view(&chief).await.unwrap();
+    assert_eq!((view.recovery[0].stands_for.as_str(), view.recovery[0].owners.len()), ("Chief Thistlewick", 2));
+    assert!(!view.recovery[0].opens_too_little);
+    let ask = (0, RecoveryDeed::AskAnother);
+    let words = refused(work(&world, (&chief, "chief"), ask, &[id_of(&head)]).await);
+    assert!(words.contains("manages accounts everywhere"), "{words}");
+    work(&world, (&chief, "chief"), ask, &[id_of(&head), id_of(&other)]).await.unwrap();
+}
+
 /// What is left of somebody's posts in records that were written before this was minded.
 async fn is_staff_alone(world: &World, person: PersonId) {
     let fact = store::Fact::new(&technician(), Scope::Trust, world.clock.now(), "move-person");
