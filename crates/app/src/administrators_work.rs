@@ -54,7 +54,8 @@ impl App {
             tried: account.tried,
             is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
             wish: state.wishes().get(number).map(|wish| self.wish_view(*number, wish, me)),
-            may_ask: me.is_some() && !state.wishes().contains_key(number),
+            may_ask: me.is_some()
+                && state.wishes().get(number).is_none_or(|wish| wish.has_lapsed(now)),
         };
         let is_new = |number: &u32| !state.recovery().contains_key(number);
         let wanted = state.wishes().iter().filter(|(number, _)| is_new(number));
@@ -85,6 +86,8 @@ impl App {
             asked_by: self.person_name(wish.asked_by),
             agreed_by: wish.agreed.map(|(by, _)| self.person_name(by)).unwrap_or_default(),
             until: wish.agreed.map(|(_, until)| until),
+            lapses: wish.lapses(),
+            has_lapsed: wish.has_lapsed(self.now()),
             deeds: me.map(|me| deeds(wish, me, self.now())).unwrap_or_default(),
         }
     }
@@ -181,7 +184,7 @@ fn deeds(wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<RecoveryDeed>
     match wish.agreed {
         None if wish.asked_by == me => vec![RecoveryDeed::Cancel],
         None => vec![RecoveryDeed::Agree, RecoveryDeed::Cancel],
-        Some((_, until)) if until <= now => vec![RecoveryDeed::CarryOut, RecoveryDeed::Cancel],
+        Some(_) if wish.may_be_done(me, now).is_ok() => vec![RecoveryDeed::CarryOut, RecoveryDeed::Cancel],
         Some(_) => vec![RecoveryDeed::Cancel],
     }
 }

@@ -1,5 +1,5 @@
 //! What leaders do about recovery accounts on a screen: one asks that one goes, gets other owners, or is made; another agrees;
-//! three days later it is carried out. Whoever carries it out sees, this once, what goes into the envelope.
+//! three days later one of the two carries it out, within two weeks. They see, this once, what goes into the envelope.
 //!
 //! Left out: the rule itself (`identity::Administrators`), and what whoever looks after the machine does
 //! ([`administrators_at_machine`](crate::administrators_at_machine)).
@@ -7,7 +7,7 @@
 //! Invariants: nobody does anything here alone, or with a recovery account; whoever agrees names what they saw; with other
 //! owners the envelope of before is worth nothing; each deed is a fact, with no secret in it.
 
-use crate::administrators::{LEADERS, leads, refused};
+use crate::administrators::{LEADERS, leads, refused, wish_of};
 use crate::administrators_at_machine::{Envelope, seal};
 use crate::{App, AppError, Fresh, recovery_stands};
 use identity::{AdministratorsRefused, AskedBy, Order, RECOVERY_DELAY_MS, Randomness, generate};
@@ -103,7 +103,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Refused`] without a reason, for whoever does not lead, for the same leader twice,
-    /// for what nobody saw, before the delay is over, for owners none of whom it can stand for, and for the end of the last
+    /// for what nobody saw, before the delay is over and two weeks after it, for a third leader, for owners none of whom it can stand for, and for the end of the last
     /// recovery account.
     pub async fn work_on_recovery(
         &self,
@@ -207,7 +207,7 @@ impl App {
                 (vec![Change::Recovery(RecoveryChange::EndWish { number })], RecoveryDone::Done)
             }
             _ => {
-                let carried = self.carry_out(&wish, record.as_ref(), fresh).await?;
+                let carried = self.carry_out((me, &wish), record.as_ref(), fresh).await?;
                 let Some((mut changes, done)) = carried else { return Ok(None) };
                 changes.push(Change::Recovery(RecoveryChange::EndWish { number }));
                 (changes, done)
@@ -219,17 +219,13 @@ impl App {
     /// What carries out a wish, once it may be; `None` where the account is gone.
     async fn carry_out(
         &self,
-        wish: &RecoveryWish,
+        (me, wish): (PersonId, &RecoveryWish),
         record: Option<&RecoveryRecord>,
         fresh: &Fresh,
     ) -> Result<Option<(Vec<Change>, RecoveryDone)>, AppError> {
         let at = self.now();
         // No password is made in vain; the rule looks at all of it once more.
-        match wish.agreed {
-            None => return Err(refused(AdministratorsRefused::NotAgreed)),
-            Some((_, until)) if at < until => return Err(refused(AdministratorsRefused::TooEarly { until })),
-            Some(_) => {}
-        }
+        wish_of(wish.clone()).may_be_done(me, at).map_err(refused)?;
         match (wish.want, record) {
             (RecoveryWant::Delete, Some(RecoveryRecord { account, .. })) => {
                 let state = AccountState::Closed;

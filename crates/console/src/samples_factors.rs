@@ -112,6 +112,8 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
         asked_by: "Robin Sample".to_owned(),
         agreed_by: agreed_by.to_owned(),
         until: (!agreed_by.is_empty()).then_some(now),
+        lapses: (!agreed_by.is_empty()).then_some(now),
+        has_lapsed: number == 3,
         deeds: deeds.to_vec(),
     };
     let recovery = |number: u32, wish: Option<WishView>| RecoveryRow {

@@ -17,7 +17,7 @@
 
 mod recovery;
 
-pub use recovery::{RECOVERY_DELAY_MS, RecoveryAccount, RecoveryWant, RecoveryWish};
+pub use recovery::{RECOVERY_DELAY_MS, RECOVERY_OPEN_MS, RecoveryAccount, RecoveryWant, RecoveryWish};
 
 use model::{PersonId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,6 +183,15 @@ pub enum AdministratorsRefused {
         /// When it is over.
         until: Timestamp,
     },
+    /// Another leader agreed already.
+    #[error("expected nobody to have agreed yet, found that somebody has")]
+    AgreedAlready,
+    /// A leader who neither asked nor agreed.
+    #[error("expected one of the two who asked and agreed, found another leader")]
+    NotOneOfTheTwo,
+    /// It was left too long.
+    #[error("expected it to be done within two weeks of its day, found that it has lapsed")]
+    Lapsed,
     /// There is no such account, or there is one already.
     #[error("expected an account that fits the change, found none")]
     NoSuchAccount,
@@ -214,6 +223,9 @@ impl AdministratorsRefused {
             Self::NotAgreed => "Two leaders ask for this, one after the other; then it waits for three days.",
             Self::AskedAlready => "Something is asked for already. Agree to it, or take it back, first.",
             Self::TooEarly { .. } => "Wait until the three days are over.",
+            Self::AgreedAlready => "A second leader agreed already: one of these two does it, once the three days are over.",
+            Self::NotOneOfTheTwo => "One of the two leaders who asked and agreed does it.",
+            Self::Lapsed => "It was left for more than two weeks, and has lapsed. Ask for it again.",
             Self::NoSuchAccount => "Look at the list of accounts again: it has changed.",
             Self::TooMany { .. } => "Delete accounts that nobody needs first.",
         }

@@ -106,7 +106,8 @@ impl World {
     fn any_recovery_changes(&mut self, of: u32, by: AskedBy, wishes: &[store::RecoveryWish]) -> Vec<Change> {
         use store::RecoveryWant::{Delete, Make, Own};
         let (number, at, scope) = (1 + self.below(2), self.at, Scope::Trust);
-        let wish = wishes.iter().find(|wish| wish.number == number).cloned();
+        let lapsed = |wish: &store::RecoveryWish| wish_of(wish.clone()).has_lapsed(at);
+        let wish = wishes.iter().find(|wish| wish.number == number && !lapsed(wish)).cloned();
         let me = match by {
             AskedBy::Person(person) => person,
             AskedBy::Program => person(of),

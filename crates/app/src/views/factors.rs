@@ -136,8 +136,12 @@ pub struct WishView {
     pub asked_by: String,
     /// Who agreed; may be empty.
     pub agreed_by: String,
-    /// From when on it may be done.
+    /// From when on it may be done, by one of the two.
     pub until: Option<Timestamp>,
+    /// When it lapses, or has lapsed.
+    pub lapses: Option<Timestamp>,
+    /// True where it has: it is as if nobody had asked.
+    pub has_lapsed: bool,
     /// What whoever looks may do about it.
     pub deeds: Vec<RecoveryDeed>,
 }

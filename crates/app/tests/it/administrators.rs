@@ -212,6 +212,36 @@ async fn acc_5_one_leader_alone_makes_none_and_changes_no_owners_and_two_do_afte
 }
 
 #[tokio::test]
+async fn acc_5_a_third_leader_carries_nothing_out_and_what_two_left_for_two_weeks_has_lapsed() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let third = world.add("third", Role::SeniorLeader, school("larkfield")).await;
+    let (head, deputy, third) = ((&head, "head"), (&deputy, "deputy"), (&third, "third"));
+    let owners = [id_of(deputy.0)];
+    let make = (2, RecoveryDeed::CarryOut);
+    let deeds = async |actor: &Actor| {
+        let view = world.app.administrators_view(actor).await.unwrap();
+        view.wanted.into_iter().map(|wish| (wish.deeds, wish.has_lapsed)).next().unwrap()
+    };
+    work(&world, head, (0, RecoveryDeed::AskAnother), &owners).await.unwrap();
+    work(&world, deputy, (2, RecoveryDeed::Agree), &[]).await.unwrap();
+    assert!(refused(work(&world, third, (2, RecoveryDeed::Agree), &[]).await).contains("agreed already"));
+    world.clock.advance_ms(3 * DAY_MS);
+    assert!(refused(work(&world, third, make, &[]).await).contains("who asked and agreed"));
+    assert_eq!(deeds(third.0).await, (vec![RecoveryDeed::Cancel], false), "they may take it back");
+    assert!(deeds(head.0).await.0.contains(&RecoveryDeed::CarryOut));
+    world.clock.advance_ms(14 * DAY_MS);
+    assert!(refused(work(&world, deputy, make, &[]).await).contains("lapsed"));
+    assert_eq!(deeds(head.0).await, (vec![RecoveryDeed::Cancel], true));
+    work(&world, third, (0, RecoveryDeed::AskAnother), &owners).await.unwrap();
+    assert_eq!(world.store.recovery_wishes().await.unwrap().len(), 1, "in the place of what has lapsed");
+    refused(work(&world, deputy, make, &[]).await);
+    work(&world, deputy, (2, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(17 * DAY_MS - 1);
+    sealed(work(&world, third, make, &[]).await.unwrap());
+}
+
+#[tokio::test]
 async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it() {
     let world = World::new("trust.toml").await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
@@ -225,10 +255,24 @@ async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it(
     let view = world.app.administrators_view(&chief).await.unwrap();
     assert_eq!((view.recovery[0].stands_for.as_str(), view.recovery[0].owners.len()), ("Chief Thistlewick", 2));
     assert!(!view.recovery[0].opens_too_little);
-    let ask = (0, RecoveryDeed::AskAnother);
-    let words = refused(work(&world, (&chief, "chief"), ask, &[id_of(&head)]).await);
+    let proof = fresh_with_app(&world, "chief").await;
+    let (deed, seen) = (RecoveryDeed::AskAnother, Timestamp(0));
+    let alone = RecoveryOrder { deed, number: 0, seen, owners: &[id_of(&head)] };
+    let words = refused(world.app.work_on_recovery((&chief, &proof), alone, "a new safe").await);
     assert!(words.contains("manages accounts everywhere"), "{words}");
-    work(&world, (&chief, "chief"), ask, &[id_of(&head), id_of(&other)]).await.unwrap();
+    let beside = RecoveryOrder { owners: &[id_of(&head), id_of(&other)], ..alone };
+    world.app.work_on_recovery((&chief, &proof), beside, "a new safe").await.unwrap();
+}
+
+/// The same of somebody of whom a second step is asked: they set an app up.
+async fn fresh_with_app(world: &World, login: &str) -> Fresh {
+    let begun = world.app.sign_in(login, PASSWORD, here()).await.unwrap();
+    let holder = world.app.first_factor_holder(&begun.token, here()).await.unwrap();
+    let secret = crate::factors::secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
+    let typed = crate::factors::code(world, &secret, 0);
+    let new = NewFactor { proof: SecondStep::Code(&typed), name: "" };
+    let (whole, _) = world.app.set_up_first_factor(&begun.token, new, here()).await.unwrap();
+    world.app.fresh(&whole.token).await.unwrap()
 }
 
 /// What is left of somebody's posts in records that were written before this was minded.

@@ -185,13 +185,19 @@ fn wish(view: WishView) -> Wish {
         owners => format!(": {}", owners.join(", ")),
     };
     let asked = format!("{} {}{owners}.", view.asked_by, view.what);
-    let words = match view.until {
-        None => format!("{asked} A second leader must agree."),
-        Some(until) => format!(
-            "{asked} {} agrees. It can be done from {} on.",
+    let words = match (view.until, view.lapses) {
+        (_, Some(lapses)) if view.has_lapsed => format!(
+            "{asked} {} agreed. Neither of them did it, and it lapsed on {}: ask for it again.",
             view.agreed_by,
-            words::day_and_time(until)
+            words::day_and_time(lapses)
         ),
+        (Some(until), Some(lapses)) => format!(
+            "{asked} {} agrees. One of the two can do it from {} on, until {}.",
+            view.agreed_by,
+            words::day_and_time(until),
+            words::day_and_time(lapses)
+        ),
+        _ => format!("{asked} A second leader must agree."),
     };
     Wish {
         number: view.number,

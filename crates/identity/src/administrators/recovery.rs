@@ -1,7 +1,7 @@
 //! Recovery accounts within the rule on administrators: two leaders want something of one, and after a delay it is done.
 //!
 //! Invariants: from the moment that the rule has held, none is made, taken away or given other owners in any other way; what
-//! is done is what both saw.
+//! is done is what both saw, by one of the two, within two weeks of the day from which on it may be done.
 
 use super::{AdministratorChange, Administrators, AdministratorsRefused, AskedBy, MOST_ACCOUNTS};
 use model::{PersonId, Timestamp};
@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 
 /// Between a second leader's word and what it is about.
 pub const RECOVERY_DELAY_MS: i64 = 72 * 3_600_000;
+
+/// For how long it may be done from then on. What nobody did by then has lapsed.
+pub const RECOVERY_OPEN_MS: i64 = 14 * 24 * 3_600_000;
 
 /// A recovery ("break-glass") account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +46,33 @@ pub enum RecoveryWant {
     Owners(BTreeSet<PersonId>),
     /// It is made, with these owners.
     Another(BTreeSet<PersonId>),
+}
+
+impl RecoveryWish {
+    /// When it lapses, or has lapsed; `None` where nobody agreed yet.
+    pub fn lapses(&self) -> Option<Timestamp> {
+        self.agreed.map(|(_, until)| until.plus_ms(RECOVERY_OPEN_MS))
+    }
+
+    /// True where it has lapsed: as if nobody had asked.
+    pub fn has_lapsed(&self, at: Timestamp) -> bool {
+        self.lapses().is_some_and(|lapses| lapses <= at)
+    }
+
+    /// Whether this leader may do it at that time, as long as both who wanted it lead.
+    ///
+    /// # Errors
+    /// Why not: nobody agreed, they are neither of the two, it is too early, or it has lapsed.
+    pub fn may_be_done(&self, by: PersonId, at: Timestamp) -> Result<(), AdministratorsRefused> {
+        let (agreed_by, until) = self.agreed.ok_or(AdministratorsRefused::NotAgreed)?;
+        if ![self.asked_by, agreed_by].contains(&by) {
+            return Err(AdministratorsRefused::NotOneOfTheTwo);
+        }
+        if at < until {
+            return Err(AdministratorsRefused::TooEarly { until });
+        }
+        if self.has_lapsed(at) { Err(AdministratorsRefused::Lapsed) } else { Ok(()) }
+    }
 }
 
 impl Administrators {
@@ -84,7 +114,7 @@ impl Administrators {
             }
             Change::AskRecovery(number, want) => {
                 let asked_by = leader.ok_or(AdministratorsRefused::NotALeader)?;
-                self.may_be_asked(*number, want)?;
+                self.may_be_asked(*number, want, at)?;
                 let wish = RecoveryWish { want: want.clone(), asked: at, asked_by, agreed: None };
                 self.wishes.insert(*number, wish);
             }
@@ -96,6 +126,10 @@ impl Administrators {
                 }
                 if wish.asked_by == leader {
                     return Err(AdministratorsRefused::SameLeader);
+                }
+                // Nobody puts themselves in the place of whoever agreed, or gives what has lapsed another two weeks.
+                if wish.agreed.is_some() {
+                    return Err(AdministratorsRefused::AgreedAlready);
                 }
                 wish.agreed = Some((leader, at.plus_ms(RECOVERY_DELAY_MS)));
             }
@@ -124,8 +158,13 @@ impl Administrators {
     }
 
     /// One thing at a time, of an account that fits it, and with owners one of whom leads.
-    fn may_be_asked(&self, number: u32, want: &RecoveryWant) -> Result<(), AdministratorsRefused> {
-        if self.wishes.contains_key(&number) {
+    fn may_be_asked(
+        &self,
+        number: u32,
+        want: &RecoveryWant,
+        at: Timestamp,
+    ) -> Result<(), AdministratorsRefused> {
+        if self.wishes.get(&number).is_some_and(|wish| !wish.has_lapsed(at)) {
             return Err(AdministratorsRefused::AskedAlready);
         }
         let (is_new, owners) = match want {
@@ -145,7 +184,8 @@ impl Administrators {
         Ok(())
     }
 
-    /// A leader does what two of them wanted, after the delay. Both must still lead; then the wish is fulfilled.
+    /// One of the two leaders who wanted it does it, after the delay and before it lapses. Both must still lead; then the
+    /// wish is fulfilled.
     fn carry_out(
         &mut self,
         number: u32,
@@ -153,17 +193,15 @@ impl Administrators {
         leader: Option<PersonId>,
         at: Timestamp,
     ) -> Result<(), AdministratorsRefused> {
-        leader.ok_or(AdministratorsRefused::NotALeader)?;
+        let leader = leader.ok_or(AdministratorsRefused::NotALeader)?;
         let wish = self.wishes.get(&number).filter(|wish| wish.want == *want);
         let wish = wish.ok_or(AdministratorsRefused::NotAgreed)?;
-        let (agreed_by, until) = wish.agreed.ok_or(AdministratorsRefused::NotAgreed)?;
+        let (agreed_by, _) = wish.agreed.ok_or(AdministratorsRefused::NotAgreed)?;
         let both_lead = [wish.asked_by, agreed_by].iter().all(|person| self.leaders.contains(person));
         if !both_lead {
             return Err(AdministratorsRefused::NotAgreed);
         }
-        if at < until {
-            return Err(AdministratorsRefused::TooEarly { until });
-        }
+        wish.may_be_done(leader, at)?;
         self.wishes.remove(&number);
         Ok(())
     }

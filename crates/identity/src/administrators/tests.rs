@@ -186,6 +186,32 @@ fn acc_5_what_two_agreed_to_is_done_and_nothing_else_and_the_last_one_never_goes
 }
 
 #[test]
+fn acc_5_one_of_the_two_does_it_within_two_weeks_and_then_it_has_lapsed() {
+    let until = START.plus_ms(RECOVERY_DELAY_MS);
+    let (last, lapsed) = (until.plus_ms(RECOVERY_OPEN_MS - 1), until.plus_ms(RECOVERY_OPEN_MS));
+    let third = set_up().commit(&[Change::Leads(person(7))], AskedBy::Program, &RULES, START).unwrap();
+    let want = || RecoveryWant::Another([person(9)].into());
+    let state = agreed(&third, 2, want());
+    let make = [Change::MakeRecovery(2, person(9), [person(9)].into())];
+    let [seven, eight, nine] = [7, 8, 9].map(|number| AskedBy::Person(person(number)));
+    assert_eq!(state.commit(&make, seven, &RULES, until), Err(AdministratorsRefused::NotOneOfTheTwo));
+    let again = [Change::AgreeRecovery(2, START)];
+    for at in [START, until, lapsed] {
+        assert_eq!(state.commit(&again, seven, &RULES, at), Err(AdministratorsRefused::AgreedAlready));
+    }
+    for of_the_two in [eight, nine] {
+        for at in [until, last] {
+            assert!(state.commit(&make, of_the_two, &RULES, at).is_ok());
+        }
+        assert_eq!(state.commit(&make, of_the_two, &RULES, lapsed), Err(AdministratorsRefused::Lapsed));
+    }
+    let ask = [Change::AskRecovery(2, want())];
+    assert_eq!(state.commit(&ask, seven, &RULES, last), Err(AdministratorsRefused::AskedAlready));
+    let anew = state.commit(&ask, seven, &RULES, lapsed).unwrap();
+    assert_eq!(anew.commit(&make, seven, &RULES, lapsed), Err(AdministratorsRefused::NotAgreed), "from the start");
+}
+
+#[test]
 fn a_recovery_account_keeps_an_owner_who_leads_and_is_tried_in_time() {
     let state = set_up();
     let told = refused(&state, &[Change::LeadsNoMore(person(8))], AskedBy::Program);
@@ -297,6 +323,28 @@ fn any_change(
     }
 }
 
+/// What was done to recovery accounts was done by one of two who wanted it, after three days and within two weeks more.
+fn was_wanted(before: &Administrators, changes: &[Change], by: AskedBy, at: Timestamp) -> bool {
+    changes.iter().all(|change| {
+        let (number, want) = match change {
+            Change::DeleteRecovery(number) => (number, RecoveryWant::Deletion),
+            Change::OwnRecovery(number, _, owners) => (number, RecoveryWant::Owners(owners.clone())),
+            Change::MakeRecovery(number, _, owners) => (number, RecoveryWant::Another(owners.clone())),
+            _ => return true,
+        };
+        let Some(RecoveryWish { want: wanted, asked_by, agreed: Some((agreed_by, until)), .. }) =
+            before.wishes.get(number)
+        else {
+            return false;
+        };
+        let late = at.0 - until.0;
+        *wanted == want
+            && asked_by != agreed_by
+            && [*asked_by, *agreed_by].iter().any(|leader| by == AskedBy::Person(*leader))
+            && (0..14 * 86_400_000).contains(&late)
+    })
+}
+
 /// 20,000 batches of changes as usual, a million where `SCHOOLGATE_LONG` is 1.
 #[test]
 fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
@@ -306,6 +354,7 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
     let (mut state, mut at, mut backups) =
         (Administrators::default(), START, vec![Administrators::default()]);
     let (mut committed, mut turned_away, mut deleted, mut made) = (0u32, 0u32, 0u32, 0u32);
+    let (mut lapsed, mut of_others) = (0u32, 0u32);
     for step in 0..steps {
         at = at.plus_ms(i64::from(random.below(60_000_000).unwrap()));
         let count = 1 + random.below(4).unwrap();
@@ -323,10 +372,17 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
                 let (before, left) = (state.recovery.len(), after.recovery.len());
                 deleted += u32::from(left < before && !is_restored);
                 made += u32::from(left > before && !is_restored && !state.setting_up());
+                // A backup that is put back has wishes of its own.
+                let is_wanted = state.setting_up() || is_restored || was_wanted(&state, &changes, by, at);
+                assert!(is_wanted, "step {step}: {by:?} did {changes:?} after {:?}", state.wishes);
                 state = after;
                 committed += 1;
             }
-            Err(_) => turned_away += 1,
+            Err(refused) => {
+                turned_away += 1;
+                lapsed += u32::from(refused == AdministratorsRefused::Lapsed);
+                of_others += u32::from(refused == AdministratorsRefused::NotOneOfTheTwo);
+            }
         }
         if step % 97 == 0 && backups.len() < 50 {
             backups.push(state.clone());
@@ -336,4 +392,5 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
         !state.setting_up() && committed > 1_000 && turned_away > 1_000 && deleted > 0 && made > 0,
         "{committed} {turned_away} {deleted} {made}"
     );
+    assert!(lapsed > 0 && of_others > 0, "{lapsed} {of_others}");
 }
