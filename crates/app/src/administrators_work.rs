@@ -8,7 +8,7 @@ use crate::administrators::{load, manages_everywhere, refused, rules_of};
 use crate::recovery_work::RecoveryDeed;
 use crate::sign_in::actor_of;
 use crate::views::{AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishView};
-use crate::{App, AppError};
+use crate::{App, AppError, words};
 use identity::{
     Administrators, AdministratorsWarning, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor,
 };
@@ -137,7 +137,10 @@ impl App {
             );
             need(&format!("Recovery account {number} opens too little"), detail)
         }));
-        for warning in state.warnings(&rules, self.now()) {
+        let now = self.now();
+        let wanted = state.wishes().iter().filter(|(_, wish)| !wish.has_lapsed(now));
+        needs.extend(wanted.map(|(number, wish)| self.wish_need(*number, wish)));
+        for warning in state.warnings(&rules, now) {
             needs.push(match warning {
                 AdministratorsWarning::TryRecovery { number } => need(
                     &format!("Recovery account {number} was not tried for too long"),
@@ -151,6 +154,37 @@ impl App {
             });
         }
         Ok(needs)
+    }
+
+    /// What is asked for or agreed to, for whoever may take it back.
+    fn wish_need(&self, number: u32, wish: &RecoveryWish) -> NeedView {
+        let view = self.wish_view(number, wish, None);
+        let change = match wish.want {
+            RecoveryWant::Deletion => "its end",
+            RecoveryWant::Owners(_) => "other owners",
+            RecoveryWant::Another(_) => "that it is made",
+        };
+        let owners = match view.owners.as_slice() {
+            [] => String::new(),
+            owners => format!(": {}", owners.join(", ")),
+        };
+        let asked = format!("{} {}{owners}.", view.asked_by, view.what);
+        let (title, detail) = match view.until {
+            None => (
+                format!("Recovery account {number}: a leader asks for {change}"),
+                format!("{asked} A second leader agrees, or leaves it as it is."),
+            ),
+            Some(until) => (
+                format!("Recovery account {number}: two leaders agreed to {change}"),
+                format!(
+                    "{asked} {} agrees. It can be done from {} on. Unless both meant it, take it back.",
+                    view.agreed_by,
+                    words::date_and_hour(&self.snapshot().policy().time_zone, until)
+                ),
+            ),
+        };
+        let urgency = if view.until.is_some() { "urgent" } else { "soon" }.to_owned();
+        NeedView { title, detail, link: "/administrators".to_owned(), urgency }
     }
 
     /// True where a recovery account opens what somebody may do who leads, and manages accounts everywhere: in a trust what

@@ -5,13 +5,17 @@
 //! ([`administrators_at_machine`](crate::administrators_at_machine)).
 //!
 //! Invariants: nobody does anything here alone, or with a recovery account; whoever agrees names what they saw; with other
-//! owners the envelope of before is worth nothing; each deed is a fact, with no secret in it.
+//! owners the envelope of before is worth nothing; what two agreed to alarms in the same moment; each deed is a fact, with no
+//! secret in it.
 
 use crate::administrators::{LEADERS, leads, refused, wish_of};
 use crate::administrators_at_machine::{Envelope, seal};
 use crate::{App, AppError, Fresh, recovery_stands};
 use identity::{AdministratorsRefused, AskedBy, Order, RECOVERY_DELAY_MS, Randomness, generate};
-use model::{AccountId, AccountKind, AccountState, Actor, Person, PersonId, Role, Scope, Timestamp};
+use model::{
+    AccountId, AccountKind, AccountState, Actor, Alert, AlertId, AlertKind, AlertSubject, Ladder, Person,
+    PersonId, Role, Scope, Severity, Timestamp,
+};
 use std::collections::BTreeSet;
 use store::{Account, AccountChange, Change, RecoveryChange, RecoveryRecord, RecoveryWant, RecoveryWish};
 
@@ -137,11 +141,19 @@ impl App {
             }
             _ => self.follow_recovery((*me, fresh), order).await?,
         };
-        let Some(Prepared { action, about, changes, done }) = prepared else {
+        let Some(Prepared { action, about, mut changes, done }) = prepared else {
             return Ok(RecoveryDone::NotThere);
         };
-        let fact = self.fact(actor, action).about(about).with("reason", reason);
+        let mut fact = self.fact(actor, action).about(about).with("reason", reason);
+        if order.deed == RecoveryDeed::Agree {
+            let id = AlertId(self.new_uuid()?);
+            fact = fact.with("alert", id.to_string());
+            changes.extend(self.taking_up(id, agreed(order.number, self.now()), (Ladder::of_recovery(), None))?);
+        }
         self.commit_as(AskedBy::Person(*me), &fact, &changes).await?;
+        if order.deed == RecoveryDeed::Agree {
+            self.note_alerts_changed();
+        }
         Ok(done)
     }
 
@@ -314,6 +326,25 @@ impl App {
             format!("A recovery account is owned by leaders. Choose one or more: {}.", titles.join(", ")),
             "expected owners who lead, found others or none",
         ))
+    }
+}
+
+/// The alert for those who are called where a recovery account is used: three days are left in which it can be taken back.
+fn agreed(number: u32, at: Timestamp) -> Alert {
+    Alert {
+        kind: AlertKind::Security,
+        severity: Severity::High,
+        subject: AlertSubject::default(),
+        rule: "accounts.recovery-agreed".into(),
+        why: format!(
+            "Two leaders agreed to change, end or make recovery account {number}; it can be done in three days. Administrators \
+             shows who they are: unless both meant it, a leader takes it back there"
+        )
+        .into(),
+        first: at,
+        last: at,
+        count: 1,
+        events: Vec::new(),
     }
 }
 

@@ -242,6 +242,42 @@ async fn acc_5_a_third_leader_carries_nothing_out_and_what_two_left_for_two_week
 }
 
 #[tokio::test]
+async fn acc_5_what_two_leaders_agreed_to_alarms_at_once_and_stands_on_home_while_it_waits() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    world.add("governor", Role::Governor, school("larkfield")).await;
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    let needs = async || {
+        let needs = world.app.home(deputy.0).await.unwrap().needs;
+        let ours = needs.into_iter().filter(|need| need.title.starts_with("Recovery account 1:"));
+        ours.map(|need| (need.title, need.detail, need.urgency)).collect::<Vec<_>>()
+    };
+    work(&world, head, (1, RecoveryDeed::AskDeletion), &[]).await.unwrap();
+    let [(title, detail, urgency)] = &needs().await[..] else { panic!("one need") };
+    assert!(title.contains("asks for its end") && urgency == "soon", "{title}");
+    assert!(detail.contains("Head Thistlewick wants it gone"), "{detail}");
+    let alarms = async || world.store.open_alerts_of_rule("accounts.recovery-agreed").await.unwrap();
+    assert_eq!(alarms().await, [], "one who asks alone changes nothing");
+    refused(work(&world, head, (1, RecoveryDeed::Agree), &[]).await);
+    assert_eq!(alarms().await, [], "nor do they by agreeing with themselves");
+    work(&world, deputy, (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    let [alarm] = &alarms().await[..] else { panic!("one alarm") };
+    assert_eq!(alarm.alert.severity, Severity::High);
+    for reader in [Role::Headteacher, Role::Technician, Role::Governor] {
+        assert!(alarm.readers.contains(&reader), "{reader:?}");
+    }
+    assert!(!alarm.alert.why.contains("Thistlewick"), "messages bear no name");
+    let facts = world.facts().await;
+    let agreed = facts.iter().find(|fact| fact.action == "agree-recovery-deletion").unwrap();
+    assert!(agreed.details.contains(&alarm.id.to_string()), "{}", agreed.details);
+    let [(title, detail, urgency)] = &needs().await[..] else { panic!("one need") };
+    assert!(title.contains("agreed to its end") && urgency == "urgent", "{title}");
+    assert!(detail.contains("23 November 2026, 10:15") && detail.contains("Deputy Thistlewick"), "{detail}");
+    work(&world, head, (1, RecoveryDeed::Cancel), &[]).await.unwrap();
+    assert_eq!(needs().await, []);
+}
+
+#[tokio::test]
 async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it() {
     let world = World::new("trust.toml").await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
