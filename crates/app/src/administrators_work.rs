@@ -7,7 +7,9 @@
 use crate::administrators::{load, manages_everywhere, refused, rules_of};
 use crate::recovery_work::RecoveryDeed;
 use crate::sign_in::actor_of;
-use crate::views::{AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishView};
+use crate::views::{
+    AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishDeedView, WishView,
+};
 use crate::{App, AppError, words};
 use identity::{
     Administrators, AdministratorsWarning, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor,
@@ -88,7 +90,7 @@ impl App {
             until: wish.agreed.map(|(_, until)| until),
             lapses: wish.lapses(),
             has_lapsed: wish.has_lapsed(self.now()),
-            deeds: me.map(|me| deeds(wish, me, self.now())).unwrap_or_default(),
+            deeds: me.map(|me| deeds(number, wish, me, self.now())).unwrap_or_default(),
         }
     }
 
@@ -213,14 +215,36 @@ impl App {
     }
 }
 
-/// What this leader may do about what is asked for.
-fn deeds(wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<RecoveryDeed> {
-    match wish.agreed {
-        None if wish.asked_by == me => vec![RecoveryDeed::Cancel],
-        None => vec![RecoveryDeed::Agree, RecoveryDeed::Cancel],
-        Some(_) if wish.may_be_done(me, now).is_ok() => vec![RecoveryDeed::CarryOut, RecoveryDeed::Cancel],
-        Some(_) => vec![RecoveryDeed::Cancel],
-    }
+/// What this leader may do about what is asked for, the mildest first.
+fn deeds(number: u32, wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<WishDeedView> {
+    let forward = match wish.agreed {
+        None => (wish.asked_by != me).then_some(RecoveryDeed::Agree),
+        Some(_) => wish.may_be_done(me, now).is_ok().then_some(RecoveryDeed::CarryOut),
+    };
+    let deeds = std::iter::once(RecoveryDeed::Cancel).chain(forward);
+    deeds.map(|deed| deed_view(number, &wish.want, deed)).collect()
+}
+
+fn deed_view(number: u32, want: &RecoveryWant, deed: RecoveryDeed) -> WishDeedView {
+    use RecoveryWant::{Another, Deletion, Owners};
+    let (button, why) = match (deed, want) {
+        (RecoveryDeed::Agree, Deletion) => (format!("Agree to end recovery account {number}"), "Why do you agree?"),
+        (RecoveryDeed::Agree, Owners(_)) => ("Agree to these owners".to_owned(), "Why do you agree?"),
+        (RecoveryDeed::Agree, Another(_)) => ("Agree to another one".to_owned(), "Why do you agree?"),
+        (RecoveryDeed::CarryOut, Deletion) => {
+            (format!("End recovery account {number}"), "Why is it ended now?")
+        }
+        (RecoveryDeed::CarryOut, Owners(_)) => {
+            (format!("Give recovery account {number} these owners"), "Why do its owners change now?")
+        }
+        (RecoveryDeed::CarryOut, Another(_)) => {
+            (format!("Make recovery account {number}"), "Why is it made now?")
+        }
+        (_, Another(_)) => ("Do not make it".to_owned(), "Why should it not be made?"),
+        (_, Deletion | Owners(_)) => ("Leave it as it is".to_owned(), "Why should it stay as it is?"),
+    };
+    let ends = deed == RecoveryDeed::CarryOut && *want == Deletion;
+    WishDeedView { deed, button, why: why.to_owned(), ends }
 }
 
 /// What makes somebody able to administer.

@@ -53,18 +53,6 @@ impl RecoveryDeed {
         }
     }
 
-    /// The words on its button.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::AskDeletion => "Ask for its end",
-            Self::AskOwners => "Ask for these owners",
-            Self::AskAnother => "Ask for another one",
-            Self::Agree => "Agree",
-            Self::Cancel => "Leave it as it is",
-            Self::CarryOut => "Do it now",
-        }
-    }
-
     /// Reads the name in forms.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|deed| deed.slug() == text)

@@ -8,7 +8,7 @@ use crate::samples::HOSTILE;
 use app::RecoveryDeed;
 use app::views::{
     AdministratorRow, AdministratorsView, FactorView, FactorsView, LeaderView, NewAuthenticatorView,
-    RecoveryRow, SecondStepView, WishView,
+    RecoveryRow, SecondStepView, WishDeedView, WishView,
 };
 use model::Timestamp;
 
@@ -114,7 +114,15 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
         until: (!agreed_by.is_empty()).then_some(now),
         lapses: (!agreed_by.is_empty()).then_some(now),
         has_lapsed: number == 3,
-        deeds: deeds.to_vec(),
+        deeds: deeds
+            .iter()
+            .map(|deed| WishDeedView {
+                deed: *deed,
+                button: format!("Do it {HOSTILE}"),
+                why: format!("Why? {HOSTILE}"),
+                ends: number == 4,
+            })
+            .collect(),
     };
     let recovery = |number: u32, wish: Option<WishView>| RecoveryRow {
         number,
@@ -147,7 +155,7 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
             recovery(2, Some(wish(2, "", &RecoveryDeed::ALL))),
             recovery(3, Some(wish(3, "Sam Sample", &[]))),
         ],
-        wanted: vec![wish(4, "Sam Sample", &[RecoveryDeed::CarryOut, RecoveryDeed::Cancel])],
+        wanted: vec![wish(4, "Sam Sample", &[RecoveryDeed::Cancel, RecoveryDeed::CarryOut])],
         choices: vec![leader("1", "Robin Sample"), leader("2", HOSTILE)],
         leads: true,
         ..bare.clone()

@@ -142,8 +142,21 @@ pub struct WishView {
     pub lapses: Option<Timestamp>,
     /// True where it has: it is as if nobody had asked.
     pub has_lapsed: bool,
-    /// What whoever looks may do about it.
-    pub deeds: Vec<RecoveryDeed>,
+    /// What whoever looks may do about it, the mildest first.
+    pub deeds: Vec<WishDeedView>,
+}
+
+/// What somebody may do about what is wanted, in words that name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WishDeedView {
+    /// What.
+    pub deed: RecoveryDeed,
+    /// The words on its button.
+    pub button: String,
+    /// What is asked before: why.
+    pub why: String,
+    /// True where it takes something away for good.
+    pub ends: bool,
 }
 
 /// A leader who may own a recovery account.

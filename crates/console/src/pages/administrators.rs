@@ -5,7 +5,7 @@ use crate::extract::Sent;
 use crate::pages::fields::{SummaryLine, summary};
 use crate::problem::Problem;
 use crate::words;
-use app::views::{AdministratorRow, AdministratorsView, LeaderView, RecoveryRow, WishView};
+use app::views::{AdministratorRow, AdministratorsView, LeaderView, RecoveryRow, WishDeedView, WishView};
 use app::{AppError, Envelope, RecoveryDeed, RecoveryDone, RecoveryOrder};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -88,8 +88,21 @@ pub(crate) struct Wish {
     pub words: String,
     /// When it was asked for, as forms name it.
     pub seen: i64,
-    /// What may be done: value and words.
-    pub deeds: Vec<(&'static str, &'static str)>,
+    /// What may be done, the mildest first: each is a form of its own, so that no key does another.
+    pub deeds: Vec<WishDeed>,
+}
+
+/// What may be done about what is wanted.
+#[derive(Debug, Serialize)]
+pub(crate) struct WishDeed {
+    /// As forms name it.
+    pub value: &'static str,
+    /// The words on its button.
+    pub button: String,
+    /// What is asked before.
+    pub why: String,
+    /// How the button looks.
+    pub classes: &'static str,
 }
 
 /// A leader who may own a recovery account.
@@ -203,8 +216,17 @@ fn wish(view: WishView) -> Wish {
         number: view.number,
         words,
         seen: view.asked.0,
-        deeds: view.deeds.iter().map(|deed| (deed.slug(), deed.title())).collect(),
+        deeds: view.deeds.into_iter().map(wish_deed).collect(),
     }
+}
+
+fn wish_deed(view: WishDeedView) -> WishDeed {
+    let classes = match view.deed {
+        RecoveryDeed::Cancel => "govuk-button--secondary",
+        _ if view.ends => "govuk-button--warning",
+        _ => "",
+    };
+    WishDeed { value: view.deed.slug(), button: view.button, why: view.why, classes }
 }
 
 fn owners(choices: &[LeaderView], owning: &[String]) -> Vec<Owner> {
