@@ -14,10 +14,8 @@ use identity::{
     AccountRank, Order, Password, PasswordHolder, Pepper, Randomness, RecoveryCode, fingerprint, generate,
     hash, random_bytes,
 };
-use model::{
-    AccountId, AccountKind, AccountState, CredentialId, CredentialKind, Person, PersonId, Scope, Timestamp,
-};
-use store::{Account, AccountChange, Change, Credential, Fact, RecoveryChange, RecoveryRecord};
+use model::{AccountId, AccountKind, CredentialId, CredentialKind, Person, Timestamp};
+use store::{Account, AccountChange, Change, Credential, Fact};
 use zeroize::Zeroizing;
 
 /// What goes into the sealed envelope of a recovery account.
@@ -94,20 +92,13 @@ impl AtMachine<'_> {
         }
         let policy = approved_policy(self.store).await?.document.policy;
         let owners: Vec<&Person> = found.iter().collect();
-        let person = recovery_stands::stands_for((self.store, &policy), &owners, None).await?;
+        let stand = recovery_stands::stands_for((self.store, &policy), &owners, None).await?;
         let number = self.store.highest_recovery_number().await?.saturating_add(1);
-        let (at, id) = (self.clock.now(), AccountId(self.new_uuid()?));
-        let new = Account::new(id, &person, AccountKind::BreakGlass, at, self.actor);
-        let login = format!("recovery-{number}");
-        let account = Account { login, state: AccountState::Open, must_change: false, ..new };
-        let owners: std::collections::BTreeSet<PersonId> = found.iter().map(|owner| owner.id).collect();
-        let record = RecoveryRecord { account: id, number, owners, tried: at };
-        let mut changes = vec![
-            Change::Account(AccountChange::Add(account.clone())),
-            Change::Recovery(RecoveryChange::Make { record, scope: Scope::Trust }),
-        ];
-        let envelope = self.seal(&person, &account, &mut changes).await?;
-        let fact = self.fact("make-recovery-account", &person, reason)?;
+        let owners = found.iter().map(|owner| owner.id).collect();
+        let (new, at) = ((AccountId(self.new_uuid()?), number), self.clock.now());
+        let (account, mut changes) = recovery_stands::made(&stand, new, owners, (at, self.actor));
+        let envelope = self.seal(&stand.person, &account, &mut changes).await?;
+        let fact = self.fact("make-recovery-account", &stand.person, reason)?;
         administrators::commit_by_policy(self.store, &fact, &changes).await?;
         Ok(envelope)
     }

@@ -223,7 +223,9 @@ impl AdministratorsRefused {
             Self::NotAgreed => "Two leaders ask for this, one after the other; then it waits for three days.",
             Self::AskedAlready => "Something is asked for already. Agree to it, or take it back, first.",
             Self::TooEarly { .. } => "Wait until the three days are over.",
-            Self::AgreedAlready => "A second leader agreed already: one of these two does it, once the three days are over.",
+            Self::AgreedAlready => {
+                "A second leader agreed already: one of these two does it, once the three days are over."
+            }
             Self::NotOneOfTheTwo => "One of the two leaders who asked and agreed does it.",
             Self::Lapsed => "It was left for more than two weeks, and has lapsed. Ask for it again.",
             Self::NoSuchAccount => "Look at the list of accounts again: it has changed.",

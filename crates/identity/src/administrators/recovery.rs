@@ -141,11 +141,7 @@ impl Administrators {
         Ok(())
     }
 
-    fn make_recovery(
-        &mut self,
-        number: u32,
-        account: RecoveryAccount,
-    ) -> Result<(), AdministratorsRefused> {
+    fn make_recovery(&mut self, number: u32, account: RecoveryAccount) -> Result<(), AdministratorsRefused> {
         must_own(account.stands_for, &account.owners)?;
         if self.recovery.contains_key(&number) {
             return Err(AdministratorsRefused::NoSuchAccount);

@@ -134,7 +134,8 @@ fn acc_5_one_person_alone_does_nothing_to_a_recovery_account_and_two_wait_three_
         let mut state = set_up();
         if want == RecoveryWant::Deletion {
             let second = agreed(&state, 3, RecoveryWant::Another(owners()));
-            state = second.commit(&[Change::MakeRecovery(3, person(9), owners())], nine, &RULES, until).unwrap();
+            state =
+                second.commit(&[Change::MakeRecovery(3, person(9), owners())], nine, &RULES, until).unwrap();
         }
         for by in [AskedBy::Person(person(1)), AskedBy::Program] {
             for change in [&ask, &done] {
@@ -208,7 +209,11 @@ fn acc_5_one_of_the_two_does_it_within_two_weeks_and_then_it_has_lapsed() {
     let ask = [Change::AskRecovery(2, want())];
     assert_eq!(state.commit(&ask, seven, &RULES, last), Err(AdministratorsRefused::AskedAlready));
     let anew = state.commit(&ask, seven, &RULES, lapsed).unwrap();
-    assert_eq!(anew.commit(&make, seven, &RULES, lapsed), Err(AdministratorsRefused::NotAgreed), "from the start");
+    assert_eq!(
+        anew.commit(&make, seven, &RULES, lapsed),
+        Err(AdministratorsRefused::NotAgreed),
+        "from the start"
+    );
 }
 
 #[test]
@@ -232,7 +237,11 @@ fn acc_5_one_recovery_account_stands_for_a_leader_and_no_other_is_counted() {
     let state = state.commit(&[Change::OwnRecovery(1, person(8), both())], nine, &RULES, until).unwrap();
     let left = [Change::LeadsNoMore(person(8))];
     let told = refused(&state, &left, AskedBy::Program);
-    assert_eq!(told, AdministratorsRefused::RecoveryOpensTooLittle, "nine owns it, and it opens what eight may do");
+    assert_eq!(
+        told,
+        AdministratorsRefused::RecoveryOpensTooLittle,
+        "nine owns it, and it opens what eight may do"
+    );
     assert!(told.way_out().contains("another leader"));
     // With a second one, which stands for nine, eight leads no more, and then that one stays.
     let another = agreed(&state, 2, RecoveryWant::Another([person(9)].into()));
@@ -360,9 +369,12 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
         let count = 1 + random.below(4).unwrap();
         let changes: Vec<Change> =
             (0..count).map(|_| any_change(&mut random, (&state, &backups), at)).collect();
-        let by = match random.below(7).unwrap() {
-            6 => AskedBy::Program,
-            number => AskedBy::Person(person(number)),
+        let wanted = state.wishes.values().nth(random.below(3).unwrap() as usize);
+        let by = match (random.below(12).unwrap(), wanted) {
+            (6, _) => AskedBy::Program,
+            (7.., Some(RecoveryWish { agreed: Some((leader, _)), .. })) => AskedBy::Person(*leader),
+            (7.., Some(RecoveryWish { asked_by, .. })) => AskedBy::Person(*asked_by),
+            (number, _) => AskedBy::Person(person(number % 7)),
         };
         match state.commit(&changes, by, &RULES, at) {
             Ok(after) => {
