@@ -20,8 +20,15 @@ impl Imports<'_> {
         for person in self.store.people().await? {
             let Some(held) = person.affiliation_at(&place) else { continue };
             let link = sources.get(&person.id);
-            let is_ordinary =
-                matches!(held.role, Role::Learner | Role::ClassTeacher | Role::Staff | Role::Guest);
+            // Whatever else they are here counts too: a leader who is a member of staff first.
+            let decides_here =
+                person.affiliations.iter().filter(|held| held.scope.covers(&place)).any(|held| {
+                    held.scope == Scope::Trust
+                        || !matches!(
+                            held.role,
+                            Role::Learner | Role::ClassTeacher | Role::Staff | Role::Guest
+                        )
+                });
             people.push(Known {
                 person: person.id,
                 source: link.and_then(|link| SourceId::parse(&link.source)),
@@ -30,7 +37,7 @@ impl Imports<'_> {
                 role: held.role,
                 year: held.year,
                 classes: classes.remove(&person.id).unwrap_or_default(),
-                decides: held.scope == Scope::Trust || !is_ordinary || decides.contains(&person.id),
+                decides: decides_here || decides.contains(&person.id),
                 name: person.display_name,
             });
         }
