@@ -309,6 +309,11 @@ impl Loaded {
                 self.rows.numbers.insert(record.account, record.number);
                 AdministratorChange::MakeRecovery(record.number, stands_for, record.owners.clone())
             }
+            RecoveryChange::MakeAgain { account, record, .. } => {
+                self.rows.kinds.insert(account.id, (account.kind, account.person));
+                self.rows.numbers.insert(account.id, record.number);
+                AdministratorChange::MakeRecovery(record.number, account.person, record.owners.clone())
+            }
             RecoveryChange::Own { account, stands_for, owners, .. } => {
                 AdministratorChange::OwnRecovery(number(&self.rows, account)?, *stands_for, owners.clone())
             }

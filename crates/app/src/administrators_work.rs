@@ -56,8 +56,7 @@ impl App {
             tried: account.tried,
             is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
             wish: state.wishes().get(number).map(|wish| self.wish_view(*number, wish, me)),
-            may_ask: me.is_some()
-                && state.wishes().get(number).is_none_or(|wish| wish.has_lapsed(now)),
+            may_ask: me.is_some() && state.wishes().get(number).is_none_or(|wish| wish.has_lapsed(now)),
         };
         let is_new = |number: &u32| !state.recovery().contains_key(number);
         let wanted = state.wishes().iter().filter(|(number, _)| is_new(number));
@@ -228,7 +227,9 @@ fn deeds(number: u32, wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<
 fn deed_view(number: u32, want: &RecoveryWant, deed: RecoveryDeed) -> WishDeedView {
     use RecoveryWant::{Another, Deletion, Owners};
     let (button, why) = match (deed, want) {
-        (RecoveryDeed::Agree, Deletion) => (format!("Agree to end recovery account {number}"), "Why do you agree?"),
+        (RecoveryDeed::Agree, Deletion) => {
+            (format!("Agree to end recovery account {number}"), "Why do you agree?")
+        }
         (RecoveryDeed::Agree, Owners(_)) => ("Agree to these owners".to_owned(), "Why do you agree?"),
         (RecoveryDeed::Agree, Another(_)) => ("Agree to another one".to_owned(), "Why do you agree?"),
         (RecoveryDeed::CarryOut, Deletion) => {

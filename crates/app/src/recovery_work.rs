@@ -10,7 +10,8 @@
 
 use crate::administrators::{LEADERS, leads, refused, wish_of};
 use crate::administrators_at_machine::{Envelope, seal};
-use crate::{App, AppError, Fresh, recovery_stands};
+use crate::recovery_stands::{self, Stand};
+use crate::{App, AppError, Fresh};
 use identity::{AdministratorsRefused, AskedBy, Order, RECOVERY_DELAY_MS, Randomness, generate};
 use model::{
     AccountId, AccountKind, AccountState, Actor, Alert, AlertId, AlertKind, AlertSubject, Ladder, Person,
@@ -136,7 +137,11 @@ impl App {
         if order.deed == RecoveryDeed::Agree {
             let id = AlertId(self.new_uuid()?);
             fact = fact.with("alert", id.to_string());
-            changes.extend(self.taking_up(id, agreed(order.number, self.now()), (Ladder::of_recovery(), None))?);
+            changes.extend(self.taking_up(
+                id,
+                agreed(order.number, self.now()),
+                (Ladder::of_recovery(), None),
+            )?);
         }
         self.commit_as(AskedBy::Person(*me), &fact, &changes).await?;
         if order.deed == RecoveryDeed::Agree {
@@ -245,7 +250,7 @@ impl App {
         record: &RecoveryRecord,
         fresh: &Fresh,
     ) -> Result<(Vec<Change>, RecoveryDone), AppError> {
-        let person = self.stands_for(&wish.owners, Some(record.account)).await?;
+        let person = self.stands_for(&wish.owners, Some(record.account)).await?.person;
         let accounts = self.0.parts.store.accounts_of_kinds(&[AccountKind::BreakGlass]).await?;
         let account = accounts.into_iter().find(|account| account.id == record.account);
         let account = account.ok_or_else(|| refused(AdministratorsRefused::NoSuchAccount))?;
@@ -264,18 +269,11 @@ impl App {
     }
 
     async fn make(&self, wish: &RecoveryWish) -> Result<(Vec<Change>, RecoveryDone), AppError> {
-        let person = self.stands_for(&wish.owners, None).await?;
-        let (id, at) = (AccountId(self.new_uuid()?), self.now());
-        let new = Account::new(id, &person, AccountKind::BreakGlass, at, &Actor::Program);
-        let login = format!("recovery-{}", wish.number);
-        let account = Account { login, state: AccountState::Open, must_change: false, ..new };
-        let record =
-            RecoveryRecord { account: id, number: wish.number, owners: wish.owners.clone(), tried: at };
-        let mut changes = vec![
-            Change::Account(AccountChange::Add(account.clone())),
-            Change::Recovery(RecoveryChange::Make { record, scope: Scope::Trust }),
-        ];
-        let envelope = self.envelope(&person, &account, &mut changes).await?;
+        let stand = self.stands_for(&wish.owners, None).await?;
+        let new = (AccountId(self.new_uuid()?), wish.number);
+        let (account, mut changes) =
+            recovery_stands::made(&stand, new, wish.owners.clone(), (self.now(), &Actor::Program));
+        let envelope = self.envelope(&stand.person, &account, &mut changes).await?;
         Ok((changes, RecoveryDone::Sealed(wish.number, envelope)))
     }
 
@@ -296,7 +294,7 @@ impl App {
         &self,
         owners: &BTreeSet<PersonId>,
         stands: Option<AccountId>,
-    ) -> Result<Person, AppError> {
+    ) -> Result<Stand, AppError> {
         let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
         let owners: Vec<&Person> =
             owners.iter().filter_map(|owner| roster.person(*owner)).map(AsRef::as_ref).collect();

@@ -319,10 +319,16 @@ async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it(
     let actor = technician();
     let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
     let alone = refused(machine.make_recovery(&["head".to_owned()], "set-up").await);
-    assert!(alone.contains("manages accounts everywhere"), "what opens one school alone is no way back: {alone}");
+    assert!(
+        alone.contains("manages accounts everywhere"),
+        "what opens one school alone is no way back: {alone}"
+    );
     machine.make_recovery(&["head".to_owned(), "chief".to_owned()], "set-up").await.unwrap();
     let view = world.app.administrators_view(&chief).await.unwrap();
-    assert_eq!((view.recovery[0].stands_for.as_str(), view.recovery[0].owners.len()), ("Chief Thistlewick", 2));
+    assert_eq!(
+        (view.recovery[0].stands_for.as_str(), view.recovery[0].owners.len()),
+        ("Chief Thistlewick", 2)
+    );
     assert!(!view.recovery[0].opens_too_little);
     let proof = fresh_with_app(&world, "chief").await;
     let (deed, seen) = (RecoveryDeed::AskAnother, Timestamp(0));
@@ -333,14 +339,15 @@ async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it(
     world.app.work_on_recovery((&chief, &proof), beside, "a new safe").await.unwrap();
 }
 
-/// The same of somebody of whom a second step is asked: they set an app up.
+/// The same in a trust, of somebody of whom a second step is asked: they set an app up.
 async fn fresh_with_app(world: &World, login: &str) -> Fresh {
-    let begun = world.app.sign_in(login, PASSWORD, here()).await.unwrap();
-    let holder = world.app.first_factor_holder(&begun.token, here()).await.unwrap();
+    let here: IpAddr = "10.30.0.77".parse().unwrap();
+    let begun = world.app.sign_in(login, PASSWORD, here).await.unwrap();
+    let holder = world.app.first_factor_holder(&begun.token, here).await.unwrap();
     let secret = crate::factors::secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
     let typed = crate::factors::code(world, &secret, 0);
     let new = NewFactor { proof: SecondStep::Code(&typed), name: "" };
-    let (whole, _) = world.app.set_up_first_factor(&begun.token, new, here()).await.unwrap();
+    let (whole, _) = world.app.set_up_first_factor(&begun.token, new, here).await.unwrap();
     world.app.fresh(&whole.token).await.unwrap()
 }
 
@@ -369,7 +376,10 @@ async fn acc_5_a_recovery_account_that_stands_for_no_leader_is_not_counted_and_h
         reason: "a new post".to_owned(),
     };
     let words = refused(app::move_person(&world.store, &world.clock, &technician(), moved).await);
-    assert!(words.contains("must stand for a leader"), "the deputy owns it, and it stands for the head: {words}");
+    assert!(
+        words.contains("must stand for a leader"),
+        "the deputy owns it, and it stands for the head: {words}"
+    );
     assert!(!world.app.administrators_view(&deputy).await.unwrap().recovery[0].opens_too_little);
     is_staff_alone(&world, id_of(&head)).await;
     let view = world.app.administrators_view(&deputy).await.unwrap();
@@ -457,4 +467,95 @@ async fn acc_5_any_use_of_the_envelope_alarms_at_once_and_each_code_opens_it_onc
         "the old is worth nothing"
     );
     assert!(world.app.sign_in(&renewed.login, &renewed.secret, here()).await.is_ok());
+}
+
+/// The credentials of a recovery account that open it now.
+async fn working(world: &World) -> Vec<(CredentialKind, model::CredentialId)> {
+    let account = world.store.account("recovery-1").await.unwrap().unwrap();
+    let held = world.store.credentials(account.id).await.unwrap();
+    let works = held.iter().filter(|held| held.works(world.clock.now()));
+    works.map(|held| (held.kind, held.id)).collect()
+}
+
+/// Puts a passkey and an app beside what the envelope holds, as somebody who opened it might.
+async fn put_factors(world: &World, number: u128) {
+    let account = world.store.account("recovery-1").await.unwrap().unwrap();
+    let at = world.clock.now();
+    let kinds = [CredentialKind::Totp, CredentialKind::Passkey];
+    let changes = kinds.into_iter().zip(number..).map(|(kind, number)| {
+        let id = model::CredentialId(uuid::Uuid::from_u128(number));
+        let new = store::Credential::new(id, account.id, kind, "kept".to_owned(), at);
+        let credential = store::Credential { last_worked: Some(at), ..new };
+        store::Change::Account(store::AccountChange::AddCredential { credential, scope: Scope::Trust })
+    });
+    let fact = store::Fact::new(&technician(), Scope::Trust, at, "add-factor");
+    world.store.commit(&fact, &changes.collect::<Vec<_>>()).await.unwrap();
+}
+
+#[tokio::test]
+async fn acc_5_a_new_envelope_ends_everything_that_opened_the_one_before_whoever_makes_it() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let actor = technician();
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
+    put_factors(&world, 500).await;
+    let before = working(&world).await;
+    let kinds = |held: &[(CredentialKind, _)], kind| held.iter().filter(|(held, _)| *held == kind).count();
+    for kind in [CredentialKind::Totp, CredentialKind::Passkey] {
+        assert_eq!(kinds(&before, kind), 1);
+    }
+    machine.renew_recovery(1, "it was opened").await.unwrap();
+    let renewed = working(&world).await;
+    assert!(renewed.iter().all(|held| !before.contains(held)), "at the machine: {renewed:?}");
+    assert_eq!(
+        (kinds(&renewed, CredentialKind::Recovery), renewed.len()),
+        (10, 11),
+        "a password and ten codes"
+    );
+    put_factors(&world, 600).await;
+    let before = working(&world).await;
+    let both = [id_of(&head), id_of(&deputy)];
+    work(&world, (&head, "head"), (1, RecoveryDeed::AskOwners), &both).await.unwrap();
+    work(&world, (&deputy, "deputy"), (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(3 * DAY_MS);
+    sealed(work(&world, (&head, "head"), (1, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    let owned = working(&world).await;
+    assert!(owned.iter().all(|held| !before.contains(held)) && owned.len() == 11, "by leaders: {owned:?}");
+}
+
+#[tokio::test]
+async fn acc_5_whose_recovery_account_was_ended_stands_for_another_one() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, first) = set_up(&world).await;
+    let (heads, deputys) = ([id_of(&head)], [id_of(&deputy)]);
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    // Asked by the head, agreed to by the deputy, and done by the head three days later.
+    let two = async |(number, ask): (u32, RecoveryDeed), owners: &[PersonId]| {
+        work(&world, head, (number, ask), owners).await.unwrap();
+        work(&world, deputy, (number, RecoveryDeed::Agree), &[]).await.unwrap();
+        world.clock.advance_ms(3 * DAY_MS);
+        work(&world, head, (number, RecoveryDeed::CarryOut), &[]).await.unwrap()
+    };
+    sealed(two((2, RecoveryDeed::AskAnother), &deputys).await);
+    two((1, RecoveryDeed::AskDeletion), &[]).await;
+    let owners = refused(work(&world, head, (2, RecoveryDeed::AskOwners), &heads).await);
+    assert!(owners.contains("another one that is made"), "{owners}");
+    let (number, third) = sealed(two((3, RecoveryDeed::AskAnother), &heads).await);
+    assert_eq!((number, third.login.as_str()), (3, "recovery-3"), "no number is given twice");
+    assert!(
+        world.app.sign_in(&first.login, &first.secret, here()).await.is_err(),
+        "the ended one stays ended"
+    );
+    assert!(world.app.sign_in("recovery-3", &first.secret, here()).await.is_err(), "with its envelope");
+    let begun = world.app.sign_in(&third.login, &third.secret, here()).await.unwrap();
+    refused(world.app.show_second_step(&begun.token, SecondStep::Code(&first.codes[0]), here()).await);
+    world.clock.advance_ms(60_000);
+    let code = SecondStep::Code(&third.codes[0]);
+    let whole = world.app.show_second_step(&begun.token, code, here()).await.unwrap();
+    assert_eq!(world.app.actor(&whole.token, here()).await.as_ref(), Some(head.0));
+    let numbers: Vec<u32> =
+        world.store.recovery_accounts().await.unwrap().iter().map(|it| it.number).collect();
+    assert_eq!(numbers, [2, 3]);
+    let again = refused(work(&world, head, (0, RecoveryDeed::AskAnother), &heads).await);
+    assert!(again.contains("already"), "one at a time: {again}");
 }

@@ -69,7 +69,8 @@ const ANOTHER: &str = "(() => {
 })()";
 
 /// The buttons of each form about what is wanted, and what it asks.
-const FORMS: &str = "[...document.querySelectorAll('form')].filter(it => it.querySelector('[name=seen]')).map(it =>
+const FORMS: &str =
+    "[...document.querySelectorAll('form')].filter(it => it.querySelector('[name=seen]')).map(it =>
     [...it.querySelectorAll('label, button')].map(part => part.innerText.trim()).join(' | ')).join(' / ')";
 
 #[tokio::test]
