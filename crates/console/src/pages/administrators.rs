@@ -183,7 +183,7 @@ fn recovery(row: RecoveryRow, choices: &[LeaderView]) -> Recovery {
         number: row.number,
         owners: row.owners.join(", "),
         stands_for: row.stands_for,
-        opens_too_little: row.opens_nothing,
+        opens_too_little: row.opens_too_little,
         tried: words::day_and_time(row.tried),
         is_due: row.is_due,
         wishes: row.wish.into_iter().map(wish).collect(),
