@@ -18,6 +18,10 @@ impl App {
         let accounts = store.accounts_seen().await?;
         // The same that `/administrators` shows.
         let administrators = load(store, &rules_of(&self.in_force().document)).await?.state;
+        let recovery = || {
+            let accounts = administrators.recovery().values();
+            accounts.filter(|account| self.opens_enough(&administrators, account))
+        };
         let seen = store.access_seen(now, now.plus_ms(-YEAR_MS)).await?;
         let policy = self.in_force().document.facts.access.clone();
         let roster = self.0.parts.roster.get();
@@ -31,9 +35,9 @@ impl App {
             temporary_that_stay: accounts.temporary_that_stay,
             administrators: u64::try_from(administrators.working()).unwrap_or(u64::MAX),
             administrators_needed: policy.administrators_at_least,
-            recovery_accounts: count(administrators.recovery().values()),
+            recovery_accounts: count(recovery()),
             // Each is tried: the one that was tried longest ago counts.
-            recovery_tried: administrators.recovery().values().map(|account| account.tried).min(),
+            recovery_tried: recovery().map(|account| account.tried).min(),
             recovery_test_ms: i64::from(policy.recovery_account_test_days) * DAY_MS,
             visitors_without_end: accounts.guests_without_end,
             visitors_unlogged: seen.visitors_unlogged,

@@ -10,15 +10,17 @@
 //! Invariants: nothing in `app` writes to the records but through [`commit`]; a change that concerns no administrator costs no
 //! reading.
 
+use crate::facade::{Reach, reach_under};
 use crate::{AppError, approved_policy};
 use identity::{
     AdministratorAccount, AdministratorChange, AdministratorRecords, AdministratorRules, Administrators,
-    AskedBy, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor, permits,
+    AskedBy, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor, permits, scopes_for,
 };
 use model::{
-    AccountId, AccountKind, AccountState, Action, Affiliation, CredentialId, CredentialKind, DAY_MS,
+    AccountId, AccountKind, AccountState, Action, Actor, Affiliation, CredentialId, CredentialKind, DAY_MS,
     PersonId, Role,
 };
+use policy::Policy;
 use policy::file::Document;
 use std::collections::{BTreeMap, HashMap};
 use store::{Account, AccountChange, Change, Fact, RecoveryChange, Store, StoreError};
@@ -153,8 +155,10 @@ pub(crate) async fn load(store: &Store, rules: &AdministratorRules) -> Result<Lo
         rows.factors.insert(account.id, factors);
     }
     for record in store.recovery_accounts().await? {
+        // One that was made since the accounts were read moved the note on, and all is read again before anything is written.
+        let Some(stands_for) = rows.kinds.get(&record.account).map(|(_, person)| *person) else { continue };
         rows.numbers.insert(record.account, record.number);
-        let there = RecoveryAccount { owners: record.owners, tried: record.tried };
+        let there = RecoveryAccount { stands_for, owners: record.owners, tried: record.tried };
         records.recovery.insert(record.number, there);
     }
     for wish in store.recovery_wishes().await? {
@@ -164,12 +168,6 @@ pub(crate) async fn load(store: &Store, rules: &AdministratorRules) -> Result<Lo
 }
 
 impl Loaded {
-    /// For whom the recovery account of a number stands.
-    pub(crate) fn stands_for(&self, number: u32) -> Option<PersonId> {
-        let (id, _) = self.rows.numbers.iter().find(|(_, held)| **held == number)?;
-        self.rows.kinds.get(id).map(|(_, person)| *person)
-    }
-
     /// The changes, with the note moved on where they change administrators.
     fn followed(mut self, rules: &AdministratorRules, write: Write<'_>) -> Result<Vec<Change>, AppError> {
         let mut all = write.changes.to_vec();
@@ -305,11 +303,19 @@ impl Loaded {
         };
         Ok(vec![match change {
             RecoveryChange::Make { record, .. } => {
+                let held = self.rows.kinds.get(&record.account).map(|(_, person)| *person);
+                let stands_for =
+                    held.ok_or_else(|| refused(identity::AdministratorsRefused::NoSuchAccount))?;
                 self.rows.numbers.insert(record.account, record.number);
-                AdministratorChange::MakeRecovery(record.number, record.owners.clone())
+                AdministratorChange::MakeRecovery(record.number, stands_for, record.owners.clone())
             }
-            RecoveryChange::Own { account, owners, .. } => {
-                AdministratorChange::OwnRecovery(number(&self.rows, account)?, owners.clone())
+            RecoveryChange::MakeAgain { account, record, .. } => {
+                self.rows.kinds.insert(account.id, (account.kind, account.person));
+                self.rows.numbers.insert(account.id, record.number);
+                AdministratorChange::MakeRecovery(record.number, account.person, record.owners.clone())
+            }
+            RecoveryChange::Own { account, stands_for, owners, .. } => {
+                AdministratorChange::OwnRecovery(number(&self.rows, account)?, *stands_for, owners.clone())
             }
             RecoveryChange::Tried { account, .. } => {
                 AdministratorChange::TriedRecovery(number(&self.rows, account)?)
@@ -355,6 +361,12 @@ pub(crate) fn wish_of(wish: store::RecoveryWish) -> RecoveryWish {
         store::RecoveryWant::Make => RecoveryWant::Another(wish.owners),
     };
     RecoveryWish { want, asked: wish.asked, asked_by: wish.asked_by, agreed: wish.agreed }
+}
+
+/// True where somebody manages accounts everywhere: in a trust, not at some of its schools alone.
+pub(crate) fn manages_everywhere(actor: &Actor, policy: &Policy) -> bool {
+    let scopes = scopes_for(actor, Action::ManageAccounts);
+    !scopes.is_empty() && reach_under(&scopes, policy) == Reach::Everything
 }
 
 /// True where somebody who is this leads.

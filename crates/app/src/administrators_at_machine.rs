@@ -9,15 +9,13 @@ use crate::accounts_at_machine::{AtMachine, TemporaryPassword};
 use crate::administrators::{self, LEADERS, leads};
 use crate::choose_password::{note_fingerprint, replacing};
 use crate::facade::new_uuid;
-use crate::{AppError, approved_policy, password_policy};
+use crate::{AppError, approved_policy, password_policy, recovery_stands};
 use identity::{
     AccountRank, Order, Password, PasswordHolder, Pepper, Randomness, RecoveryCode, fingerprint, generate,
     hash, random_bytes,
 };
-use model::{
-    AccountId, AccountKind, AccountState, CredentialId, CredentialKind, Person, PersonId, Scope, Timestamp,
-};
-use store::{Account, AccountChange, Change, Credential, Fact, RecoveryChange, RecoveryRecord};
+use model::{AccountId, AccountKind, CredentialId, CredentialKind, Person, Timestamp};
+use store::{Account, AccountChange, Change, Credential, Fact};
 use zeroize::Zeroizing;
 
 /// What goes into the sealed envelope of a recovery account.
@@ -74,10 +72,10 @@ impl AtMachine<'_> {
         administrators::commit_by_policy(self.store, &fact, &changes).await
     }
 
-    /// Makes a recovery account, owned by these leaders; the first of them stands for it.
+    /// Makes a recovery account, owned by these leaders; it stands for the first of them who manages accounts everywhere.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] without owners who lead, and once the administrators are set up, from when
+    /// [`AppError::Denied`]; [`AppError::Refused`] without owners who lead, without one for whom it can stand, and once the administrators are set up, from when
     /// on leaders alone decide about recovery accounts.
     pub async fn make_recovery(&self, owners: &[String], reason: &str) -> Result<Envelope, AppError> {
         self.must_be_at_machine().await?;
@@ -85,27 +83,22 @@ impl AtMachine<'_> {
         for owner in owners {
             found.push(self.must_find(owner).await?);
         }
-        let Some(first) = found.first().filter(|_| found.iter().all(|owner| leads(&owner.affiliations)))
-        else {
+        if found.is_empty() || !found.iter().all(|owner| leads(&owner.affiliations)) {
             let titles: Vec<&str> = LEADERS.iter().map(|role| role.title()).collect();
             return Err(AppError::refused(
                 format!("A recovery account is owned by leaders. Name people who are: {}", titles.join(", ")),
                 "expected owners who lead, found others",
             ));
-        };
+        }
+        let policy = approved_policy(self.store).await?.document.policy;
+        let owners: Vec<&Person> = found.iter().collect();
+        let stand = recovery_stands::stands_for((self.store, &policy), &owners, None).await?;
         let number = self.store.highest_recovery_number().await?.saturating_add(1);
-        let (at, id) = (self.clock.now(), AccountId(self.new_uuid()?));
-        let new = Account::new(id, first, AccountKind::BreakGlass, at, self.actor);
-        let login = format!("recovery-{number}");
-        let account = Account { login, state: AccountState::Open, must_change: false, ..new };
-        let owners: std::collections::BTreeSet<PersonId> = found.iter().map(|owner| owner.id).collect();
-        let record = RecoveryRecord { account: id, number, owners, tried: at };
-        let mut changes = vec![
-            Change::Account(AccountChange::Add(account.clone())),
-            Change::Recovery(RecoveryChange::Make { record, scope: Scope::Trust }),
-        ];
-        let envelope = self.seal(first, &account, &mut changes).await?;
-        let fact = self.fact("make-recovery-account", first, reason)?;
+        let owners = found.iter().map(|owner| owner.id).collect();
+        let (new, at) = ((AccountId(self.new_uuid()?), number), self.clock.now());
+        let (account, mut changes) = recovery_stands::made(&stand, new, owners, (at, self.actor));
+        let envelope = self.seal(&stand.person, &account, &mut changes).await?;
+        let fact = self.fact("make-recovery-account", &stand.person, reason)?;
         administrators::commit_by_policy(self.store, &fact, &changes).await?;
         Ok(envelope)
     }

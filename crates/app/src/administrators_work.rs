@@ -4,11 +4,13 @@
 //! Left out: making administrators and the first recovery account, which whoever looks after the machine does there, and what
 //! leaders do about recovery accounts ([`recovery_work`](crate::recovery_work)).
 
-use crate::administrators::{load, refused, rules_of};
-use crate::facade::Reach;
+use crate::administrators::{load, manages_everywhere, refused, rules_of};
 use crate::recovery_work::RecoveryDeed;
-use crate::views::{AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishView};
-use crate::{App, AppError};
+use crate::sign_in::actor_of;
+use crate::views::{
+    AdministratorRow, AdministratorsView, LeaderView, NeedView, RecoveryRow, WishDeedView, WishView,
+};
+use crate::{App, AppError, words};
 use identity::{
     Administrators, AdministratorsWarning, RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor,
 };
@@ -45,17 +47,16 @@ impl App {
             _ => None,
         };
         let overdue = state.warnings(&rules, now);
-        let stands = |number: &u32| loaded.stands_for(*number).map(|person| self.person_name(person));
         let recovery = |(number, account): (&u32, &RecoveryAccount)| RecoveryRow {
             number: *number,
             owners: self.names(&account.owners),
             owner_ids: account.owners.iter().map(PersonId::to_string).collect(),
-            stands_for: stands(number).unwrap_or_default(),
-            opens_nothing: loaded.stands_for(*number).is_none_or(|person| !state.leaders().contains(&person)),
+            stands_for: self.person_name(account.stands_for),
+            opens_too_little: !self.opens_enough(state, account),
             tried: account.tried,
             is_due: overdue.contains(&AdministratorsWarning::TryRecovery { number: *number }),
             wish: state.wishes().get(number).map(|wish| self.wish_view(*number, wish, me)),
-            may_ask: me.is_some() && !state.wishes().contains_key(number),
+            may_ask: me.is_some() && state.wishes().get(number).is_none_or(|wish| wish.has_lapsed(now)),
         };
         let is_new = |number: &u32| !state.recovery().contains_key(number);
         let wanted = state.wishes().iter().filter(|(number, _)| is_new(number));
@@ -86,7 +87,9 @@ impl App {
             asked_by: self.person_name(wish.asked_by),
             agreed_by: wish.agreed.map(|(by, _)| self.person_name(by)).unwrap_or_default(),
             until: wish.agreed.map(|(_, until)| until),
-            deeds: me.map(|me| deeds(wish, me, self.now())).unwrap_or_default(),
+            lapses: wish.lapses(),
+            has_lapsed: wish.has_lapsed(self.now()),
+            deeds: me.map(|me| deeds(number, wish, me, self.now())).unwrap_or_default(),
         }
     }
 
@@ -115,14 +118,30 @@ impl App {
             link: "/administrators".to_owned(),
             urgency: "soon".to_owned(),
         };
-        let missing = missing(&loaded.state, &rules);
+        let (missing, state) = (missing(&loaded.state, &rules), &loaded.state);
         let mut needs = Vec::new();
-        if !missing.is_empty() {
+        if !missing.is_empty() && state.setting_up() {
             let words = "Until then nothing keeps the last administrator from being locked out. ";
             needs
                 .push(need("The set-up is not finished", format!("{words}Missing: {}.", missing.join("; "))));
+        } else if !missing.is_empty() {
+            let missing = format!("Missing: {}.", missing.join("; "));
+            needs.push(need("The rule on administrators does not hold", missing));
         }
-        for warning in loaded.state.warnings(&rules, self.now()) {
+        let too_little = state.recovery().iter().filter(|(_, account)| !self.opens_enough(state, account));
+        needs.extend(too_little.map(|(number, account)| {
+            let stands_for = self.person_name(account.stands_for);
+            let detail = format!(
+                "It opens what {stands_for} may do, who does not lead the whole {} any more. Ask for owners one of whom does; \
+                 a second leader agrees, and three days later it gets a new envelope.",
+                if self.snapshot().policy().trust.is_some() { "trust" } else { "school" }
+            );
+            need(&format!("Recovery account {number} opens too little"), detail)
+        }));
+        let now = self.now();
+        let wanted = state.wishes().iter().filter(|(_, wish)| !wish.has_lapsed(now));
+        needs.extend(wanted.map(|(number, wish)| self.wish_need(*number, wish)));
+        for warning in state.warnings(&rules, now) {
             needs.push(match warning {
                 AdministratorsWarning::TryRecovery { number } => need(
                     &format!("Recovery account {number} was not tried for too long"),
@@ -138,9 +157,47 @@ impl App {
         Ok(needs)
     }
 
+    /// What is asked for or agreed to, for whoever may take it back.
+    fn wish_need(&self, number: u32, wish: &RecoveryWish) -> NeedView {
+        let view = self.wish_view(number, wish, None);
+        let change = match wish.want {
+            RecoveryWant::Deletion => "its end",
+            RecoveryWant::Owners(_) => "other owners",
+            RecoveryWant::Another(_) => "that it is made",
+        };
+        let owners = match view.owners.as_slice() {
+            [] => String::new(),
+            owners => format!(": {}", owners.join(", ")),
+        };
+        let asked = format!("{} {}{owners}.", view.asked_by, view.what);
+        let (title, detail) = match view.until {
+            None => (
+                format!("Recovery account {number}: a leader asks for {change}"),
+                format!("{asked} A second leader agrees, or leaves it as it is."),
+            ),
+            Some(until) => (
+                format!("Recovery account {number}: two leaders agreed to {change}"),
+                format!(
+                    "{asked} {} agrees. It can be done from {} on. Unless both meant it, take it back.",
+                    view.agreed_by,
+                    words::date_and_hour(&self.snapshot().policy().time_zone, until)
+                ),
+            ),
+        };
+        let urgency = if view.until.is_some() { "urgent" } else { "soon" }.to_owned();
+        NeedView { title, detail, link: "/administrators".to_owned(), urgency }
+    }
+
+    /// True where a recovery account opens what somebody may do who leads, and manages accounts everywhere: in a trust what
+    /// the head of one of its schools may do is too little.
+    pub(crate) fn opens_enough(&self, state: &Administrators, account: &RecoveryAccount) -> bool {
+        let roster = self.0.parts.roster.get();
+        let person = roster.person(account.stands_for);
+        state.opens_enough(account) && person.is_some_and(|person| self.manages_everywhere(&actor_of(person)))
+    }
+
     fn manages_everywhere(&self, actor: &Actor) -> bool {
-        let scopes = identity::scopes_for(actor, Action::ManageAccounts);
-        !scopes.is_empty() && crate::facade::reach_of(&scopes, &self.snapshot()) == Reach::Everything
+        manages_everywhere(actor, self.snapshot().policy())
     }
 
     pub(crate) async fn must_manage_everywhere(&self, actor: &Actor) -> Result<(), AppError> {
@@ -157,14 +214,38 @@ impl App {
     }
 }
 
-/// What this leader may do about what is asked for.
-fn deeds(wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<RecoveryDeed> {
-    match wish.agreed {
-        None if wish.asked_by == me => vec![RecoveryDeed::Cancel],
-        None => vec![RecoveryDeed::Agree, RecoveryDeed::Cancel],
-        Some((_, until)) if until <= now => vec![RecoveryDeed::CarryOut, RecoveryDeed::Cancel],
-        Some(_) => vec![RecoveryDeed::Cancel],
-    }
+/// What this leader may do about what is asked for, the mildest first.
+fn deeds(number: u32, wish: &RecoveryWish, me: PersonId, now: Timestamp) -> Vec<WishDeedView> {
+    let forward = match wish.agreed {
+        None => (wish.asked_by != me).then_some(RecoveryDeed::Agree),
+        Some(_) => wish.may_be_done(me, now).is_ok().then_some(RecoveryDeed::CarryOut),
+    };
+    let deeds = std::iter::once(RecoveryDeed::Cancel).chain(forward);
+    deeds.map(|deed| deed_view(number, &wish.want, deed)).collect()
+}
+
+fn deed_view(number: u32, want: &RecoveryWant, deed: RecoveryDeed) -> WishDeedView {
+    use RecoveryWant::{Another, Deletion, Owners};
+    let (button, why) = match (deed, want) {
+        (RecoveryDeed::Agree, Deletion) => {
+            (format!("Agree to end recovery account {number}"), "Why do you agree?")
+        }
+        (RecoveryDeed::Agree, Owners(_)) => ("Agree to these owners".to_owned(), "Why do you agree?"),
+        (RecoveryDeed::Agree, Another(_)) => ("Agree to another one".to_owned(), "Why do you agree?"),
+        (RecoveryDeed::CarryOut, Deletion) => {
+            (format!("End recovery account {number}"), "Why is it ended now?")
+        }
+        (RecoveryDeed::CarryOut, Owners(_)) => {
+            (format!("Give recovery account {number} these owners"), "Why do its owners change now?")
+        }
+        (RecoveryDeed::CarryOut, Another(_)) => {
+            (format!("Make recovery account {number}"), "Why is it made now?")
+        }
+        (_, Another(_)) => ("Do not make it".to_owned(), "Why should it not be made?"),
+        (_, Deletion | Owners(_)) => ("Leave it as it is".to_owned(), "Why should it stay as it is?"),
+    };
+    let ends = deed == RecoveryDeed::CarryOut && *want == Deletion;
+    WishDeedView { deed, button, why: why.to_owned(), ends }
 }
 
 /// What makes somebody able to administer.

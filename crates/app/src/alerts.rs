@@ -121,25 +121,36 @@ impl App {
         (ladder, report): (Ladder, Option<ReportId>),
         more: impl IntoIterator<Item = Change>,
     ) -> Result<(), AppError> {
-        let (now, scope) = (self.now(), self.scope_of(&alert.subject));
-        let ladder = self.that_somebody_reads(ladder, &scope);
-        let fact = Fact::new(&Actor::Program, scope.clone(), now, "take-up-alert")
+        let fact = Fact::new(&Actor::Program, self.scope_of(&alert.subject), self.now(), "take-up-alert")
             .about(format!("alert:{id}"))
             .with("kind", alert.kind.slug())
             .with("severity", alert.severity.slug())
             .with("rule", alert.rule.to_string());
+        let mut changes = self.taking_up(id, alert, (ladder, report))?;
+        changes.extend(more);
+        self.commit(&fact, &changes).await?;
+        self.note_alerts_changed();
+        Ok(())
+    }
+
+    /// What takes up one alert for these posts, with its messages, for whoever writes it together with what it is about.
+    pub(crate) fn taking_up(
+        &self,
+        id: AlertId,
+        alert: Alert,
+        (ladder, report): (Ladder, Option<ReportId>),
+    ) -> Result<Vec<Change>, AppError> {
+        let (now, scope) = (self.now(), self.scope_of(&alert.subject));
+        let ladder = self.that_somebody_reads(ladder, &scope);
         let called = self.call_from(&ladder, 0, &scope, (id, alert.severity))?;
         let due = self.next_due(alert.severity, &ladder, called.rung, now);
         let new = NewAlert { id, scope, readers: ladder.readers(), ladder, due, at: now, alert, report };
         let mut changes = vec![Change::Alert(AlertChange::TakeUp(Box::new(new)))];
-        changes.extend(more);
         if called.rung > 0 {
             changes.push(Change::Alert(AlertChange::Escalate { id, rung: called.rung, due }));
         }
         changes.extend(called.changes);
-        self.commit(&fact, &changes).await?;
-        self.note_alerts_changed();
-        Ok(())
+        Ok(changes)
     }
 
     pub(crate) fn note_alerts_changed(&self) {

@@ -14,7 +14,7 @@ use model::{
     Action, Actor, Clock, CurrentRoster, HandedOut, Host, IdentityMap, Leaks, Person, SchoolId, Scope,
     Suggestions, Timestamp,
 };
-use policy::{CurrentSnapshot, Snapshot};
+use policy::{CurrentSnapshot, Policy, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -257,6 +257,11 @@ impl App {
 
 /// A school of its own is all there is: whoever holds a role there reaches everything.
 pub(crate) fn reach_of(scopes: &[Scope], snapshot: &Snapshot) -> Reach {
+    reach_under(scopes, snapshot.policy())
+}
+
+/// The same under a policy that need not be in force.
+pub(crate) fn reach_under(scopes: &[Scope], policy: &Policy) -> Reach {
     let schools: Vec<SchoolId> = scopes
         .iter()
         .filter_map(|scope| match scope {
@@ -264,7 +269,7 @@ pub(crate) fn reach_of(scopes: &[Scope], snapshot: &Snapshot) -> Reach {
             Scope::Trust => None,
         })
         .collect();
-    let only_school = match snapshot.policy().schools.as_slice() {
+    let only_school = match policy.schools.as_slice() {
         [only] => Some(&only.id),
         _ => None,
     };

@@ -84,6 +84,7 @@ mod pictures;
 mod policies;
 mod policy_view;
 mod pseudonyms;
+mod recovery_stands;
 mod recovery_work;
 mod reports;
 mod reports_weekly;

@@ -1,19 +1,23 @@
 //! What leaders do about recovery accounts on a screen: one asks that one goes, gets other owners, or is made; another agrees;
-//! three days later it is carried out. Whoever carries it out sees, this once, what goes into the envelope.
+//! three days later one of the two carries it out, within two weeks. They see, this once, what goes into the envelope.
 //!
 //! Left out: the rule itself (`identity::Administrators`), and what whoever looks after the machine does
 //! ([`administrators_at_machine`](crate::administrators_at_machine)).
 //!
 //! Invariants: nobody does anything here alone, or with a recovery account; whoever agrees names what they saw; with other
-//! owners the envelope of before is worth nothing; each deed is a fact, with no secret in it.
+//! owners the envelope of before is worth nothing; what two agreed to alarms in the same moment; each deed is a fact, with no
+//! secret in it.
 
-use crate::administrators::{LEADERS, leads, refused};
+use crate::administrators::{LEADERS, leads, refused, wish_of};
 use crate::administrators_at_machine::{Envelope, seal};
+use crate::recovery_stands::{self, Stand};
 use crate::{App, AppError, Fresh};
 use identity::{AdministratorsRefused, AskedBy, Order, RECOVERY_DELAY_MS, Randomness, generate};
-use model::{AccountId, AccountKind, AccountState, Actor, Person, PersonId, Role, Scope, Timestamp};
+use model::{
+    AccountId, AccountKind, AccountState, Actor, Alert, AlertId, AlertKind, AlertSubject, Ladder, Person,
+    PersonId, Role, Scope, Severity, Timestamp,
+};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use store::{Account, AccountChange, Change, RecoveryChange, RecoveryRecord, RecoveryWant, RecoveryWish};
 
 /// What a leader does about a recovery account.
@@ -47,18 +51,6 @@ impl RecoveryDeed {
             Self::Agree => "agree",
             Self::Cancel => "cancel",
             Self::CarryOut => "carry-out",
-        }
-    }
-
-    /// The words on its button.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::AskDeletion => "Ask for its end",
-            Self::AskOwners => "Ask for these owners",
-            Self::AskAnother => "Ask for another one",
-            Self::Agree => "Agree",
-            Self::Cancel => "Leave it as it is",
-            Self::CarryOut => "Do it now",
         }
     }
 
@@ -104,7 +96,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Refused`] without a reason, for whoever does not lead, for the same leader twice,
-    /// for what nobody saw, before the delay is over, for owners none of whom it can stand for, and for the end of the last
+    /// for what nobody saw, before the delay is over and two weeks after it, for a third leader, for owners none of whom it can stand for, and for the end of the last
     /// recovery account.
     pub async fn work_on_recovery(
         &self,
@@ -138,11 +130,23 @@ impl App {
             }
             _ => self.follow_recovery((*me, fresh), order).await?,
         };
-        let Some(Prepared { action, about, changes, done }) = prepared else {
+        let Some(Prepared { action, about, mut changes, done }) = prepared else {
             return Ok(RecoveryDone::NotThere);
         };
-        let fact = self.fact(actor, action).about(about).with("reason", reason);
+        let mut fact = self.fact(actor, action).about(about).with("reason", reason);
+        if order.deed == RecoveryDeed::Agree {
+            let id = AlertId(self.new_uuid()?);
+            fact = fact.with("alert", id.to_string());
+            changes.extend(self.taking_up(
+                id,
+                agreed(order.number, self.now()),
+                (Ladder::of_recovery(), None),
+            )?);
+        }
         self.commit_as(AskedBy::Person(*me), &fact, &changes).await?;
+        if order.deed == RecoveryDeed::Agree {
+            self.note_alerts_changed();
+        }
         Ok(done)
     }
 
@@ -208,7 +212,7 @@ impl App {
                 (vec![Change::Recovery(RecoveryChange::EndWish { number })], RecoveryDone::Done)
             }
             _ => {
-                let carried = self.carry_out(&wish, record.as_ref(), fresh).await?;
+                let carried = self.carry_out((me, &wish), record.as_ref(), fresh).await?;
                 let Some((mut changes, done)) = carried else { return Ok(None) };
                 changes.push(Change::Recovery(RecoveryChange::EndWish { number }));
                 (changes, done)
@@ -220,17 +224,13 @@ impl App {
     /// What carries out a wish, once it may be; `None` where the account is gone.
     async fn carry_out(
         &self,
-        wish: &RecoveryWish,
+        (me, wish): (PersonId, &RecoveryWish),
         record: Option<&RecoveryRecord>,
         fresh: &Fresh,
     ) -> Result<Option<(Vec<Change>, RecoveryDone)>, AppError> {
         let at = self.now();
         // No password is made in vain; the rule looks at all of it once more.
-        match wish.agreed {
-            None => return Err(refused(AdministratorsRefused::NotAgreed)),
-            Some((_, until)) if at < until => return Err(refused(AdministratorsRefused::TooEarly { until })),
-            Some(_) => {}
-        }
+        wish_of(wish.clone()).may_be_done(me, at).map_err(refused)?;
         match (wish.want, record) {
             (RecoveryWant::Delete, Some(RecoveryRecord { account, .. })) => {
                 let state = AccountState::Closed;
@@ -250,7 +250,7 @@ impl App {
         record: &RecoveryRecord,
         fresh: &Fresh,
     ) -> Result<(Vec<Change>, RecoveryDone), AppError> {
-        let person = self.stands_for(&wish.owners, Some(record.account)).await?;
+        let person = self.stands_for(&wish.owners, Some(record.account)).await?.person;
         let accounts = self.0.parts.store.accounts_of_kinds(&[AccountKind::BreakGlass]).await?;
         let account = accounts.into_iter().find(|account| account.id == record.account);
         let account = account.ok_or_else(|| refused(AdministratorsRefused::NoSuchAccount))?;
@@ -269,18 +269,11 @@ impl App {
     }
 
     async fn make(&self, wish: &RecoveryWish) -> Result<(Vec<Change>, RecoveryDone), AppError> {
-        let person = self.stands_for(&wish.owners, None).await?;
-        let (id, at) = (AccountId(self.new_uuid()?), self.now());
-        let new = Account::new(id, &person, AccountKind::BreakGlass, at, &Actor::Program);
-        let login = format!("recovery-{}", wish.number);
-        let account = Account { login, state: AccountState::Open, must_change: false, ..new };
-        let record =
-            RecoveryRecord { account: id, number: wish.number, owners: wish.owners.clone(), tried: at };
-        let mut changes = vec![
-            Change::Account(AccountChange::Add(account.clone())),
-            Change::Recovery(RecoveryChange::Make { record, scope: Scope::Trust }),
-        ];
-        let envelope = self.envelope(&person, &account, &mut changes).await?;
+        let stand = self.stands_for(&wish.owners, None).await?;
+        let new = (AccountId(self.new_uuid()?), wish.number);
+        let (account, mut changes) =
+            recovery_stands::made(&stand, new, wish.owners.clone(), (self.now(), &Actor::Program));
+        let envelope = self.envelope(&stand.person, &account, &mut changes).await?;
         Ok((changes, RecoveryDone::Sealed(wish.number, envelope)))
     }
 
@@ -297,30 +290,15 @@ impl App {
         seal(&self.0.parts.pepper, (person, account), (&password, verifier), self.now(), changes)
     }
 
-    /// The owner for whom a recovery account stands, whose posts it opens: whoever it stands for already, else the first
-    /// for whom no other one stands or ever stood.
     async fn stands_for(
         &self,
         owners: &BTreeSet<PersonId>,
         stands: Option<AccountId>,
-    ) -> Result<Arc<Person>, AppError> {
-        let (roster, mut found) = (self.0.parts.roster.get(), None);
-        for owner in owners.iter().filter_map(|owner| roster.person(*owner)) {
-            let accounts = self.0.parts.store.accounts_of(owner.id).await?;
-            let held = accounts.iter().find(|account| account.kind == AccountKind::BreakGlass);
-            match held {
-                Some(account) if Some(account.id) == stands => return Ok(Arc::clone(owner)),
-                Some(_) => {}
-                None => found = found.or_else(|| Some(Arc::clone(owner))),
-            }
-        }
-        found.ok_or_else(|| {
-            AppError::refused(
-                "A recovery account stands for one of its owners, and one stands for each of these already, or stood. Name \
-                 another leader among them.",
-                "expected an owner without a recovery account, found none",
-            )
-        })
+    ) -> Result<Stand, AppError> {
+        let (roster, snapshot) = (self.0.parts.roster.get(), self.snapshot());
+        let owners: Vec<&Person> =
+            owners.iter().filter_map(|owner| roster.person(*owner)).map(AsRef::as_ref).collect();
+        recovery_stands::stands_for((&self.0.parts.store, snapshot.policy()), &owners, stands).await
     }
 
     fn must_be_leaders(&self, owners: &BTreeSet<PersonId>) -> Result<(), AppError> {
@@ -334,6 +312,25 @@ impl App {
             format!("A recovery account is owned by leaders. Choose one or more: {}.", titles.join(", ")),
             "expected owners who lead, found others or none",
         ))
+    }
+}
+
+/// The alert for those who are called where a recovery account is used: three days are left in which it can be taken back.
+fn agreed(number: u32, at: Timestamp) -> Alert {
+    Alert {
+        kind: AlertKind::Security,
+        severity: Severity::High,
+        subject: AlertSubject::default(),
+        rule: "accounts.recovery-agreed".into(),
+        why: format!(
+            "Two leaders agreed to change, end or make recovery account {number}; it can be done in three days. Administrators \
+             shows who they are: unless both meant it, a leader takes it back there"
+        )
+        .into(),
+        first: at,
+        last: at,
+        count: 1,
+        events: Vec::new(),
     }
 }
 

@@ -29,7 +29,7 @@ pub use classes::{
 pub use exports::{CustodyView, ExportQuestion, ExportRow, ExportView, ExportsView};
 pub use factors::{
     AdministratorRow, AdministratorsView, FactorView, FactorsView, LeaderView, NewAuthenticatorView,
-    NewPasskeyView, RecoveryRow, SecondStepView, WishView,
+    NewPasskeyView, RecoveryRow, SecondStepView, WishDeedView, WishView,
 };
 pub use history::{
     CategoryCount, ExpiredCounts, ExpiredView, HistoryChoices, HistoryCounts, HistoryFilter, HistoryPlace,

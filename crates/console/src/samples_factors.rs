@@ -8,7 +8,7 @@ use crate::samples::HOSTILE;
 use app::RecoveryDeed;
 use app::views::{
     AdministratorRow, AdministratorsView, FactorView, FactorsView, LeaderView, NewAuthenticatorView,
-    RecoveryRow, SecondStepView, WishView,
+    RecoveryRow, SecondStepView, WishDeedView, WishView,
 };
 use model::Timestamp;
 
@@ -112,14 +112,24 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
         asked_by: "Robin Sample".to_owned(),
         agreed_by: agreed_by.to_owned(),
         until: (!agreed_by.is_empty()).then_some(now),
-        deeds: deeds.to_vec(),
+        lapses: (!agreed_by.is_empty()).then_some(now),
+        has_lapsed: number == 3,
+        deeds: deeds
+            .iter()
+            .map(|deed| WishDeedView {
+                deed: *deed,
+                button: format!("Do it {HOSTILE}"),
+                why: format!("Why? {HOSTILE}"),
+                ends: number == 4,
+            })
+            .collect(),
     };
     let recovery = |number: u32, wish: Option<WishView>| RecoveryRow {
         number,
         owners: vec!["Robin Sample".to_owned(), HOSTILE.to_owned()],
         owner_ids: vec!["1".to_owned()],
         stands_for: "Robin Sample".to_owned(),
-        opens_nothing: number == 3,
+        opens_too_little: number == 3,
         tried: now,
         is_due: number == 2,
         may_ask: wish.is_none(),
@@ -145,7 +155,7 @@ pub(crate) fn administrators(now: Timestamp) -> Vec<AdministratorsPage> {
             recovery(2, Some(wish(2, "", &RecoveryDeed::ALL))),
             recovery(3, Some(wish(3, "Sam Sample", &[]))),
         ],
-        wanted: vec![wish(4, "Sam Sample", &[RecoveryDeed::CarryOut, RecoveryDeed::Cancel])],
+        wanted: vec![wish(4, "Sam Sample", &[RecoveryDeed::Cancel, RecoveryDeed::CarryOut])],
         choices: vec![leader("1", "Robin Sample"), leader("2", HOSTILE)],
         leads: true,
         ..bare.clone()

@@ -10,13 +10,14 @@
 //!
 //! Invariants, for every committed state that is not being set up: at least as many open administrator accounts of
 //! different people, each with a factor that has worked and of somebody whose post lets them administer, as the policy
-//! says, and never fewer than two; at least one recovery account; each recovery account is owned by at least one leader;
-//! none is made, taken away or given other owners but by two leaders and after a delay. A date that passes closes no account
-//! that is needed: it stays open and is overdue.
+//! says, and never fewer than two; at least one recovery account that stands for a leader, since one that stands for anybody
+//! else opens too little; each recovery account is owned by at least one leader; none is made, taken away or given other
+//! owners but by two leaders and after a delay. A date that passes closes no account that is needed: it stays open and is
+//! overdue.
 
 mod recovery;
 
-pub use recovery::{RECOVERY_DELAY_MS, RecoveryAccount, RecoveryWant, RecoveryWish};
+pub use recovery::{RECOVERY_DELAY_MS, RECOVERY_OPEN_MS, RecoveryAccount, RecoveryWant, RecoveryWish};
 
 use model::{PersonId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,10 +113,10 @@ pub enum AdministratorChange {
     MayAdminister(PersonId),
     /// Somebody holds no such post any more.
     MayNotAdminister(PersonId),
-    /// A recovery account is made, by this number, with these owners.
-    MakeRecovery(u32, BTreeSet<PersonId>),
-    /// A recovery account gets other owners.
-    OwnRecovery(u32, BTreeSet<PersonId>),
+    /// A recovery account is made, by this number, standing for one of these owners.
+    MakeRecovery(u32, PersonId, BTreeSet<PersonId>),
+    /// A recovery account gets other owners, and stands for one of them.
+    OwnRecovery(u32, PersonId, BTreeSet<PersonId>),
     /// A recovery account was tried, and worked.
     TriedRecovery(u32),
     /// A leader wants something of a recovery account, or one of that number made.
@@ -161,6 +162,9 @@ pub enum AdministratorsRefused {
         /// Which.
         number: u32,
     },
+    /// No recovery account would open what a leader may do.
+    #[error("expected a recovery account that stands for a leader, found that none does")]
+    RecoveryOpensTooLittle,
     /// Only a leader may do this.
     #[error("expected a leader, found somebody else")]
     NotALeader,
@@ -179,6 +183,15 @@ pub enum AdministratorsRefused {
         /// When it is over.
         until: Timestamp,
     },
+    /// Another leader agreed already.
+    #[error("expected nobody to have agreed yet, found that somebody has")]
+    AgreedAlready,
+    /// A leader who neither asked nor agreed.
+    #[error("expected one of the two who asked and agreed, found another leader")]
+    NotOneOfTheTwo,
+    /// It was left too long.
+    #[error("expected it to be done within two weeks of its day, found that it has lapsed")]
+    Lapsed,
     /// There is no such account, or there is one already.
     #[error("expected an account that fits the change, found none")]
     NoSuchAccount,
@@ -201,11 +214,20 @@ impl AdministratorsRefused {
             Self::RecoveryWithoutLeader { .. } => {
                 "A recovery account is owned by a leader: two leaders name another leader as its owner first."
             }
+            Self::RecoveryOpensTooLittle => {
+                "A recovery account opens what one of its owners may do, and one must stand for a leader: two leaders name \
+                 another leader as its owner first."
+            }
             Self::NotALeader => "Ask the headteacher or a senior leader: only they can do this.",
             Self::SameLeader => "Ask a second leader to agree.",
             Self::NotAgreed => "Two leaders ask for this, one after the other; then it waits for three days.",
             Self::AskedAlready => "Something is asked for already. Agree to it, or take it back, first.",
             Self::TooEarly { .. } => "Wait until the three days are over.",
+            Self::AgreedAlready => {
+                "A second leader agreed already: one of these two does it, once the three days are over."
+            }
+            Self::NotOneOfTheTwo => "One of the two leaders who asked and agreed does it.",
+            Self::Lapsed => "It was left for more than two weeks, and has lapsed. Ask for it again.",
             Self::NoSuchAccount => "Look at the list of accounts again: it has changed.",
             Self::TooMany { .. } => "Delete accounts that nobody needs first.",
         }
@@ -276,6 +298,11 @@ impl Administrators {
         &self.posts
     }
 
+    /// True where a recovery account opens what a leader may do: whoever it stands for leads.
+    pub fn opens_enough(&self, account: &RecoveryAccount) -> bool {
+        self.leaders.contains(&account.stands_for)
+    }
+
     /// How many people can administer.
     pub fn working(&self) -> usize {
         self.accounts.keys().filter(|person| self.works(person)).count()
@@ -318,9 +345,11 @@ impl Administrators {
         let unowned = |state: &Self| {
             state.recovery.values().filter(|account| account.owners.is_disjoint(&state.leaders)).count()
         };
+        let open = |state: &Self| state.recovery.values().filter(|it| state.opens_enough(it)).count();
         self.working() >= before.working()
             && self.recovery.len() >= before.recovery.len()
             && unowned(self) <= unowned(before)
+            && open(self) >= open(before)
     }
 
     /// What should be seen to at this moment.
@@ -349,9 +378,12 @@ impl Administrators {
             return Err(AdministratorsRefused::NoRecovery);
         }
         let unowned = self.recovery.iter().find(|(_, account)| account.owners.is_disjoint(&self.leaders));
-        match unowned {
-            Some((number, _)) => Err(AdministratorsRefused::RecoveryWithoutLeader { number: *number }),
-            None => Ok(()),
+        if let Some((number, _)) = unowned {
+            return Err(AdministratorsRefused::RecoveryWithoutLeader { number: *number });
+        }
+        match self.recovery.values().any(|account| self.opens_enough(account)) {
+            true => Ok(()),
+            false => Err(AdministratorsRefused::RecoveryOpensTooLittle),
         }
     }
 

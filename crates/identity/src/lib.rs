@@ -25,8 +25,8 @@ mod turns;
 
 pub use administrators::{
     AdministratorAccount, AdministratorChange, AdministratorRecords, AdministratorRules, Administrators,
-    AdministratorsRefused, AdministratorsWarning, AskedBy, RECOVERY_DELAY_MS, RecoveryAccount, RecoveryWant,
-    RecoveryWish, WorkingFactor,
+    AdministratorsRefused, AdministratorsWarning, AskedBy, RECOVERY_DELAY_MS, RECOVERY_OPEN_MS,
+    RecoveryAccount, RecoveryWant, RecoveryWish, WorkingFactor,
 };
 pub use factors::badge::{BadgeCode, BadgeHash, BadgeSecret};
 pub use factors::passkey::{

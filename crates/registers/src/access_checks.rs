@@ -128,7 +128,7 @@ pub(crate) fn administrators(facts: &Facts) -> ClauseState {
 pub(crate) fn recovery_account(facts: &Facts) -> ClauseState {
     let Some(seen) = &facts.access else { return not_looked() };
     if seen.recovery_accounts == 0 {
-        return fail(facts, "There is no recovery account");
+        return fail(facts, "There is no recovery account that opens what a leader of all of it may do");
     }
     match seen.recovery_tried {
         None => fail(facts, "The recovery account was never tried"),

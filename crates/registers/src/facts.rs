@@ -76,7 +76,7 @@ pub struct AccessSeen {
     pub administrators: u64,
     /// How many the policy asks for.
     pub administrators_needed: u32,
-    /// Recovery accounts.
+    /// Recovery accounts that open what a leader of all of it may do.
     pub recovery_accounts: u64,
     /// When the one that was tried longest ago was tried, or made.
     pub recovery_tried: Option<Timestamp>,

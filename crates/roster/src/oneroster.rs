@@ -237,9 +237,17 @@ fn born(files: &Files) -> HashMap<String, Date> {
     files.lines("demographics").filter_map(of).collect()
 }
 
-/// The roles that each user holds at the school (OneRoster 1.2), by the user's sourcedId.
-fn roles(files: &Files, schools: &HashSet<String>, today: Date) -> HashMap<String, Vec<String>> {
+/// The roles of OneRoster 1.2.
+struct Roles {
+    /// Those that each user holds at the school, by the user's sourcedId.
+    held: HashMap<String, Vec<String>>,
+    /// Everybody who has or had one anywhere; `None` where the file need not name everybody.
+    named: Option<HashSet<String>>,
+}
+
+fn roles(files: &Files, schools: &HashSet<String>, today: Date) -> Roles {
     let mut roles: HashMap<String, Vec<String>> = HashMap::new();
+    let named = || files.lines("roles").map(|line| line.cell("userSourcedId").to_owned()).collect();
     for line in files.lines("roles").filter(|line| !line.is_deleted() && !line.has_ended(today)) {
         if schools.is_empty() || schools.contains(line.cell("orgSourcedId")) {
             roles
@@ -248,7 +256,14 @@ fn roles(files: &Files, schools: &HashSet<String>, today: Date) -> HashMap<Strin
                 .push(line.cell("role").to_owned());
         }
     }
-    roles
+    Roles { held: roles, named: (!files.is_delta).then(named) }
+}
+
+impl Roles {
+    /// True for somebody who has no role anywhere, and had none, in a file that names everybody's.
+    fn forgot(&self, source: &SourceId) -> bool {
+        self.named.as_ref().is_some_and(|named| !named.contains(source.as_str()))
+    }
 }
 
 /// What a user is at the school; `None` for those of other schools and for those whom a filter has no use for. Deleted
@@ -256,13 +271,14 @@ fn roles(files: &Files, schools: &HashSet<String>, today: Date) -> HashMap<Strin
 fn part_of(
     line: Line<'_>,
     source: &SourceId,
-    roles: &HashMap<String, Vec<String>>,
+    roles: &Roles,
     schools: &HashSet<String>,
 ) -> Option<Option<Part>> {
     let orgs: Vec<&str> =
         ids(line.cell("orgSourcedIds")).chain(ids(line.cell("primaryOrgSourcedId"))).collect();
     let is_here = schools.is_empty() || orgs.is_empty() || orgs.iter().any(|org| schools.contains(*org));
-    let held = roles.get(source.as_str());
+    let names_us = orgs.iter().any(|org| schools.contains(*org));
+    let held = roles.held.get(source.as_str());
     let mut words: Vec<&str> = held.into_iter().flatten().map(String::as_str).collect();
     if !line.cell("role").is_empty() && is_here {
         words.push(line.cell("role"));
@@ -277,7 +293,9 @@ fn part_of(
     match part {
         Some(part) => Some(Some(part)),
         None if line.is_deleted() && is_here => Some(None),
-        None if words.is_empty() && is_here && roles.is_empty() => Some(None),
+        None if words.is_empty() && is_here && roles.held.is_empty() => Some(None),
+        // Somebody of this school whom the roles forgot is a mistake, and does not leave for it.
+        None if words.is_empty() && names_us && roles.forgot(source) => Some(None),
         None => None,
     }
 }

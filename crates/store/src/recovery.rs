@@ -2,7 +2,7 @@
 //! purpose: who may ask for what (`identity::Administrators`), and the account itself, which is one as every other.
 
 use crate::rows::checked;
-use crate::{Store, StoreError};
+use crate::{Account, Store, StoreError};
 use model::{AccountId, PersonId, Scope, Timestamp};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
@@ -71,6 +71,16 @@ impl RecoveryWant {
 pub enum RecoveryChange {
     /// Makes an account one, owned by these.
     Make {
+        /// What is kept of it.
+        record: RecoveryRecord,
+        /// Whose record it is.
+        scope: Scope,
+    },
+    /// Makes a closed recovery account one anew, by another number and login: a person has one account of each kind, and may
+    /// stand for another recovery account when the one of before is gone. What is closed in any other way stays closed.
+    MakeAgain {
+        /// The account as it is from now on, open; its id and whose it is are as they were.
+        account: Box<Account>,
         /// What is kept of it.
         record: RecoveryRecord,
         /// Whose record it is.
@@ -164,6 +174,9 @@ impl Store {
 pub(crate) async fn apply(connection: &mut AnyConnection, change: &RecoveryChange) -> Result<(), StoreError> {
     match change {
         RecoveryChange::Make { record, scope } => make(connection, record, scope).await,
+        RecoveryChange::MakeAgain { account, record, scope } => {
+            make_again(connection, account, record, scope).await
+        }
         RecoveryChange::Own { account, stands_for, owners, scope } => {
             let stands = sqlx::query("update account set person = $2 where id = $1");
             let stands = stands.bind(account.to_string()).bind(stands_for.to_string());
@@ -196,6 +209,34 @@ async fn make(
         .await
         .map_err(|error| crate::change::taken(error, "a recovery account's number"))?;
     add_owners(connection, record.account, &record.owners, scope).await
+}
+
+async fn make_again(
+    connection: &mut AnyConnection,
+    account: &Account,
+    record: &RecoveryRecord,
+    scope: &Scope,
+) -> Result<(), StoreError> {
+    let open = sqlx::query(
+        "update account set login = $2, state = 'open', starts = $3, ends = null, must_change = 0, created = $3, \
+         created_by = $4, ended = $3 where id = $1 and person = $5 and kind = 'break-glass' and state = 'closed'",
+    )
+    .bind(account.id.to_string())
+    .bind(account.login.clone())
+    .bind(account.created.0)
+    .bind(account.created_by.clone())
+    .bind(account.person.to_string())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| crate::change::taken(error, "a login"))?;
+    one(open.rows_affected())?;
+    let old = record.account.to_string();
+    for text in
+        ["delete from recovery_owner where account = $1", "delete from recovery_account where account = $1"]
+    {
+        sqlx::query(text).bind(old.clone()).execute(&mut *connection).await?;
+    }
+    make(connection, record, scope).await
 }
 
 async fn add_owners(

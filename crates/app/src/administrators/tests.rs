@@ -106,7 +106,8 @@ impl World {
     fn any_recovery_changes(&mut self, of: u32, by: AskedBy, wishes: &[store::RecoveryWish]) -> Vec<Change> {
         use store::RecoveryWant::{Delete, Make, Own};
         let (number, at, scope) = (1 + self.below(2), self.at, Scope::Trust);
-        let wish = wishes.iter().find(|wish| wish.number == number).cloned();
+        let lapsed = |wish: &store::RecoveryWish| wish_of(wish.clone()).has_lapsed(at);
+        let wish = wishes.iter().find(|wish| wish.number == number && !lapsed(wish)).cloned();
         let me = match by {
             AskedBy::Person(person) => person,
             AskedBy::Program => person(of),
@@ -129,11 +130,12 @@ impl World {
                 vec![Change::Account(close), end()]
             }
             (Some(Own), _) => {
-                let own =
-                    RecoveryChange::Own { account: recovery(number), stands_for: person(of), owners, scope };
+                let stands_for = owners.first().copied().unwrap_or(person(of));
+                let own = RecoveryChange::Own { account: recovery(number), stands_for, owners, scope };
                 vec![Change::Recovery(own), end()]
             }
             (Some(Make), _) => {
+                let of = (0..PEOPLE).find(|of| owners.contains(&person(*of))).unwrap_or(of);
                 let [add, make] = recovery_account(number, of, owners, at);
                 vec![add, make, end()]
             }
@@ -164,7 +166,10 @@ impl World {
         }
         let leaders = self.store.people_with(&LEADERS).await.unwrap();
         let recovery = self.store.recovery_accounts().await.unwrap();
-        (working, !recovery.is_empty() && recovery.iter().all(|it| !it.owners.is_disjoint(&leaders)))
+        let accounts = self.store.accounts_of_kinds(&[AccountKind::BreakGlass]).await.unwrap();
+        let stands = accounts.iter().filter(|it| recovery.iter().any(|record| record.account == it.id));
+        let opens = stands.map(|account| account.person).any(|person| leaders.contains(&person));
+        (working, opens && recovery.iter().all(|it| !it.owners.is_disjoint(&leaders)))
     }
 }
 

@@ -21,6 +21,9 @@ impl Imports<'_> {
         for person in self.store.people().await? {
             let Some(held) = person.affiliation_at(&place) else { continue };
             let link = sources.get(&person.id);
+            // Whatever else they are here counts too: a leader who is a member of staff first.
+            let mut here = person.affiliations.iter().filter(|held| held.scope.covers(&place));
+            let decides_here = here.any(|held| held.scope == Scope::Trust || !is_ordinary(held.role));
             people.push(Known {
                 person: person.id,
                 source: link.and_then(|link| SourceId::parse(&link.source)),
@@ -29,9 +32,7 @@ impl Imports<'_> {
                 role: held.role,
                 year: held.year,
                 classes: classes.remove(&person.id).unwrap_or_default(),
-                decides: held.scope == Scope::Trust
-                    || !is_ordinary(held.role)
-                    || decides.contains(&person.id),
+                decides: decides_here || decides.contains(&person.id),
                 name: person.display_name,
             });
         }

@@ -109,8 +109,8 @@ pub struct RecoveryRow {
     pub owner_ids: Vec<String>,
     /// Whose posts it opens.
     pub stands_for: String,
-    /// True where whoever it stands for leads no more: it opens nothing that would help.
-    pub opens_nothing: bool,
+    /// True where whoever it stands for does not lead, or not all of it: it opens too little to help.
+    pub opens_too_little: bool,
     /// When it was last tried, or made.
     pub tried: Timestamp,
     /// True where that is too long ago.
@@ -136,10 +136,27 @@ pub struct WishView {
     pub asked_by: String,
     /// Who agreed; may be empty.
     pub agreed_by: String,
-    /// From when on it may be done.
+    /// From when on it may be done, by one of the two.
     pub until: Option<Timestamp>,
-    /// What whoever looks may do about it.
-    pub deeds: Vec<RecoveryDeed>,
+    /// When it lapses, or has lapsed.
+    pub lapses: Option<Timestamp>,
+    /// True where it has: it is as if nobody had asked.
+    pub has_lapsed: bool,
+    /// What whoever looks may do about it, the mildest first.
+    pub deeds: Vec<WishDeedView>,
+}
+
+/// What somebody may do about what is wanted, in words that name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WishDeedView {
+    /// What.
+    pub deed: RecoveryDeed,
+    /// The words on its button.
+    pub button: String,
+    /// What is asked before: why.
+    pub why: String,
+    /// True where it takes something away for good.
+    pub ends: bool,
 }
 
 /// A leader who may own a recovery account.

@@ -6,7 +6,7 @@ use app::{
     SecondStep, SignInStep,
 };
 use identity::{TotpSecret, TotpStep};
-use model::{Actor, CredentialKind, PersonId, Role, Severity, Timestamp};
+use model::{Actor, Affiliation, CredentialKind, PersonId, Role, Scope, Severity, Timestamp};
 use std::net::IpAddr;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -120,6 +120,39 @@ async fn work(
     world.app.work_on_recovery((actor, &proof), order, "a new safe").await
 }
 
+fn deeds_of(wish: &app::views::WishView) -> Vec<RecoveryDeed> {
+    wish.deeds.iter().map(|view| view.deed).collect()
+}
+
+#[tokio::test]
+async fn what_a_leader_may_do_about_a_wish_is_named_and_each_asks_why_in_its_own_words() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let owners = [id_of(&deputy)];
+    let words = async |actor: &Actor, number: u32| {
+        let view = world.app.administrators_view(actor).await.unwrap();
+        let wishes = view.recovery.into_iter().filter_map(|row| row.wish).chain(view.wanted);
+        let deeds = wishes.filter(|wish| wish.number == number).flat_map(|wish| wish.deeds);
+        deeds.map(|view| (view.button, view.why, view.ends)).collect::<Vec<_>>()
+    };
+    let line = |button: &str, why: &str, ends: bool| (button.to_owned(), why.to_owned(), ends);
+    let leave = || line("Leave it as it is", "Why should it stay as it is?", false);
+    work(&world, (&head, "head"), (1, RecoveryDeed::AskDeletion), &[]).await.unwrap();
+    work(&world, (&head, "head"), (0, RecoveryDeed::AskAnother), &owners).await.unwrap();
+    assert_eq!(words(&head, 1).await, [leave()]);
+    let agree = line("Agree to end recovery account 1", "Why do you agree?", false);
+    assert_eq!(words(&deputy, 1).await, [leave(), agree]);
+    for number in [1, 2] {
+        work(&world, (&deputy, "deputy"), (number, RecoveryDeed::Agree), &[]).await.unwrap();
+    }
+    world.clock.advance_ms(3 * DAY_MS);
+    let end = line("End recovery account 1", "Why is it ended now?", true);
+    assert_eq!(words(&head, 1).await, [leave(), end]);
+    let not = line("Do not make it", "Why should it not be made?", false);
+    let make = line("Make recovery account 2", "Why is it made now?", false);
+    assert_eq!(words(&head, 2).await, [not, make]);
+}
+
 fn sealed(done: RecoveryDone) -> (u32, Envelope) {
     match done {
         RecoveryDone::Sealed(number, envelope) => (number, envelope),
@@ -141,7 +174,7 @@ async fn acc_5_a_recovery_account_goes_by_two_leaders_and_three_days_and_never_t
     work(&world, deputy, one(RecoveryDeed::Agree), &[]).await.unwrap();
     refused(work(&world, head, one(RecoveryDeed::CarryOut), &[]).await);
     let view = world.app.administrators_view(head.0).await.unwrap();
-    assert_eq!(view.recovery[0].wish.as_ref().unwrap().deeds, [RecoveryDeed::Cancel], "nothing sooner");
+    assert_eq!(deeds_of(view.recovery[0].wish.as_ref().unwrap()), [RecoveryDeed::Cancel], "nothing sooner");
     world.clock.advance_ms(3 * DAY_MS);
     let words = refused(work(&world, head, one(RecoveryDeed::CarryOut), &[]).await);
     assert!(words.contains("another recovery account"), "{words}");
@@ -209,6 +242,156 @@ async fn acc_5_one_leader_alone_makes_none_and_changes_no_owners_and_two_do_afte
     }
     let all = format!("{facts:?}");
     assert!(!all.contains(again.secret.as_str()) && !all.contains(second.codes[0].as_str()));
+}
+
+#[tokio::test]
+async fn acc_5_a_third_leader_carries_nothing_out_and_what_two_left_for_two_weeks_has_lapsed() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let third = world.add("third", Role::SeniorLeader, school("larkfield")).await;
+    let (head, deputy, third) = ((&head, "head"), (&deputy, "deputy"), (&third, "third"));
+    let owners = [id_of(deputy.0)];
+    let make = (2, RecoveryDeed::CarryOut);
+    let deeds = async |actor: &Actor| {
+        let view = world.app.administrators_view(actor).await.unwrap();
+        view.wanted.iter().map(|wish| (deeds_of(wish), wish.has_lapsed)).next().unwrap()
+    };
+    work(&world, head, (0, RecoveryDeed::AskAnother), &owners).await.unwrap();
+    work(&world, deputy, (2, RecoveryDeed::Agree), &[]).await.unwrap();
+    assert!(refused(work(&world, third, (2, RecoveryDeed::Agree), &[]).await).contains("agreed already"));
+    world.clock.advance_ms(3 * DAY_MS);
+    assert!(refused(work(&world, third, make, &[]).await).contains("who asked and agreed"));
+    assert_eq!(deeds(third.0).await, (vec![RecoveryDeed::Cancel], false), "they may take it back");
+    assert_eq!(deeds(head.0).await.0, [RecoveryDeed::Cancel, RecoveryDeed::CarryOut], "the mildest first");
+    world.clock.advance_ms(14 * DAY_MS);
+    assert!(refused(work(&world, deputy, make, &[]).await).contains("lapsed"));
+    assert_eq!(deeds(head.0).await, (vec![RecoveryDeed::Cancel], true));
+    work(&world, third, (0, RecoveryDeed::AskAnother), &owners).await.unwrap();
+    assert_eq!(world.store.recovery_wishes().await.unwrap().len(), 1, "in the place of what has lapsed");
+    refused(work(&world, deputy, make, &[]).await);
+    work(&world, deputy, (2, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(17 * DAY_MS - 1);
+    sealed(work(&world, third, make, &[]).await.unwrap());
+}
+
+#[tokio::test]
+async fn acc_5_what_two_leaders_agreed_to_alarms_at_once_and_stands_on_home_while_it_waits() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    world.add("governor", Role::Governor, school("larkfield")).await;
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    let needs = async || {
+        let needs = world.app.home(deputy.0).await.unwrap().needs;
+        let ours = needs.into_iter().filter(|need| need.title.starts_with("Recovery account 1:"));
+        ours.map(|need| (need.title, need.detail, need.urgency)).collect::<Vec<_>>()
+    };
+    work(&world, head, (1, RecoveryDeed::AskDeletion), &[]).await.unwrap();
+    let [(title, detail, urgency)] = &needs().await[..] else { panic!("one need") };
+    assert!(title.contains("asks for its end") && urgency == "soon", "{title}");
+    assert!(detail.contains("Head Thistlewick wants it gone"), "{detail}");
+    let alarms = async || world.store.open_alerts_of_rule("accounts.recovery-agreed").await.unwrap();
+    assert_eq!(alarms().await, [], "one who asks alone changes nothing");
+    refused(work(&world, head, (1, RecoveryDeed::Agree), &[]).await);
+    assert_eq!(alarms().await, [], "nor do they by agreeing with themselves");
+    work(&world, deputy, (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    let [alarm] = &alarms().await[..] else { panic!("one alarm") };
+    assert_eq!(alarm.alert.severity, Severity::High);
+    for reader in [Role::Headteacher, Role::Technician, Role::Governor] {
+        assert!(alarm.readers.contains(&reader), "{reader:?}");
+    }
+    assert!(!alarm.alert.why.contains("Thistlewick"), "messages bear no name");
+    let facts = world.facts().await;
+    let agreed = facts.iter().find(|fact| fact.action == "agree-recovery-deletion").unwrap();
+    assert!(agreed.details.contains(&alarm.id.to_string()), "{}", agreed.details);
+    let [(title, detail, urgency)] = &needs().await[..] else { panic!("one need") };
+    assert!(title.contains("agreed to its end") && urgency == "urgent", "{title}");
+    assert!(detail.contains("23 November 2026, 10:15") && detail.contains("Deputy Thistlewick"), "{detail}");
+    work(&world, head, (1, RecoveryDeed::Cancel), &[]).await.unwrap();
+    assert_eq!(needs().await, []);
+}
+
+#[tokio::test]
+async fn acc_5_in_a_trust_a_recovery_account_stands_for_whoever_leads_all_of_it() {
+    let world = World::new("trust.toml").await;
+    let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
+    let chief = world.add("chief", Role::SeniorLeader, Scope::Trust).await;
+    let other = world.add("other", Role::SeniorLeader, Scope::Trust).await;
+    let actor = technician();
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
+    let alone = refused(machine.make_recovery(&["head".to_owned()], "set-up").await);
+    assert!(
+        alone.contains("manages accounts everywhere"),
+        "what opens one school alone is no way back: {alone}"
+    );
+    machine.make_recovery(&["head".to_owned(), "chief".to_owned()], "set-up").await.unwrap();
+    let view = world.app.administrators_view(&chief).await.unwrap();
+    assert_eq!(
+        (view.recovery[0].stands_for.as_str(), view.recovery[0].owners.len()),
+        ("Chief Thistlewick", 2)
+    );
+    assert!(!view.recovery[0].opens_too_little);
+    let proof = fresh_with_app(&world, "chief").await;
+    let (deed, seen) = (RecoveryDeed::AskAnother, Timestamp(0));
+    let alone = RecoveryOrder { deed, number: 0, seen, owners: &[id_of(&head)] };
+    let words = refused(world.app.work_on_recovery((&chief, &proof), alone, "a new safe").await);
+    assert!(words.contains("manages accounts everywhere"), "{words}");
+    let beside = RecoveryOrder { owners: &[id_of(&head), id_of(&other)], ..alone };
+    world.app.work_on_recovery((&chief, &proof), beside, "a new safe").await.unwrap();
+}
+
+/// The same in a trust, of somebody of whom a second step is asked: they set an app up.
+async fn fresh_with_app(world: &World, login: &str) -> Fresh {
+    let here: IpAddr = "10.30.0.77".parse().unwrap();
+    let begun = world.app.sign_in(login, PASSWORD, here).await.unwrap();
+    let holder = world.app.first_factor_holder(&begun.token, here).await.unwrap();
+    let secret = crate::factors::secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
+    let typed = crate::factors::code(world, &secret, 0);
+    let new = NewFactor { proof: SecondStep::Code(&typed), name: "" };
+    let (whole, _) = world.app.set_up_first_factor(&begun.token, new, here).await.unwrap();
+    world.app.fresh(&whole.token).await.unwrap()
+}
+
+/// What is left of somebody's posts in records that were written before this was minded.
+async fn is_staff_alone(world: &World, person: PersonId) {
+    let fact = store::Fact::new(&technician(), Scope::Trust, world.clock.now(), "move-person");
+    let affiliations = vec![Affiliation { scope: school("larkfield"), role: Role::Staff, year: None }];
+    let changes = [store::Change::SetAffiliations { person, affiliations }];
+    world.store.commit(&fact, &changes).await.unwrap();
+    world.app.take_up_changes().await.unwrap();
+}
+
+#[tokio::test]
+async fn acc_5_a_recovery_account_that_stands_for_no_leader_is_not_counted_and_home_says_what_to_do() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let both = [id_of(&head), id_of(&deputy)];
+    work(&world, (&head, "head"), (1, RecoveryDeed::AskOwners), &both).await.unwrap();
+    work(&world, (&deputy, "deputy"), (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(3 * DAY_MS);
+    sealed(work(&world, (&head, "head"), (1, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    let moved = app::Move {
+        login: "head".to_owned(),
+        role: Role::Staff,
+        year: None,
+        reason: "a new post".to_owned(),
+    };
+    let words = refused(app::move_person(&world.store, &world.clock, &technician(), moved).await);
+    assert!(
+        words.contains("must stand for a leader"),
+        "the deputy owns it, and it stands for the head: {words}"
+    );
+    assert!(!world.app.administrators_view(&deputy).await.unwrap().recovery[0].opens_too_little);
+    is_staff_alone(&world, id_of(&head)).await;
+    let view = world.app.administrators_view(&deputy).await.unwrap();
+    assert!(view.recovery[0].opens_too_little && !view.setting_up && view.missing.len() == 1);
+    let needs = world.app.home(&deputy).await.unwrap().needs;
+    let need = needs.iter().find(|need| need.title == "Recovery account 1 opens too little");
+    let detail = &need.unwrap_or_else(|| panic!("{needs:?}")).detail;
+    assert!(detail.contains("Ask for owners") && detail.contains("three days"), "{detail}");
+    let policy = world.app.policy_view(&deputy).await.unwrap();
+    let clauses = policy.areas.iter().flat_map(|area| &area.clauses);
+    let acc_5 = format!("{:?}", clauses.into_iter().find(|clause| clause.id == "ACC-5").unwrap());
+    assert!(acc_5.contains("no recovery account that opens"), "{acc_5}");
 }
 
 #[tokio::test]
@@ -284,4 +467,95 @@ async fn acc_5_any_use_of_the_envelope_alarms_at_once_and_each_code_opens_it_onc
         "the old is worth nothing"
     );
     assert!(world.app.sign_in(&renewed.login, &renewed.secret, here()).await.is_ok());
+}
+
+/// The credentials of a recovery account that open it now.
+async fn working(world: &World) -> Vec<(CredentialKind, model::CredentialId)> {
+    let account = world.store.account("recovery-1").await.unwrap().unwrap();
+    let held = world.store.credentials(account.id).await.unwrap();
+    let works = held.iter().filter(|held| held.works(world.clock.now()));
+    works.map(|held| (held.kind, held.id)).collect()
+}
+
+/// Puts a passkey and an app beside what the envelope holds, as somebody who opened it might.
+async fn put_factors(world: &World, number: u128) {
+    let account = world.store.account("recovery-1").await.unwrap().unwrap();
+    let at = world.clock.now();
+    let kinds = [CredentialKind::Totp, CredentialKind::Passkey];
+    let changes = kinds.into_iter().zip(number..).map(|(kind, number)| {
+        let id = model::CredentialId(uuid::Uuid::from_u128(number));
+        let new = store::Credential::new(id, account.id, kind, "kept".to_owned(), at);
+        let credential = store::Credential { last_worked: Some(at), ..new };
+        store::Change::Account(store::AccountChange::AddCredential { credential, scope: Scope::Trust })
+    });
+    let fact = store::Fact::new(&technician(), Scope::Trust, at, "add-factor");
+    world.store.commit(&fact, &changes.collect::<Vec<_>>()).await.unwrap();
+}
+
+#[tokio::test]
+async fn acc_5_a_new_envelope_ends_everything_that_opened_the_one_before_whoever_makes_it() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, _) = set_up(&world).await;
+    let actor = technician();
+    let machine = AtMachine { store: &world.store, clock: &world.clock, pepper: &pepper(), actor: &actor };
+    put_factors(&world, 500).await;
+    let before = working(&world).await;
+    let kinds = |held: &[(CredentialKind, _)], kind| held.iter().filter(|(held, _)| *held == kind).count();
+    for kind in [CredentialKind::Totp, CredentialKind::Passkey] {
+        assert_eq!(kinds(&before, kind), 1);
+    }
+    machine.renew_recovery(1, "it was opened").await.unwrap();
+    let renewed = working(&world).await;
+    assert!(renewed.iter().all(|held| !before.contains(held)), "at the machine: {renewed:?}");
+    assert_eq!(
+        (kinds(&renewed, CredentialKind::Recovery), renewed.len()),
+        (10, 11),
+        "a password and ten codes"
+    );
+    put_factors(&world, 600).await;
+    let before = working(&world).await;
+    let both = [id_of(&head), id_of(&deputy)];
+    work(&world, (&head, "head"), (1, RecoveryDeed::AskOwners), &both).await.unwrap();
+    work(&world, (&deputy, "deputy"), (1, RecoveryDeed::Agree), &[]).await.unwrap();
+    world.clock.advance_ms(3 * DAY_MS);
+    sealed(work(&world, (&head, "head"), (1, RecoveryDeed::CarryOut), &[]).await.unwrap());
+    let owned = working(&world).await;
+    assert!(owned.iter().all(|held| !before.contains(held)) && owned.len() == 11, "by leaders: {owned:?}");
+}
+
+#[tokio::test]
+async fn acc_5_whose_recovery_account_was_ended_stands_for_another_one() {
+    let world = World::new("first-school.toml").await;
+    let (head, deputy, first) = set_up(&world).await;
+    let (heads, deputys) = ([id_of(&head)], [id_of(&deputy)]);
+    let (head, deputy) = ((&head, "head"), (&deputy, "deputy"));
+    // Asked by the head, agreed to by the deputy, and done by the head three days later.
+    let two = async |(number, ask): (u32, RecoveryDeed), owners: &[PersonId]| {
+        work(&world, head, (number, ask), owners).await.unwrap();
+        work(&world, deputy, (number, RecoveryDeed::Agree), &[]).await.unwrap();
+        world.clock.advance_ms(3 * DAY_MS);
+        work(&world, head, (number, RecoveryDeed::CarryOut), &[]).await.unwrap()
+    };
+    sealed(two((2, RecoveryDeed::AskAnother), &deputys).await);
+    two((1, RecoveryDeed::AskDeletion), &[]).await;
+    let owners = refused(work(&world, head, (2, RecoveryDeed::AskOwners), &heads).await);
+    assert!(owners.contains("another one that is made"), "{owners}");
+    let (number, third) = sealed(two((3, RecoveryDeed::AskAnother), &heads).await);
+    assert_eq!((number, third.login.as_str()), (3, "recovery-3"), "no number is given twice");
+    assert!(
+        world.app.sign_in(&first.login, &first.secret, here()).await.is_err(),
+        "the ended one stays ended"
+    );
+    assert!(world.app.sign_in("recovery-3", &first.secret, here()).await.is_err(), "with its envelope");
+    let begun = world.app.sign_in(&third.login, &third.secret, here()).await.unwrap();
+    refused(world.app.show_second_step(&begun.token, SecondStep::Code(&first.codes[0]), here()).await);
+    world.clock.advance_ms(60_000);
+    let code = SecondStep::Code(&third.codes[0]);
+    let whole = world.app.show_second_step(&begun.token, code, here()).await.unwrap();
+    assert_eq!(world.app.actor(&whole.token, here()).await.as_ref(), Some(head.0));
+    let numbers: Vec<u32> =
+        world.store.recovery_accounts().await.unwrap().iter().map(|it| it.number).collect();
+    assert_eq!(numbers, [2, 3]);
+    let again = refused(work(&world, head, (0, RecoveryDeed::AskAnother), &heads).await);
+    assert!(again.contains("already"), "one at a time: {again}");
 }

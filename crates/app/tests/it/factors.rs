@@ -332,3 +332,81 @@ async fn whoever_lost_every_factor_gets_them_taken_away_at_the_machine_and_sets_
     let begun = world.app.sign_in("head", PASSWORD, here()).await.unwrap();
     assert_eq!(begun.step, SignInStep::SetUpFactor);
 }
+
+#[tokio::test]
+async fn pwd_14_at_school_too_nothing_is_set_up_in_a_session_that_nobody_proved_lately() {
+    let world = World::strict("first-school.toml").await;
+    let (_, whole, _) = teacher_at_school(&world, HasApp::No).await;
+    let (app, token) = (&world.app, whole.token.as_str());
+    let role = Role::Technician;
+    let moved = app::Move { login: "carys".to_owned(), role, year: None, reason: "a new post".to_owned() };
+    app.set_affiliation(&crate::world::technician(), moved).await.unwrap();
+    assert!(app.actor(token, here()).await.is_none(), "the new post asks for a second step");
+    assert_eq!(app.asked_again(token, here()).await, Some(SignInStep::SetUpFactor));
+    assert!(
+        app.first_factor_holder(token, here()).await.is_some(),
+        "they proved a moment ago that it is them"
+    );
+    world.clock.advance_ms(16 * 60_000);
+    assert_eq!(app.asked_again(token, here()).await, None, "they sign in anew");
+    assert!(
+        app.first_factor_holder(token, here()).await.is_none(),
+        "whoever found the screen sets nothing up"
+    );
+    let anew = app.sign_in("carys", PASSWORD, here()).await.unwrap();
+    assert_eq!(anew.step, SignInStep::SetUpFactor);
+    let (done, ..) = set_up(&world, &anew.token, here()).await;
+    assert!(app.actor(&done.token, here()).await.is_some());
+}
+
+#[tokio::test]
+async fn nobody_reaches_the_factors_of_somebody_at_another_school() {
+    let world = World::new("trust.toml").await;
+    let mut holders = Vec::new();
+    for (login, at) in [("ash", "ashbrook"), ("white", "whitestone")] {
+        let actor = world.add(login, Role::Headteacher, school(at)).await;
+        let token = world.app.sign_in(login, PASSWORD, here()).await.unwrap().token;
+        let fresh = world.app.fresh(&token).await.unwrap();
+        let holder = world.app.factor_holder((&actor, &fresh), &token).await.unwrap();
+        let secret = secret_in(&world.app.begin_authenticator(&holder).await.unwrap().address);
+        let typed = code(&world, &secret, 0);
+        world
+            .app
+            .add_factor(&holder, NewFactor { proof: SecondStep::Code(&typed), name: login })
+            .await
+            .unwrap();
+        holders.push((actor, token, holder, secret));
+    }
+    let [(_, token, ash, ash_secret), (white, white_token, _, _)] = &holders[..] else { panic!("two") };
+    let account = world.store.account("white").await.unwrap().unwrap();
+    let passkey = model::CredentialId(uuid::Uuid::from_u128(77));
+    let kept = store::Credential::new(
+        passkey,
+        account.id,
+        CredentialKind::Passkey,
+        "{}".to_owned(),
+        world.clock.now(),
+    );
+    let credential = store::Credential { last_worked: Some(world.clock.now()), ..kept };
+    let scope = Scope::Trust;
+    let add = store::Change::Account(store::AccountChange::AddCredential { credential, scope });
+    let fact = store::Fact::new(&crate::world::technician(), Scope::Trust, world.clock.now(), "add-factor");
+    world.store.commit(&fact, &[add]).await.unwrap();
+    let theirs = world.app.my_account(white, white_token).await.unwrap().factors.factors;
+    assert_eq!(theirs.len(), 2, "an app and a passkey");
+    for factor in &theirs {
+        let id = model::CredentialId::parse(&factor.id).unwrap();
+        let nothing = model::CredentialId(uuid::Uuid::from_u128(99));
+        let told = world.app.remove_factor(ash, id).await.unwrap_err();
+        let as_nothing = world.app.remove_factor(ash, nothing).await.unwrap_err();
+        assert_eq!(told.theirs(), as_nothing.theirs(), "as if there were none");
+        assert!(world.app.name_factor(ash, id, "Mine").await.is_err());
+    }
+    let after = world.app.my_account(white, white_token).await.unwrap().factors.factors;
+    assert_eq!(format!("{after:?}"), format!("{theirs:?}"), "nothing of it was changed");
+    assert!(world.app.factor_holder((white, &world.app.fresh(token).await.unwrap()), token).await.is_err());
+    world.clock.advance_ms(30_000);
+    let begun = world.app.sign_in("white", PASSWORD, here()).await.unwrap();
+    let other = code(&world, ash_secret, 0);
+    refused(step(&world.app, &begun.token, &other).await);
+}

@@ -453,7 +453,9 @@ async fn an_undoing_leaves_alone_whoever_leads_by_now() {
     };
     let machine = crate::world::technician();
     app::move_person(store, clock, &machine, moved).await.unwrap();
-    let owners = ["u.example".to_owned()];
+    // In a trust it stands for somebody who leads all of it.
+    office.world.add("chief", Role::SeniorLeader, Scope::Trust).await;
+    let owners = ["u.example".to_owned(), "chief".to_owned()];
     let pepper = crate::world::pepper();
     let machine = AtMachine { store, clock, pepper: &pepper, actor: &machine };
     machine.make_recovery(&owners, "set-up").await.unwrap();
@@ -462,4 +464,30 @@ async fn an_undoing_leaves_alone_whoever_leads_by_now() {
     let (words, held) = office.states("u.example").await;
     assert!(words.ends_with("pending") && held[0].role == Role::Headteacher, "{words} {held:?}");
     assert_eq!(store.recovery_accounts().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_leader_who_is_a_member_of_staff_first_is_not_taken_off_by_a_file() {
+    let office = Office::new().await;
+    let held = |role, at: &str| Affiliation { scope: school(at), role, year: None };
+    let roles = vec![
+        held(Role::Staff, "ashbrook"),
+        held(Role::SeniorLeader, "ashbrook"),
+        held(Role::Staff, "whitestone"),
+    ];
+    office.world.add_shared("olwen", roles.clone()).await;
+    office.apply(&format!("{}T2,Olwen,Thistlewick,,,,Teaching assistant\n", first())).await;
+    assert_eq!(office.states("olwen").await.1, roles, "the row is hers, and changes nothing of what she is");
+    let id = office.send(&first()).await;
+    let view = office.world.app.import_view(&office.head, id).await.unwrap().unwrap();
+    let words = format!("{:?}", view.holds);
+    assert!(words.contains("1 person with a post"), "she is named, and a person decides: {words}");
+    office.world.clock.advance_ms(60_000);
+    let learner = format!("{}9999,Nia,Newcomer,01/09/2018,4,4B,\n", first());
+    office.apply(&learner).await;
+    assert_eq!(
+        office.states("olwen").await,
+        ("Olwen Thistlewick open".to_owned(), roles),
+        "she stays what she is"
+    );
 }

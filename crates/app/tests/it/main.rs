@@ -24,6 +24,7 @@ mod holds;
 mod imports;
 mod inspection;
 mod lists;
+mod log;
 mod passwords;
 mod policies;
 mod recording;

@@ -1,5 +1,6 @@
 //! Passwords that were found in breaches, asked of a service that learns five digits of a hash, over HTTPS on loopback.
 
+use crate::log::Log;
 use crate::world::{PASSWORD, World, pepper, school, technician};
 use app::{AppError, AtMachine, NewPassword, OtherSessions, PasswordChange};
 use lists::RangeServer;
@@ -88,12 +89,23 @@ async fn a_service_that_does_not_answer_keeps_nobody_from_a_password_and_is_coun
     world.app.set_breach_service(RangeServer::new(&address, Vec::new()).unwrap());
     let offline = change(&world, &carys, "Qwertyuiop123").await;
     assert!(offline.is_err(), "the list that ships is asked all the same");
+    let log = Log::listen();
     change(&world, &carys, BREACHED).await.unwrap();
+    let token = world.app.sign_in("carys", BREACHED, here()).await.unwrap().token;
+    let chosen = NewPassword { new: UNKNOWN, again: UNKNOWN };
+    let again = PasswordChange { old: BREACHED, chosen, others: OtherSessions::Keep };
+    world.app.change_my_password((&carys, &token), again, here()).await.unwrap();
     let facts = world.facts().await;
     let noted: Vec<_> = facts.iter().filter(|fact| fact.action == "breach-service-unanswered").collect();
-    assert_eq!(noted.len(), 1);
-    let words = format!("{noted:?}");
-    for told in ["velvet", "4E2AF", "4e2af", "carys"] {
+    let times: Vec<_> = noted.iter().map(|fact| fact.details()["times"].clone()).collect();
+    assert_eq!(times, ["1", "2"]);
+    let lines = log.with("the breach service did not answer");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, times) in lines.iter().zip(["times=1", "times=2"]) {
+        assert!(line.starts_with("WARN") && line.contains(times) && line.contains("error="), "{line}");
+    }
+    let words = format!("{noted:?} {:?}", log.with(""));
+    for told in ["velvet", "4E2AF", "4e2af", "copper", "E9175", "e9175", "carys"] {
         assert!(!words.contains(told), "{words}");
     }
 }

@@ -5,7 +5,7 @@ use crate::extract::Sent;
 use crate::pages::fields::{SummaryLine, summary};
 use crate::problem::Problem;
 use crate::words;
-use app::views::{AdministratorRow, AdministratorsView, LeaderView, RecoveryRow, WishView};
+use app::views::{AdministratorRow, AdministratorsView, LeaderView, RecoveryRow, WishDeedView, WishView};
 use app::{AppError, Envelope, RecoveryDeed, RecoveryDone, RecoveryOrder};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -65,8 +65,8 @@ pub(crate) struct Recovery {
     pub owners: String,
     /// Whose posts it opens.
     pub stands_for: String,
-    /// True where that would not help.
-    pub opens_nothing: bool,
+    /// True where that is too little to help.
+    pub opens_too_little: bool,
     /// When it was last tried, or made.
     pub tried: String,
     /// True where that is too long ago.
@@ -88,8 +88,21 @@ pub(crate) struct Wish {
     pub words: String,
     /// When it was asked for, as forms name it.
     pub seen: i64,
-    /// What may be done: value and words.
-    pub deeds: Vec<(&'static str, &'static str)>,
+    /// What may be done, the mildest first: each is a form of its own, so that no key does another.
+    pub deeds: Vec<WishDeed>,
+}
+
+/// What may be done about what is wanted.
+#[derive(Debug, Serialize)]
+pub(crate) struct WishDeed {
+    /// As forms name it.
+    pub value: &'static str,
+    /// The words on its button.
+    pub button: String,
+    /// What is asked before.
+    pub why: String,
+    /// How the button looks.
+    pub classes: &'static str,
 }
 
 /// A leader who may own a recovery account.
@@ -170,7 +183,7 @@ fn recovery(row: RecoveryRow, choices: &[LeaderView]) -> Recovery {
         number: row.number,
         owners: row.owners.join(", "),
         stands_for: row.stands_for,
-        opens_nothing: row.opens_nothing,
+        opens_too_little: row.opens_too_little,
         tried: words::day_and_time(row.tried),
         is_due: row.is_due,
         wishes: row.wish.into_iter().map(wish).collect(),
@@ -185,20 +198,35 @@ fn wish(view: WishView) -> Wish {
         owners => format!(": {}", owners.join(", ")),
     };
     let asked = format!("{} {}{owners}.", view.asked_by, view.what);
-    let words = match view.until {
-        None => format!("{asked} A second leader must agree."),
-        Some(until) => format!(
-            "{asked} {} agrees. It can be done from {} on.",
+    let words = match (view.until, view.lapses) {
+        (_, Some(lapses)) if view.has_lapsed => format!(
+            "{asked} {} agreed. Neither of them did it, and it lapsed on {}: ask for it again.",
             view.agreed_by,
-            words::day_and_time(until)
+            words::day_and_time(lapses)
         ),
+        (Some(until), Some(lapses)) => format!(
+            "{asked} {} agrees. One of the two can do it from {} on, until {}.",
+            view.agreed_by,
+            words::day_and_time(until),
+            words::day_and_time(lapses)
+        ),
+        _ => format!("{asked} A second leader must agree."),
     };
     Wish {
         number: view.number,
         words,
         seen: view.asked.0,
-        deeds: view.deeds.iter().map(|deed| (deed.slug(), deed.title())).collect(),
+        deeds: view.deeds.into_iter().map(wish_deed).collect(),
     }
+}
+
+fn wish_deed(view: WishDeedView) -> WishDeed {
+    let classes = match view.deed {
+        RecoveryDeed::Cancel => "govuk-button--secondary",
+        _ if view.ends => "govuk-button--warning",
+        _ => "",
+    };
+    WishDeed { value: view.deed.slug(), button: view.button, why: view.why, classes }
 }
 
 fn owners(choices: &[LeaderView], owning: &[String]) -> Vec<Owner> {

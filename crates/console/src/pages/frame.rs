@@ -38,17 +38,22 @@ pub(crate) struct NavigationItem {
     pub active: bool,
 }
 
+/// Pages that lie below a screen though their path does not say so.
+const BELOW: [(&str, &str); 1] = [("/administrators", "/people")];
+
 impl Frame {
     /// The frame round the page at `path`.
     pub(crate) fn of(view: FrameView, path: &str, certificate_page: &str) -> Self {
         let signed_in = !view.person_name.is_empty();
+        let above = BELOW.iter().find(|(page, _)| *page == path).map(|(_, screen)| *screen);
         let navigation = view
             .screens
             .into_iter()
             .map(|(href, text)| {
                 let below =
                     href != "/" && path.strip_prefix(href.as_str()).is_some_and(|s| s.starts_with('/'));
-                NavigationItem { current: href == path, active: below, href, text }
+                let active = below || above == Some(href.as_str());
+                NavigationItem { current: href == path, active, href, text }
             })
             .collect();
         Self {
@@ -86,5 +91,9 @@ mod tests {
         assert_eq!(frame.warnings.len(), 1);
         let marks: Vec<_> = frame.navigation.iter().map(|item| (item.current, item.active)).collect();
         assert_eq!(marks, [(false, false), (false, true)]);
+        let people = vec![("/".to_owned(), "Home".to_owned()), ("/people".to_owned(), "People".to_owned())];
+        let frame = Frame::of(FrameView { screens: people, ..view("Alex Sample") }, "/administrators", "");
+        let marks: Vec<_> = frame.navigation.iter().map(|item| (item.current, item.active)).collect();
+        assert_eq!(marks, [(false, false), (false, true)], "administrators are reached from people");
     }
 }

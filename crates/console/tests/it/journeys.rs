@@ -130,6 +130,37 @@ async fn a_wrong_name_and_a_wrong_password_look_the_same() {
 }
 
 #[tokio::test]
+async fn a_badge_that_a_page_under_another_host_presents_is_refused_unread() {
+    let school = School::open().await;
+    let child = Visitor::new(&school);
+    let ours = format!("https://localhost:{}", school.address.port());
+    let foreign = [
+        "https://elsewhere.example".to_owned(),
+        "https://localhost.elsewhere.example".to_owned(),
+        "https://localhost".to_owned(),
+        ours.replace("https", "http"),
+        "null".to_owned(),
+    ];
+    for protocol in ["h2", "http/1.1"] {
+        let present = async |origin: &str| {
+            let request = Request::post("/web/badge")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("origin", origin)
+                .body(Full::from("code=ABCD2345"));
+            child.send(protocol, request.unwrap()).await
+        };
+        let read = present(&ours).await;
+        assert_eq!(read.status, StatusCode::UNPROCESSABLE_ENTITY, "{protocol}: nobody has that badge");
+        for origin in &foreign {
+            let refused = present(origin).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{protocol} {origin}: {}", refused.body);
+            assert!(refused.headers.get("set-cookie").is_none());
+        }
+    }
+    school.close().await;
+}
+
+#[tokio::test]
 async fn a_form_from_another_site_changes_nothing() {
     let school = School::open().await;
     let mut head = Visitor::new(&school);

@@ -22,7 +22,7 @@ fn set_up() -> Administrators {
         Change::Add(person(2)),
         Change::FactorWorked(person(1), WorkingFactor::Passkey),
         Change::FactorWorked(person(2), WorkingFactor::Totp),
-        Change::MakeRecovery(1, BTreeSet::from([person(8)])),
+        Change::MakeRecovery(1, person(8), BTreeSet::from([person(8)])),
     ];
     Administrators::default().commit(&changes, AskedBy::Program, &RULES, START).unwrap()
 }
@@ -41,7 +41,7 @@ fn set_up_lasts_until_two_with_a_working_factor_and_a_recovery_account_are_there
         Change::MayAdminister(person(1)),
         Change::FactorWorked(person(1), WorkingFactor::Totp),
         Change::FactorWorked(person(2), WorkingFactor::Passkey),
-        Change::MakeRecovery(1, BTreeSet::from([person(8)])),
+        Change::MakeRecovery(1, person(8), BTreeSet::from([person(8)])),
     ] {
         state = state.commit(&[change], AskedBy::Program, &RULES, START).unwrap();
         assert!(state.setting_up());
@@ -126,15 +126,16 @@ fn acc_5_one_person_alone_does_nothing_to_a_recovery_account_and_two_wait_three_
     let until = START.plus_ms(RECOVERY_DELAY_MS);
     let owners = || BTreeSet::from([person(9)]);
     for (number, want, done) in [
-        (2, RecoveryWant::Another(owners()), Change::MakeRecovery(2, owners())),
-        (1, RecoveryWant::Owners(owners()), Change::OwnRecovery(1, owners())),
+        (2, RecoveryWant::Another(owners()), Change::MakeRecovery(2, person(9), owners())),
+        (1, RecoveryWant::Owners(owners()), Change::OwnRecovery(1, person(9), owners())),
         (1, RecoveryWant::Deletion, Change::DeleteRecovery(1)),
     ] {
         let (ask, done) = ([Change::AskRecovery(number, want.clone())], [done]);
         let mut state = set_up();
         if want == RecoveryWant::Deletion {
             let second = agreed(&state, 3, RecoveryWant::Another(owners()));
-            state = second.commit(&[Change::MakeRecovery(3, owners())], nine, &RULES, until).unwrap();
+            state =
+                second.commit(&[Change::MakeRecovery(3, person(9), owners())], nine, &RULES, until).unwrap();
         }
         for by in [AskedBy::Person(person(1)), AskedBy::Program] {
             for change in [&ask, &done] {
@@ -171,7 +172,7 @@ fn acc_5_what_two_agreed_to_is_done_and_nothing_else_and_the_last_one_never_goes
     let nine = AskedBy::Person(person(9));
     let until = START.plus_ms(RECOVERY_DELAY_MS);
     let state = agreed(&set_up(), 1, RecoveryWant::Owners(BTreeSet::from([person(8), person(9)])));
-    let alone = [Change::OwnRecovery(1, BTreeSet::from([person(9)]))];
+    let alone = [Change::OwnRecovery(1, person(9), BTreeSet::from([person(9)]))];
     assert_eq!(state.commit(&alone, nine, &RULES, until), Err(AdministratorsRefused::NotAgreed));
     let gone = [Change::DeleteRecovery(1)];
     assert_eq!(state.commit(&gone, nine, &RULES, until), Err(AdministratorsRefused::NotAgreed));
@@ -186,6 +187,36 @@ fn acc_5_what_two_agreed_to_is_done_and_nothing_else_and_the_last_one_never_goes
 }
 
 #[test]
+fn acc_5_one_of_the_two_does_it_within_two_weeks_and_then_it_has_lapsed() {
+    let until = START.plus_ms(RECOVERY_DELAY_MS);
+    let (last, lapsed) = (until.plus_ms(RECOVERY_OPEN_MS - 1), until.plus_ms(RECOVERY_OPEN_MS));
+    let third = set_up().commit(&[Change::Leads(person(7))], AskedBy::Program, &RULES, START).unwrap();
+    let want = || RecoveryWant::Another([person(9)].into());
+    let state = agreed(&third, 2, want());
+    let make = [Change::MakeRecovery(2, person(9), [person(9)].into())];
+    let [seven, eight, nine] = [7, 8, 9].map(|number| AskedBy::Person(person(number)));
+    assert_eq!(state.commit(&make, seven, &RULES, until), Err(AdministratorsRefused::NotOneOfTheTwo));
+    let again = [Change::AgreeRecovery(2, START)];
+    for at in [START, until, lapsed] {
+        assert_eq!(state.commit(&again, seven, &RULES, at), Err(AdministratorsRefused::AgreedAlready));
+    }
+    for of_the_two in [eight, nine] {
+        for at in [until, last] {
+            assert!(state.commit(&make, of_the_two, &RULES, at).is_ok());
+        }
+        assert_eq!(state.commit(&make, of_the_two, &RULES, lapsed), Err(AdministratorsRefused::Lapsed));
+    }
+    let ask = [Change::AskRecovery(2, want())];
+    assert_eq!(state.commit(&ask, seven, &RULES, last), Err(AdministratorsRefused::AskedAlready));
+    let anew = state.commit(&ask, seven, &RULES, lapsed).unwrap();
+    assert_eq!(
+        anew.commit(&make, seven, &RULES, lapsed),
+        Err(AdministratorsRefused::NotAgreed),
+        "from the start"
+    );
+}
+
+#[test]
 fn a_recovery_account_keeps_an_owner_who_leads_and_is_tried_in_time() {
     let state = set_up();
     let told = refused(&state, &[Change::LeadsNoMore(person(8))], AskedBy::Program);
@@ -194,6 +225,51 @@ fn a_recovery_account_keeps_an_owner_who_leads_and_is_tried_in_time() {
     assert_eq!(state.warnings(&RULES, late), [AdministratorsWarning::TryRecovery { number: 1 }]);
     let tried = state.commit(&[Change::TriedRecovery(1)], AskedBy::Person(person(8)), &RULES, late).unwrap();
     assert_eq!(tried.warnings(&RULES, late), []);
+}
+
+#[test]
+fn acc_5_one_recovery_account_stands_for_a_leader_and_no_other_is_counted() {
+    let (nine, both) = (AskedBy::Person(person(9)), || BTreeSet::from([person(8), person(9)]));
+    let until = START.plus_ms(RECOVERY_DELAY_MS);
+    let state = agreed(&set_up(), 1, RecoveryWant::Owners(both()));
+    let stranger = [Change::OwnRecovery(1, person(1), both())];
+    assert_eq!(state.commit(&stranger, nine, &RULES, until), Err(AdministratorsRefused::NoSuchAccount));
+    let state = state.commit(&[Change::OwnRecovery(1, person(8), both())], nine, &RULES, until).unwrap();
+    let left = [Change::LeadsNoMore(person(8))];
+    let told = refused(&state, &left, AskedBy::Program);
+    assert_eq!(
+        told,
+        AdministratorsRefused::RecoveryOpensTooLittle,
+        "nine owns it, and it opens what eight may do"
+    );
+    assert!(told.way_out().contains("another leader"));
+    // With a second one, which stands for nine, eight leads no more, and then that one stays.
+    let another = agreed(&state, 2, RecoveryWant::Another([person(9)].into()));
+    let make = [Change::MakeRecovery(2, person(9), [person(9)].into())];
+    let two = another.commit(&make, nine, &RULES, until).unwrap().commit(&left, nine, &RULES, until).unwrap();
+    assert!(!two.opens_enough(&two.recovery()[&1]) && two.opens_enough(&two.recovery()[&2]));
+    let two = two.commit(&[Change::Leads(person(7))], nine, &RULES, until).unwrap();
+    let ask = [Change::AskRecovery(2, RecoveryWant::Deletion)];
+    let asked = two.commit(&ask, AskedBy::Person(person(7)), &RULES, START).unwrap();
+    let agreed = asked.commit(&[Change::AgreeRecovery(2, START)], nine, &RULES, START).unwrap();
+    let gone = agreed.commit(&[Change::DeleteRecovery(2)], nine, &RULES, until);
+    assert_eq!(gone, Err(AdministratorsRefused::RecoveryOpensTooLittle));
+    // Records of before in which none does: it is said, and the way out of it stays open.
+    let records = AdministratorRecords {
+        accounts: state.accounts.clone(),
+        recovery: state.recovery.clone(),
+        leaders: [person(7), person(9)].into(),
+        posts: state.posts.clone(),
+        held_once: true,
+        ..AdministratorRecords::default()
+    };
+    let before = Administrators::of_records(records, &RULES);
+    assert_eq!(before.missing(&RULES), Err(AdministratorsRefused::RecoveryOpensTooLittle));
+    let ask = [Change::AskRecovery(1, RecoveryWant::Owners([person(9)].into()))];
+    let asked = before.commit(&ask, AskedBy::Person(person(7)), &RULES, START).unwrap();
+    let agreed = asked.commit(&[Change::AgreeRecovery(1, START)], nine, &RULES, START).unwrap();
+    let own = [Change::OwnRecovery(1, person(9), [person(9)].into())];
+    assert_eq!(agreed.commit(&own, nine, &RULES, until).unwrap().missing(&RULES), Ok(()));
 }
 
 /// What must be so, told in another way than the code does.
@@ -207,7 +283,9 @@ fn is_sound(state: &Administrators) -> bool {
         .recovery
         .values()
         .all(|account| account.owners.iter().any(|owner| state.leaders.contains(owner)));
-    able.len() >= 2 && !state.recovery.is_empty() && owned
+    let opens = state.recovery.values().any(|account| state.leaders.contains(&account.stands_for));
+    let stands = state.recovery.values().all(|account| account.owners.contains(&account.stands_for));
+    able.len() >= 2 && owned && opens && stands
 }
 
 fn any_change(
@@ -224,6 +302,7 @@ fn any_change(
         Some(RecoveryWant::Owners(owners) | RecoveryWant::Another(owners)) if below(4) > 0 => owners.clone(),
         _ => (0..below(3)).map(|_| person(below(6))).collect(),
     };
+    let stands_for = owners.first().copied().filter(|_| below(8) > 0).unwrap_or(who);
     match below(25) {
         0 | 1 => Change::Add(who),
         2 | 3 => Change::FactorWorked(who, factor),
@@ -235,8 +314,8 @@ fn any_change(
         9 => Change::Delete(who),
         10 => Change::Leads(who),
         11 => Change::LeadsNoMore(who),
-        12 => Change::MakeRecovery(number, owners),
-        13 => Change::OwnRecovery(number, owners),
+        12 => Change::MakeRecovery(number, stands_for, owners),
+        13 => Change::OwnRecovery(number, stands_for, owners),
         14 => Change::AskRecovery(number, RecoveryWant::Deletion),
         15 => Change::AskRecovery(number, RecoveryWant::Owners(owners)),
         16 => Change::AskRecovery(number, RecoveryWant::Another(owners)),
@@ -253,6 +332,28 @@ fn any_change(
     }
 }
 
+/// What was done to recovery accounts was done by one of two who wanted it, after three days and within two weeks more.
+fn was_wanted(before: &Administrators, changes: &[Change], by: AskedBy, at: Timestamp) -> bool {
+    changes.iter().all(|change| {
+        let (number, want) = match change {
+            Change::DeleteRecovery(number) => (number, RecoveryWant::Deletion),
+            Change::OwnRecovery(number, _, owners) => (number, RecoveryWant::Owners(owners.clone())),
+            Change::MakeRecovery(number, _, owners) => (number, RecoveryWant::Another(owners.clone())),
+            _ => return true,
+        };
+        let Some(RecoveryWish { want: wanted, asked_by, agreed: Some((agreed_by, until)), .. }) =
+            before.wishes.get(number)
+        else {
+            return false;
+        };
+        let late = at.0 - until.0;
+        *wanted == want
+            && asked_by != agreed_by
+            && [*asked_by, *agreed_by].iter().any(|leader| by == AskedBy::Person(*leader))
+            && (0..14 * 86_400_000).contains(&late)
+    })
+}
+
 /// 20,000 batches of changes as usual, a million where `SCHOOLGATE_LONG` is 1.
 #[test]
 fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
@@ -262,14 +363,18 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
     let (mut state, mut at, mut backups) =
         (Administrators::default(), START, vec![Administrators::default()]);
     let (mut committed, mut turned_away, mut deleted, mut made) = (0u32, 0u32, 0u32, 0u32);
+    let (mut lapsed, mut of_others) = (0u32, 0u32);
     for step in 0..steps {
         at = at.plus_ms(i64::from(random.below(60_000_000).unwrap()));
         let count = 1 + random.below(4).unwrap();
         let changes: Vec<Change> =
             (0..count).map(|_| any_change(&mut random, (&state, &backups), at)).collect();
-        let by = match random.below(7).unwrap() {
-            6 => AskedBy::Program,
-            number => AskedBy::Person(person(number)),
+        let wanted = state.wishes.values().nth(random.below(3).unwrap() as usize);
+        let by = match (random.below(12).unwrap(), wanted) {
+            (6, _) => AskedBy::Program,
+            (7.., Some(RecoveryWish { agreed: Some((leader, _)), .. })) => AskedBy::Person(*leader),
+            (7.., Some(RecoveryWish { asked_by, .. })) => AskedBy::Person(*asked_by),
+            (number, _) => AskedBy::Person(person(number % 7)),
         };
         match state.commit(&changes, by, &RULES, at) {
             Ok(after) => {
@@ -279,10 +384,17 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
                 let (before, left) = (state.recovery.len(), after.recovery.len());
                 deleted += u32::from(left < before && !is_restored);
                 made += u32::from(left > before && !is_restored && !state.setting_up());
+                // A backup that is put back has wishes of its own.
+                let is_wanted = state.setting_up() || is_restored || was_wanted(&state, &changes, by, at);
+                assert!(is_wanted, "step {step}: {by:?} did {changes:?} after {:?}", state.wishes);
                 state = after;
                 committed += 1;
             }
-            Err(_) => turned_away += 1,
+            Err(refused) => {
+                turned_away += 1;
+                lapsed += u32::from(refused == AdministratorsRefused::Lapsed);
+                of_others += u32::from(refused == AdministratorsRefused::NotOneOfTheTwo);
+            }
         }
         if step % 97 == 0 && backups.len() < 50 {
             backups.push(state.clone());
@@ -292,4 +404,5 @@ fn no_batch_from_anybody_at_any_time_breaks_what_has_held_once() {
         !state.setting_up() && committed > 1_000 && turned_away > 1_000 && deleted > 0 && made > 0,
         "{committed} {turned_away} {deleted} {made}"
     );
+    assert!(lapsed > 0 && of_others > 0, "{lapsed} {of_others}");
 }

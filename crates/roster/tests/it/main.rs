@@ -10,6 +10,7 @@
 mod any_bytes;
 mod compare;
 mod formats;
+mod one_roster_mistakes;
 mod samples;
 mod tables;
 

@@ -1,6 +1,7 @@
 //! A recovery account in a whole gate: whoever signs in with what is in the envelope raises an alarm that is on the
 //! headteacher's screen and in their mail within ten seconds (clause ACC-5).
 
+use crate::console::{axe, must_be_accessible};
 use crate::gate::Gate;
 use crate::mail_server::MailServer;
 use std::path::PathBuf;
@@ -57,4 +58,52 @@ async fn a_recovery_account_that_is_used_is_on_the_heads_screen_and_in_their_mai
     somebody.fill("code", &code).await.unwrap();
     somebody.press("Continue").await.unwrap();
     assert!(somebody.text().await.unwrap().contains("Sign out"), "the way back in works");
+}
+
+/// Ticks somebody who does not own the first recovery account as the owner of another one, and says why.
+const ANOTHER: &str = "(() => {
+    const form = deed => [...document.querySelectorAll('form')].find(it => it.querySelector(`[value=${deed}]`));
+    const owns = form('ask-owners').querySelector('[name=owner]:checked').value, wanted = form('ask-another');
+    [...wanted.querySelectorAll('[name=owner]')].find(it => it.value !== owns).checked = true;
+    wanted.querySelector('[name=reason]').value = 'a second safe';
+})()";
+
+/// The buttons of each form about what is wanted, and what it asks.
+const FORMS: &str =
+    "[...document.querySelectorAll('form')].filter(it => it.querySelector('[name=seen]')).map(it =>
+    [...it.querySelectorAll('label, button')].map(part => part.innerText.trim()).join(' | ')).join(' / ')";
+
+#[tokio::test]
+async fn what_leaders_want_of_a_recovery_account_is_a_form_for_each_deed_that_names_it_the_mildest_first() {
+    let (gate, axe) = (Gate::start().await, axe());
+    envelope(&gate).await;
+    let address = format!("{}/administrators", gate.address("console"));
+    let mut head = gate.console_browser("headteacher").await;
+    head.visit(&address).await.unwrap();
+    head.value_of(ANOTHER).await.unwrap();
+    head.press("Ask for another one").await.unwrap();
+    let mut deputy = gate.console_browser("senior-leader").await;
+    for width in [1280, 360] {
+        deputy.set_width(width).await.unwrap();
+        deputy.visit(&address).await.unwrap();
+        must_be_accessible(&mut deputy, &format!("/administrators asked at {width}"), &axe).await;
+    }
+    let forms = deputy.value_of(FORMS).await.unwrap();
+    assert_eq!(
+        forms,
+        "Why should it not be made? | Do not make it / Why do you agree? | Agree to another one"
+    );
+    let why = "document.querySelector('#reason-agree-2').value = 'the safe in the annexe'";
+    deputy.value_of(why).await.unwrap();
+    deputy.press("Agree to another one").await.unwrap();
+    let text = deputy.text().await.unwrap();
+    assert!(text.contains("One of the two can do it from"), "{text}");
+    for width in [1280, 360] {
+        head.set_width(width).await.unwrap();
+        head.visit(&address).await.unwrap();
+        must_be_accessible(&mut head, &format!("/administrators agreed at {width}"), &axe).await;
+    }
+    head.visit(&gate.address("console")).await.unwrap();
+    let home = head.text().await.unwrap();
+    assert!(home.contains("Recovery account 2: two leaders agreed to"), "{home}");
 }
