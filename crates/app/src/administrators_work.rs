@@ -77,7 +77,7 @@ impl App {
         let (what, owners) = match &wish.want {
             RecoveryWant::Deletion => ("wants it gone", None),
             RecoveryWant::Owners(owners) => ("wants it to have other owners", Some(owners)),
-            RecoveryWant::Another(owners) => ("wants another one made", Some(owners)),
+            RecoveryWant::Another(owners) => ("wants another one made, with these owners", Some(owners)),
         };
         WishView {
             number,

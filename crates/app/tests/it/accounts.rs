@@ -1,14 +1,14 @@
 //! Accounts: the first sign-in, resets, who reaches whom, and what ends when an account may not be used any more.
 
-use crate::world::{PASSWORD, World, school, technician};
+use crate::world::{PASSWORD, World, id_of, school, technician};
 use app::views::PeopleFilter;
 use app::{
     AccountDeed, AppError, AtMachine, Fresh, HandedOver, MadeSure, NewPassword, NewPerson, OtherSessions,
     PasswordChange, Proof, ResetChecks, SignInStep,
 };
 use model::{
-    AccountId, Action, Actor, Affiliation, ClassId, ClassKind, ClassPart, Credentials, PersonId, Presented,
-    Role, SchoolId, Scope, SignInAnswer, YearGroup,
+    AccountId, Action, Affiliation, ClassId, ClassKind, ClassPart, Credentials, PersonId, Presented, Role,
+    SchoolId, Scope, SignInAnswer, YearGroup,
 };
 use std::net::IpAddr;
 use store::{Change, ClassChange, Fact};
@@ -22,13 +22,6 @@ fn here() -> IpAddr {
 
 fn twice(new: &str) -> NewPassword<'_> {
     NewPassword { new, again: new }
-}
-
-fn id_of(actor: &Actor) -> PersonId {
-    match actor {
-        Actor::Person { id, .. } => *id,
-        _ => unreachable!("a person"),
-    }
 }
 
 fn refused(error: AppError) -> String {

@@ -1,6 +1,6 @@
 //! Administrators through the records: set-up, never fewer than two, recovery accounts, and every way in.
 
-use crate::world::{PASSWORD, World, pepper, school, technician};
+use crate::world::{PASSWORD, World, id_of, pepper, school, technician};
 use app::{
     AppError, AtMachine, Envelope, Fresh, NewFactor, NewPassword, RecoveryDeed, RecoveryDone, RecoveryOrder,
     SecondStep, SignInStep,
@@ -97,13 +97,6 @@ async fn acc_4_from_two_on_there_are_never_fewer_by_whichever_way() {
     };
     let words = refused(app::move_person(&world.store, &world.clock, &technician(), moved).await);
     assert!(words.contains("another leader"), "{words}");
-}
-
-fn id_of(actor: &Actor) -> PersonId {
-    match actor {
-        Actor::Person { id, .. } => *id,
-        _ => unreachable!("a person"),
-    }
 }
 
 /// Does something about a recovery account, with what its page shows now.

@@ -1,6 +1,6 @@
 //! Alerts from their taking up to their end: who is called when, who reads what, and what is written down.
 
-use crate::world::{NOW, World, school, technician};
+use crate::world::{NOW, World, id_of, school, technician};
 use app::views::AlertFilter;
 use app::{AlertDeed, AppError, AtMachine, Move, Named, NewPerson, Recipient};
 use model::{
@@ -254,7 +254,7 @@ async fn what_is_about_the_headteacher_is_for_the_chair_of_governors_alone_and_f
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");
     let head = world.add("head", Role::Headteacher, place.clone()).await;
-    let Actor::Person { id: about, .. } = head else { unreachable!("a person") };
+    let about = id_of(&head);
     let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
     let vice = world.add("vice", Role::ChairOfGovernors, place.clone()).await;
     let governor = world.add("governor", Role::Governor, place).await;
@@ -275,7 +275,7 @@ async fn what_waits_for_a_chair_who_left_goes_to_all_governors_and_a_next_chair_
     let world = World::new("first-school.toml").await;
     let place = school("larkfield");
     let head = world.add("head", Role::Headteacher, place.clone()).await;
-    let Actor::Person { id: about, .. } = head else { unreachable!("a person") };
+    let about = id_of(&head);
     let chair = world.add("chair", Role::ChairOfGovernors, place.clone()).await;
     let governor = world.add("governor", Role::Governor, place.clone()).await;
     world.app.set_recipients(vec![mails_to("governors", Addressee::Governors)]);
@@ -320,10 +320,7 @@ async fn what_waits_for_a_chair_who_left_goes_to_all_governors_and_a_next_chair_
 async fn where_the_chair_of_governors_has_no_address_all_governors_hear_and_without_either_home_says_so() {
     let world = World::new("first-school.toml").await;
     let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
-    let Actor::Person { id: about, .. } = world.add("head", Role::Headteacher, school("larkfield")).await
-    else {
-        unreachable!("a person")
-    };
+    let about = id_of(&world.add("head", Role::Headteacher, school("larkfield")).await);
     world.add("chair", Role::ChairOfGovernors, school("larkfield")).await;
     let own = [("chair", Addressee::Chair), ("governors", Addressee::Governors)];
     let governors = [("governors", Addressee::Governors)];
@@ -360,9 +357,7 @@ async fn what_is_about_somebody_who_left_goes_round_those_whom_their_posts_on_re
         ("old-lead", Role::SafeguardingLead, "head"),
         ("old-pupil", Role::Guest, "head"),
     ] {
-        let Actor::Person { id: person, .. } = world.add(login, role, place.clone()).await else {
-            unreachable!("a person")
-        };
+        let person = id_of(&world.add(login, role, place.clone()).await);
         let leaves = Change::SetAffiliations { person, affiliations: Vec::new() };
         let fact = Fact::new(&Actor::Program, Scope::Trust, NOW, "move-person");
         world.store.commit(&fact, &[leaves]).await.unwrap();

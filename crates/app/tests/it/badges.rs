@@ -1,7 +1,9 @@
 //! What the youngest sign in with: badges, pictures and windows, who may make them, and where and when they count; and the
 //! sealed record of a password.
 
-use crate::world::{PASSWORD, World, policy_text, put_in_force, school, technician, without_second_factor};
+use crate::world::{
+    PASSWORD, World, id_of, policy_text, put_in_force, school, technician, without_second_factor,
+};
 use app::views::{BadgeView, LearnerRow};
 use app::{
     AppError, Caller, Fresh, HandedOver, MadeSure, ResetChecks, WhichBadges, WindowMinutes, WindowPlace,
@@ -39,7 +41,7 @@ fn minutes() -> WindowMinutes {
 }
 
 async fn class(world: &World, place: &str, teacher: &Actor, learners: &[PersonId]) -> ClassId {
-    let Actor::Person { id: teacher, .. } = teacher else { unreachable!("a teacher is a person") };
+    let teacher = id_of(teacher);
     let (id, scope, from) = (ClassId(uuid::Uuid::now_v7()), school(place), world.clock.now());
     let (name, kind) = ("Hazel".to_owned(), ClassKind::Registration);
     let add = ClassChange::Add { id, school: SchoolId::new(place), name, kind, from };
@@ -49,7 +51,7 @@ async fn class(world: &World, place: &str, teacher: &Actor, learners: &[PersonId
     };
     let learners = learners.iter().map(|person| join(person, ClassPart::Learner));
     let changes: Vec<Change> =
-        [Change::Class(add), join(teacher, ClassPart::Teacher)].into_iter().chain(learners).collect();
+        [Change::Class(add), join(&teacher, ClassPart::Teacher)].into_iter().chain(learners).collect();
     let fact = Fact::new(&technician(), Scope::Trust, from, "make-class");
     world.store.commit(&fact, &changes).await.unwrap();
     id

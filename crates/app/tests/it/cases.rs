@@ -1,7 +1,7 @@
 //! Cases from an alert to an outcome: evidence that stays, lines that stay, and readers who change.
 
 use crate::alerts::{alert_about, newest};
-use crate::world::{NOW, World, school};
+use crate::world::{NOW, World, id_of, school};
 use app::views::AlertFilter;
 use app::{AppError, CaseDeed, Named};
 use model::{
@@ -108,7 +108,7 @@ async fn inside_a_circle_nobody_else_reads_whatever_their_post() {
     let head = world.add("head", Role::Headteacher, school("larkfield")).await;
     let case = open(&world, &lead, None).await;
     let alert = newest(&world).await;
-    let Actor::Person { id: deputy_id, .. } = deputy else { unreachable!("a person") };
+    let deputy_id = id_of(&deputy);
     assert!(world.app.work_on_case(&lead, case, CaseDeed::AddReader(deputy_id)).await.unwrap());
     for (actor, may) in [(&lead, true), (&deputy, true), (&head, false)] {
         assert_eq!(world.app.case_view(actor, case, Named::No).await.unwrap().is_some(), may);
@@ -119,7 +119,7 @@ async fn inside_a_circle_nobody_else_reads_whatever_their_post() {
     }
     assert!(world.app.work_on_case(&lead, case, CaseDeed::RemoveReader(deputy_id)).await.unwrap());
     assert!(world.app.case_view(&deputy, case, Named::No).await.unwrap().is_none());
-    let Actor::Person { id: lead_id, .. } = lead else { unreachable!("a person") };
+    let lead_id = id_of(&lead);
     let last = world.app.work_on_case(&lead, case, CaseDeed::RemoveReader(lead_id)).await;
     assert!(matches!(last, Err(AppError::Refused { .. })), "somebody is left");
     let technician = world.add("technician", Role::Technician, school("larkfield")).await;

@@ -1,6 +1,6 @@
 //! Searching, counting and exporting history: within one's school, by pseudonym, and never unseen.
 
-use crate::world::{NOW, World, school, technician};
+use crate::world::{NOW, World, id_of, school, technician};
 use app::views::{ExpiredCounts, ExpiredView, ExplainQuestion, HistoryFilter, HistoryPlace, HistoryView};
 use app::{HistoryFile, LookReason, Purpose};
 use history::Keep;
@@ -227,12 +227,8 @@ async fn what_staff_typed_is_for_those_who_read_about_them() {
     let world = two_schools().await;
     let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
-    let Actor::Person { id: teacher, .. } =
-        world.add("teacher", Role::ClassTeacher, school("ashbrook")).await
-    else {
-        unreachable!("a person")
-    };
-    let Actor::Person { id: own, .. } = head else { unreachable!("a person") };
+    let teacher = id_of(&world.add("teacher", Role::ClassTeacher, school("ashbrook")).await);
+    let own = id_of(&head);
     world.visit(teacher, "ashbrook", "jobs.example", NOW);
     world.visit(own, "ashbrook", "jobs.example", NOW);
     let at = |view: &HistoryView| {
@@ -357,11 +353,7 @@ async fn what_a_device_asked_for_that_is_lent_to_staff_is_for_those_who_read_abo
     let world = two_schools().await;
     let lead = world.add("lead", Role::SafeguardingLead, school("ashbrook")).await;
     let head = world.add("head", Role::Headteacher, school("ashbrook")).await;
-    let Actor::Person { id: teacher, .. } =
-        world.add("teacher", Role::ClassTeacher, school("ashbrook")).await
-    else {
-        unreachable!("a person")
-    };
+    let teacher = id_of(&world.add("teacher", Role::ClassTeacher, school("ashbrook")).await);
     let device = Device {
         id: DeviceId(uuid::Uuid::from_u128(71)),
         school: SchoolId::new("ashbrook"),
@@ -390,7 +382,7 @@ async fn whoever_has_left_keeps_the_protection_of_staff() {
     let lead = world.add("lead", Role::SafeguardingLead, Scope::Trust).await;
     let head = world.add("head", Role::Headteacher, Scope::Trust).await;
     let left = world.add("left", Role::ClassTeacher, school("ashbrook")).await;
-    let Actor::Person { id, .. } = left else { unreachable!("a person") };
+    let id = id_of(&left);
     world.visit(id, "ashbrook", "jobs.example", NOW);
     let leaves = Change::SetAffiliations { person: id, affiliations: Vec::new() };
     world.store.commit(&Fact::new(&lead, Scope::Trust, NOW, "move-person"), &[leaves]).await.unwrap();

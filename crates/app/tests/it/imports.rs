@@ -1,10 +1,10 @@
 //! Imports: a file is staged, seen, approved and undone; and what it can never do.
 
-use crate::world::{PASSWORD, World, school};
+use crate::world::{PASSWORD, World, id_of, school};
 use app::{AppError, AtMachine, Fresh, Imports, UNDO_DAYS, Upload, Urgency};
 use model::{
-    AccountState, Action, Actor, Affiliation, Clock, ImportId, ImportKind, ImportState, PersonId, Role,
-    SchoolId, Scope, YearGroup,
+    AccountState, Action, Actor, Affiliation, Clock, ImportId, ImportKind, ImportState, Role, SchoolId,
+    Scope, YearGroup,
 };
 use roster::Grades;
 use store::AccountChange;
@@ -104,11 +104,6 @@ impl Office {
 fn refused(error: AppError) -> String {
     assert!(matches!(error, AppError::Refused { .. }), "{error:?}");
     error.theirs().to_owned()
-}
-
-fn id_of(actor: &Actor) -> PersonId {
-    let Actor::Person { id, .. } = actor else { unreachable!("a person") };
-    *id
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Rights by a second person's approval, reviews, and visitors' accounts.
 
 use crate::administrators::{administrator, set_up};
-use crate::world::{PASSWORD, World, school};
+use crate::world::{PASSWORD, World, id_of, school};
 use app::views::{PoolForm, RightsForm, SlipView, VisitorForm};
 use app::{
     AccountDeed, AppError, Fresh, HandedOver, HeldDeed, LineAnswer, MadeSure, NewPassword, Recipient,
@@ -19,13 +19,6 @@ const CHOSEN: &str = "velvet anchor pigment tram";
 
 fn here() -> IpAddr {
     "10.20.0.77".parse().unwrap()
-}
-
-fn id_of(actor: &Actor) -> PersonId {
-    match actor {
-        Actor::Person { id, .. } => *id,
-        _ => unreachable!("a person"),
-    }
 }
 
 fn refused(error: AppError) -> String {

@@ -1,6 +1,6 @@
 //! The frame, home and the policy: what each role sees, and that no state is better than what was seen.
 
-use crate::world::{NOW, World, policy_text, put_in_force, school, technician};
+use crate::world::{NOW, World, id_of, policy_text, put_in_force, school, technician};
 use app::views::{ClauseView, PolicyView};
 use app::{AppError, DnsUpstream, Move, approved_policy};
 use model::{Action, Actor, ClauseState, Clock, Role, Scope};
@@ -137,15 +137,15 @@ async fn a_post_is_vacant_once_its_holder_is_something_else() {
     world.app.set_affiliation(&technician(), change).await.unwrap();
     let vacant = clause(&world, &governor, "GOV-1").await;
     assert!(evidence(&vacant.state).contains("Headteacher"), "{:?}", vacant.state);
-    let Actor::Person { id, .. } = head else { panic!("a head is a person") };
+    let id = id_of(&head);
     let holders = world.store.post_holders(NOW).await.unwrap();
     assert!(holders.iter().all(|holder| holder.person != id), "the post ended with the move");
 }
 
 async fn give_headship(world: &World, to: &Actor) {
-    let Actor::Person { id, .. } = to else { panic!("a post is for a person") };
+    let id = id_of(to);
     let (role, scope) = (Role::Headteacher, school("larkfield"));
-    let post = Change::GivePost { role, scope, person: *id, from: NOW };
+    let post = Change::GivePost { role, scope, person: id, from: NOW };
     let fact = Fact::new(&technician(), Scope::Trust, NOW, "give-post");
     world.store.commit(&fact, &[post]).await.unwrap();
 }

@@ -300,3 +300,11 @@ fn image() -> Image {
     }
     Image::from_bytes(writer.finish().unwrap()).unwrap()
 }
+
+/// Who a person is.
+pub fn id_of(actor: &Actor) -> PersonId {
+    match actor {
+        Actor::Person { id, .. } => *id,
+        _ => unreachable!("a person"),
+    }
+}
