@@ -47,6 +47,13 @@ const TOP: usize = 20;
 const FILE_BYTES: usize = 400 << 20;
 const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
 
+const SQLITE: &str = "SQLite";
+const POSTGRESQL: &str = "PostgreSQL";
+const CLICKHOUSE: &str = "ClickHouse";
+const PEERS: [&str; 3] = [SQLITE, POSTGRESQL, CLICKHOUSE];
+
+/// What ClickHouse takes for an event at the most, while its parts are merged, beside ours.
+const CLICKHOUSE_BYTES_PER_EVENT: u64 = 200;
 /// What the largest of the peers takes for an event at the most, with its indexes while they are made.
 const PEER_BYTES_PER_EVENT: u64 = 700;
 const SPARE_BYTES: u64 = 2 << 30;
@@ -64,7 +71,7 @@ struct Answers {
 
 /// Runs the bench with its options.
 pub(crate) fn bench(options: &[&str]) -> Result<(), BenchError> {
-    let (mut events, mut as_json) = (EVENTS, false);
+    let (mut events, mut as_json, mut beside) = (EVENTS, false, None);
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let wrong = |found: &str| BenchError::Arguments { found: found.to_owned() };
@@ -75,73 +82,57 @@ pub(crate) fn bench(options: &[&str]) -> Result<(), BenchError> {
                 let number = options.next().ok_or_else(|| wrong("--events"))?;
                 events = number.parse().map_err(|_| wrong(number))?;
             }
+            "--beside" => {
+                let name = options.next().ok_or_else(|| wrong("--beside"))?;
+                beside = Some(*PEERS.iter().find(|peer| *peer == name).ok_or_else(|| wrong(name))?);
+            }
             other => return Err(wrong(other)),
         }
     }
     say::remark(&crate::machine::described());
-    let rows = rows(events)?;
+    let rows = rows(events, beside)?;
     say::result(&if as_json { row::as_json(&rows)? } else { row::as_table(&rows) });
     Ok(())
 }
 
-fn rows(events: u64) -> Result<Vec<Row>, BenchError> {
+/// Every peer, or the one that is named: the disk may have no room for the others.
+fn rows(events: u64, beside: Option<&str>) -> Result<Vec<Row>, BenchError> {
     say::remark(&format!("history: {events} events asked for, over a school year"));
-    refuse_small_disk(events)?;
+    refuse_small_disk(events, beside)?;
     let ours = ours(events)?;
-    say::remark("SQLite: filling it");
-    let sqlite = in_folder(|folder| sqlite::ask(folder, &Year::new(SEED, events)))?;
-    check("SQLite", &ours.answers, &sqlite)?;
-    say::remark("PostgreSQL: filling it");
-    let postgres = in_folder(|folder| postgres::ask(folder, &Year::new(SEED, events)))?;
-    check("PostgreSQL", &ours.answers, &postgres)?;
-    say::remark("ClickHouse: filling it");
-    let clickhouse = match clickhouse::is_here() {
-        true => Some(in_folder(|folder| clickhouse::ask(folder, &Year::new(SEED, events)))?),
-        false => None,
-    };
-    match &clickhouse {
-        Some(clickhouse) => check("ClickHouse", &ours.answers, clickhouse)?,
-        None => say::remark("ClickHouse is left out: this machine's python3 has no module chdb"),
+    let mut peers = Vec::new();
+    for name in PEERS.into_iter().filter(|name| beside.is_none_or(|beside| beside == *name)) {
+        if name == CLICKHOUSE && !clickhouse::is_here() {
+            say::remark("ClickHouse is left out: this machine's python3 has no module chdb");
+            continue;
+        }
+        say::remark(&format!("{name}: filling it"));
+        let year = Year::new(SEED, events);
+        let answers = in_folder(|folder| match name {
+            SQLITE => sqlite::ask(folder, &year),
+            POSTGRESQL => postgres::ask(folder, &year),
+            _ => clickhouse::ask(folder, &year),
+        })?;
+        check(name, &ours.answers, &answers)?;
+        peers.push((name, answers));
     }
-    let mut rows = in_rows(&ours, (&sqlite, &postgres), clickhouse.as_ref());
+    let mut rows = in_rows(&ours, &peers);
     rows.push(Row::new("monitoring rules", "events/s", watch::rate(events)?, Target::AtLeast(50_000.0)));
     Ok(rows)
 }
 
-fn in_rows(ours: &Ours, (sqlite, postgres): (&Answers, &Answers), clickhouse: Option<&Answers>) -> Vec<Row> {
-    let per_event = |bytes: f64| bytes / ours.events;
+fn in_rows(ours: &Ours, peers: &[(&'static str, Answers)]) -> Vec<Row> {
     let machine = ours.disturbance.verdict();
-    let append =
-        Row::new("append, durable", "events/s", ours.append_rate, Target::AtLeast(200_000.0)).on(machine);
-    let third = per_event(sqlite.bytes) / 3.0;
-    let on_disk = |most, name, peer| {
-        let row = Row::new("an event on disk", "bytes", per_event(ours.answers.bytes), Target::AtMost(most));
-        row.beside(name, per_event(peer))
-    };
+    let append = |what: &str, rate| Row::new(what, "events/s", rate, Target::AtLeast(200_000.0));
     let mut rows = vec![
-        append,
-        Row::new(
-            "append, by the time a core is busy",
-            "events/s",
-            ours.append_core_rate,
-            Target::AtLeast(200_000.0),
-        ),
-        Row::new(
-            "an event on disk, a third of SQLite's",
-            "bytes",
-            per_event(ours.answers.bytes),
-            Target::AtMost(third),
-        )
-        .beside("SQLite", per_event(sqlite.bytes)),
-        on_disk(per_event(postgres.bytes), "PostgreSQL", postgres.bytes),
+        append("append, durable", ours.append_rate).on(machine),
+        append("append, by the time a core is busy", ours.append_core_rate),
     ];
-    if let Some(clickhouse) = clickhouse {
-        rows.push(on_disk(per_event(clickhouse.bytes), "ClickHouse", clickhouse.bytes));
+    for (name, peer) in peers {
+        rows.push(on_disk(ours, name, peer));
     }
-    let named = [("SQLite", Some(sqlite)), ("PostgreSQL", Some(postgres)), ("ClickHouse", clickhouse)];
-    for (name, peer) in named.into_iter().filter_map(|(name, peer)| Some((name, peer?))) {
-        let what = "append, durable, beside a load that waits for no disk";
-        let row = Row::new(what, "events/s", ours.append_rate, Target::AtLeast(200_000.0));
+    for (name, peer) in peers {
+        let row = append("append, durable, beside a load that waits for no disk", ours.append_rate);
         rows.push(row.beside(name, peer.append_rate).on(machine));
     }
     let questions = [
@@ -151,16 +142,26 @@ fn in_rows(ours: &Ours, (sqlite, postgres): (&Answers, &Answers), clickhouse: Op
     ];
     for (place, (what, most)) in questions.into_iter().enumerate() {
         let time = |answers: &Answers| answers.ms.get(place).copied().unwrap_or(f64::NAN);
-        let row = |most| Row::new(what, "ms", time(&ours.answers), Target::AtMost(most));
-        rows.push(row(most).beside("SQLite", time(sqlite)).on(machine));
-        rows.push(row(most).beside("PostgreSQL", time(postgres)).on(machine));
-        if let Some(clickhouse) = clickhouse {
-            let most = if place == 0 { time(clickhouse).min(most) } else { most };
-            rows.push(row(most).beside("ClickHouse", time(clickhouse)).on(machine));
+        for (name, peer) in peers {
+            let beaten = place == 0 && *name == CLICKHOUSE;
+            let most = if beaten { time(peer).min(most) } else { most };
+            let row = Row::new(what, "ms", time(&ours.answers), Target::AtMost(most));
+            rows.push(row.beside(name, time(peer)).on(machine));
         }
     }
     rows.push(Row::new("resident memory, all of it", "MB", ours.resident_mb, Target::AtMost(256.0)));
     rows
+}
+
+/// No more than a peer takes for the same rows, and of SQLite's, with its indexes, a third.
+fn on_disk(ours: &Ours, name: &str, peer: &Answers) -> Row {
+    let per_event = |bytes: f64| bytes / ours.events;
+    let (what, share) = match name {
+        SQLITE => ("an event on disk, a third of SQLite's", 1.0 / 3.0),
+        _ => ("an event on disk", 1.0),
+    };
+    let most = Target::AtMost(per_event(peer.bytes) * share);
+    Row::new(what, "bytes", per_event(ours.answers.bytes), most).beside(name, per_event(peer.bytes))
 }
 
 /// What ours came to.
@@ -203,11 +204,12 @@ fn room(what: &'static str) -> Result<TempDir, BenchError> {
 }
 
 /// The bench takes no machine to its last byte: there must be room for the largest of the peers.
-fn refuse_small_disk(events: u64) -> Result<(), BenchError> {
+fn refuse_small_disk(events: u64, beside: Option<&str>) -> Result<(), BenchError> {
     let folder = std::env::temp_dir();
     let disk = rustix::fs::statvfs(&folder).map_err(|error| BenchError::file(&folder)(error.into()))?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let needed = events.saturating_mul(PEER_BYTES_PER_EVENT).saturating_add(SPARE_BYTES);
+    let an_event = if beside == Some(CLICKHOUSE) { CLICKHOUSE_BYTES_PER_EVENT } else { PEER_BYTES_PER_EVENT };
+    let needed = events.saturating_mul(an_event).saturating_add(SPARE_BYTES);
     let gigabytes = |bytes: u64| bytes.div_ceil(1_000_000_000);
     say::remark(&format!("disk: {} GB free, {} GB needed at the most", gigabytes(free), gigabytes(needed)));
     match free >= needed {
