@@ -75,8 +75,8 @@ impl AtMachine<'_> {
     /// Makes a recovery account, owned by these leaders; it stands for the first of them who manages accounts everywhere.
     ///
     /// # Errors
-    /// [`AppError::Denied`]; [`AppError::Refused`] without owners who lead, without one for whom it can stand, and once the administrators are set up, from when
-    /// on leaders alone decide about recovery accounts.
+    /// [`AppError::Denied`]; [`AppError::Refused`] without owners who lead, without one for whom it can stand, and once the
+    /// administrators are set up, from when on leaders alone decide about recovery accounts.
     pub async fn make_recovery(&self, owners: &[String], reason: &str) -> Result<Envelope, AppError> {
         self.must_be_at_machine().await?;
         let mut found = Vec::new();

@@ -165,11 +165,7 @@ impl App {
             RecoveryWant::Owners(_) => "other owners",
             RecoveryWant::Another(_) => "that it is made",
         };
-        let owners = match view.owners.as_slice() {
-            [] => String::new(),
-            owners => format!(": {}", owners.join(", ")),
-        };
-        let asked = format!("{} {}{owners}.", view.asked_by, view.what);
+        let asked = view.in_words();
         let (title, detail) = match view.until {
             None => (
                 format!("Recovery account {number}: a leader asks for {change}"),

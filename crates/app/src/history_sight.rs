@@ -3,8 +3,8 @@
 //! Rows stand by pseudonym. A name is shown, and one person's history is looked at, as alerts are read: about a learner by
 //! the safeguarding lead and the headteacher, about staff by the headteacher, and about nobody by themselves. The
 //! data-protection officer answers people's own requests, and so reads about everybody else. What somebody who works here
-//! typed is withheld from whoever may not read about them; where nobody is known, whoever the device is lent to counts. Whoever has left is read about as staff are, since they may have
-//! been: leaving takes nobody's protection.
+//! typed is withheld from whoever may not read about them; where nobody is known, whoever the device is lent to counts.
+//! Whoever has left is read about as staff are, since they may have been: leaving takes nobody's protection.
 //!
 //! At the command line everything may be seen: whoever holds the machine holds it all, and gives a reason that is recorded.
 

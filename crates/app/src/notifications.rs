@@ -116,7 +116,7 @@ impl App {
         scope: &Scope,
         (about, severity): (&str, Severity),
     ) -> Result<Vec<Change>, AppError> {
-        let recipients = self.0.recipients.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let recipients = self.0.recipients.read().unwrap_or_else(PoisonError::into_inner);
         who_hear(&recipients, called, scope)
             .into_iter()
             .map(|recipient| {

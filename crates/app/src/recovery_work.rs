@@ -96,8 +96,8 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Denied`]; [`AppError::Refused`] without a reason, for whoever does not lead, for the same leader twice,
-    /// for what nobody saw, before the delay is over and two weeks after it, for a third leader, for owners none of whom it can stand for, and for the end of the last
-    /// recovery account.
+    /// for what nobody saw, before the delay is over and two weeks after it, for a third leader, for owners none of whom it
+    /// can stand for, and for the end of the last recovery account.
     pub async fn work_on_recovery(
         &self,
         (actor, fresh): (&Actor, &Fresh),

@@ -41,6 +41,12 @@ pub(crate) fn end_of_date(zone: &TimeZone, text: &str) -> Option<Timestamp> {
     timestamp(date.tomorrow().ok()?.to_zoned(zone.clone()).ok()?)
 }
 
+/// The first millisecond of the school's day that `at` lies in; `at` itself where calendars end.
+pub(crate) fn start_of_day(zone: &TimeZone, at: Timestamp) -> Timestamp {
+    let date = zone.to_datetime(at.to_jiff()).date();
+    date.to_zoned(zone.clone()).ok().and_then(timestamp).unwrap_or(at)
+}
+
 /// The last moment of the school's day that `at` lies in; `at` itself where calendars end.
 pub(crate) fn end_of_day(zone: &TimeZone, at: Timestamp) -> Timestamp {
     let date = zone.to_datetime(at.to_jiff()).date();

@@ -3,7 +3,8 @@
 //! Every one of these days is one of term, whatever the calendar says: on a Sunday in August, too, a stranger is to see what a
 //! school sees.
 
-use crate::made_up::{DayKind, Minutes, Random, mix};
+use crate::made_up::{DayKind, Minutes, Random};
+use crate::words;
 use model::{AccessEvent, Ask, Channel, EventOutcome, Host, IdentityMap, Roster, Target, Timestamp};
 use policy::Snapshot;
 use std::net::IpAddr;
@@ -55,7 +56,7 @@ pub(crate) fn visits(
     let (identities, minutes) = (IdentityMap::default(), Minutes::of(DayKind::Term));
     let mut events = Vec::new();
     for day in 0..DAYS {
-        let midnight = midnight(snapshot, now.plus_ms(-day * DAY_MS));
+        let midnight = words::start_of_day(&snapshot.policy().time_zone, now.plus_ms(-day * DAY_MS));
         for address in addresses {
             for _ in 0..VISITS {
                 let minute = minutes.draw(&mut random);
@@ -99,17 +100,10 @@ fn visit(snapshot: &Snapshot, ask: Ask, random: &mut Random) -> Vec<AccessEvent>
 fn page(at: Timestamp, random: &mut Random) -> Option<&'static (&'static str, &'static str)> {
     if random.below(100) < OF_THE_LESSON {
         let hour = at.0.unsigned_abs() / (60 * 60_000);
-        return Random::new(mix(hour)).one_of(&LESSONS);
+        return Random::new(hour).one_of(&LESSONS);
     }
     match random.below(2) {
         0 => random.one_of(&LESSONS),
         _ => random.one_of(&OTHERS),
     }
-}
-
-/// When the day of `at` begins by the school's clock.
-fn midnight(snapshot: &Snapshot, at: Timestamp) -> Timestamp {
-    let zone = &snapshot.policy().time_zone;
-    let date = zone.to_datetime(at.to_jiff()).date();
-    date.to_zoned(zone.clone()).map_or(at, |midnight| Timestamp(midnight.timestamp().as_millisecond()))
 }

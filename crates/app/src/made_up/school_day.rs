@@ -4,7 +4,7 @@
 //! nothing that decides anything reads this one.
 
 use super::Random;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use model::Day;
 
@@ -34,7 +34,7 @@ pub enum DayKind {
 impl DayKind {
     /// That of a day, by its date in UTC.
     pub fn of(day: Day) -> Self {
-        let date: Date = TimeZone::UTC.to_datetime(day.start().to_jiff()).date();
+        let date = TimeZone::UTC.to_datetime(day.start().to_jiff()).date();
         let is_weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
         let at = (date.month(), date.day());
         let is_holiday = HOLIDAYS.iter().any(|(first, last)| (*first..=*last).contains(&at));

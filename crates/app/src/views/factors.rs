@@ -146,6 +146,16 @@ pub struct WishView {
     pub deeds: Vec<WishDeedView>,
 }
 
+impl WishView {
+    /// Who wants what, with the owners it names.
+    pub fn in_words(&self) -> String {
+        match self.owners.as_slice() {
+            [] => format!("{} {}.", self.asked_by, self.what),
+            owners => format!("{} {}: {}.", self.asked_by, self.what, owners.join(", ")),
+        }
+    }
+}
+
 /// What somebody may do about what is wanted, in words that name it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WishDeedView {

@@ -50,7 +50,10 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
 const SQLITE: &str = "SQLite";
 const POSTGRESQL: &str = "PostgreSQL";
 const CLICKHOUSE: &str = "ClickHouse";
-const PEERS: [&str; 3] = [SQLITE, POSTGRESQL, CLICKHOUSE];
+/// Fills a peer's store in a folder and asks it.
+type AskPeer = fn(&Path, &Year) -> Result<Answers, BenchError>;
+const PEERS: [(&str, AskPeer); 3] =
+    [(SQLITE, sqlite::ask), (POSTGRESQL, postgres::ask), (CLICKHOUSE, clickhouse::ask)];
 
 /// What ClickHouse takes for an event at the most, while its parts are merged, beside ours.
 const CLICKHOUSE_BYTES_PER_EVENT: u64 = 200;
@@ -84,7 +87,8 @@ pub(crate) fn bench(options: &[&str]) -> Result<(), BenchError> {
             }
             "--beside" => {
                 let name = options.next().ok_or_else(|| wrong("--beside"))?;
-                beside = Some(*PEERS.iter().find(|peer| *peer == name).ok_or_else(|| wrong(name))?);
+                let (name, _) = PEERS.iter().find(|(peer, _)| peer == name).ok_or_else(|| wrong(name))?;
+                beside = Some(*name);
             }
             other => return Err(wrong(other)),
         }
@@ -101,18 +105,13 @@ fn rows(events: u64, beside: Option<&str>) -> Result<Vec<Row>, BenchError> {
     refuse_small_disk(events, beside)?;
     let ours = ours(events)?;
     let mut peers = Vec::new();
-    for name in PEERS.into_iter().filter(|name| beside.is_none_or(|beside| beside == *name)) {
+    for (name, ask) in PEERS.into_iter().filter(|(name, _)| beside.is_none_or(|beside| beside == *name)) {
         if name == CLICKHOUSE && !clickhouse::is_here() {
             say::remark("ClickHouse is left out: this machine's python3 has no module chdb");
             continue;
         }
         say::remark(&format!("{name}: filling it"));
-        let year = Year::new(SEED, events);
-        let answers = in_folder(|folder| match name {
-            SQLITE => sqlite::ask(folder, &year),
-            POSTGRESQL => postgres::ask(folder, &year),
-            _ => clickhouse::ask(folder, &year),
-        })?;
+        let answers = in_folder(|folder| ask(folder, &Year::new(SEED, events)))?;
         check(name, &ours.answers, &answers)?;
         peers.push((name, answers));
     }

@@ -1,5 +1,6 @@
-//! A school's year of access events, made up from a seed. When they come is what the demo's come by too
-//! (`app::made_up`): term days and holidays, lessons and breaks, homework in the evening. What they are is of here: classes that look at the same sites, pages that fetch what pages fetch. Nobody and nothing in it is real.
+//! A school's year of access events, made up from a seed: classes that look at the same sites, pages that fetch what pages
+//! fetch. They come when the demo's come too (`app::made_up`): term days and holidays, lessons and breaks, homework in the
+//! evening. Nobody and nothing in it is real.
 //!
 //! What makes such rows hard to keep is made like the real thing: few sites take most of the visits, most requests repeat
 //! what others asked for, and trackers, videos and APIs carry long texts that nobody ever sends again.

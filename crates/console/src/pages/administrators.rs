@@ -193,11 +193,7 @@ fn recovery(row: RecoveryRow, choices: &[LeaderView]) -> Recovery {
 }
 
 fn wish(view: WishView) -> Wish {
-    let owners = match view.owners.as_slice() {
-        [] => String::new(),
-        owners => format!(": {}", owners.join(", ")),
-    };
-    let asked = format!("{} {}{owners}.", view.asked_by, view.what);
+    let asked = view.in_words();
     let words = match (view.until, view.lapses) {
         (_, Some(lapses)) if view.has_lapsed => format!(
             "{asked} {} agreed. Neither of them did it, and it lapsed on {}: ask for it again.",
