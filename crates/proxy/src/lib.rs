@@ -36,6 +36,7 @@ mod intermediates;
 mod leaf;
 mod link;
 mod listen;
+mod low_water;
 mod pac;
 mod pace;
 mod pages;

@@ -1,8 +1,10 @@
 //! Bytes between two TCP connections, unread: the kernel moves them by itself once there are many.
 //!
 //! A tunnel that moves little costs one copy through a buffer that all tunnels of a thread share, so that an idle one
-//! holds none. From [`BULK`] on a direction gets a pipe, and `splice(2)` moves pages without copying them.
+//! holds none. From [`BULK`] on a direction gets a pipe, and `splice(2)` moves pages without copying them. While bytes
+//! come fast, many are waited for at once, since waking costs more than moving them.
 
+use crate::low_water;
 use crate::scratch::with_scratch;
 use crate::visit::Moved;
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
@@ -20,6 +23,12 @@ use tokio::net::TcpStream;
 const BULK: usize = 256 * 1024;
 /// The size that is asked for a pipe; the system may give less.
 const PIPE_BYTES: usize = 1024 * 1024;
+/// Bytes come fast when so many are there at once.
+const FAST: usize = 64 * 1024;
+/// So many are waited for while they come fast.
+const MANY: u32 = 512 * 1024;
+/// And no longer than this, so that the last of them are not held up.
+const MOST_HELD_UP: Duration = Duration::from_millis(2);
 
 /// Moves bytes both ways until both sides have ended or either breaks. `first` was already read from the client.
 pub(crate) async fn both_ways(
@@ -45,7 +54,7 @@ async fn one_way(from: &TcpStream, to: &TcpStream, count: &AtomicU64) -> io::Res
         }
     }
     // Where no pipe is to be had, as for lack of descriptors, copying still works.
-    let Ok(pipe) = Pipe::new() else {
+    let Ok(mut pipe) = Pipe::new() else {
         while copy_once(from, to, count).await? != 0 {}
         return end(to);
     };
@@ -94,6 +103,8 @@ async fn copy_once(from: &TcpStream, to: &TcpStream, count: &AtomicU64) -> io::R
 struct Pipe {
     take: OwnedFd,
     put: OwnedFd,
+    /// [`MANY`] bytes are waited for.
+    waits_for_many: bool,
 }
 
 impl Pipe {
@@ -102,12 +113,15 @@ impl Pipe {
         // A smaller pipe only takes more calls.
         let _ = fcntl_setpipe_size(&put, PIPE_BYTES);
         debug_assert!(rustix::fs::fcntl_getfl(&put).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)));
-        Ok(Self { take, put })
+        Ok(Self { take, put, waits_for_many: false })
     }
 
-    /// Moves what is there; 0 at the end. As the pipe is empty, only the connection can be what is waited for.
-    async fn carry(&self, from: &TcpStream, to: &TcpStream, count: &AtomicU64) -> io::Result<usize> {
-        let taken = from.async_io(Interest::READABLE, || step(from, &self.put, PIPE_BYTES)).await?;
+    /// Moves what is there; 0 at the end.
+    async fn carry(&mut self, from: &TcpStream, to: &TcpStream, count: &AtomicU64) -> io::Result<usize> {
+        let taken = self.fill(from).await?;
+        if taken >= FAST && !self.waits_for_many {
+            self.waits_for_many = low_water::set(from, MANY).is_ok();
+        }
         let mut left = taken;
         while left > 0 {
             let sent = to.async_io(Interest::WRITABLE, || step(&self.take, to, left)).await?;
@@ -118,6 +132,21 @@ impl Pipe {
             left = left.saturating_sub(sent);
         }
         Ok(taken)
+    }
+
+    /// Takes what is there into the pipe; 0 at the end. As the pipe is empty, only the connection can be what is waited for.
+    async fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
+        let put = &self.put;
+        let all_there = from.async_io(Interest::READABLE, || step(from, put, PIPE_BYTES));
+        if !self.waits_for_many {
+            return all_there.await;
+        }
+        if let Ok(taken) = tokio::time::timeout(MOST_HELD_UP, all_there).await {
+            return taken;
+        }
+        low_water::set(from, 1)?;
+        self.waits_for_many = false;
+        from.async_io(Interest::READABLE, || step(from, put, PIPE_BYTES)).await
     }
 }
 
@@ -169,6 +198,29 @@ mod tests {
         drop(origin);
         assert!(uploads.await.unwrap() == sent);
         assert_eq!(tunnel.await.unwrap(), (5_000_005, 5_000_000));
+    }
+
+    #[tokio::test]
+    async fn what_comes_slowly_after_much_that_came_fast_is_not_held_back() {
+        let ((mut client, inner), (outer, mut origin)) = (pair().await, pair().await);
+        let moved = Moved::default();
+        let exchange = async {
+            let sent = vec![7; 4 * 1024 * 1024];
+            let mut arrived = vec![0; sent.len()];
+            for _ in 0..3 {
+                let read = client.read_exact(&mut arrived);
+                tokio::try_join!(origin.write_all(&sent), read).unwrap();
+                origin.write_all(b"few").await.unwrap();
+                assert_eq!(client.read_exact(&mut arrived[..3]).await.unwrap(), 3);
+                assert_eq!(&arrived[..3], b"few");
+                client.write_all(b"more").await.unwrap();
+                origin.read_exact(&mut arrived[..4]).await.unwrap();
+            }
+        };
+        tokio::select! {
+            ended = both_ways(inner, Bytes::new(), outer, &moved) => panic!("the tunnel ended: {ended:?}"),
+            () = exchange => {}
+        }
     }
 
     #[tokio::test]
