@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         ["serve-proxy", lists, own, origins] => {
             proxy_bench::serve::serve(Path::new(lists), Path::new(own), Path::new(origins))
         }
+        ["serve-relay", own, origins] => proxy_bench::relay::serve(Path::new(own), Path::new(origins)),
         ["make-authority", folder] => proxy_bench::by_hand::make(Path::new(folder)),
         ["load-proxy", address, signer, work, seconds] => {
             proxy_bench::by_hand::load(address, Path::new(signer), work, seconds)

@@ -1,8 +1,8 @@
-//! System calls that the standard library does not have: datagrams in batches, a thread's core, a process's CPU time.
+//! System calls that the standard library does not have: datagrams in batches, a thread's core and network, a process's CPU time.
 //! The one place of this crate with `unsafe`.
 //!
 //! Left out on purpose: IPv6; the bench runs on the loopback addresses of one machine.
-#![expect(unsafe_code, reason = "batched datagrams, affinity and CPU clocks are system calls")]
+#![expect(unsafe_code, reason = "batched datagrams, affinity, networks and CPU clocks are system calls")]
 
 use std::io;
 use std::mem;
@@ -182,6 +182,14 @@ pub(crate) fn stay_on(cores: &[usize]) -> io::Result<()> {
     }
     // SAFETY: the set lives until the call returns and has the size that is given.
     let outcome = unsafe { libc::sched_setaffinity(0, mem::size_of::<libc::cpu_set_t>(), &raw const set) };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Puts the calling thread, and the threads and programs it starts from now on, in a network of their own, in which
+/// nothing is set up.
+pub(crate) fn leave_network() -> io::Result<()> {
+    // SAFETY: takes and gives no memory.
+    let outcome = unsafe { libc::unshare(libc::CLONE_NEWNET) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

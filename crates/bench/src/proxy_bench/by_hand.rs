@@ -4,7 +4,8 @@
 //! bench make-authority A; bench make-authority B
 //! bench serve-origin A &                      # sites on port 443 of loopback addresses
 //! bench serve-proxy LISTS B A &               # LISTS may be an empty folder; says where it listens
-//! bench load-proxy ADDRESS B pages 10         # or connections, opened, unread (then A, who signs what is not opened), idle
+//! bench serve-relay B A &                     # or TLS alone
+//! bench load-proxy ADDRESS B pages 10         # or `direct` and A; or connections, opened, unread (then A, who signs what is not opened), idle
 //! ```
 
 use super::client::{Expected, Way};
@@ -24,13 +25,16 @@ pub(crate) fn make(folder: &Path) -> Result<(), BenchError> {
     authority::make(folder, "Bench").map(drop)
 }
 
-/// Puts load on the proxy at an address, whose answers must be signed by the authority of `signer`.
+/// Puts load on the proxy at an address, or straight on the sites, whose answers must be signed by the authority of `signer`.
 pub(crate) fn load(address: &str, signer: &Path, work: &str, seconds: &str) -> Result<(), BenchError> {
     let misread = |found: &str| BenchError::Arguments { found: found.to_owned() };
-    let proxy = address.parse().map_err(|_| misread(address))?;
+    let proxy = match address {
+        "direct" => None,
+        address => Some(address.parse().map_err(|_| misread(address))?),
+    };
     let time = Duration::from_secs(seconds.parse().map_err(|_| misread(seconds))?).min(PATIENCE);
     let signer = authority::load(signer)?.certificate_der().clone();
-    let way = Way::new(Some(proxy), &signer, &Expected::new())?;
+    let way = Way::new(proxy, &signer, &Expected::new())?;
     let work = match work {
         "pages" => Work::Pages,
         "connections" => Work::Connections,

@@ -10,9 +10,11 @@ mod e2guardian;
 mod figures;
 mod idle;
 mod load;
+mod network;
 pub(crate) mod origin;
 mod peer;
 mod processes;
+pub(crate) mod relay;
 pub(crate) mod serve;
 mod sites;
 mod squid;
@@ -72,6 +74,7 @@ impl Sizes {
 pub(crate) fn rows(depth: Depth) -> Result<Vec<Row>, BenchError> {
     let sizes = Sizes::of(depth);
     let [proxy_core, client_core] = machine::two_cores()?;
+    say::remark(&network::enter()?);
     sys::stay_on(&[client_core]).map_err(BenchError::Socket)?;
     let folder = tempfile::tempdir().map_err(BenchError::Socket)?;
     peer::let_through(folder.path())?;
@@ -129,6 +132,16 @@ impl Stage {
         self.runner(program, address, &own)
     }
 
+    /// The relay that says what TLS alone costs, likewise.
+    fn relay(&self, name: &str) -> Result<Runner, BenchError> {
+        let folder = self.folder.join(name);
+        let own = authority::make(&folder, name)?;
+        let origins = text(&self.folder.join("origins"));
+        let program = Program::own(&self.proxy_core, &["serve-relay", &text(&folder), &origins])?;
+        let address = listening(&program)?;
+        self.runner(program, address, &own)
+    }
+
     /// Squid, likewise.
     fn squid(&self, name: &str) -> Result<Runner, BenchError> {
         let folder = self.folder.join(name);
@@ -162,6 +175,7 @@ impl Stage {
     fn measure(&self, sizes: &Sizes) -> Result<Figures, BenchError> {
         let runners = [
             (Place::Direct, self.direct()?),
+            (Place::Relay, self.relay("relay")?),
             (Place::Ours, self.ours("ours")?),
             (Place::Squid, self.squid("squid")?),
             (Place::E2guardian, self.e2guardian("e2guardian")?),
@@ -182,7 +196,7 @@ impl Stage {
                     figures.keep(*place, work, outcome.map_err(|source| place.failed(source))?);
                 }
             }
-            for (place, runner) in runners.iter().filter(|(place, _)| *place != Place::E2guardian) {
+            for (place, runner) in runners.iter().filter(|(place, _)| place.is_paced()) {
                 let watched = Watched { proxy: runner.process(), own: &own };
                 let paced = load::pace(&runner.opened, watched, sizes.paced);
                 figures.keep_paced(*place, paced.map_err(|source| place.failed(source))?);

@@ -22,11 +22,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// The most bytes of a request's head.
-const MOST_HEAD_BYTES: usize = 16 << 10;
+pub(crate) const MOST_HEAD_BYTES: usize = 16 << 10;
 
 /// Serves every site with certificates of the authority in `folder`, until the program's input ends.
 pub(crate) fn serve(folder: &Path) -> Result<(), BenchError> {
-    let acceptor = TlsAcceptor::from(Arc::new(tls(folder)?));
+    let acceptor = acceptor(folder)?;
     let answers = Arc::new(Answers::new());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(BenchError::Socket)?.block_on(async {
@@ -49,7 +49,8 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, answers: Arc<Answe
     }
 }
 
-fn tls(folder: &Path) -> Result<ServerConfig, BenchError> {
+/// TLS with a certificate for each site, signed by the authority in `folder`.
+pub(crate) fn acceptor(folder: &Path) -> Result<TlsAcceptor, BenchError> {
     let signer = LeafSigner::new(authority::load(folder)?, Clock::System)?;
     let mut certificates = HashMap::new();
     for site in all() {
@@ -63,7 +64,7 @@ fn tls(folder: &Path) -> Result<ServerConfig, BenchError> {
         .with_cert_resolver(Arc::new(BySite(certificates)));
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     tls.ticketer = aws_lc_rs::Ticketer::new()?;
-    Ok(tls)
+    Ok(TlsAcceptor::from(Arc::new(tls)))
 }
 
 #[derive(Debug)]
