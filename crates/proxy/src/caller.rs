@@ -1,7 +1,7 @@
 //! Who is at the other end of a connection.
 
 use crate::listen::Seat;
-use model::{Known, Roster, Timestamp};
+use model::{Known, Roster, Share, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub(crate) struct Caller {
     /// Where the connection reached us.
     pub(crate) reached: SocketAddr,
     _seat: Arc<Seat>,
+    /// Its place among the open requests, for what goes on after its answer.
+    _share: Option<Arc<Share>>,
 }
 
 impl Caller {
@@ -28,7 +30,13 @@ impl Caller {
             is_stranger: false,
             reached,
             _seat: Arc::new(seat),
+            _share: None,
         }
+    }
+
+    /// The same caller in a tunnel or a WebSocket, which holds this place for as long as anything of it is there.
+    pub(crate) fn holding(&self, share: Share) -> Self {
+        Self { _share: Some(Arc::new(share)), ..self.clone() }
     }
 
     /// The same connection, belonging to somebody.

@@ -83,6 +83,8 @@ pub struct Limits {
     pub connections_per_second: u32,
     /// Requests a second from one address, in the long run; 0: as many as come. Past it they are answered with 429.
     pub requests_per_second: u32,
+    /// Requests that are being answered, tunnels and WebSockets at once from one address; past it they are answered with 429.
+    pub requests_at_once: usize,
     /// The most bytes of a request's or response's head.
     pub head_bytes: usize,
     /// The most header fields of a request or response over HTTP/1.1.
@@ -112,6 +114,7 @@ impl Default for Limits {
             connections_per_client: 1_024,
             connections_per_second: 0,
             requests_per_second: 0,
+            requests_at_once: 2_048,
             head_bytes: 64 * 1024,
             // The library has room for so many in place; for more it would ask for memory with every head.
             header_fields: 100,

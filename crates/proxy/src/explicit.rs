@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::gate::Gate;
-use crate::inner::{Inner, answer_counted, serve_http1, serve_http2, shape_of, too_many};
+use crate::inner::{Inner, admit, answer_admitted, serve_http1, serve_http2, shape_of};
 use crate::link::{Link, Offer, Origin, Protocol, Scheme};
 use crate::pages;
 use crate::sign_in::Connection;
@@ -47,10 +47,11 @@ impl Explicit {
             return Ok(self.not_understood(&request));
         }
         if request.method() == Method::CONNECT {
-            if let Some(refused) = too_many(&self.gate, &self.caller, &request) {
-                return Ok(refused);
-            }
-            return Ok(match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
+            let caller = match admit(&self.gate, &self.caller, &request) {
+                Ok(share) => self.caller.holding(share),
+                Err(refused) => return Ok(*refused),
+            };
+            return Ok(match self.connection.enter(&self.gate, &caller, request.headers()).await {
                 Ok(mut entered) => {
                     let mut response = tunnel::connect(&self.gate, &entered.caller, request).await;
                     entered.tell(&mut response);
@@ -76,14 +77,15 @@ impl Explicit {
             return Ok(pages::answer(&self.gate, &self.caller, &request));
         }
         // Before whoever asks signs in, which is work as well, and may be guessing.
-        if let Some(refused) = too_many(&self.gate, &self.caller, &request) {
-            return Ok(refused);
-        }
+        let share = match admit(&self.gate, &self.caller, &request) {
+            Ok(share) => share,
+            Err(refused) => return Ok(*refused),
+        };
         let origin = Origin { scheme: Scheme::Http, host, port };
         match self.connection.enter(&self.gate, &self.caller, request.headers()).await {
             Ok(mut entered) => {
                 let inner = self.last.inner(&self.gate, &entered.caller, origin);
-                let mut response = answer_counted(inner, request).await?;
+                let mut response = answer_admitted(inner, request, share).await?;
                 entered.tell(&mut response);
                 Ok(response)
             }

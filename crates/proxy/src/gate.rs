@@ -12,16 +12,16 @@ use crate::pool::Pool;
 use crate::rules::Judged;
 use crate::scan::ScanDesk;
 use crate::sign_in::SignInDesk;
+use crate::tally::Tally;
 use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
 use blockpage::Links;
 use http::Method;
 use ipnet::IpNet;
-use model::{AccessEvent, Ask, Channel, Host, Target, Verdict, WayRound};
+use model::{AccessEvent, Ask, Channel, Host, Shares, Target, Verdict, WayRound};
 use rustls::ServerConfig;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,8 +36,10 @@ pub(crate) struct Gate {
     pub(crate) advertised_host: Option<String>,
     pub(crate) proxy_peers: Vec<IpNet>,
     pub(crate) pac_rules: Vec<PacRule>,
-    /// Requests of one address.
+    /// How fast requests of one address come.
     pub(crate) requests: Pace,
+    /// How many of them are open.
+    pub(crate) open_requests: Arc<Shares>,
     /// Where the proxy listens.
     pub(crate) addresses: Addresses,
     pub(crate) dialer: Dialer,
@@ -49,7 +51,9 @@ pub(crate) struct Gate {
     /// The connections to origins that are open.
     pub(crate) pool: Pool,
     /// Clients' connections that ended because the client broke the protocol.
-    pub(crate) broken: AtomicU64,
+    pub(crate) broken: Tally,
+    /// Requests that were refused because their address had too many.
+    pub(crate) too_many: Tally,
     client_tls: ClientTls,
     pub(crate) tracker: TaskTracker,
     /// Told to stop: no new work, tunnels end.
@@ -64,7 +68,8 @@ impl Gate {
         let sign_in = SignInDesk::new(&config, Arc::clone(&ports.identities))?;
         let idle = config.limits.idle_timeout;
         let scan = config.scan.as_ref().map(|scan| ScanDesk::open(scan, idle)).transpose()?.map(Arc::new);
-        let requests_per_second = config.limits.requests_per_second;
+        let requests = Pace::new(config.limits.requests_per_second);
+        let open_requests = Shares::new(config.limits.requests_at_once);
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
             handed_out: Arc::clone(&ports.handed_out),
@@ -82,12 +87,14 @@ impl Gate {
             scan,
             icap_peers: config.icap.peers,
             pool: Pool::default(),
-            broken: AtomicU64::default(),
+            broken: Tally::default(),
+            too_many: Tally::default(),
             links: config.links,
             advertised_host: config.advertised_host,
             proxy_peers: config.proxy_peers,
             pac_rules: config.pac_rules,
-            requests: Pace::new(requests_per_second),
+            requests,
+            open_requests,
             addresses,
             ports,
             tracker: TaskTracker::new(),

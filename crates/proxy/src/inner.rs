@@ -23,7 +23,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use model::{Channel, EventOutcome, Host, Outcome, Target, Verdict, WayRound};
+use model::{Channel, EventOutcome, Host, Outcome, Share, Target, Verdict, WayRound};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,6 +49,14 @@ pub(crate) struct Inner {
     pub(crate) link: Arc<Link>,
     /// The names of the certificate that the client was shown, for all of which it may ask here (RFC 9113, section 9.1.1).
     pub(crate) names: Arc<[Box<str>]>,
+}
+
+impl Inner {
+    /// The same for a WebSocket, which holds this place.
+    fn holding(&self, share: Share) -> Self {
+        let (gate, link, names) = (Arc::clone(&self.gate), Arc::clone(&self.link), Arc::clone(&self.names));
+        Self { gate, caller: self.caller.holding(share), link, names }
+    }
 }
 
 /// How a client's connection ended.
@@ -129,16 +137,10 @@ where
     };
     let Err(error) = ended else { return Ended::Usual };
     tracing::debug!(phase = "request", fault = kind(&error), "a client's connection ended early");
-    if breaks_protocol(&error) {
-        let broken = gate.broken.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        // An attack is to be seen, and is not to fill the log.
-        if broken.is_power_of_two() {
-            tracing::warn!(
-                phase = "request",
-                broken,
-                "clients' connections broke the protocol since the start"
-            );
-        }
+    if breaks_protocol(&error)
+        && let Some(broken) = gate.broken.add()
+    {
+        tracing::warn!(phase = "request", broken, "clients' connections broke the protocol since the start");
     }
     if error.is_parse() && !error.is_parse_too_large() { Ended::NotHttp } else { Ended::Usual }
 }
@@ -157,34 +159,46 @@ pub(crate) async fn answer(
     inner: Arc<Inner>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    if let Some(refused) = too_many(&inner.gate, &inner.caller, &request) {
-        return Ok(refused);
+    match admit(&inner.gate, &inner.caller, &request) {
+        Ok(share) => answer_admitted(inner, request, share).await,
+        Err(refused) => Ok(*refused),
     }
-    answer_counted(inner, request).await
 }
 
-/// The same for a request that [`too_many`] let go on.
-pub(crate) async fn answer_counted(
-    inner: Arc<Inner>,
+/// The same for a request that [`admit`] let in.
+pub(crate) async fn answer_admitted(
+    mut inner: Arc<Inner>,
     request: Request<Incoming>,
+    share: Share,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let is_head = *request.method() == Method::HEAD;
-    let response = decide(&inner, request).await;
+    let share = if websocket::asked_for(&request) == Switch::No {
+        Some(share)
+    } else {
+        inner = Arc::new(inner.holding(share));
+        None
+    };
+    let response = decide(&inner, request).await.map(|body| body.holding(share));
     Ok(if is_head { without_page(response) } else { response })
 }
 
-/// Counts a request of an address, and refuses it where the address is too fast.
-pub(crate) fn too_many<B>(
+/// Counts a request of an address, and refuses it where the address is too fast or has too many open.
+pub(crate) fn admit<B>(
     gate: &Gate,
     caller: &Caller,
     request: &Request<B>,
-) -> Option<Response<AnswerBody>> {
-    if gate.requests.allows(caller.address, Instant::now()) {
-        return None;
+) -> Result<Share, Box<Response<AnswerBody>>> {
+    if gate.requests.allows(caller.address, Instant::now())
+        && let Some(share) = gate.open_requests.take(caller.address)
+    {
+        return Ok(share);
+    }
+    if let Some(refused) = gate.too_many.add() {
+        tracing::warn!(phase = "request", refused, "requests were refused, as their address had too many");
     }
     let shape = shape_of(request.headers());
     let page = page_answer(blockpage::not_possible(Refusal::TooMany, &gate.links).page(shape));
-    Some(if *request.method() == Method::HEAD { without_page(page) } else { page })
+    Err(Box::new(if *request.method() == Method::HEAD { without_page(page) } else { page }))
 }
 
 /// Phase `request`.

@@ -57,6 +57,7 @@ mod sign_in_portal;
 mod socket;
 mod splice;
 mod streams;
+mod tally;
 mod transparent;
 mod transparent_rules;
 mod tunnel;

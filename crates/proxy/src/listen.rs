@@ -3,11 +3,11 @@
 use crate::door::{Arrival, Door};
 use crate::gate::Gate;
 use crate::pace::Pace;
+use crate::tally::Tally;
 use crate::{Config, Ports, ProxyError, RevocationCounts, ScanCounts};
 use model::{Share, Shares};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -171,7 +171,7 @@ pub(crate) struct Seats {
     total: Arc<Semaphore>,
     by_client: Arc<Shares>,
     arrivals: Pace,
-    refused: AtomicU64,
+    refused: Tally,
 }
 
 /// A connection's place; free again when dropped.
@@ -186,7 +186,7 @@ impl Seats {
             total: Arc::new(Semaphore::new(config.limits.connections)),
             by_client: Shares::new(config.limits.connections_per_client),
             arrivals: Pace::new(config.limits.connections_per_second),
-            refused: AtomicU64::new(0),
+            refused: Tally::default(),
         }
     }
 
@@ -203,10 +203,8 @@ impl Seats {
         Some(Seat { _place: place, _share: share? })
     }
 
-    /// Logs the first refusal and then at every doubling, so that a flood does not flood the log.
     fn refuse(&self, words: &'static str) {
-        let refused = self.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if refused.is_power_of_two() {
+        if let Some(refused) = self.refused.add() {
             tracing::warn!(refused, "{words}");
         }
     }

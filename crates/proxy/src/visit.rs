@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
-use model::{AccessEvent, Channel, EventOutcome, EventSender, Verdict};
+use model::{AccessEvent, Channel, EventOutcome, EventSender, Share, Verdict};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,6 +139,8 @@ pub(crate) struct AnswerBody {
     visit: Option<Visit>,
     /// The connection to the origin; kept for the next exchange if the body ends as it should.
     lease: Option<Lease>,
+    /// Its place among the open requests.
+    _share: Option<Share>,
 }
 
 enum Content {
@@ -156,22 +158,28 @@ impl AnswerBody {
 
     /// Bytes of ours that are no visit.
     pub(crate) fn bytes(bytes: Bytes) -> Self {
-        Self { content: Content::Ours(Full::new(bytes)), visit: None, lease: None }
+        Self { content: Content::Ours(Full::new(bytes)), visit: None, lease: None, _share: None }
+    }
+
+    /// The same, with a place among the open requests that is free once this is gone.
+    pub(crate) fn holding(mut self, share: Option<Share>) -> Self {
+        self._share = share;
+        self
     }
 
     /// An origin's body; the connection it comes over is given back after it.
     pub(crate) fn origin(body: Peeked, visit: Visit, lease: Lease) -> Self {
-        Self { content: Content::Origin(body), visit: Some(visit), lease: Some(lease) }
+        Self { content: Content::Origin(body), visit: Some(visit), lease: Some(lease), _share: None }
     }
 
     /// A file that goes through the scanner.
     pub(crate) fn scanned(body: ScannedBody, visit: Visit) -> Self {
-        Self { content: Content::Scanned(body), visit: Some(visit), lease: None }
+        Self { content: Content::Scanned(body), visit: Some(visit), lease: None, _share: None }
     }
 
     /// A file that was told of already.
     pub(crate) fn ours(body: ScannedBody) -> Self {
-        Self { content: Content::Scanned(body), visit: None, lease: None }
+        Self { content: Content::Scanned(body), visit: None, lease: None, _share: None }
     }
 
     fn end_lease(&mut self) {

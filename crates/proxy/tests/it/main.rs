@@ -19,6 +19,7 @@ mod http2_to_the_proxy;
 mod icap;
 mod icap_programs;
 mod inspection;
+mod open_requests;
 mod origin;
 mod own_pages;
 mod placement;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const BOTH: &[&str] = &["h2", "http/1.1"];
 
 /// Asks for a WebSocket over the client's HTTP/2 connection.
-async fn ask(talk: &mut Talk, path: &str) -> Response<Incoming> {
+pub async fn ask(talk: &mut Talk, path: &str) -> Response<Incoming> {
     ask_for(talk, path, "websocket").await
 }
 
