@@ -184,6 +184,11 @@ impl IdentityMap {
         self.ended.read().unwrap_or_else(PoisonError::into_inner).get(&person).copied()
     }
 
+    /// True where the person's sessions were ended from outside since they became known: their account was suspended, say.
+    pub fn was_ended(&self, person: PersonId, since: Timestamp) -> bool {
+        self.sessions_ended(person).is_some_and(|at| since <= at)
+    }
+
     /// The claims as [`IdentityMap::at`] gives them, and until when they stay so unless the revision changes: the next
     /// moment at which one of the address begins or ends.
     pub fn at_until(&self, address: IpAddr, now: Timestamp) -> (Vec<Claim>, Timestamp) {

@@ -1,7 +1,7 @@
 //! Who is at the other end of a connection.
 
 use crate::listen::Seat;
-use model::{Known, Roster, Share, Timestamp};
+use model::{IdentityMap, Known, Roster, Share, Timestamp};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -53,9 +53,12 @@ impl Caller {
         Self { address, person, is_stranger, ..self.clone() }
     }
 
-    /// Who it belongs to now: nobody once that has ended, or when they have left the roster.
-    pub(crate) fn known(&self, now: Timestamp, roster: &Roster) -> Option<Known> {
+    /// Who it belongs to now: nobody once that has ended or was ended, or when they have left the roster.
+    pub(crate) fn known(&self, now: Timestamp, roster: &Roster, identities: &IdentityMap) -> Option<Known> {
         let known = self.person.as_ref().filter(|known| known.until.is_none_or(|until| now < until))?;
+        if known.since.is_some_and(|since| identities.was_ended(known.person.id, since)) {
+            return None;
+        }
         let person = roster.person(known.person.id)?;
         // The roster's: they may have been moved to another year or role since.
         Some(Known { person: Arc::clone(person), ..known.clone() })

@@ -127,7 +127,7 @@ impl Gate {
         let at = self.ports.clock.now();
         let snapshot = self.ports.snapshot.get();
         let roster = self.ports.roster.get();
-        let mut who = match caller.known(at, &roster) {
+        let mut who = match caller.known(at, &roster, &self.ports.identities) {
             Some(known) => snapshot.who_signed_in(caller.address, &roster, known),
             None => snapshot.who(caller.address, at, &roster, &self.ports.identities),
         };

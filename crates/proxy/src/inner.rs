@@ -15,7 +15,7 @@ use crate::visit::{AnswerBody, Visit, page_answer, without_page};
 use crate::ways_round;
 use crate::websocket::{self, Switch};
 use blockpage::{BlockView, Notice, OriginFault, Refusal, Shape};
-use http::header::{ACCEPT, HOST, HeaderName};
+use http::header::{ACCEPT, ALT_SVC, HOST, HeaderName};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::{Body, Incoming};
@@ -310,6 +310,7 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     visit.answered(response.status());
     if let Some(upgrade) = upgrade.filter(|_| switched) {
         let origin = hyper::upgrade::on(&mut response);
+        response.headers_mut().remove(ALT_SVC);
         switch_over(inner, (upgrade, origin), visit, lease);
         return response.map(|_| AnswerBody::empty());
     }

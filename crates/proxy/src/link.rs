@@ -7,7 +7,7 @@
 use crate::error::DialError;
 use crate::gate::{Gate, Tracked};
 use crate::leaf::Likeness;
-use crate::pool::{Destination, Http1, Http2, Route, STREAMS_OF_CONNECTION};
+use crate::pool::{Destination, Http1, Http2, Route, STREAMS_OF_CONNECTION, Settings};
 use crate::streams::Eager;
 use blockpage::OriginFault;
 use hyper::client::conn::{http1, http2};
@@ -378,7 +378,7 @@ impl Link {
             .keep_alive_timeout(limits.handshake_timeout)
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
-        let (questions, mut asked) = mpsc::channel::<oneshot::Sender<bool>>(MOST_QUESTIONS);
+        let (questions, mut asked) = mpsc::channel::<oneshot::Sender<Settings>>(MOST_QUESTIONS);
         self.gate.spawn(async move {
             let mut connection = pin!(connection);
             let result = loop {
@@ -386,7 +386,10 @@ impl Link {
                     result = connection.as_mut() => break result,
                     Some(answer) = asked.recv() => {
                         // Who asked may have gone.
-                        let _ = answer.send(connection.is_extended_connect_protocol_enabled());
+                        let _ = answer.send(Settings {
+                            streams: connection.current_max_send_streams(),
+                            takes_websockets: connection.is_extended_connect_protocol_enabled(),
+                        });
                     }
                 }
             };
@@ -397,7 +400,10 @@ impl Link {
 }
 
 async fn open_http2(route: &Route, wanted: &Wanted<'_>) -> Option<Connection> {
-    let open = route.http2(wanted.newer_than)?;
+    let mut open = route.http2(wanted.newer_than)?;
+    if !open.has_room().await {
+        open = route.http2(wanted.newer_than)?;
+    }
     let fits = wanted.need == Need::Exchange || open.takes_websockets().await;
     fits.then_some(Connection::Http2(open))
 }

@@ -22,8 +22,8 @@ const MOST_ROUTES: usize = 8_192;
 const MOST_IDLE_OF_ROUTE: usize = 256;
 /// HTTP/1.1 connections kept for all routes.
 const MOST_IDLE: usize = 2_048;
-/// Streams at once on one HTTP/2 connection. Origins allow 100 or more, and [`link`](crate::link) gives a connection
-/// room for so many stalled streams before one of them can hold up the others.
+/// Streams at once on one HTTP/2 connection, where the origin allows as many; most allow 100 or more.
+/// [`link`](crate::link) gives a connection room for so many stalled streams before one of them can hold up the others.
 pub(crate) const STREAMS_OF_CONNECTION: usize = 64;
 /// HTTP/2 connections of one route; past it streams wait for each other.
 const MOST_HTTP2_OF_ROUTE: usize = 64;
@@ -82,17 +82,57 @@ pub(crate) struct Http1 {
 pub(crate) struct Http2 {
     pub(crate) number: u64,
     pub(crate) sender: http2::SendRequest<AskBody>,
-    /// Whether the origin takes WebSockets over it (RFC 8441); its settings are with the connection's own task.
-    questions: mpsc::Sender<oneshot::Sender<bool>>,
+    /// How many streams it may carry at once, as far as that is known.
+    allowed: AtomicUsize,
+    /// The most it has carried.
+    peak: AtomicUsize,
+    /// The origin's settings are with the connection's own task.
+    questions: mpsc::Sender<oneshot::Sender<Settings>>,
     /// Nobody used it when it was last looked at.
     was_idle: AtomicBool,
 }
 
+/// What an origin says of an HTTP/2 connection, as far as it has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Streams at once.
+    pub(crate) streams: usize,
+    /// WebSockets over it (RFC 8441).
+    pub(crate) takes_websockets: bool,
+}
+
 impl Http2 {
+    /// The streams it carries: one of its holders is the route itself.
+    fn streams(self: &Arc<Self>) -> usize {
+        Arc::strong_count(self).saturating_sub(1)
+    }
+
+    /// How many more streams it may carry, as far as that is known.
+    fn room(self: &Arc<Self>) -> usize {
+        self.allowed.load(Ordering::Relaxed).saturating_sub(self.streams())
+    }
+
+    /// Whether whoever holds it now may have a stream. The origin's settings are asked for each time there are more streams
+    /// than ever before.
+    pub(crate) async fn has_room(self: &Arc<Self>) -> bool {
+        let streams = self.streams();
+        if self.peak.fetch_max(streams, Ordering::Relaxed) < streams
+            && let Some(settings) = self.settings().await
+        {
+            self.allowed.store(settings.streams.min(STREAMS_OF_CONNECTION), Ordering::Relaxed);
+        }
+        streams <= self.allowed.load(Ordering::Relaxed)
+    }
+
     /// Whether the origin takes WebSockets over it (RFC 8441), as far as its settings have come.
     pub(crate) async fn takes_websockets(&self) -> bool {
+        self.settings().await.is_some_and(|settings| settings.takes_websockets)
+    }
+
+    async fn settings(&self) -> Option<Settings> {
         let (ask, answer) = oneshot::channel();
-        self.questions.send(ask).await.is_ok() && answer.await.unwrap_or(false)
+        self.questions.send(ask).await.ok()?;
+        answer.await.ok()
     }
 }
 
@@ -175,9 +215,8 @@ impl Route {
         open.http2.retain(|connection| !connection.sender.is_closed());
         let is_full = open.http2.len() >= MOST_HTTP2_OF_ROUTE;
         let newer = open.http2.iter().filter(|connection| connection.number > newer_than);
-        // One of the holders is the route itself.
-        let least_busy = newer.min_by_key(|connection| Arc::strong_count(connection))?;
-        if Arc::strong_count(least_busy) > STREAMS_OF_CONNECTION && !is_full {
+        let least_busy = newer.max_by_key(|connection| connection.room())?;
+        if least_busy.room() == 0 && !is_full {
             return None;
         }
         least_busy.was_idle.store(false, Ordering::Relaxed);
@@ -188,13 +227,14 @@ impl Route {
     pub(crate) fn add_http2(
         &self,
         sender: http2::SendRequest<AskBody>,
-        questions: mpsc::Sender<oneshot::Sender<bool>>,
+        questions: mpsc::Sender<oneshot::Sender<Settings>>,
     ) -> Arc<Http2> {
         let mut open = lock(&self.open);
         open.opened += 1;
         let number = open.opened;
+        let (allowed, peak) = (AtomicUsize::new(STREAMS_OF_CONNECTION), AtomicUsize::default());
         let was_idle = AtomicBool::default();
-        let connection = Arc::new(Http2 { number, sender, questions, was_idle });
+        let connection = Arc::new(Http2 { number, sender, allowed, peak, questions, was_idle });
         if !open.closed {
             open.http2.push(Arc::clone(&connection));
         }

@@ -264,9 +264,8 @@ impl SignInDesk {
         Some(held.signed_in.map_or(Entry::Ask, Entry::Known))
     }
 
-    /// True where the person's sessions were ended from outside since they signed in: their account was suspended, say.
     fn was_ended(&self, signed_in: &SignedIn) -> bool {
-        self.identities.sessions_ended(signed_in.person).is_some_and(|at| signed_in.since <= at)
+        self.identities.was_ended(signed_in.person, signed_in.since)
     }
 
     /// Remembers an answer. Whoever gives the same password again goes on as they began.

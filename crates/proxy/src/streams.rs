@@ -227,7 +227,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
 write_through!(ReadAhead);
 
 /// A stream that gives as much as is there at once, where TLS gives one record at a time: whoever passes it on between
-/// tasks does so more rarely.
+/// tasks does so more rarely. An origin that closes without saying so in TLS has ended, as for browsers: what is short of
+/// its announced length or its last chunk is broken all the same.
 pub(crate) struct Eager<S> {
     stream: S,
     /// What went wrong after bytes that were good.
@@ -254,6 +255,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Eager<S> {
             let so_far = buf.filled().len();
             match Pin::new(&mut self.stream).poll_read(cx, buf) {
                 Poll::Ready(Ok(())) if buf.filled().len() > so_far => {}
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => break,
                 Poll::Ready(Err(error)) if so_far > before => {
                     self.failed = Some(error);
                     break;

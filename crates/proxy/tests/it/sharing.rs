@@ -5,7 +5,9 @@ use crate::client::{Answer, Talk};
 use crate::origin::{Origin, full};
 use crate::raw::RawOrigin;
 use crate::world::{Setting, World};
+use bytes::Bytes;
 use http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
 use proxy::Limits;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -101,6 +103,36 @@ async fn an_origin_that_answers_only_over_http1_is_asked_over_http1() {
 }
 
 #[tokio::test]
+async fn an_origin_is_given_no_more_streams_on_a_connection_than_it_allows() {
+    let world = World::usual().await;
+    let tls = TlsAcceptor::from(world.root.server("good.test", Flaw::None, &["h2"]));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = tls.accept(stream).await.unwrap();
+            tokio::spawn(async move {
+                let mut settings = h2::server::Builder::new();
+                let mut connection =
+                    settings.max_concurrent_streams(1).handshake::<_, Bytes>(stream).await.unwrap();
+                let mut unended = Vec::new();
+                while let Some(Ok((request, mut answer))) = connection.accept().await {
+                    let is_endless = request.uri().path() == "/endless";
+                    let sent = answer.send_response(http::Response::new(()), !is_endless).unwrap();
+                    unended.extend(is_endless.then_some(sent));
+                }
+            });
+        }
+    });
+    let mut ash = world.client().talk("good.test", port, BOTH).await;
+    let endless = ash.request(Method::GET, "/endless").body(full("")).unwrap();
+    let endless = ash.send(endless).await;
+    let mut elm = world.client().talk("good.test", port, BOTH).await;
+    assert_eq!(elm.get("/").await.status, StatusCode::OK);
+    drop(endless);
+}
+
+#[tokio::test]
 async fn a_connection_with_an_answer_that_was_not_read_to_its_end_is_not_used_again() {
     let world = World::usual().await;
     let endless =
@@ -112,6 +144,33 @@ async fn a_connection_with_an_answer_that_was_not_read_to_its_end_is_not_used_ag
         assert_eq!(response.status(), StatusCode::OK);
         drop(response);
         assert_eq!(endless.connections(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_closes_without_saying_so_in_tls_has_ended_and_its_announced_length_counts() {
+    for (head, is_whole) in [("", true), ("content-length: 99\r\n", false)] {
+        let world = World::usual().await;
+        let tls = TlsAcceptor::from(world.root.server("good.test", Flaw::None, &["http/1.1"]));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let mut stream = tls.accept(stream).await.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\nall of it").as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                stream.get_mut().0.shutdown().await.unwrap();
+            }
+        });
+        let mut talk = world.client().talk("good.test", port, BOTH).await;
+        let request = talk.request(Method::GET, "/").body(full("")).unwrap();
+        let came = talk.send(request).await.into_body().collect().await;
+        assert_eq!(came.is_ok(), is_whole);
+        assert!(came.is_err() || came.unwrap().to_bytes() == "all of it");
     }
 }
 

@@ -4,6 +4,8 @@ use crate::certificates::now;
 use crate::client::Answer;
 use crate::origin::{Origin, full};
 use crate::world::{Setting, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use blockpage::Links;
 use http::{Request, StatusCode};
 use model::{
@@ -15,6 +17,8 @@ use proxy::{Limits, PlainPasswords};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 const SIGN_IN_PAGE: &str = "https://gate.ash.test:8443/web/sign-in";
@@ -119,6 +123,31 @@ async fn two_pupils_behind_one_address_in_the_same_minute_are_kept_apart() {
         assert_eq!(event.known_since, Some(now()));
         assert_eq!(event.known_until, Some(now().plus_ms(3_600_000)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_sessions_are_ended_is_nobody_in_a_tunnel_that_is_open() {
+    let (setting, _) = asking(PlainPasswords::Taken);
+    let world = World::with(setting).await;
+    let origin = world.origin("good.test", &["http/1.1"]).await;
+    let (host, port) = ("good.test", origin.port());
+    let mut stream = TcpStream::connect(world.proxy).await.unwrap();
+    let ticket = STANDARD.encode("amara:amaraamara");
+    let connect = format!(
+        "CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\nproxy-authorization: Basic {ticket}\r\n\r\n"
+    );
+    stream.write_all(connect.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    let mut talk = world.client().talk_over(stream, host, port, &["http/1.1"]).await;
+    assert_eq!(talk.get("/juniors/").await.status, StatusCode::OK);
+    world.identities.end_sessions(id(1), now());
+    talk.get("/juniors/").await;
+    drop(talk);
+    let people: Vec<_> = world.finish().await.into_iter().map(|event| event.person).collect();
+    assert_eq!(people, [Some(id(1)), None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
