@@ -101,8 +101,12 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// For the head of an origin's response.
     pub answer_timeout: Duration,
-    /// For a connection on which nothing moves in either direction.
+    /// For a connection on which nothing moves in either direction. That the other side is still there, TCP asks meanwhile.
     pub idle_timeout: Duration,
+    /// For a file that is scanned, or an ICAP conversation, in which nothing moves.
+    pub silence_timeout: Duration,
+    /// What goes on unread is judged again so often.
+    pub judged_every: Duration,
     /// For open work to end once the proxy is told to stop.
     pub drain_timeout: Duration,
 }
@@ -123,8 +127,11 @@ impl Default for Limits {
             hello_timeout: Duration::from_secs(15),
             handshake_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(10),
-            answer_timeout: Duration::from_secs(180),
-            idle_timeout: Duration::from_secs(300),
+            // Mail on phones waits for up to 59 minutes to be told of news.
+            answer_timeout: Duration::from_secs(3_600),
+            idle_timeout: Duration::from_secs(7_200),
+            silence_timeout: Duration::from_secs(300),
+            judged_every: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(5),
         }
     }

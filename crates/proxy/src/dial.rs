@@ -3,6 +3,7 @@
 use crate::error::DialError;
 use crate::intermediates::MOST_FETCHES;
 use crate::resolve::is_public;
+use crate::socket;
 use crate::streams::ReadAhead;
 use crate::verify::{OriginVerifier, client_certificate_watch, handshake_fault};
 use crate::{Limits, Resolver};
@@ -54,8 +55,7 @@ impl Dialer {
             Ok(None) => return Err(OriginFault::Unreachable.into()),
             Ok(Some(stream)) => stream,
         };
-        // Without it small requests wait for acknowledgements; a socket that refuses still works.
-        let _ = stream.set_nodelay(true);
+        socket::set_up(&stream);
         Ok(stream)
     }
 

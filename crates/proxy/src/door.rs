@@ -8,7 +8,7 @@ use crate::config::TransparentMode;
 use crate::gate::Gate;
 use crate::link::Protocol;
 use crate::listen::Seats;
-use crate::socket::ClientSocket;
+use crate::socket::{self, ClientSocket};
 use crate::{explicit, icap, transparent};
 use model::{Host, ProxyHeader, ProxyHeaderRead};
 use rustls::server::Acceptor;
@@ -61,8 +61,7 @@ impl Arrival {
         }
         let Self { gate, seats, stream, place, door } = self;
         let Some(seat) = seats.take(place, client) else { return };
-        // Without it small answers wait for acknowledgements; a socket that refuses still works.
-        let _ = stream.set_nodelay(true);
+        socket::set_up(&stream);
         let caller = Caller::new(client, reached, seat);
         match door {
             Door::Explicit => {

@@ -66,8 +66,8 @@ impl Gate {
     pub(crate) fn new(config: Config, ports: Ports, addresses: Addresses) -> Result<Self, ProxyError> {
         let (tls, verifier) = crate::verify::client_tls(&config, &ports.clock)?;
         let sign_in = SignInDesk::new(&config, Arc::clone(&ports.identities))?;
-        let idle = config.limits.idle_timeout;
-        let scan = config.scan.as_ref().map(|scan| ScanDesk::open(scan, idle)).transpose()?.map(Arc::new);
+        let silence = config.limits.silence_timeout;
+        let scan = config.scan.as_ref().map(|scan| ScanDesk::open(scan, silence)).transpose()?.map(Arc::new);
         let requests = Pace::new(config.limits.requests_per_second);
         let open_requests = Shares::new(config.limits.requests_at_once);
         let dialer = Dialer {

@@ -7,7 +7,7 @@ use crate::gate::{Gate, Streams};
 use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
 use crate::peek::Peeked;
-use crate::pump::pump_streams;
+use crate::pump::{Grounds, pump_streams};
 use crate::rules::{self, Judged, Sends};
 use crate::scan::{self, Asked, Fetched, ScanDesk, Sent};
 use crate::sign_in_portal;
@@ -23,7 +23,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use model::{Channel, EventOutcome, Host, Outcome, Share, Target, Verdict, WayRound};
+use model::{Ask, Channel, EventOutcome, Host, Outcome, Share, Target, Verdict, WayRound};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -311,7 +311,7 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     if let Some(upgrade) = upgrade.filter(|_| switched) {
         let origin = hyper::upgrade::on(&mut response);
         response.headers_mut().remove(ALT_SVC);
-        switch_over(inner, (upgrade, origin), visit, lease);
+        switch_over(inner, (upgrade, origin), (judged.ask, visit), lease);
         return response.map(|_| AnswerBody::empty());
     }
     let (head, body) = response.into_parts();
@@ -320,13 +320,19 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
 }
 
 /// Both sides of a WebSocket go on by themselves.
-fn switch_over(inner: &Arc<Inner>, (client, origin): (OnUpgrade, OnUpgrade), visit: Visit, lease: Lease) {
+fn switch_over(
+    inner: &Arc<Inner>,
+    (client, origin): (OnUpgrade, OnUpgrade),
+    (ask, visit): (Ask, Visit),
+    lease: Lease,
+) {
     // With it, the caller keeps its seat as long as the WebSocket lasts, and the origin's connection its stream.
     let held = (Arc::clone(inner), lease);
     inner.gate.spawn(async move {
         match tokio::try_join!(client, origin) {
             Ok((client, origin)) => {
-                pump_streams(&held.0.gate, TokioIo::new(client), TokioIo::new(origin), visit).await;
+                let grounds = Grounds { gate: &held.0.gate, caller: &held.0.caller, ask: &ask };
+                pump_streams(grounds, TokioIo::new(client), TokioIo::new(origin), visit).await;
             }
             Err(error) => {
                 tracing::debug!(phase = "body", fault = kind(&error), "a WebSocket did not begin");

@@ -1,13 +1,16 @@
 //! Bytes both ways, unread: tunnels that are passed on, and WebSockets.
 
+use crate::caller::Caller;
 use crate::gate::Gate;
 use crate::scratch::with_scratch;
 use crate::splice;
 use crate::streams::MaybeTcp;
 use crate::visit::{Moved, Visit};
+use model::{Ask, Outcome, Verdict};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -19,40 +22,68 @@ const PIECES_A_TURN: usize = 32;
 /// The idle time is measured in so many steps, so a tunnel ends at most one step late.
 const IDLE_STEPS: u32 = 8;
 
-/// Moves bytes between client and origin until both have ended, either breaks, nothing moves for too long, or the proxy
-/// stops. The visit ends with it.
-pub(crate) async fn pump<C>(gate: &Gate, client: C, origin: TcpStream, visit: Visit)
+/// On what grounds bytes go unread: whose they are, and what was decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    pub(crate) gate: &'a Gate,
+    pub(crate) caller: &'a Caller,
+    pub(crate) ask: &'a Ask,
+}
+
+/// Moves bytes between client and origin until both have ended, either breaks, nothing moves for too long, the policy
+/// blocks it by then, or the proxy stops. The visit ends with it.
+pub(crate) async fn pump<C>(grounds: Grounds<'_>, client: C, origin: TcpStream, visit: Visit)
 where
     C: MaybeTcp + AsyncRead + AsyncWrite + Unpin,
 {
     match client.into_tcp() {
         Ok((first, client)) => {
-            let moving = splice::both_ways(client, first, origin, &visit.moved);
-            while_it_lasts(gate, &visit, moving).await;
+            let moved = Arc::clone(&visit.moved);
+            let moving = splice::both_ways(client, first, origin, &moved);
+            while_it_lasts(grounds, visit, moving).await;
         }
-        Err(client) => pump_streams(gate, client, origin, visit).await,
+        Err(client) => pump_streams(grounds, client, origin, visit).await,
     }
 }
 
 /// The same for streams with something of ours in between, such as TLS.
-pub(crate) async fn pump_streams<C, O>(gate: &Gate, client: C, origin: O, visit: Visit)
+pub(crate) async fn pump_streams<C, O>(grounds: Grounds<'_>, client: C, origin: O, visit: Visit)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     O: AsyncRead + AsyncWrite + Unpin,
 {
-    while_it_lasts(gate, &visit, both_ways(client, origin, &visit.moved)).await;
+    let moved = Arc::clone(&visit.moved);
+    while_it_lasts(grounds, visit, both_ways(client, origin, &moved)).await;
 }
 
-async fn while_it_lasts(gate: &Gate, visit: &Visit, moving: impl Future<Output = io::Result<()>>) {
+async fn while_it_lasts(
+    grounds: Grounds<'_>,
+    mut visit: Visit,
+    moving: impl Future<Output = io::Result<()>>,
+) {
+    let gate = grounds.gate;
+    let moved = Arc::clone(&visit.moved);
     tokio::select! {
         () = gate.stopping.cancelled() => {}
-        () = still(&visit.moved, gate.dialer.limits.idle_timeout) => {
+        refusal = blocked(grounds) => visit.judged_anew(&refusal),
+        () = still(&moved, gate.dialer.limits.idle_timeout) => {
             tracing::debug!(phase = "body", "a tunnel in which nothing moved was closed");
         }
         ended = moving => {
             if ended.is_err() {
                 tracing::debug!(phase = "body", "a tunnel broke off");
             }
+        }
+    }
+}
+
+/// Ends when the policy blocks what was asked for: a lesson or a day is over, a rule is new, an account is suspended.
+async fn blocked(Grounds { gate, caller, ask }: Grounds<'_>) -> Verdict {
+    loop {
+        tokio::time::sleep(gate.dialer.limits.judged_every).await;
+        let (_, verdict) = gate.decide(caller, ask.what.clone(), ask.how);
+        if verdict.outcome == Outcome::Block {
+            return verdict;
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
 use crate::inner::{Ended, Inner, fault_notice, serve, shape_of};
 use crate::link::{Link, Offer, Origin, Protocol, Scheme};
-use crate::pump::pump;
+use crate::pump::{Grounds, pump};
 use crate::rules::Judged;
 use crate::socket::ClientSocket;
 use crate::streams::{IdleStream, MaybeTcp, ReadAhead, Replay};
@@ -274,9 +274,18 @@ impl Tunnel {
             return self.end(EventOutcome::Blocked);
         }
         match self.origin().await {
-            Ok(origin) => pump(&self.gate, client, origin, self.visit).await,
+            Ok(origin) => self.pass(client, origin).await,
             Err(_) => self.end(EventOutcome::Failed),
         }
+    }
+
+    /// Every byte as it is.
+    async fn pass<C>(self, client: C, origin: TcpStream)
+    where
+        C: AsyncRead + AsyncWrite + MaybeTcp + Unpin,
+    {
+        let grounds = Grounds { gate: &self.gate, caller: &self.caller, ask: &self.ask };
+        pump(grounds, client, origin, self.visit).await;
     }
 
     /// Plain HTTP inside a tunnel, as browsers send `ws://`: read like any other plain HTTP.
@@ -319,7 +328,7 @@ impl Tunnel {
             return self.end(EventOutcome::Blocked);
         }
         match self.origin().await {
-            Ok(origin) => pump(&self.gate, hello.replay(), origin, self.visit).await,
+            Ok(origin) => self.pass(hello.replay(), origin).await,
             Err(_) => self.end(EventOutcome::Failed),
         }
     }
@@ -370,7 +379,7 @@ impl Tunnel {
             return self.end(EventOutcome::Blocked);
         }
         match self.origin().await {
-            Ok(origin) => pump(&self.gate, hello.replay(), origin, self.visit).await,
+            Ok(origin) => self.pass(hello.replay(), origin).await,
             Err(_) => self.end(EventOutcome::Failed),
         }
     }

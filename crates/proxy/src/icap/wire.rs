@@ -44,14 +44,14 @@ impl Wire {
         let (reading, writing) = stream.into_split();
         Self {
             reading: Reading::new(reading, limits),
-            writing: Writing { stream: Arc::new(Mutex::new(writing)), patience: limits.idle_timeout },
+            writing: Writing { stream: Arc::new(Mutex::new(writing)), patience: limits.silence_timeout },
         }
     }
 }
 
 impl<R: AsyncRead + Unpin> Reading<R> {
     pub(super) fn new(stream: R, limits: &Limits) -> Self {
-        let (head_bytes, patience) = (limits.head_bytes, limits.idle_timeout);
+        let (head_bytes, patience) = (limits.head_bytes, limits.silence_timeout);
         Self { stream, held: BytesMut::new(), head_bytes, patience }
     }
 

@@ -1,8 +1,12 @@
 //! Tunnels that are passed on unread, and tunnels that are not what they seem.
 
+use crate::websockets;
 use crate::world::{Setting, World};
 use http::StatusCode;
+use hyper_util::rt::TokioIo;
 use model::{Channel, EventOutcome};
+use proxy::Limits;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -21,6 +25,32 @@ async fn a_bypassed_host_shows_its_own_certificate_and_its_bytes_are_counted() {
     assert_eq!((events[0].channel, events[0].outcome), (Channel::Tunnel, EventOutcome::Allowed));
     assert_eq!((events[0].status, &*events[0].method), (None, "CONNECT"));
     assert!(events[0].bytes_up > 200 && events[0].bytes_down > 500, "{events:?}");
+}
+
+#[tokio::test]
+async fn what_goes_on_unread_ends_soon_after_it_is_blocked() {
+    let limits = Limits { judged_every: Duration::from_millis(20), ..Limits::default() };
+    let world = World::with(Setting { limits, ..Setting::default() }).await;
+    let (bypassed, good) =
+        (world.origin("bypass.test", BOTH).await, world.origin("good.test", &["h2"]).await);
+    let trusting = world.client_trusting(world.root.der());
+    let tunnel = trusting.tunnel("bypass.test", bypassed.port()).await.unwrap();
+    let mut tunnel = trusting.handshake(tunnel, "bypass.test", BOTH).await.unwrap();
+    let mut talk = world.client().talk("good.test", good.port(), &["h2"]).await;
+    talk.get("/").await;
+    let websocket = websockets::ask(&mut talk, "/websocket").await;
+    let mut websocket = TokioIo::new(hyper::upgrade::on(websocket).await.unwrap());
+    world.swap_policy(&Setting { deny: vec!["bypass.test", "good.test"], ..Setting::default() });
+    assert!(!matches!(tunnel.read(&mut [0; 8]).await, Ok(1..)));
+    assert!(!matches!(websocket.read(&mut [0; 8]).await, Ok(1..)));
+    drop((tunnel, websocket, talk));
+    let events = world.finish().await;
+    let outcomes = |host: &str| -> Vec<_> {
+        let of_host = events.iter().filter(|event| event.host.to_string() == host);
+        of_host.map(|event| event.outcome).collect()
+    };
+    assert_eq!(outcomes("bypass.test"), [EventOutcome::Blocked]);
+    assert_eq!(outcomes("good.test"), [EventOutcome::Allowed, EventOutcome::Blocked]);
 }
 
 #[tokio::test]
