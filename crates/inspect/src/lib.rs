@@ -5,6 +5,7 @@
 //! - [`protocol`]: what is spoken, where it is neither TLS nor HTTP;
 //! - [`search`]: the parameters by which search engines keep to their safe form;
 //! - [`search_words`]: the words of a search, a question, a topic;
+//! - [`secrets`]: the parameters of an address that nobody is to read later;
 //! - [`client_hello`]: whether a TLS hello hides its name.
 //!
 //! Left out on purpose: I/O, async, and what becomes of anything; the policy says that. What pages and pictures mean is
@@ -19,4 +20,5 @@ pub mod file_type;
 pub mod protocol;
 pub mod search;
 pub mod search_words;
+pub mod secrets;
 mod table;

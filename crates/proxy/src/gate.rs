@@ -17,9 +17,11 @@ use crate::visit::Visit;
 use crate::{Config, LeafSigner, Ports, ProxyError};
 use blockpage::Links;
 use http::Method;
+use inspect::secrets;
 use ipnet::IpNet;
 use model::{AccessEvent, Ask, Channel, Host, Shares, Target, Verdict, WayRound};
 use rustls::ServerConfig;
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
@@ -155,7 +157,11 @@ impl Gate {
     /// Begins a visit.
     pub(crate) fn visit(&self, ask: &Ask, verdict: &Verdict, method: &Method) -> Visit {
         let method = method.as_str().get(..LONGEST_METHOD).unwrap_or(method.as_str());
-        Visit::new(AccessEvent::of(ask, verdict, method), self.ports.events.clone())
+        let mut event = AccessEvent::of(ask, verdict, method);
+        if let Cow::Owned(kept) = secrets::left_out(&event.path) {
+            event.path = kept;
+        }
+        Visit::new(event, self.ports.events.clone())
     }
 
     /// TLS towards a client, as `host`, speaking one protocol.

@@ -16,11 +16,12 @@ async fn every_request_is_one_event_and_its_tunnel_none() {
     let world = World::usual().await;
     let origin = world.origin("good.test", BOTH).await;
     let mut talk = world.client().talk("good.test", origin.port(), BOTH).await;
-    talk.get("/one?x=1").await;
+    talk.get("/one?x=1&access_token=a.b").await;
     let request = talk.request(Method::POST, "/echo").body(full("four")).unwrap();
     crate::client::Answer::read(talk.send(request).await).await;
     talk.get("/denied").await;
     drop(talk);
+    assert!(origin.seen()[0].target.ends_with("/one?x=1&access_token=a.b"));
     let events = world.finish().await;
     let told: Vec<_> = events
         .iter()
@@ -29,7 +30,7 @@ async fn every_request_is_one_event_and_its_tunnel_none() {
     assert_eq!(
         told,
         [
-            ("GET", "/one?x=1", Some(200), 0, EventOutcome::Allowed),
+            ("GET", "/one?x=1&access_token=***", Some(200), 0, EventOutcome::Allowed),
             ("POST", "/echo", Some(200), 4, EventOutcome::Allowed),
             ("GET", "/denied", Some(403), 0, EventOutcome::Blocked),
         ]
