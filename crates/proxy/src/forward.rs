@@ -6,14 +6,18 @@ use crate::headers::{
 };
 use crate::link::{Carrier, Connection, Link, Need, Scheme, Wanted};
 use crate::pool::{Http1, Http2, Route};
-use crate::visit::AskBody;
+use crate::visit::{AskBody, ShortBody};
 use crate::websocket::{self, Switch};
 use blockpage::OriginFault;
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::sync::Arc;
+
+/// A body of so many bytes is taken in before it is sent on.
+const SHORT_BODY: u64 = 64 * 1024;
 
 /// A request in the form both versions are made of.
 pub(crate) struct Outgoing {
@@ -23,6 +27,10 @@ pub(crate) struct Outgoing {
     authority: Authority,
     path: PathAndQuery,
     body: Option<AskBody>,
+    /// A short body, taken in.
+    kept: Option<ShortBody>,
+    /// A longer one flows through, and is gone with the first try.
+    streams: bool,
     switch: Switch,
     need: Need,
 }
@@ -72,33 +80,50 @@ impl Outgoing {
         clean_request(&mut head.headers);
         let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let body = Some(body).filter(|body| !body.is_end_stream());
-        Self { head, authority, path, body, switch, need }
+        Self { head, authority, path, body, kept: None, streams: false, switch, need }
     }
 
-    /// True when it may be sent twice: it changes nothing and has no body to lose (RFC 9110, section 9.2.2).
+    /// Takes in a body that is short and says so, so that the request can be sent again.
+    async fn keep_short_body(&mut self) -> Result<(), DialError> {
+        let is_short = |body: &AskBody| body.size_hint().exact().is_some_and(|bytes| bytes <= SHORT_BODY);
+        if let Some(body) = self.body.take_if(|body| is_short(body)) {
+            let whole = body.collect().await.map_err(|_| OriginFault::BrokeOff)?;
+            let trailers = whole.trailers().cloned();
+            self.kept = Some(ShortBody { bytes: Some(whole.to_bytes()), trailers });
+        }
+        self.streams = self.body.is_some();
+        Ok(())
+    }
+
+    /// True when all of it stays here while it is sent.
+    fn is_here(&self) -> bool {
+        !self.streams
+    }
+
+    /// True when it may be sent twice: it changes nothing (RFC 9110, section 9.2.2) and is all still here.
     fn may_repeat(&self) -> bool {
-        self.body.is_none() && [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.head.method)
+        self.is_here() && [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.head.method)
     }
 
     /// The head as it goes out; a copy stays where it may be needed again.
     fn take_head(&mut self) -> request::Parts {
-        if self.may_repeat() {
+        if self.is_here() {
             return self.head.clone();
         }
         let empty = Request::new(()).into_parts().0;
-        let method = self.head.method.clone();
-        let head = std::mem::replace(&mut self.head, empty);
-        self.head.method = method;
-        head
+        std::mem::replace(&mut self.head, empty)
+    }
+
+    fn take_body(&mut self) -> AskBody {
+        self.body.take().or_else(|| self.kept.clone().map(AskBody::short)).unwrap_or_default()
     }
 
     /// Takes back what could not be sent.
     fn take_back(&mut self, request: Request<AskBody>) {
         let (head, body) = request.into_parts();
-        if !self.may_repeat() {
-            self.head = head;
+        if self.kept.is_none() && !body.is_end_stream() {
+            (self.head, self.body) = (head, Some(body));
         }
-        self.body = Some(body).filter(|body| !body.is_end_stream());
     }
 
     fn for_http1(&mut self) -> Option<Request<AskBody>> {
@@ -138,7 +163,7 @@ impl Outgoing {
     }
 
     fn with_body(&mut self, head: request::Parts) -> Request<AskBody> {
-        Request::from_parts(head, self.body.take().unwrap_or_default())
+        Request::from_parts(head, self.take_body())
     }
 }
 
@@ -149,6 +174,7 @@ pub(crate) async fn forward(
     mut outgoing: Outgoing,
     rewritten: Option<&Arc<str>>,
 ) -> Result<Answered, DialError> {
+    outgoing.keep_short_body().await?;
     let mut newer_than = 0;
     for _ in 0..2 {
         let wanted = Wanted { rewritten, need: outgoing.need, newer_than };
@@ -158,9 +184,10 @@ pub(crate) async fn forward(
             Ok(sent) => return received(sent, &outgoing),
             Err(Unanswered::NotSent(request)) => outgoing.take_back(*request),
             // It did nothing with the request (RFC 9113, section 7).
-            Err(Unanswered::WantsHttp1) if outgoing.may_repeat() => outgoing.need = Need::Alone,
+            Err(Unanswered::WantsHttp1) if outgoing.is_here() => outgoing.need = Need::Alone,
+            Err(Unanswered::Refused) if outgoing.is_here() => {}
             Err(Unanswered::Broke) if outgoing.may_repeat() => {}
-            Err(Unanswered::WantsHttp1 | Unanswered::Broke) => break,
+            Err(Unanswered::WantsHttp1 | Unanswered::Refused | Unanswered::Broke) => break,
         }
     }
     Err(OriginFault::BrokeOff.into())
@@ -209,13 +236,24 @@ enum Unanswered {
     NotSent(Box<Request<AskBody>>),
     /// The origin answers this only over HTTP/1.1, as those do that know people by their connection.
     WantsHttp1,
+    /// The origin says that it did nothing with it, since its connection is about to end or has too many streams.
+    Refused,
     /// It broke after something was sent.
     Broke,
 }
 
-fn wants_http1(error: &hyper::Error) -> bool {
+/// What an origin says by breaking off a stream (RFC 9113, sections 7 and 8.7).
+fn broken_stream(error: &hyper::Error) -> Unanswered {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
-    source.and_then(h2::Error::reason) == Some(h2::Reason::HTTP_1_1_REQUIRED)
+    match source {
+        Some(error) if error.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED) => Unanswered::WantsHttp1,
+        Some(error) if error.reason() == Some(h2::Reason::REFUSED_STREAM) && error.is_remote() => {
+            Unanswered::Refused
+        }
+        // Only streams beyond the last one that it took in end so.
+        Some(error) if error.is_go_away() && error.is_remote() => Unanswered::Refused,
+        _ => Unanswered::Broke,
+    }
 }
 
 async fn send(
@@ -246,8 +284,7 @@ async fn send(
         Ok(response) => Ok(Sent { response, lease, key }),
         Err(mut error) => Err(match error.take_message() {
             Some(request) => Unanswered::NotSent(Box::new(request)),
-            None if wants_http1(error.error()) => Unanswered::WantsHttp1,
-            None => Unanswered::Broke,
+            None => broken_stream(error.error()),
         }),
     })
 }

@@ -9,7 +9,7 @@ use crate::peek::Peeked;
 use crate::scan::{HeldBody, ScannedBody, UploadWatch};
 use blockpage::Page;
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use model::{AccessEvent, Channel, EventOutcome, EventSender, Share, Verdict};
@@ -275,6 +275,14 @@ struct Asked {
 enum AskContent {
     Client(Peeked),
     Held(Box<HeldBody>),
+    Short(ShortBody),
+}
+
+/// A body that was taken in whole.
+#[derive(Clone)]
+pub(crate) struct ShortBody {
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 /// Why a request was cut off on its way, once it was.
@@ -300,6 +308,12 @@ impl AskBody {
         }
     }
 
+    /// A body that was taken in, and counted then.
+    pub(crate) fn short(body: ShortBody) -> Self {
+        let content = AskContent::Short(body);
+        Self { content: Some(Box::new(Asked { content, moved: Arc::default(), watch: None })) }
+    }
+
     /// Where it is said why the request was cut off, for a body that is looked at.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
         let (_, stopped) = self.content.as_ref()?.watch.as_ref()?;
@@ -321,6 +335,10 @@ impl Body for AskBody {
                 ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from))
             }
             AskContent::Held(body) => ready!(Pin::new(body.as_mut()).poll_frame(cx)),
+            AskContent::Short(body) => {
+                let data = body.bytes.take().map(Frame::data);
+                data.or_else(|| body.trailers.take().map(Frame::trailers)).map(Ok)
+            }
         };
         if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
             count(&asked.moved.up, bytes);
@@ -339,6 +357,7 @@ impl Body for AskBody {
         self.content.as_ref().is_none_or(|asked| match &asked.content {
             AskContent::Client(body) => body.is_end_stream(),
             AskContent::Held(body) => body.is_end_stream(),
+            AskContent::Short(body) => body.bytes.is_none() && body.trailers.is_none(),
         })
     }
 
@@ -348,6 +367,9 @@ impl Body for AskBody {
             |asked| match &asked.content {
                 AskContent::Client(body) => body.size_hint(),
                 AskContent::Held(body) => body.size_hint(),
+                AskContent::Short(body) => {
+                    SizeHint::with_exact(body.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+                }
             },
         )
     }

@@ -103,6 +103,40 @@ async fn an_origin_that_answers_only_over_http1_is_asked_over_http1() {
 }
 
 #[tokio::test]
+async fn what_an_origin_says_it_did_not_take_in_is_sent_again_with_its_body() {
+    for body in ["name=Ash&form=4B", ""] {
+        let world = World::usual().await;
+        let tls = TlsAcceptor::from(world.root.server("good.test", Flaw::None, &["h2"]));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(tls.accept(stream).await.unwrap()).await.unwrap();
+            let (_, mut answer) = connection.accept().await.unwrap().unwrap();
+            answer.send_reset(h2::Reason::REFUSED_STREAM);
+            connection.graceful_shutdown();
+            tokio::spawn(async move { while connection.accept().await.is_some() {} });
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(tls.accept(stream).await.unwrap()).await.unwrap();
+            let (request, mut answer) = connection.accept().await.unwrap().unwrap();
+            let mut sent = answer.send_response(http::Response::new(()), false).unwrap();
+            tokio::spawn(async move {
+                let mut body = request.into_body();
+                while let Some(Ok(part)) = body.data().await {
+                    sent.send_data(part, false).unwrap();
+                }
+                sent.send_data(Bytes::new(), true).unwrap();
+            });
+            while connection.accept().await.is_some() {}
+        });
+        let mut talk = world.client().talk("good.test", port, BOTH).await;
+        let request = talk.request(Method::POST, "/form").body(full(body)).unwrap();
+        let answer = Answer::read(talk.send(request).await).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, body));
+    }
+}
+
+#[tokio::test]
 async fn an_origin_is_given_no_more_streams_on_a_connection_than_it_allows() {
     let world = World::usual().await;
     let tls = TlsAcceptor::from(world.root.server("good.test", Flaw::None, &["h2"]));
