@@ -80,6 +80,11 @@ impl CertificateFacts {
         self.subject == self.issuer
     }
 
+    /// Whether this is the same certificate: an issuer gives each number once.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.serial == other.serial && self.issuer == other.issuer && self.public_key == other.public_key
+    }
+
     /// How long it holds, in milliseconds.
     pub(crate) fn lasts_ms(&self) -> i64 {
         self.not_after.0.saturating_sub(self.not_before.0)

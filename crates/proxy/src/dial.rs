@@ -2,6 +2,7 @@
 
 use crate::error::DialError;
 use crate::intermediates::MOST_FETCHES;
+use crate::lookup::Asker;
 use crate::resolve::is_public;
 use crate::socket;
 use crate::streams::ReadAhead;
@@ -43,9 +44,9 @@ impl Dialer {
         }
     }
 
-    /// A TCP connection to one of a host's addresses that are open to the proxy.
-    pub(crate) async fn tcp(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
-        let addresses = self.resolver.resolve(host, port).await?;
+    /// A TCP connection to one of a host's addresses that are open to the proxy, for whoever asks.
+    pub(crate) async fn tcp(&self, host: &Host, port: u16, asker: Asker) -> Result<TcpStream, DialError> {
+        let addresses = self.resolver.resolve(host, port, asker).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);
         }
@@ -66,9 +67,10 @@ impl Dialer {
         (target, port): (&Host, u16),
         name: &Host,
         protocols: &[Vec<u8>],
+        asker: Asker,
     ) -> Result<TlsStream<ReadAhead<TcpStream>>, DialError> {
         for _ in 0..MOST_FETCHES {
-            let stream = self.tcp(target, port).await?;
+            let stream = self.tcp(target, port, asker).await?;
             match self.tls(name, stream, protocols.to_vec()).await {
                 Err(TlsFault { missing: Some(url), .. }) => {
                     self.verifier.intermediates.fetch(self, &url).await
@@ -76,7 +78,7 @@ impl Dialer {
                 done => return done.map_err(|fault| fault.error),
             }
         }
-        let stream = self.tcp(target, port).await?;
+        let stream = self.tcp(target, port, asker).await?;
         self.tls(name, stream, protocols.to_vec()).await.map_err(|fault| fault.error)
     }
 

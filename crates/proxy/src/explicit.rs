@@ -129,7 +129,7 @@ impl LastOrigin {
                 Arc::clone(inner)
             }
             _ => {
-                let link = Arc::new(Link::new(gate, origin, Offer::Http1));
+                let link = Arc::new(Link::new(gate, caller.address, origin, Offer::Http1));
                 let (gate, caller) = (Arc::clone(gate), caller.clone());
                 let inner = Arc::new(Inner { gate, caller, link, names: Arc::default() });
                 *last = Some(Arc::clone(&inner));

@@ -13,6 +13,7 @@ use blockpage::OriginFault;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::Host;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,6 +109,8 @@ pub(crate) struct Origin {
 pub(crate) struct Link {
     pub(crate) origin: Origin,
     gate: Arc<Gate>,
+    /// Whose connection it is.
+    client: IpAddr,
     offer: Offer,
     state: Mutex<State>,
     http1_slots: Arc<Semaphore>,
@@ -174,14 +177,15 @@ pub(crate) struct Opened {
 }
 
 impl Link {
-    /// A link that is not open yet. The origin is offered `offer` in TLS.
-    pub(crate) fn new(gate: &Arc<Gate>, origin: Origin, offer: Offer) -> Self {
+    /// A link that is not open yet, for the client at an address. The origin is offered `offer` in TLS.
+    pub(crate) fn new(gate: &Arc<Gate>, client: IpAddr, origin: Origin, offer: Offer) -> Self {
         let destination = Destination { origin: origin.clone(), rewritten: None };
         let state =
             State { route: gate.pool.route(destination), is_alone: false, fault: None, is_noted: false };
         Self {
             origin,
             gate: Arc::clone(gate),
+            client,
             offer,
             state: Mutex::new(state),
             http1_slots: Arc::new(Semaphore::new(MOST_HTTP1)),
@@ -331,11 +335,12 @@ impl Link {
         let target = rewritten.as_deref().and_then(|name| Host::parse(name).ok());
         let target = target.as_ref().unwrap_or(host);
         if *scheme == Scheme::Http {
-            let stream = self.gate.dialer.tcp(target, *port).await?;
+            let stream = self.gate.dialer.tcp(target, *port, Some(self.client)).await?;
             let opened = Opened { protocol: Protocol::Http1, likeness: None };
             return Ok((self.http1(route, stream).await?, opened));
         }
-        let stream = self.gate.dialer.secure((target, *port), host, &offer.names()).await?;
+        let (offered, asker) = (offer.names(), Some(self.client));
+        let stream = self.gate.dialer.secure((target, *port), host, &offered, asker).await?;
         let (_, session) = stream.get_ref();
         let protocol = Protocol::agreed(session.alpn_protocol());
         let certificate = session.peer_certificates().and_then(|chain| chain.first());

@@ -4,42 +4,57 @@
 //! caller connects to the very addresses that were checked.
 
 use crate::error::DialError;
+use crate::lookup::{Asker, LookupFault, Lookups, SystemLookup};
 use blockpage::OriginFault;
 use ipnet::IpNet;
 use model::Host;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::sync::Arc;
 
 /// The most addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Names to addresses: the listed hosts first, then the system's resolver.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Resolver {
     listed: HashMap<Host, Vec<IpAddr>>,
     open_ranges: Vec<IpNet>,
+    lookups: Lookups,
 }
 
 impl Resolver {
     /// `listed` are the school's own hosts and their addresses, wherever these lie; `open_ranges` are private networks
     /// that people may reach through the proxy.
     pub fn new(listed: HashMap<Host, Vec<IpAddr>>, open_ranges: Vec<IpNet>) -> Self {
-        Self { listed, open_ranges }
+        Self { listed, open_ranges, lookups: Lookups::default() }
+    }
+
+    /// The same, asking `system` in place of the system's resolver.
+    pub fn looking_up(self, system: SystemLookup) -> Self {
+        Self { lookups: Lookups::new(system), ..self }
     }
 
     /// The addresses of a host that may be connected to, at most 8, in the resolver's order.
-    pub(crate) async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, DialError> {
+    pub(crate) async fn resolve(
+        &self,
+        host: &Host,
+        port: u16,
+        asker: Asker,
+    ) -> Result<Vec<SocketAddr>, DialError> {
         if let Some(addresses) = self.listed.get(host) {
             return Ok(addresses.iter().take(MOST_ADDRESSES).map(|at| SocketAddr::new(*at, port)).collect());
         }
         let found = match host {
-            Host::Address(address) => vec![SocketAddr::new(*address, port)],
-            Host::Name(name) => lookup(name, port).await?,
+            Host::Address(address) => Arc::from([*address]),
+            Host::Name(name) => self.lookups.addresses(name, asker).await.map_err(fault)?,
         };
-        let open: Vec<SocketAddr> =
-            found.into_iter().filter(|at| self.is_open(at.ip())).take(MOST_ADDRESSES).collect();
+        let open: Vec<SocketAddr> = found
+            .iter()
+            .filter(|address| self.is_open(**address))
+            .map(|address| SocketAddr::new(*address, port))
+            .take(MOST_ADDRESSES)
+            .collect();
         if open.is_empty() { Err(DialError::PrivateAddress) } else { Ok(open) }
     }
 
@@ -49,11 +64,10 @@ impl Resolver {
     }
 }
 
-async fn lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, DialError> {
-    match tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((name, port))).await {
-        Err(_) => Err(OriginFault::TooSlow.into()),
-        Ok(Err(_)) => Err(OriginFault::NoSuchName.into()),
-        Ok(Ok(addresses)) => Ok(addresses.collect()),
+fn fault(fault: LookupFault) -> DialError {
+    match fault {
+        LookupFault::NoSuchName => OriginFault::NoSuchName.into(),
+        LookupFault::TooSlow => OriginFault::TooSlow.into(),
     }
 }
 
@@ -144,8 +158,8 @@ mod tests {
         let host = Host::parse("moodle.ash.example").unwrap();
         let listed = HashMap::from([(host.clone(), vec!["10.0.0.5".parse().unwrap()])]);
         let resolver = Resolver::new(listed, Vec::new());
-        assert_eq!(resolver.resolve(&host, 443).await.unwrap(), ["10.0.0.5:443".parse().unwrap()]);
+        assert_eq!(resolver.resolve(&host, 443, None).await.unwrap(), ["10.0.0.5:443".parse().unwrap()]);
         let direct = Host::parse("10.0.0.5").unwrap();
-        assert_eq!(resolver.resolve(&direct, 443).await, Err(DialError::PrivateAddress));
+        assert_eq!(resolver.resolve(&direct, 443, None).await, Err(DialError::PrivateAddress));
     }
 }

@@ -8,8 +8,8 @@
 //!
 //! Left out: certificates that last no longer than ten days need no lists; lists of issuers over `https` or `ldap`.
 //!
-//! Invariants: addresses come from certificates that led to a trusted root; a list is at most 8 MiB, all of them 32 MiB;
-//! one that is past its date is used no more; 4 fetches at once, 256 waiting, more are forgotten until they are met again.
+//! Invariants: addresses come from certificates of a path that led to a trusted root; a list is at most 8 MiB as it is sent,
+//! all of them 96 MiB as they are held; one that is past its date is used no more; 4 fetches at once, 256 waiting, more are forgotten until they are met again.
 
 pub(crate) mod asked;
 pub(crate) mod staple;
@@ -30,7 +30,10 @@ use tokio::task::JoinSet;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 const MOST_LIST_BYTES: usize = 8 * 1024 * 1024;
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// As lists are held in memory: room for the longest that is fetched, and others beside it.
+const MOST_BYTES: usize = 96 * 1024 * 1024;
+/// What a certificate on a list takes at most in memory, where it has a number twice and a place in a tree.
+const BYTES_OF_ENTRY: usize = 256;
 /// Addresses that are remembered, with a list or without.
 const MOST_ADDRESSES: usize = 1_024;
 const MOST_WAITING: usize = 256;
@@ -82,13 +85,15 @@ struct Kept {
 #[derive(Clone)]
 struct KnownList {
     list: Arc<CertRevocationList<'static>>,
+    /// What it takes in memory.
     bytes: usize,
     good_until: Timestamp,
 }
 
 /// What the lists of one chain can tell.
 pub(crate) struct ChainLists {
-    pub(crate) lists: Vec<Arc<CertRevocationList<'static>>>,
+    /// Each with its address, leaf first.
+    pub(crate) lists: Vec<(Box<str>, Arc<CertRevocationList<'static>>)>,
     /// The leaf's own list is among them, or it needs none.
     pub(crate) covers_leaf: bool,
 }
@@ -116,7 +121,7 @@ impl Revocation {
         }
     }
 
-    /// The lists at hand for a chain, leaf first.
+    /// The lists at hand for the certificates of a path that leads to a root, leaf first.
     pub(crate) fn lists(&self, chain: &[CertificateFacts]) -> ChainLists {
         let now = self.clock.now();
         let mut known = self.lock();
@@ -127,7 +132,7 @@ impl Revocation {
                 let Some(kept) = known.get_mut(url) else { continue };
                 kept.used = now;
                 if let Some(list) = kept.list.as_ref().filter(|list| list.good_until > now) {
-                    found.lists.push(Arc::clone(&list.list));
+                    found.lists.push((url.clone(), Arc::clone(&list.list)));
                     has_list = true;
                     break;
                 }
@@ -175,11 +180,11 @@ impl Revocation {
         self.answers.about(leaf, self.clock.now())
     }
 
-    /// Puts away the lists of a chain, one of which cannot be believed, for as long as after a failure.
-    pub(crate) fn distrust(&self, chain: &[CertificateFacts]) {
+    /// Puts away the lists of these addresses, which cannot be believed, for as long as after a failure.
+    pub(crate) fn distrust<'a>(&self, urls: impl Iterator<Item = &'a str>) {
         let again = self.clock.now().plus_ms(AFTER_FAILURE_MS);
         let mut known = self.lock();
-        for url in chain.iter().flat_map(|facts| &facts.revocation_urls) {
+        for url in urls {
             if let Some(kept) = known.get_mut(url) {
                 (kept.list, kept.again) = (None, again);
             }
@@ -268,24 +273,62 @@ fn make_room(known: &mut HashMap<Box<str>, Kept>, bytes: usize) {
     }
 }
 
-/// Reads a list; it takes some milliseconds for each megabyte.
+/// Reads a list; it takes some milliseconds for each megabyte. `None` for one that would take more than all may.
 fn read(bytes: &Bytes) -> Option<KnownList> {
-    let (_, facts) = x509_parser::parse_x509_crl(bytes).ok()?;
-    let good_until = Timestamp(facts.next_update()?.timestamp().saturating_mul(1_000));
+    let (good_until, entries) = {
+        let (_, facts) = x509_parser::parse_x509_crl(bytes).ok()?;
+        (facts.next_update()?.timestamp().saturating_mul(1_000), facts.iter_revoked_certificates().count())
+    };
+    let held = entries.saturating_mul(BYTES_OF_ENTRY).saturating_add(bytes.len());
+    if held > MOST_BYTES {
+        return None;
+    }
     let list = OwnedCertRevocationList::from_der(bytes).ok()?;
-    Some(KnownList { list: Arc::new(list.into()), bytes: bytes.len(), good_until })
+    Some(KnownList { list: Arc::new(list.into()), bytes: held, good_until: Timestamp(good_until) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
+        KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+    };
 
     proptest! {
         #[test]
         fn any_bytes_are_a_list_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
             let _ = read(&Bytes::from(bytes));
         }
+    }
+
+    /// A list of so many certificates, as it is sent.
+    fn list_of(entries: u64) -> Bytes {
+        let revoked = (0..entries).map(|number| RevokedCertParams {
+            serial_number: SerialNumber::from(number + 1),
+            revocation_time: date_time_ymd(2026, 11, 20),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 11, 21),
+            next_update: date_time_ymd(2026, 11, 30),
+            crl_number: SerialNumber::from(7),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&authority).unwrap().der().to_vec().into()
+    }
+
+    #[test]
+    fn a_list_counts_for_what_it_takes_in_memory() {
+        let sent = list_of(1_000);
+        assert!(read(&sent).unwrap().bytes > 1_000 * size_of::<webpki::OwnedRevokedCert>() + sent.len());
     }
 
     #[test]

@@ -53,7 +53,7 @@ async fn exchange(dialer: &Dialer, uri: &Uri, most_bytes: usize) -> Result<Bytes
         uri.authority().filter(|_| uri.scheme_str() == Some("http")).ok_or(SideFetchError::Address)?;
     let host = Host::parse(authority.host()).map_err(|_| SideFetchError::Address)?;
     let port = authority.port_u16().unwrap_or(80);
-    let stream = dialer.tcp(&host, port).await.map_err(|_| SideFetchError::Unreachable)?;
+    let stream = dialer.tcp(&host, port, None).await.map_err(|_| SideFetchError::Unreachable)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_header_size(HEAD_BYTES)
         .handshake(TokioIo::new(stream))

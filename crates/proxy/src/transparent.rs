@@ -24,7 +24,7 @@ use model::{Host, WayRound};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -86,10 +86,10 @@ fn wanted(stream: &TcpStream, caller: &Caller, mode: TransparentMode) -> Option<
 
 /// Counts a connection to an address that is none of those that our resolver gives for the name it asks for. Some sites
 /// give everybody other addresses, so one alone says little.
-pub(crate) fn compare(gate: &Arc<Gate>, name: &Host, wanted: SocketAddr) {
+pub(crate) fn compare(gate: &Arc<Gate>, client: IpAddr, name: &Host, wanted: SocketAddr) {
     let (its_gate, name) = (Arc::clone(gate), name.clone());
     gate.spawn(async move {
-        let known = its_gate.dialer.resolver.resolve(&name, wanted.port()).await;
+        let known = its_gate.dialer.resolver.resolve(&name, wanted.port(), Some(client)).await;
         let called = wanted.ip().to_canonical();
         if known.is_ok_and(|known| known.iter().all(|address| address.ip().to_canonical() != called)) {
             its_gate.leaked(WayRound::OtherAddress);
@@ -122,7 +122,7 @@ impl Plain {
         let host = named.unwrap_or_else(|| Host::Address(self.wanted.ip().to_canonical()));
         let origin = Origin { scheme: Scheme::Http, host, port: self.wanted.port() };
         if self.last.is_other(&origin) {
-            compare(&self.gate, &origin.host, self.wanted);
+            compare(&self.gate, self.caller.address, &origin.host, self.wanted);
         }
         inner::answer(self.last.inner(&self.gate, &self.caller, origin), request).await
     }

@@ -112,7 +112,7 @@ pub(crate) async fn connect(
             let view = BlockView::of(&verdict, &host);
             return visit.page(blockpage::blocked(&view, &gate.links).page(shape));
         }
-        (Outcome::Allow, _) => match dial_rewritten(gate, &host, port, &verdict).await {
+        (Outcome::Allow, _) => match dial_rewritten(gate, caller, (&host, port), &verdict).await {
             Ok(origin) => Some(origin),
             Err(error) => {
                 let origin = Origin { scheme: Scheme::Https, host, port };
@@ -147,13 +147,13 @@ pub(crate) async fn connect(
 
 async fn dial_rewritten(
     gate: &Gate,
-    host: &Host,
-    port: u16,
+    caller: &Caller,
+    (host, port): (&Host, u16),
     verdict: &Verdict,
 ) -> Result<TcpStream, DialError> {
     let target = verdict.rewrite.as_ref().and_then(|rewrite| Host::parse(&rewrite.to).ok());
     gate.dialer.note_visit(host);
-    gate.dialer.tcp(target.as_ref().unwrap_or(host), port).await
+    gate.dialer.tcp(target.as_ref().unwrap_or(host), port, Some(caller.address)).await
 }
 
 impl Tunnel {
@@ -295,7 +295,7 @@ impl Tunnel {
             return transparent::serve_plain(self.gate, self.caller, wanted, stream).await;
         }
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
-        let link = Arc::new(Link::new(&self.gate, origin, Offer::Http1));
+        let link = Arc::new(Link::new(&self.gate, self.caller.address, origin, Offer::Http1));
         let gate = Arc::clone(&self.gate);
         let inner = Inner { gate: self.gate, caller: self.caller, link, names: Arc::default() };
         let serving = serve(Arc::new(inner), Box::new(stream), Protocol::Http1);
@@ -305,7 +305,9 @@ impl Tunnel {
     }
 
     async fn tls(mut self, hello: TlsHello<HeardStream>) {
-        if self.host.name().is_none() && ways_round::is_tors(&self.gate, &hello, self.port).await {
+        if self.host.name().is_none()
+            && ways_round::is_tors(&self.gate, self.caller.address, &hello, self.port).await
+        {
             return self.tor(hello).await;
         }
         if self.takes_name(&hello) || self.refuses(ways_round::of_hello(&hello)) {
@@ -339,10 +341,13 @@ impl Tunnel {
         let mut differs = false;
         if name != self.host {
             match (self.asked, &self.host) {
-                (Asked::ByAddress(wanted), _) => transparent::compare(&self.gate, &name, wanted),
+                (Asked::ByAddress(wanted), _) => {
+                    transparent::compare(&self.gate, self.caller.address, &name, wanted)
+                }
                 _ if self.verdict.outcome == Outcome::Block => return true,
                 (Asked::ByName, Host::Address(wanted)) => {
-                    transparent::compare(&self.gate, &name, SocketAddr::new(*wanted, self.port));
+                    let wanted = SocketAddr::new(*wanted, self.port);
+                    transparent::compare(&self.gate, self.caller.address, &name, wanted);
                 }
                 (Asked::ByName, Host::Name(_)) => differs = true,
             }
@@ -388,7 +393,7 @@ impl Tunnel {
     async fn origin(&mut self) -> Result<TcpStream, DialError> {
         match self.origin.take() {
             Some(origin) => Ok(origin),
-            None => dial_rewritten(&self.gate, &self.host, self.port, &self.verdict).await,
+            None => dial_rewritten(&self.gate, &self.caller, (&self.host, self.port), &self.verdict).await,
         }
     }
 
@@ -404,7 +409,7 @@ impl Tunnel {
     async fn inspect(self, hello: TlsHello<HeardStream>) {
         let offered = &hello.protocols;
         let origin = Origin { scheme: Scheme::Https, host: self.host.clone(), port: self.port };
-        let mut link = Link::new(&self.gate, origin, Offer::of(offered));
+        let mut link = Link::new(&self.gate, self.caller.address, origin, Offer::of(offered));
         let opened = match self.verdict.outcome {
             Outcome::Block => None,
             Outcome::Allow => {

@@ -3,7 +3,8 @@
 //! The path to a root, its dates, names, purposes and constraints are the TLS library's business (webpki). Added here: the
 //! certificates an origin leaves out, what is known to be revoked, keys too weak to prove anything, and names for faults.
 //!
-//! Invariants: nothing here turns the library's refusal into a yes; a session that is taken up again is verified again.
+//! Invariants: nothing here turns the library's refusal into a yes; a session that is taken up again is verified again; no
+//! certificate that leads to no root has a say in which revocation lists are fetched, used or put away.
 
 use crate::ca::TlsTime;
 use crate::certificate::CertificateFacts;
@@ -33,6 +34,9 @@ use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, RevocationCheckDepth,
     RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
 };
+
+/// A path is judged again with the lists of what was met so often: each time a list was put away, or another path found.
+const MOST_ROUNDS: usize = 8;
 
 /// TLS towards origins: the public roots and the school's private ones, TLS 1.2 and 1.3.
 pub(crate) fn client_tls(
@@ -172,7 +176,7 @@ impl OriginVerifier {
         path: Result<Judged, webpki::Error>,
         name: &ServerName<'_>,
     ) -> Result<(), Refused> {
-        let judged = path.map_err(|error| {
+        let Judged { found, covers_leaf } = path.map_err(|error| {
             if error == webpki::Error::CertRevoked {
                 self.revocation.count(Standing::Revoked);
             }
@@ -180,57 +184,72 @@ impl OriginVerifier {
         })?;
         let named = ParsedCertificate::try_from(shown.leaf).and_then(|leaf| verify_server_name(&leaf, name));
         named.map_err(|_| CertificateFault::WrongName)?;
-        let Some(leaf) = judged.chain.first() else { return Err(CertificateFault::Broken.into()) };
+        let Some(leaf) = found.chain.first() else { return Err(CertificateFault::Broken.into()) };
         if leaf.is_weak {
             return Err(CertificateFault::Weak.into());
         }
-        let standing = match judged.stapled {
+        let standing = match found.stapled {
             Stapled::Revoked => Standing::Revoked,
             Stapled::Nothing if leaf.must_staple && shown.stapled.is_some() => {
                 return Err(CertificateFault::NoProof.into());
             }
             Stapled::Good => Standing::Good,
-            Stapled::Nothing if judged.covers_leaf => Standing::Good,
+            Stapled::Nothing if covers_leaf => Standing::Good,
             Stapled::Nothing => Standing::Unknown,
         };
         self.revocation.count(standing);
         if standing == Standing::Revoked {
             return Err(CertificateFault::Revoked.into());
         }
-        self.revocation.want(&judged.chain);
+        self.revocation.want(&found.chain);
         if standing == Standing::Unknown {
-            judged.asking.into_iter().for_each(|asking| self.revocation.ask(*asking));
+            found.asking.into_iter().for_each(|asking| self.revocation.ask(*asking));
         }
         Ok(())
     }
 
-    /// The path to a root, with the lists that are at hand. A list that cannot be believed makes no certificate bad.
+    /// The path to a root, with the lists that are at hand. Only the certificates of a path say which lists those are: beside
+    /// them an origin can send whatever it likes. A list that cannot be believed makes no certificate bad, and speaks no more.
     fn path(&self, shown: &Shown<'_>, more: &[CertificateDer<'_>]) -> Result<Judged, webpki::Error> {
         let others: Vec<CertificateDer<'_>> = shown.others.iter().chain(more).cloned().collect();
-        let chain = chain_facts(shown.leaf, others.iter());
-        let lists = self.revocation.lists(&chain);
-        let refs: Vec<&CertRevocationList<'_>> = lists.lists.iter().map(AsRef::as_ref).collect();
-        match self.path_with((shown, chain.first()), &others, &refs) {
-            Err(error) if is_fault_of_a_list(&error) => {
-                self.revocation.distrust(&chain);
-                let (stapled, asking) = self.path_with((shown, chain.first()), &others, &[])?;
-                Ok(Judged { chain, stapled, asking, covers_leaf: false })
+        let mut found = self.path_with(shown, &others, &[])?;
+        let mut met = found.chain.clone();
+        for _ in 0..MOST_ROUNDS {
+            let ChainLists { lists, covers_leaf } = self.revocation.lists(&met);
+            if lists.is_empty() {
+                return Ok(Judged { found, covers_leaf });
             }
-            Err(error) => Err(error),
-            Ok((stapled, asking)) => {
-                let ChainLists { covers_leaf, .. } = lists;
-                Ok(Judged { chain, stapled, asking, covers_leaf })
+            let refs: Vec<&CertRevocationList<'_>> = lists.iter().map(|(_, list)| list.as_ref()).collect();
+            found = match self.path_with(shown, &others, &refs) {
+                Err(error) if is_fault_of_a_list(&error) => {
+                    let is_bad = |list| {
+                        self.path_with(shown, &others, &[list]).is_err_and(|error| is_fault_of_a_list(&error))
+                    };
+                    let bad = lists.iter().filter(|(_, list)| is_bad(list.as_ref()));
+                    self.revocation.distrust(bad.map(|(url, _)| url.as_ref()));
+                    continue;
+                }
+                found => found?,
+            };
+            // Where one path is revoked there may be another, whose certificates have lists of their own.
+            let others_met = found.chain.iter().filter(|one| met.iter().all(|known| !known.is_same(one)));
+            let others_met: Vec<CertificateFacts> = others_met.cloned().collect();
+            if others_met.is_empty() {
+                return Ok(Judged { found, covers_leaf });
             }
+            met.extend(others_met);
         }
+        Ok(Judged { found, covers_leaf: false })
     }
 
-    /// What is proven of the leaf at a path's end, and what could be asked where nothing is.
+    /// A path to a root that these lists allow, what is proven of the leaf at its end, and what could be asked where nothing
+    /// is.
     fn path_with(
         &self,
-        (shown, facts): (&Shown<'_>, Option<&CertificateFacts>),
+        shown: &Shown<'_>,
         others: &[CertificateDer<'_>],
         lists: &[&CertRevocationList<'_>],
-    ) -> Result<(Stapled, Option<Box<Asking>>), webpki::Error> {
+    ) -> Result<Found, webpki::Error> {
         let leaf = EndEntityCert::try_from(shown.leaf)?;
         // Without lists there is nothing to look into, which the builder calls an error.
         let revocation = RevocationOptionsBuilder::new(lists).ok().map(|options| {
@@ -250,20 +269,34 @@ impl OriginVerifier {
             revocation,
             None,
         )?;
-        Ok(with_issuer(&path, |issuer| {
-            let question = self.question(&path, issuer, shown.now);
+        let leaf = CertificateFacts::read(shown.leaf).map_err(|_| webpki::Error::BadDer)?;
+        let (stapled, asking) = self.proven(shown, &path, &leaf);
+        let above =
+            path.intermediate_certificates().filter_map(|one| CertificateFacts::read(&one.der()).ok());
+        let chain = std::iter::once(leaf).chain(above).collect();
+        Ok(Found { chain, stapled, asking })
+    }
+
+    /// What is proven of the leaf of a path, and what could be asked where nothing is.
+    fn proven(
+        &self,
+        shown: &Shown<'_>,
+        path: &VerifiedPath<'_>,
+        leaf: &CertificateFacts,
+    ) -> (Stapled, Option<Box<Asking>>) {
+        with_issuer(path, |issuer| {
+            let question = self.question(path, issuer, shown.now);
             let stapled = shown.stapled.map_or(Stapled::Nothing, |proof| staple::read(proof, &question));
             // What is stapled and says nothing hides no answer that is known.
-            let answered = facts.filter(|_| stapled == Stapled::Nothing);
-            let said = match answered.and_then(|leaf| self.revocation.answer(leaf)) {
-                Some(answer) => staple::read(&answer, &question),
-                None => stapled,
+            let answer = if stapled == Stapled::Nothing { self.revocation.answer(leaf) } else { None };
+            let said = answer.map_or(stapled, |answer| staple::read(&answer, &question));
+            let asking = match said {
+                Stapled::Nothing => Asking::about(leaf, issuer, self.algorithms),
+                Stapled::Good | Stapled::Revoked => None,
             };
-            let leaf = facts.filter(|_| said == Stapled::Nothing);
-            let asking = leaf.and_then(|leaf| Asking::about(leaf, issuer, self.algorithms));
             (said, asking.map(Box::new))
         })
-        .unwrap_or((Stapled::Nothing, None)))
+        .unwrap_or((Stapled::Nothing, None))
     }
 
     fn question<'a>(
@@ -291,12 +324,17 @@ fn with_issuer<T>(path: &VerifiedPath<'_>, with: impl FnOnce(&TrustAnchor<'_>) -
 }
 
 /// A path that leads to a root.
-struct Judged {
-    /// Everything that was tried for the path, leaf first.
+struct Found {
+    /// Its certificates, leaf first, without the root; of those above the leaf only what can be read.
     chain: Vec<CertificateFacts>,
     stapled: Stapled,
     /// What a responder can be asked, where nothing is proven of the leaf.
     asking: Option<Box<Asking>>,
+}
+
+/// A path that leads to a root and has nothing on it that a list calls revoked.
+struct Judged {
+    found: Found,
     covers_leaf: bool,
 }
 

@@ -16,6 +16,7 @@ use inspect::protocol::{self, Spoken};
 use model::{
     Ask, Category, Channel, EventOutcome, Host, Inspection, Layer, Outcome, Target, Verdict, WayRound,
 };
+use std::net::IpAddr;
 
 /// Why an address is refused that stands where a name should.
 pub(crate) const ADDRESS_ALONE: &str = "it is an address instead of a name";
@@ -160,11 +161,11 @@ fn is_named(verdict: &Verdict) -> bool {
 }
 
 /// True for a hello as Tor's programs send it: without ALPN, for a name made up by chance that nobody has.
-pub(crate) async fn is_tors<S>(gate: &Gate, hello: &TlsHello<S>, port: u16) -> bool {
+pub(crate) async fn is_tors<S>(gate: &Gate, client: IpAddr, hello: &TlsHello<S>, port: u16) -> bool {
     let made_up = hello.name.as_ref().filter(|host| host.name().is_some_and(protocol::may_be_tors));
     match made_up {
         Some(host) if hello.protocols.is_empty() => {
-            let found = gate.dialer.resolver.resolve(host, port).await;
+            let found = gate.dialer.resolver.resolve(host, port, Some(client)).await;
             matches!(found, Err(DialError::Origin(OriginFault::NoSuchName)))
         }
         _ => false,

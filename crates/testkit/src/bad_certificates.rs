@@ -54,6 +54,11 @@ pub enum Case {
     NotOnList,
     /// Its list is signed by a stranger: that says nothing, taken.
     ForgedList,
+    /// Its issuer's list has it, and it comes with a stranger's certificate that leads to a forged list in the name of the
+    /// issuer's issuer: nobody asks there, refused once its own list is there.
+    RevokedBesideJunk,
+    /// Its issuer's list has it, and the list that its issuer leads to is forged: refused once its own list is there.
+    RevokedBelowForgedList,
     /// Its issuer's responder, when asked, says that it was revoked: refused from then on.
     AskedRevoked,
     /// The responder says that it is good: taken.
@@ -93,6 +98,10 @@ pub struct BadCertificates {
     stranger: Authority,
     strangers_issuer: Authority,
     constrained: Authority,
+    /// Its certificate leads to a list that is not its issuer's.
+    ill_listed: Authority,
+    /// Has the name of the root, and leads to a list of its own.
+    junk: Authority,
     responder: Authority,
     publisher: Publisher,
 }
@@ -108,12 +117,13 @@ struct Chain {
 
 /// The leaf's number on lists and in stapled proofs.
 pub const SERIAL: u64 = 0x5ca1_ab1e;
+const ROOT: &str = "Root of the tests";
 const ISSUER: &str = "Issuer of the tests";
 
 impl BadCertificates {
     /// Makes it, and starts its publisher. `host` leads there: its name is in the certificates' addresses.
     pub async fn start(host: &str) -> Result<Self, TestError> {
-        let root = authority("Root of the tests", None, |_| {})?;
+        let root = authority(ROOT, None, |_| {})?;
         let stranger = authority("Root of nobody", None, |_| {})?;
         let issuer = authority(ISSUER, Some(&root), |_| {})?;
         let strangers_issuer = authority(ISSUER, Some(&stranger), |_| {})?;
@@ -128,7 +138,22 @@ impl BadCertificates {
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::OcspSigning];
         })?;
         let publisher = Publisher::start(host).await?;
-        let it = Self { root, issuer, stranger, strangers_issuer, constrained, responder, publisher };
+        let listed_at = |path: &str| vec![CrlDistributionPoint { uris: vec![publisher.url(path)] }];
+        let ill_listed = authority("Ill-listed issuer of the tests", Some(&root), |params| {
+            params.crl_distribution_points = listed_at("/forged-of-root.crl");
+        })?;
+        let junk = authority(ROOT, None, |params| params.crl_distribution_points = listed_at("/junk.crl"))?;
+        let it = Self {
+            root,
+            issuer,
+            stranger,
+            strangers_issuer,
+            constrained,
+            ill_listed,
+            junk,
+            responder,
+            publisher,
+        };
         it.publish()?;
         Ok(it)
     }
@@ -170,6 +195,10 @@ impl BadCertificates {
         publisher.put("/revoked.crl", list(&self.issuer, &[SERIAL])?);
         publisher.put("/clear.crl", list(&self.issuer, &[SERIAL + 1])?);
         publisher.put("/forged.crl", list(&self.strangers_issuer, &[SERIAL])?);
+        publisher.put("/ill-listed.crl", list(&self.ill_listed, &[SERIAL])?);
+        for path in ["/junk.crl", "/forged-of-root.crl"] {
+            publisher.put(path, list(&self.junk, &[])?);
+        }
         for (path, signer, status) in [
             ("/revoked.ocsp", &self.issuer, Status::Revoked),
             ("/good.ocsp", &self.issuer, Status::Good),
@@ -188,6 +217,7 @@ impl BadCertificates {
             Case::SelfSigned => None,
             Case::UntrustedRoot => Some(&self.stranger),
             Case::NameConstraints => Some(&self.constrained),
+            Case::RevokedBelowForgedList => Some(&self.ill_listed),
             _ => Some(&self.issuer),
         };
         let leaf = match signed_by {
@@ -205,6 +235,8 @@ impl BadCertificates {
                 vec![leaf]
             }
             Case::NameConstraints => vec![leaf, self.constrained.der().clone()],
+            Case::RevokedBesideJunk => vec![leaf, self.junk.der().clone(), self.issuer.der().clone()],
+            Case::RevokedBelowForgedList => vec![leaf, self.ill_listed.der().clone()],
             Case::AuthorityAsLeaf => return self.authority_as_leaf(name),
             Case::SignedByLeaf => return self.signed_by_leaf(name),
             _ => vec![leaf, self.issuer.der().clone()],
@@ -227,7 +259,8 @@ impl BadCertificates {
             _ => (date_time_ymd(2026, 11, 1), date_time_ymd(2026, 12, 31)),
         };
         let list = match case {
-            Case::RevokedByList => Some("/revoked.crl"),
+            Case::RevokedByList | Case::RevokedBesideJunk => Some("/revoked.crl"),
+            Case::RevokedBelowForgedList => Some("/ill-listed.crl"),
             Case::NotOnList => Some("/clear.crl"),
             Case::ForgedList => Some("/forged.crl"),
             _ => None,

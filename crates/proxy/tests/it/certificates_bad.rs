@@ -102,6 +102,28 @@ async fn a_certificate_on_its_issuer_s_list_is_refused_once_the_list_is_there() 
 }
 
 #[tokio::test]
+async fn no_forged_list_hides_the_one_that_has_the_certificate_wherever_it_comes_from() {
+    let (lab, world) = lab_and_world(PUBLISHER).await;
+    for (case, own, forged, asked) in [
+        (Case::RevokedBesideJunk, "/revoked.crl", "/junk.crl", 0),
+        (Case::RevokedBelowForgedList, "/ill-listed.crl", "/forged-of-root.crl", 1),
+    ] {
+        let origin = Origin::start_rude(lab.server(case, "good.test").unwrap()).await;
+        let refused = tokio::time::timeout(Duration::from_secs(20), async {
+            while open(&world, origin.port()).await.0 != 502 || lab.publisher().asked(forged) < asked {}
+        });
+        refused.await.unwrap();
+        for visit in 0..20 {
+            let (status, text) = open(&world, origin.port()).await;
+            assert!(status == 502 && text.contains("was revoked"), "{case:?} {visit}: {status} {text}");
+        }
+        let publisher = lab.publisher();
+        assert_eq!((publisher.asked(own), publisher.asked(forged)), (1, asked), "{case:?}");
+    }
+    assert_eq!((world.revocation_counts)().good, 0);
+}
+
+#[tokio::test]
 async fn a_list_without_the_certificate_speaks_for_it() {
     let (lab, world) = lab_and_world(PUBLISHER).await;
     let origin = Origin::start_rude(lab.server(Case::NotOnList, "good.test").unwrap()).await;

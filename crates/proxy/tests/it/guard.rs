@@ -5,9 +5,13 @@ use crate::origin::{Origin, full};
 use crate::world::{Setting, World};
 use http::{Request, StatusCode};
 use proxy::Limits;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn nobody_gets_into_private_networks_or_the_gate_itself_through_the_proxy() {
@@ -25,6 +29,56 @@ async fn nobody_gets_into_private_networks_or_the_gate_itself_through_the_proxy(
     // A listed host may lie on loopback, but not on the proxy's own port.
     assert!(world.client().tunnel("good.test", world.proxy.port()).await.is_err());
     assert!(origin.seen().is_empty());
+}
+
+/// A permit for each lookup that has begun and does not answer.
+static SILENT: Semaphore = Semaphore::const_new(0);
+static MAY_ANSWER: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Lets the lookups end that do not answer, or their threads would outlive the test.
+struct Silence;
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        *MAY_ANSWER.0.lock().unwrap() = true;
+        MAY_ANSWER.1.notify_all();
+    }
+}
+
+fn look_up(name: &str) -> std::io::Result<Vec<IpAddr>> {
+    if name.ends_with("silent.test") {
+        SILENT.add_permits(1);
+        drop(MAY_ANSWER.1.wait_while(MAY_ANSWER.0.lock().unwrap(), |may| !*may).unwrap());
+    }
+    Ok(vec![IpAddr::from([127, 0, 0, 1])])
+}
+
+/// The first bytes of the proxy's answer to a plain request from an address.
+async fn asked_from(from: &str, proxy: SocketAddr, url: String) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+    let mut stream = socket.connect(proxy).await.unwrap();
+    stream.write_all(format!("GET {url} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_whose_names_never_answer_takes_nobody_elses_lookups() {
+    let silence = Silence;
+    let reachable = vec!["127.0.0.0/8".parse().unwrap()];
+    let world = World::with(Setting { reachable, lookup: Some(look_up), ..Setting::default() }).await;
+    let (origin, proxy) = (Origin::start(None).await, world.proxy);
+    let mut waiting = JoinSet::new();
+    for number in 0..600 {
+        waiting.spawn(asked_from("127.0.0.1", proxy, format!("http://{number}.silent.test/")));
+    }
+    let _begun = SILENT.acquire_many(32).await.unwrap();
+    let answer = asked_from("127.0.0.2", proxy, format!("http://found.test:{}/", origin.port())).await;
+    assert_eq!(answer, "HTTP/1.1 200");
+    assert_eq!(SILENT.available_permits(), 0, "one client has 32 lookups at once");
+    drop(silence);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use policy::rules::{
 use policy::{CurrentSnapshot, Image, Snapshot};
 use proxy::{
     CertificateAuthority, Config, Icap, LeafSigner, Limits, PacRule, PlainPasswords, Ports, Proxy, Resolver,
-    ScanConfig, ScanCounts, Transparent,
+    ScanConfig, ScanCounts, SystemLookup, Transparent,
 };
 use rustls::ClientConfig;
 use std::collections::HashMap;
@@ -60,6 +60,8 @@ pub struct Setting {
     pub listed: Vec<&'static str>,
     pub advertised_host: Option<String>,
     pub reachable: Vec<ipnet::IpNet>,
+    /// How names are looked up that are not listed; `None`: as the system does.
+    pub lookup: Option<SystemLookup>,
     pub proxy_peers: Vec<ipnet::IpNet>,
     pub people: Vec<Person>,
     pub sign_in_way: SignInWay,
@@ -93,6 +95,7 @@ impl Default for Setting {
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
             advertised_host: None,
             reachable: Vec::new(),
+            lookup: None,
             proxy_peers: Vec::new(),
             people: Vec::new(),
             sign_in_way: SignInWay::Page,
@@ -128,12 +131,11 @@ impl World {
         let signer = Arc::new(LeafSigner::new(authority, clock.clone()).unwrap());
         let (sender, events) = event_channel(1024);
         let snapshot = Arc::new(CurrentSnapshot::new(snapshot(&setting)));
-        let listed: HashMap<Host, Vec<IpAddr>> =
-            setting.listed.iter().map(|name| (host(name), setting.sites.clone())).collect();
         let handed_out = Arc::<HandedOut>::default();
         let leaks = Arc::<Leaks>::default();
         let identities = Arc::<IdentityMap>::default();
         let suggestions = Arc::<Suggestions>::default();
+        let resolver = resolver(&setting);
         let ports = Ports {
             snapshot: Arc::clone(&snapshot),
             roster: Arc::new(CurrentRoster::new(Roster::new(setting.people, Vec::new()))),
@@ -141,7 +143,7 @@ impl World {
             events: sender,
             clock,
             signer: Arc::clone(&signer),
-            resolver: Arc::new(Resolver::new(listed, setting.reachable)),
+            resolver: Arc::new(resolver),
             handed_out: Arc::clone(&handed_out),
             leaks: Arc::clone(&leaks),
             suggestions: Arc::clone(&suggestions),
@@ -236,6 +238,16 @@ impl World {
 
 pub fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
+}
+
+fn resolver(setting: &Setting) -> Resolver {
+    let listed: HashMap<Host, Vec<IpAddr>> =
+        setting.listed.iter().map(|name| (host(name), setting.sites.clone())).collect();
+    let resolver = Resolver::new(listed, setting.reachable.clone());
+    match setting.lookup {
+        None => resolver,
+        Some(lookup) => resolver.looking_up(lookup),
+    }
 }
 
 fn entry(text: &str) -> Entry {
