@@ -12,6 +12,7 @@ use blockpage::OriginFault;
 use model::{Clock, HandedOut, Host, Suggestions};
 use rustls::HandshakeKind;
 use rustls_pki_types::ServerName;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,22 +142,49 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, DialError> {
     }
 }
 
-/// Tries the addresses in order, each a little after the one before, and takes the first that answers.
+/// Tries the addresses in order and takes the first that answers; the next one's turn is when the ones before have failed,
+/// or have not answered for a while (RFC 8305, section 5).
 async fn first_to_answer(addresses: Vec<SocketAddr>) -> Option<TcpStream> {
     if let [only] = addresses.as_slice() {
         return TcpStream::connect(only).await.ok();
     }
     let mut attempts = JoinSet::new();
-    for (index, address) in (0_u32..).zip(addresses) {
-        attempts.spawn(async move {
-            tokio::time::sleep(NEXT_ADDRESS_AFTER * index).await;
-            TcpStream::connect(address).await
-        });
+    for address in addresses {
+        attempts.spawn(TcpStream::connect(address));
+        if let Ok(Some(stream)) = tokio::time::timeout(NEXT_ADDRESS_AFTER, first_of(&mut attempts)).await {
+            return Some(stream);
+        }
     }
+    first_of(&mut attempts).await
+}
+
+/// The first attempt that succeeds; `None` once all have failed.
+async fn first_of(attempts: &mut JoinSet<io::Result<TcpStream>>) -> Option<TcpStream> {
     while let Some(attempt) = attempts.join_next().await {
         if let Ok(Ok(stream)) = attempt {
             return Some(stream);
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_address_that_refuses_leads_on_to_the_next() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let refusing = {
+            let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            gone.local_addr().unwrap()
+        };
+        for addresses in [vec![good], vec![refusing, good], vec![refusing; 9]] {
+            let leads = addresses.contains(&good);
+            let stream = first_to_answer(addresses).await;
+            assert_eq!(stream.map(|stream| stream.peer_addr().unwrap()), leads.then_some(good));
+        }
+    }
 }

@@ -35,7 +35,8 @@ impl Resolver {
         Self { lookups: Lookups::new(system), ..self }
     }
 
-    /// The addresses of a host that may be connected to, at most 8, in the resolver's order.
+    /// The addresses of a host that may be connected to, at most 8: in the resolver's order, and the families in turn, so
+    /// that one which leads nowhere leaves room for the other.
     pub(crate) async fn resolve(
         &self,
         host: &Host,
@@ -49,12 +50,9 @@ impl Resolver {
             Host::Address(address) => Arc::from([*address]),
             Host::Name(name) => self.lookups.addresses(name, asker).await.map_err(fault)?,
         };
-        let open: Vec<SocketAddr> = found
-            .iter()
-            .filter(|address| self.is_open(**address))
-            .map(|address| SocketAddr::new(*address, port))
-            .take(MOST_ADDRESSES)
-            .collect();
+        let open = found.iter().filter(|address| self.is_open(**address));
+        let mut open = in_turn(open.map(|address| SocketAddr::new(*address, port)).collect());
+        open.truncate(MOST_ADDRESSES);
         if open.is_empty() { Err(DialError::PrivateAddress) } else { Ok(open) }
     }
 
@@ -62,6 +60,16 @@ impl Resolver {
         let address = address.to_canonical();
         is_public(address) || self.open_ranges.iter().any(|range| range.contains(&address))
     }
+}
+
+/// One of each family after the other, beginning with the first one's (RFC 8305, section 4).
+fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else { return addresses };
+    let count = addresses.len();
+    let (one, other): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    (0..count).flat_map(|_| [one.next(), other.next()]).flatten().collect()
 }
 
 fn fault(fault: LookupFault) -> DialError {
@@ -143,6 +151,21 @@ mod tests {
             ("2002:a00:1::", false),
         ] {
             assert_eq!(Resolver::default().is_open(address.parse().unwrap()), public, "{address}");
+        }
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let addresses = |hosts: &[&str]| -> Vec<SocketAddr> {
+            hosts.iter().map(|host| SocketAddr::new(host.parse().unwrap(), 443)).collect()
+        };
+        for (found, tried) in [
+            (&["::1", "::2", "::3", "1.1.1.1"][..], &["::1", "1.1.1.1", "::2", "::3"][..]),
+            (&["1.1.1.1", "1.1.1.2", "::1"], &["1.1.1.1", "::1", "1.1.1.2"]),
+            (&["1.1.1.1"], &["1.1.1.1"]),
+            (&[], &[]),
+        ] {
+            assert_eq!(in_turn(addresses(found)), addresses(tried));
         }
     }
 
