@@ -6,9 +6,9 @@ use crate::forward::{Answered, Lease, Outgoing, forward};
 use crate::gate::{Gate, Streams};
 use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
-use crate::peek::Peeked;
+use crate::peek::{Patience, Peeked};
 use crate::pump::{Grounds, pump_streams};
-use crate::rules::{self, Judged, Sends};
+use crate::rules::{self, FirstBytes, Judged, Sends};
 use crate::scan::{self, Asked, Fetched, ScanDesk, Sent};
 use crate::sign_in_portal;
 use crate::visit::{AnswerBody, Visit, page_answer, without_page};
@@ -33,7 +33,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 /// How long an answer's head may wait for its first bytes.
-const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(10);
+const PATIENCE: Patience = Patience { first: Duration::from_secs(10), more: Duration::from_millis(500) };
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// What a client may send on an HTTP/2 stream before the origin has taken it.
 const UPLOAD_WINDOW: u32 = 256 * 1024;
@@ -353,11 +353,10 @@ async fn hand_over(
     let is_ruled = rules::wants_first_bytes(&judged, &fetched.head);
     if scans.is_some() || is_ruled {
         let headers = &fetched.head.headers;
-        let look = fetched.body.look_ahead(headers, |first| rules::wants_more(headers, first));
-        // Of what is not said by then, nothing can be told.
-        first = tokio::time::timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
+        let look = fetched.body.look_ahead(headers, PATIENCE, |first| rules::wants_more(headers, first));
+        first = look.await;
     }
-    let ruled: &[u8] = if is_ruled { &first } else { &[] };
+    let ruled = is_ruled.then_some(first.as_slice());
     if let Err(refusal) = rules::after_response(&inner.gate, &judged, &mut fetched.head, ruled) {
         return refused(inner, fetched.visit, &refusal, fetched.shape);
     }
@@ -368,7 +367,9 @@ async fn hand_over(
         return Box::pin(scan::download(inner, desk, asked, (case, fetched))).await;
     }
     let Fetched { head, body, visit, lease, .. } = fetched;
-    Response::from_parts(head, AnswerBody::origin(body, visit, lease))
+    let is_to_come = is_ruled && !body.is_whole();
+    let watch = if is_to_come { FirstBytes::to_come(judged, &head.headers, &first) } else { None };
+    Response::from_parts(head, AnswerBody::origin(body, visit, lease).watched(watch))
 }
 
 /// The block page for what the traffic rules or the scanner refuse.

@@ -1,8 +1,8 @@
 //! A bounded look ahead into a body, before its head goes further.
 //!
 //! Nothing but what is looked at is held, at most [`LOOK_AHEAD_BYTES`] and the piece that reaches it, and it is passed on
-//! untouched. Whoever looks holds up the head until there is something to see, so streams that may say nothing for long are
-//! not looked into.
+//! untouched. Whoever looks holds up the head until there is something to see, and not for long after that, so streams that
+//! may say nothing for long are not looked into.
 
 use bytes::Bytes;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -11,6 +11,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// The most bytes of a body that are shown to whoever looks ahead.
 pub(crate) const LOOK_AHEAD_BYTES: usize = 4 * 1024;
@@ -20,6 +22,15 @@ const STREAMS: [&str; 3] = ["application/grpc", "text/event-stream", "multipart/
 
 /// Pieces that are taken in before the look is over, however small they are.
 const MOST_PIECES: usize = 64;
+
+/// How long a look may hold up a head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Until the first bytes come.
+    pub(crate) first: Duration,
+    /// From then on.
+    pub(crate) more: Duration,
+}
 
 /// A body, of which the beginning may have been looked at.
 pub(crate) struct Peeked {
@@ -34,18 +45,23 @@ impl Peeked {
     }
 
     /// The first bytes of the body, as many as it takes until `wants_more` says that they are enough; empty where the body
-    /// is, or is a stream. `head` is the body's own, and tells where not to wait. The caller sets the time limit.
+    /// is, or is a stream; fewer where the time is up. `head` is the body's own, and tells where not to wait.
     pub(crate) async fn look_ahead(
         &mut self,
         head: &HeaderMap,
+        patience: Patience,
         wants_more: impl Fn(&[u8]) -> bool,
     ) -> Vec<u8> {
         let mut seen = Vec::new();
         if is_stream(head) {
             return seen;
         }
+        let mut until = Instant::now() + patience.first;
         while self.ahead.len() < MOST_PIECES && seen.len() < LOOK_AHEAD_BYTES && wants_more(&seen) {
-            let Some(piece) = self.rest.frame().await else { break };
+            let Ok(Some(piece)) = timeout_at(until, self.rest.frame()).await else { break };
+            if seen.is_empty() {
+                until = Instant::now() + patience.more;
+            }
             let bytes = piece.as_ref().ok().and_then(Frame::data_ref).cloned();
             self.ahead.push_back(piece);
             let Some(bytes) = bytes else { break };
@@ -53,6 +69,11 @@ impl Peeked {
             seen.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
         }
         seen
+    }
+
+    /// True when the look took all of it in.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rest.is_end_stream()
     }
 }
 

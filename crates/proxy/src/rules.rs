@@ -14,7 +14,7 @@ mod requests;
 mod tenants;
 mod uploads;
 
-pub(crate) use files::{after_response, unpacked, wants_first_bytes, wants_more};
+pub(crate) use files::{FirstBytes, after_response, unpacked, wants_first_bytes, wants_more};
 pub(crate) use requests::before_request;
 pub(crate) use uploads::{Sends, is_upload};
 

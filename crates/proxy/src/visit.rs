@@ -6,6 +6,7 @@
 use crate::error::BodyFault;
 use crate::forward::Lease;
 use crate::peek::Peeked;
+use crate::rules::FirstBytes;
 use crate::scan::{HeldBody, ScannedBody, UploadWatch};
 use blockpage::Page;
 use bytes::Bytes;
@@ -141,6 +142,8 @@ pub(crate) struct AnswerBody {
     lease: Option<Lease>,
     /// Its place among the open requests.
     _share: Option<Share>,
+    /// Looks at an origin's first bytes, where they tell what may not pass.
+    watch: Option<Box<FirstBytes>>,
 }
 
 enum Content {
@@ -158,7 +161,7 @@ impl AnswerBody {
 
     /// Bytes of ours that are no visit.
     pub(crate) fn bytes(bytes: Bytes) -> Self {
-        Self { content: Content::Ours(Full::new(bytes)), visit: None, lease: None, _share: None }
+        Self { content: Content::Ours(Full::new(bytes)), visit: None, lease: None, _share: None, watch: None }
     }
 
     /// The same, with a place among the open requests that is free once this is gone.
@@ -169,17 +172,29 @@ impl AnswerBody {
 
     /// An origin's body; the connection it comes over is given back after it.
     pub(crate) fn origin(body: Peeked, visit: Visit, lease: Lease) -> Self {
-        Self { content: Content::Origin(body), visit: Some(visit), lease: Some(lease), _share: None }
+        Self {
+            content: Content::Origin(body),
+            visit: Some(visit),
+            lease: Some(lease),
+            _share: None,
+            watch: None,
+        }
+    }
+
+    /// The same, cut off where its first bytes show what may not pass.
+    pub(crate) fn watched(mut self, watch: Option<Box<FirstBytes>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// A file that goes through the scanner.
     pub(crate) fn scanned(body: ScannedBody, visit: Visit) -> Self {
-        Self { content: Content::Scanned(body), visit: Some(visit), lease: None, _share: None }
+        Self { content: Content::Scanned(body), visit: Some(visit), lease: None, _share: None, watch: None }
     }
 
     /// A file that was told of already.
     pub(crate) fn ours(body: ScannedBody) -> Self {
-        Self { content: Content::Scanned(body), visit: None, lease: None, _share: None }
+        Self { content: Content::Scanned(body), visit: None, lease: None, _share: None, watch: None }
     }
 
     fn end_lease(&mut self) {
@@ -211,7 +226,24 @@ impl Body for AnswerBody {
             Content::Ours(body) => ready!(Pin::new(body).poll_frame(cx))
                 .map(|frame| frame.map_err(|never: Infallible| match never {})),
             Content::Origin(body) => {
-                ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from))
+                let frame = ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(BodyFault::from));
+                match self
+                    .watch
+                    .as_mut()
+                    .zip(frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()))
+                {
+                    None => frame,
+                    Some((watch, bytes)) => match watch.see(bytes) {
+                        Ok(goes_on) => {
+                            self.watch.take_if(|_| !goes_on);
+                            frame
+                        }
+                        Err(refusal) => {
+                            said = Some(refusal);
+                            Some(Err(BodyFault::Refused))
+                        }
+                    },
+                }
             }
             Content::Scanned(body) => {
                 let (frame, note) = ready!(body.poll(cx));

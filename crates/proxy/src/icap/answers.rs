@@ -34,8 +34,8 @@ pub(super) async fn answer(
         return exchange.refuse(&judged, &judged.verdict, (&head, ahead.body)).await;
     }
     let before = answer.headers.clone();
-    let first = if rules::wants_first_bytes(&judged, &answer) { ahead.seen() } else { Vec::new() };
-    if let Err(refusal) = rules::after_response(gate, &judged, &mut answer, &first) {
+    let first = rules::wants_first_bytes(&judged, &answer).then(|| ahead.seen());
+    if let Err(refusal) = rules::after_response(gate, &judged, &mut answer, first.as_deref()) {
         return exchange.refuse(&judged, &refusal, (&head, ahead.body)).await;
     }
     let reason = answer.status.canonical_reason().unwrap_or_default();

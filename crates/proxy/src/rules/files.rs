@@ -1,13 +1,14 @@
 //! Phase `response`: DNS inside HTTPS, invitations to HTTP/3, and kinds of files by their first bytes.
 //!
-//! The first bytes are looked at as the browser will see them, so codings are undone as far as they go. Left out: a range
-//! that does not begin where the file does, and codings that are not known; nothing can be told of those.
+//! The first bytes are looked at as the browser will see them, so codings are undone as far as they go; what is packed in a
+//! way that cannot be undone is refused where kinds of files are. Left out: a part that does not begin where the file does.
 //!
 //! Invariant: of packed bytes at most [`file_type::MOST_BYTES`] are unpacked, whatever they would come to.
 
 use super::requests::{is_dns_type, text};
 use super::{Judged, Refused, refusal};
 use crate::gate::Gate;
+use http::StatusCode;
 use http::header::{ALT_SVC, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, HeaderMap};
 use http::response::Parts;
 use inspect::file_type;
@@ -23,7 +24,7 @@ const BUFFER_BYTES: usize = 4096;
 /// True where the first bytes of this answer's body must be seen before its head may go on.
 pub(crate) fn wants_first_bytes(judged: &Judged, head: &Parts) -> bool {
     let rules = &judged.traffic().files;
-    if rules.block.is_empty() || begins_elsewhere(&head.headers) {
+    if rules.block.is_empty() || begins_elsewhere(head) {
         return false;
     }
     if rules.except.is_empty() {
@@ -39,8 +40,8 @@ pub(crate) fn wants_more(headers: &HeaderMap, first: &[u8]) -> bool {
     first.len() < file_type::MOST_BYTES && file_type::wants_more(&unpacked(headers, first))
 }
 
-/// Refuses an answer by its head and its first bytes, which are empty where nobody wanted them; takes out of its head what
-/// leads past the gate.
+/// Refuses an answer by its head and its first bytes, if anybody wanted them; takes out of its head what leads past the
+/// gate.
 ///
 /// # Errors
 /// The verdict that refuses it.
@@ -48,7 +49,7 @@ pub(crate) fn after_response(
     gate: &Gate,
     judged: &Judged,
     head: &mut Parts,
-    first: &[u8],
+    first: Option<&[u8]>,
 ) -> Result<(), Box<Verdict>> {
     if judged.shuts(WayRound::Quic) {
         head.headers.remove(ALT_SVC);
@@ -56,30 +57,87 @@ pub(crate) fn after_response(
     if text(&head.headers, &CONTENT_TYPE).is_some_and(is_dns_type) {
         judged.tried(gate, WayRound::EncryptedDns, "the answer is DNS inside HTTPS")?;
     }
-    let blocked = &judged.traffic().files.block;
-    match file_type::of(&unpacked(&head.headers, first)) {
-        Some(found) if !first.is_empty() && blocked.contains(&found.kind) => {
-            let why = format!("it is {}, whatever it is called", found.words);
-            let refused = Refused { layer: Layer::FileType, entry: found.kind.slug(), why: &why };
-            Err(Box::new(refusal(&judged.verdict, refused)))
+    first.filter(|first| !first.is_empty()).map_or(Ok(()), |first| check(judged, &head.headers, first))
+}
+
+/// Refuses a file by its first bytes.
+fn check(judged: &Judged, headers: &HeaderMap, first: &[u8]) -> Result<(), Box<Verdict>> {
+    let refused = |entry, why: &str| {
+        let refused = Refused { layer: Layer::FileType, entry, why };
+        Err(Box::new(refusal(&judged.verdict, refused)))
+    };
+    if is_opaque(headers) {
+        return refused("packed", "it is packed in a way that cannot be looked into");
+    }
+    match file_type::of(&unpacked(headers, first)) {
+        Some(found) if judged.traffic().files.block.contains(&found.kind) => {
+            refused(found.kind.slug(), &format!("it is {}, whatever it is called", found.words))
         }
         _ => Ok(()),
     }
 }
 
-/// True for a part of a file that does not begin where the file does.
-fn begins_elsewhere(headers: &HeaderMap) -> bool {
-    text(headers, &CONTENT_RANGE)
-        .is_some_and(|range| !range.trim_start().to_ascii_lowercase().starts_with("bytes 0-"))
+/// Looks at the first bytes of an answer whose head went on before they had come.
+pub(crate) struct FirstBytes {
+    judged: Judged,
+    headers: HeaderMap,
+    seen: Vec<u8>,
+}
+
+impl FirstBytes {
+    /// For the whole of an answer with this head; `None` where what was looked at of it before told all.
+    pub(crate) fn to_come(judged: Judged, head: &HeaderMap, looked_at: &[u8]) -> Option<Box<Self>> {
+        wants_more(head, looked_at).then(|| {
+            let codings =
+                head.get_all(CONTENT_ENCODING).iter().map(|coding| (CONTENT_ENCODING, coding.clone()));
+            Box::new(Self { judged, headers: codings.collect(), seen: Vec::new() })
+        })
+    }
+
+    /// Sees the next bytes; true while more may change what they tell.
+    ///
+    /// # Errors
+    /// The verdict that refuses the file.
+    pub(crate) fn see(&mut self, bytes: &[u8]) -> Result<bool, Box<Verdict>> {
+        let room = file_type::MOST_BYTES.saturating_sub(self.seen.len());
+        self.seen.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        check(&self.judged, &self.headers, &self.seen)?;
+        Ok(wants_more(&self.headers, &self.seen))
+    }
+}
+
+/// True for a part of a file that does not begin where the file does. Elsewhere than in a part the field says nothing
+/// (RFC 9110, section 14.4).
+fn begins_elsewhere(head: &Parts) -> bool {
+    let Some(range) = text(&head.headers, &CONTENT_RANGE) else { return false };
+    let range = range.trim_start().to_ascii_lowercase();
+    let begins = range.strip_prefix("bytes ").and_then(|range| range.split_once('-'));
+    let begins = begins.and_then(|(first, _)| first.trim().parse::<u64>().ok());
+    head.status == StatusCode::PARTIAL_CONTENT && begins.is_some_and(|first| first > 0)
+}
+
+/// The codings of a body, the one that was put on last first.
+fn codings(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let fields = headers.get_all(CONTENT_ENCODING).iter().filter_map(|field| field.to_str().ok());
+    let mut codings: Vec<_> =
+        fields.flat_map(|field| field.split(',')).map(|coding| coding.trim().to_ascii_lowercase()).collect();
+    codings.retain(|coding| !coding.is_empty() && coding != "identity");
+    codings.into_iter().rev()
+}
+
+/// True where a browser may undo what is not undone here: by a dictionary that it has from before (RFC 9842), or more codings
+/// than are.
+fn is_opaque(headers: &HeaderMap) -> bool {
+    codings(headers).count() > MOST_CODINGS
+        || codings(headers).any(|coding| coding == "dcb" || coding == "dcz")
 }
 
 /// The first bytes with their codings undone, as far as they go.
 pub(crate) fn unpacked<'a>(headers: &HeaderMap, first: &'a [u8]) -> Cow<'a, [u8]> {
     let mut bytes = Cow::Borrowed(first);
-    let codings = text(headers, &CONTENT_ENCODING).unwrap_or_default();
-    for coding in codings.rsplit(',').map(str::trim).take(MOST_CODINGS) {
+    for coding in codings(headers).take(MOST_CODINGS) {
         let packed: &[u8] = &bytes;
-        let out = match coding.to_ascii_lowercase().as_str() {
+        let out = match coding.as_str() {
             "gzip" | "x-gzip" => beginning(flate2::read::MultiGzDecoder::new(packed)),
             // Most servers send the zlib form, some the bare one (RFC 9110, section 8.4.1.2).
             "deflate" if packed.first().is_some_and(|byte| byte & 0x0f == 8) => {
@@ -116,6 +174,7 @@ fn beginning(mut packed: impl Read) -> Vec<u8> {
 mod tests {
     use super::*;
     use flate2::Compression;
+    use http::Response;
     use proptest::prelude::*;
     use std::io::Write as _;
 
@@ -167,12 +226,32 @@ mod tests {
 
     #[test]
     fn a_range_from_the_middle_tells_nothing() {
-        for (range, expected) in [("bytes 0-99/200", false), ("bytes 1-99/200", true), ("Bytes 0-1/2", false)]
-        {
-            let headers = [(CONTENT_RANGE, range.parse().unwrap())].into_iter().collect();
-            assert_eq!(begins_elsewhere(&headers), expected, "{range}");
+        for (status, range, expected) in [
+            (206, "bytes 0-99/200", false),
+            (206, "bytes 00-99/200", false),
+            (206, "bytes 1-99/200", true),
+            (206, "Bytes 0-1/2", false),
+            (206, "x", false),
+            (200, "bytes 1-99/200", false),
+        ] {
+            let answer = Response::builder().status(status).header(CONTENT_RANGE, range).body(()).unwrap();
+            assert_eq!(begins_elsewhere(&answer.into_parts().0), expected, "{status} {range}");
         }
-        assert!(!begins_elsewhere(&HeaderMap::new()));
+        assert!(!begins_elsewhere(&Response::new(()).into_parts().0));
+    }
+
+    #[test]
+    fn every_field_with_codings_counts_and_what_cannot_be_undone_is_known() {
+        let mut headers = coded("gzip");
+        headers.append(CONTENT_ENCODING, "identity".parse().unwrap());
+        headers.append(CONTENT_ENCODING, "gzip, ".parse().unwrap());
+        assert_eq!(codings(&headers).collect::<Vec<_>>(), ["gzip", "gzip"]);
+        assert_eq!(&unpacked(&headers, &gzip(&gzip(b"MZ")))[..], b"MZ");
+        for (coding, expected) in
+            [("gzip, br, zstd", false), ("gzip, gzip, gzip, gzip", true), ("dcb", true), ("utf-8", false)]
+        {
+            assert_eq!(is_opaque(&coded(coding)), expected, "{coding}");
+        }
     }
 
     proptest! {

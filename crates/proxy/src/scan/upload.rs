@@ -9,7 +9,7 @@ use super::hold::{End, Hold, Taken, take};
 use super::watch::{Unwanted, UploadWatch};
 use super::{Case, HeldBody, ScanDesk};
 use crate::gate::Gate;
-use crate::peek::Peeked;
+use crate::peek::{Patience, Peeked};
 use crate::rules::{Judged, Sends, is_upload, unpacked, wants_more};
 use crate::visit::{AskBody, Moved};
 use http::header::{CONTENT_TYPE, HeaderMap};
@@ -18,10 +18,9 @@ use inspect::file_type;
 use model::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// How long a request may wait for the first bytes of what it sends.
-const LOOK_AHEAD_LIMIT: Duration = Duration::from_secs(10);
+const PATIENCE: Patience = Patience { first: Duration::from_secs(10), more: Duration::from_secs(10) };
 
 /// What becomes of a request's body.
 pub(crate) enum Sent {
@@ -51,8 +50,8 @@ pub(crate) async fn upload(
 ) -> Sent {
     let (mut first, sends) = (Vec::new(), Sends::of(&body));
     if concerns(gate, judged, head, sends) && !is_form(&head.headers) {
-        let look = body.look_ahead(&head.headers, |first| wants_more(&head.headers, first));
-        first = timeout(LOOK_AHEAD_LIMIT, look).await.unwrap_or_default();
+        let look = body.look_ahead(&head.headers, PATIENCE, |first| wants_more(&head.headers, first));
+        first = look.await;
     }
     let Planned { note, watch, hold } = match plan(gate, judged, (head, sends), &first).await {
         Ok(planned) => planned,

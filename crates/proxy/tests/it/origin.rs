@@ -159,11 +159,18 @@ impl Origin {
         Ok(match request.uri().path() {
             "/echo" => Response::new(request.into_body().boxed()),
             "/slurp" => slurp(request).await,
-            // A Linux program that calls itself a page.
-            "/program" => with_type(
-                "text/html",
-                "\x7fELF\x02\x01\x01\0 and what a program is made of, up to many bytes",
-            ),
+            "/program" => with_type("text/html", PROGRAM),
+            "/program-in-pieces" => {
+                let pieces = PROGRAM.bytes().map(|byte| Frame::data(Bytes::copy_from_slice(&[byte])));
+                let body = StreamBody::new(Frames(pieces.collect(), End::Now));
+                Response::new(BodyExt::boxed(body))
+            }
+            "/program-as-stream" => with_type("text/event-stream", PROGRAM),
+            "/program-as-part" => {
+                let mut response = Response::new(full(PROGRAM));
+                response.headers_mut().insert("content-range", "bytes 1-9/9".parse().unwrap());
+                response
+            }
             "/dns" => with_type("application/dns-message", "answer"),
             "/silence" => std::future::pending().await,
             "/trailers" => trailers(),
@@ -207,6 +214,9 @@ impl Origin {
         })
     }
 }
+
+/// A Linux program; it calls itself a page.
+const PROGRAM: &str = "\x7fELF\x02\x01\x01\0 and what a program is made of, up to many bytes, of which there are more than may be looked at one by one";
 
 /// Takes a whole body in, and says whether it came.
 async fn slurp(request: Request<Incoming>) -> Response<TestBody> {

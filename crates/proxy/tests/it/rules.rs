@@ -57,6 +57,29 @@ async fn a_program_is_refused_whatever_it_calls_itself_and_other_files_pass() {
 }
 
 #[tokio::test]
+async fn a_program_does_not_arrive_however_it_is_cut_up_or_announced() {
+    for (path, has_page) in
+        [("/program-as-part", true), ("/program-in-pieces", true), ("/program-as-stream", false)]
+    {
+        let world = World::with(traffic(|rules| rules.files.block = [FileKind::Programs].into())).await;
+        let origin = Origin::start(None).await;
+        let uri = format!("http://good.test:{}{path}", origin.port());
+        let get = Request::builder().uri(uri).body(full("")).unwrap();
+        let page = match world.client().try_ask_proxy(get).await {
+            Ok(answer) if answer.status() == StatusCode::FORBIDDEN => answer.into_body().collect().await.ok(),
+            Ok(answer) => {
+                assert!(answer.into_body().collect().await.is_err(), "{path}");
+                None
+            }
+            Err(_) => None,
+        };
+        assert_eq!(page.is_some(), has_page, "{path}");
+        let event = world.finish().await.pop().unwrap();
+        assert_eq!((event.layer, event.outcome), (Layer::FileType, EventOutcome::Blocked), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_program_is_let_through_from_a_host_of_a_category_that_is_excepted() {
     let world = World::with(Setting {
         block: Vec::new(),
