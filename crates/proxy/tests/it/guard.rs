@@ -31,6 +31,18 @@ async fn nobody_gets_into_private_networks_or_the_gate_itself_through_the_proxy(
     assert!(origin.seen().is_empty());
 }
 
+#[tokio::test]
+async fn an_address_in_an_old_form_is_looked_up_by_nobody() {
+    let lookup = |name: &str| -> std::io::Result<Vec<IpAddr>> { panic!("{name} is looked up") };
+    let world = World::with(Setting { lookup: Some(lookup), ..Setting::default() }).await;
+    for host in ["134744072", "0x01.0x1", "0x7f.1", "017700000001", "127.1", "1.2.3.256"] {
+        let request = Request::builder().uri(format!("http://{host}/")).body(full("")).unwrap();
+        let answer = Answer::read(world.client().ask_proxy(request).await).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{host}");
+        assert_eq!(world.client().tunnel(host, 443).await.unwrap_err(), 400, "{host}");
+    }
+}
+
 /// A permit for each lookup that has begun and does not answer.
 static SILENT: Semaphore = Semaphore::const_new(0);
 static MAY_ANSWER: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
