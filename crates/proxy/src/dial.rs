@@ -9,6 +9,7 @@ use crate::verify::{OriginVerifier, client_certificate_watch, handshake_fault};
 use crate::{Limits, Resolver};
 use blockpage::OriginFault;
 use model::{Clock, HandedOut, Host, Suggestions};
+use policy::CurrentSnapshot;
 use rustls::HandshakeKind;
 use rustls_pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +26,7 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// Opens connections to origins.
 pub(crate) struct Dialer {
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) snapshot: Arc<CurrentSnapshot>,
     pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) clock: Clock,
     pub(crate) tls: TlsConnector,
@@ -43,9 +45,20 @@ impl Dialer {
         }
     }
 
+    /// The addresses of a host that are open to the proxy under the policy in force, at most 8, in the resolver's order.
+    pub(crate) async fn addresses(
+        &self,
+        host: &Host,
+        port: u16,
+        asker: Asker,
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let is_ours = |address| self.snapshot.get().is_of_the_school(address);
+        self.resolver.resolve((host, port), asker, is_ours).await
+    }
+
     /// A TCP connection to one of a host's addresses that are open to the proxy, for whoever asks.
     pub(crate) async fn tcp(&self, host: &Host, port: u16, asker: Asker) -> Result<TcpStream, DialError> {
-        let addresses = self.resolver.resolve(host, port, asker).await?;
+        let addresses = self.addresses(host, port, asker).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);
         }

@@ -67,6 +67,7 @@ impl Gate {
         let requests_per_second = config.limits.requests_per_second;
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
+            snapshot: Arc::clone(&ports.snapshot),
             handed_out: Arc::clone(&ports.handed_out),
             clock: ports.clock.clone(),
             tls: TlsConnector::from(tls),
