@@ -68,6 +68,9 @@ impl Dialer {
             Ok(None) => return Err(OriginFault::Unreachable.into()),
             Ok(Some(stream)) => stream,
         };
+        if self.is_itself(&stream) {
+            return Err(DialError::PrivateAddress);
+        }
         // Without it small requests wait for acknowledgements; a socket that refuses still works.
         let _ = stream.set_nodelay(true);
         Ok(stream)
@@ -121,8 +124,20 @@ impl Dialer {
         Ok(stream)
     }
 
+    /// True for a connection that came back to this proxy, whatever address led here: a machine calls itself from the very
+    /// address that it calls.
+    fn is_itself(&self, stream: &TcpStream) -> bool {
+        let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else { return false };
+        let listens_at = |own: &SocketAddr| {
+            let everywhere = own.ip().is_unspecified() && (own.is_ipv6() || there.is_ipv4());
+            own.port() == there.port() && (everywhere || own.ip() == there.ip())
+        };
+        here.ip() == there.ip() && self.own.iter().any(listens_at)
+    }
+
     /// True for an address where this proxy itself listens; it would call itself without end. Where it listens on every
-    /// address of the machine, which cannot be listed, its port counts as ours on every address that is not public.
+    /// address of the machine, which cannot be listed, its port counts as ours on every address that is not public; on the
+    /// public ones the connection itself tells ([`Self::is_itself`]).
     pub(crate) fn is_own(&self, address: SocketAddr) -> bool {
         self.own.iter().any(|own| {
             own.port() == address.port()
