@@ -268,7 +268,7 @@ impl HostText {
         let text = std::str::from_utf8(bytes).ok()?;
         // Where the last label is a number, the whole may read as an address.
         if bytes.last().is_some_and(u8::is_ascii_digit) {
-            return Host::parse(text).ok();
+            return Host::parse_asked(text).ok();
         }
         Some(Host::Name(text.into()))
     }
@@ -391,7 +391,7 @@ pub(crate) fn judged_host(name: &Name) -> Option<Host> {
         }
     }
     labels.reverse();
-    Host::parse(&labels.join(".")).ok()
+    Host::parse_asked(&labels.join(".")).ok()
 }
 
 /// The head of a message.

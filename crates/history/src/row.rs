@@ -123,7 +123,7 @@ impl<'a> Row<'a> {
             group: self.group.map(GroupId::new),
             channel: Channel::parse(self.channel)?,
             method: self.method.into(),
-            host: Host::parse(&self.host).ok()?,
+            host: Host::parse_asked(&self.host).ok()?,
             port: self.port,
             path: self.path.to_owned(),
             outcome: EventOutcome::parse(self.outcome)?,

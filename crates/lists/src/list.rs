@@ -2,7 +2,7 @@
 
 use crate::guard::Guard;
 use crate::{Dropped, Tally};
-use model::{Category, Host, ListId, Timestamp};
+use model::{Category, Host, ListId, Timestamp, ends_in_number};
 use policy::image::rules::MOST_RULES;
 use policy::image::{Conditions, DnsAnswer, Effect, NewRule, Pattern, Reach, Weight};
 use std::net::IpAddr;
@@ -177,7 +177,7 @@ impl ReadList {
         let bytes = text.as_bytes();
         // An address ends in a digit or a bracket, or has a colon, which no name has.
         let like_address = bytes.last().is_some_and(|byte| byte.is_ascii_digit() || *byte == b']');
-        if !like_address && is_name(text) {
+        if !like_address && is_host_name(text) {
             self.keep_name(text, says, line);
             return Ok(());
         }
@@ -190,7 +190,7 @@ impl ReadList {
         if !text.is_ascii() {
             return self.read_international(text, says, line);
         }
-        if !is_name(text) {
+        if !is_host_name(text) {
             return Err(Dropped::NotAName);
         }
         self.keep_name(text, says, line);
@@ -328,7 +328,12 @@ fn restrain(answer: &mut DnsAnswer, rewrites: bool) -> Option<Dropped> {
 const LONGEST_NAME: usize = 253;
 const LONGEST_LABEL: usize = 63;
 
-/// Whether a text is a name, in any case, the same as for [`Host::parse`].
+/// Whether a text is a host's name, in any case, the same as for [`Host::parse`].
+fn is_host_name(text: &str) -> bool {
+    is_name(text) && !ends_in_number(text)
+}
+
+/// The same, whatever its last part is.
 fn is_name(text: &str) -> bool {
     let mut label = 0;
     for byte in text.bytes() {
@@ -376,7 +381,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_is_read_as_a_host_is(text in "(\\[)?[a-zA-Z0-9._:%-]{0,70}(\\])?\\.?|([a-b]{1,70}\\.){1,9}|[0-9.]{3,16}") {
+        fn a_name_is_read_as_a_host_is(text in "(\\[)?[a-zA-Z0-9._:%-]{0,70}(\\])?\\.?|([a-b]{1,70}\\.){1,9}|[0-9.]{3,16}|(a\\.)?0[xX][0-9a-g]{0,4}\\.?") {
             prop_assert_eq!(read(&text), Host::parse(&text).ok());
         }
 

@@ -30,11 +30,26 @@ pub enum HostError {
     /// A character that no host name has.
     #[error("expected letters, digits, hyphens and dots; an international name in its xn-- form")]
     Character,
+    /// A name whose last part is a number, which programs read as an address in one of its old forms.
+    #[error("expected a last part that is no number, or an address as four numbers from 0 to 255")]
+    Number,
 }
 
 impl Host {
     /// Reads a host as browsers and resolvers write it: any case, one trailing dot, an IPv6 literal in brackets or not.
+    ///
+    /// A name whose last part is a number is none (WHATWG URL, "ends in a number", read 2026-11-23): resolvers take
+    /// `127.1`, `0x7f.1` and `2130706433` for an address, and rules would take it for a name.
     pub fn parse(text: &str) -> Result<Self, HostError> {
+        match Self::parse_asked(text)? {
+            Self::Name(name) if ends_in_number(&name) => Err(HostError::Number),
+            host => Ok(host),
+        }
+    }
+
+    /// Reads a host as DNS was asked for it and as the history has it: there a name whose last part is a number is one
+    /// like others.
+    pub fn parse_asked(text: &str) -> Result<Self, HostError> {
         let text = text.strip_suffix('.').unwrap_or(text);
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
@@ -73,6 +88,16 @@ impl Host {
     }
 }
 
+/// True for a name whose last part is a number: digits alone, or `0x` and hexadecimal digits, if any.
+pub fn ends_in_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default().as_bytes();
+    match last {
+        [] => false,
+        [b'0', b'x' | b'X', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        digits => digits.iter().all(u8::is_ascii_digit),
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,6 +131,31 @@ mod tests {
             ("bücher.example", HostError::Character),
         ] {
             assert_eq!(Host::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_an_old_form_is_neither_a_name_nor_an_address() {
+        for text in [
+            "134744072",
+            "0x01.0x1",
+            "0x7f.1",
+            "0X7F000001",
+            "017700000001",
+            "127.1",
+            "127.1.",
+            "1.2.3.256",
+            "0x",
+            "printer.7",
+            "www.example.0xcafe",
+        ] {
+            assert_eq!(Host::parse(text), Err(HostError::Number), "{text}");
+            assert!(Host::parse_asked(text).unwrap().name().is_some(), "{text}");
+        }
+        for text in
+            ["1e100.net", "0x7f.example", "7.example", "x0", "0xg", "127.0.0.1", "4.3.2.1.in-addr.arpa"]
+        {
+            assert_eq!(Host::parse(text), Host::parse_asked(text), "{text}");
         }
     }
 

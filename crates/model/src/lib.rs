@@ -57,7 +57,7 @@ pub use event_queue::{EventReceiver, EventSender, event_channel};
 pub use export::{CustodyStep, ExportKind, ExportState, LawfulBasis, Naming};
 pub use file_kind::FileKind;
 pub use handed_out::HandedOut;
-pub use host::{Host, HostError};
+pub use host::{Host, HostError, ends_in_number};
 pub use id::{
     AccountId, AlertId, CaseId, ClassId, CredentialId, DeviceId, ExportId, GateId, GroupId, ImportId, ListId,
     NetworkId, NotificationId, PersonId, PolicyHash, PoolId, ReportId, RequestId, ReviewId, SchoolId,

@@ -35,9 +35,24 @@ impl Snapshot {
         self.policy.networks.iter().find(|network| network.id == *id)
     }
 
+    /// True for an address of the school's own: it lies in one of the policy's networks. Ranges so wide that they mean
+    /// everybody (wider than /8, with IPv6 than /16) say nothing of whose an address is.
+    pub fn is_of_the_school(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let mut ranges = self.policy.networks.iter().flat_map(|network| &network.ranges);
+        ranges.any(|range| range.prefix_len() >= narrowest_of_everybody(range) && range.contains(&address))
+    }
+
     /// The narrowest network an address lies in.
     pub fn network_at(&self, address: IpAddr) -> Option<&Network> {
         self.policy.networks.get(self.ranges.network_at(address.to_canonical())?)
+    }
+}
+
+fn narrowest_of_everybody(range: &IpNet) -> u8 {
+    match range {
+        IpNet::V4(_) => 8,
+        IpNet::V6(_) => 16,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::verify::{OriginVerifier, client_certificate_watch, handshake_fault};
 use crate::{Limits, Resolver};
 use blockpage::OriginFault;
 use model::{Clock, HandedOut, Host, Suggestions};
+use policy::CurrentSnapshot;
 use rustls::HandshakeKind;
 use rustls_pki_types::ServerName;
 use std::io;
@@ -27,6 +28,7 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// Opens connections to origins.
 pub(crate) struct Dialer {
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) snapshot: Arc<CurrentSnapshot>,
     pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) clock: Clock,
     pub(crate) tls: TlsConnector,
@@ -45,9 +47,20 @@ impl Dialer {
         }
     }
 
+    /// The addresses of a host that are open to the proxy under the policy in force, at most 8, in the resolver's order.
+    pub(crate) async fn addresses(
+        &self,
+        host: &Host,
+        port: u16,
+        asker: Asker,
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let is_ours = |address| self.snapshot.get().is_of_the_school(address);
+        self.resolver.resolve((host, port), asker, is_ours).await
+    }
+
     /// A TCP connection to one of a host's addresses that are open to the proxy, for whoever asks.
     pub(crate) async fn tcp(&self, host: &Host, port: u16, asker: Asker) -> Result<TcpStream, DialError> {
-        let addresses = self.resolver.resolve(host, port, asker).await?;
+        let addresses = self.addresses(host, port, asker).await?;
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::PrivateAddress);
         }
@@ -57,6 +70,9 @@ impl Dialer {
             Ok(None) => return Err(OriginFault::Unreachable.into()),
             Ok(Some(stream)) => stream,
         };
+        if self.is_itself(&stream) {
+            return Err(DialError::PrivateAddress);
+        }
         socket::set_up(&stream);
         Ok(stream)
     }
@@ -109,8 +125,20 @@ impl Dialer {
         Ok(stream)
     }
 
+    /// True for a connection that came back to this proxy, whatever address led here: a machine calls itself from the very
+    /// address that it calls.
+    fn is_itself(&self, stream: &TcpStream) -> bool {
+        let (Ok(here), Ok(there)) = (stream.local_addr(), stream.peer_addr()) else { return false };
+        let listens_at = |own: &SocketAddr| {
+            let everywhere = own.ip().is_unspecified() && (own.is_ipv6() || there.is_ipv4());
+            own.port() == there.port() && (everywhere || own.ip() == there.ip())
+        };
+        here.ip() == there.ip() && self.own.iter().any(listens_at)
+    }
+
     /// True for an address where this proxy itself listens; it would call itself without end. Where it listens on every
-    /// address of the machine, which cannot be listed, its port counts as ours on every address that is not public.
+    /// address of the machine, which cannot be listed, its port counts as ours on every address that is not public; on the
+    /// public ones the connection itself tells ([`Self::is_itself`]).
     pub(crate) fn is_own(&self, address: SocketAddr) -> bool {
         self.own.iter().any(|own| {
             own.port() == address.port()

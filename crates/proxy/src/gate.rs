@@ -74,6 +74,7 @@ impl Gate {
         let open_requests = Shares::new(config.limits.requests_at_once);
         let dialer = Dialer {
             resolver: Arc::clone(&ports.resolver),
+            snapshot: Arc::clone(&ports.snapshot),
             handed_out: Arc::clone(&ports.handed_out),
             clock: ports.clock.clone(),
             tls: TlsConnector::from(tls),

@@ -1,7 +1,7 @@
 //! Names to addresses, and which addresses the proxy serves.
 //!
-//! The proxy is no way into the school's own networks: what counts is the address a name leads to, not the name. The
-//! caller connects to the very addresses that were checked.
+//! The proxy is no way into the school's own networks, private or public: what counts is the address a name leads to, not
+//! the name. The caller connects to the very addresses that were checked.
 
 use crate::error::DialError;
 use crate::lookup::{Asker, LookupFault, Lookups, SystemLookup};
@@ -24,8 +24,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// `listed` are the school's own hosts and their addresses, wherever these lie; `open_ranges` are private networks
-    /// that people may reach through the proxy.
+    /// `listed` are the school's own hosts and their addresses, wherever these lie; `open_ranges` are networks, private or
+    /// the school's own, that people may reach through the proxy.
     pub fn new(listed: HashMap<Host, Vec<IpAddr>>, open_ranges: Vec<IpNet>) -> Self {
         Self { listed, open_ranges, lookups: Lookups::default() }
     }
@@ -37,11 +37,12 @@ impl Resolver {
 
     /// The addresses of a host that may be connected to, at most 8: in the resolver's order, and the families in turn, so
     /// that one which leads nowhere leaves room for the other.
+    /// `is_ours` says which addresses lie in the school's networks: none of them is open unless it is listed.
     pub(crate) async fn resolve(
         &self,
-        host: &Host,
-        port: u16,
+        (host, port): (&Host, u16),
         asker: Asker,
+        is_ours: impl Fn(IpAddr) -> bool,
     ) -> Result<Vec<SocketAddr>, DialError> {
         if let Some(addresses) = self.listed.get(host) {
             return Ok(addresses.iter().take(MOST_ADDRESSES).map(|at| SocketAddr::new(*at, port)).collect());
@@ -50,15 +51,16 @@ impl Resolver {
             Host::Address(address) => Arc::from([*address]),
             Host::Name(name) => self.lookups.addresses(name, asker).await.map_err(fault)?,
         };
-        let open = found.iter().filter(|address| self.is_open(**address));
+        let open = found.iter().filter(|address| self.is_open(**address, &is_ours));
         let mut open = in_turn(open.map(|address| SocketAddr::new(*address, port)).collect());
         open.truncate(MOST_ADDRESSES);
         if open.is_empty() { Err(DialError::PrivateAddress) } else { Ok(open) }
     }
 
-    fn is_open(&self, address: IpAddr) -> bool {
+    fn is_open(&self, address: IpAddr, is_ours: impl Fn(IpAddr) -> bool) -> bool {
         let address = address.to_canonical();
-        is_public(address) || self.open_ranges.iter().any(|range| range.contains(&address))
+        let is_the_worlds = is_public(address) && !is_ours(address) && !is_ours(meant(address));
+        is_the_worlds || self.open_ranges.iter().any(|range| range.contains(&address))
     }
 }
 
@@ -103,16 +105,24 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special
 }
 
+/// Where packets to an address end: the IPv4 address inside one of 6to4 or NAT64.
+fn meant(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(outer) = address else { return address };
+    match outer.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+            Ipv4Addr::new(a, b, c, d).into()
+        }
+        _ => address,
+    }
+}
+
 /// Only 2000::/3 is handed out. An IPv4 address inside 6to4 or NAT64 counts as itself.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
+    if let IpAddr::V4(inner) = meant(address.into()) {
+        return is_public_v4(inner);
+    }
+    match address.segments() {
         [0x2001, 0 | 0xdb8, ..] => false,
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
@@ -150,7 +160,8 @@ mod tests {
             ("64:ff9b::808:808", true),
             ("2002:a00:1::", false),
         ] {
-            assert_eq!(Resolver::default().is_open(address.parse().unwrap()), public, "{address}");
+            let is_open = Resolver::default().is_open(address.parse().unwrap(), |_| false);
+            assert_eq!(is_open, public, "{address}");
         }
     }
 
@@ -172,8 +183,25 @@ mod tests {
     #[test]
     fn a_private_range_is_open_when_it_is_listed() {
         let resolver = Resolver::new(HashMap::new(), vec!["10.20.0.0/16".parse().unwrap()]);
-        assert!(resolver.is_open("10.20.3.4".parse().unwrap()));
-        assert!(!resolver.is_open("10.21.0.1".parse().unwrap()));
+        assert!(resolver.is_open("10.20.3.4".parse().unwrap(), |_| false));
+        assert!(!resolver.is_open("10.21.0.1".parse().unwrap(), |_| false));
+    }
+
+    #[test]
+    fn a_public_address_of_the_school_is_shut_unless_its_range_is_listed() {
+        let resolver = Resolver::new(HashMap::new(), vec!["81.2.69.0/28".parse().unwrap()]);
+        let network: IpNet = "81.2.69.0/24".parse().unwrap();
+        for (address, open) in [
+            ("81.2.69.3", true),
+            ("81.2.69.77", false),
+            ("81.2.70.77", true),
+            ("::ffff:81.2.69.77", false),
+            ("64:ff9b::81.2.69.77", false),
+            ("64:ff9b::81.2.70.77", true),
+        ] {
+            let is_ours = |address| network.contains(&address);
+            assert_eq!(resolver.is_open(address.parse().unwrap(), is_ours), open, "{address}");
+        }
     }
 
     #[tokio::test]
@@ -181,8 +209,11 @@ mod tests {
         let host = Host::parse("moodle.ash.example").unwrap();
         let listed = HashMap::from([(host.clone(), vec!["10.0.0.5".parse().unwrap()])]);
         let resolver = Resolver::new(listed, Vec::new());
-        assert_eq!(resolver.resolve(&host, 443, None).await.unwrap(), ["10.0.0.5:443".parse().unwrap()]);
+        assert_eq!(
+            resolver.resolve((&host, 443), None, |_| true).await.unwrap(),
+            ["10.0.0.5:443".parse().unwrap()]
+        );
         let direct = Host::parse("10.0.0.5").unwrap();
-        assert_eq!(resolver.resolve(&direct, 443, None).await, Err(DialError::PrivateAddress));
+        assert_eq!(resolver.resolve((&direct, 443), None, |_| false).await, Err(DialError::PrivateAddress));
     }
 }

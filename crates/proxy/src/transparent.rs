@@ -89,7 +89,7 @@ fn wanted(stream: &TcpStream, caller: &Caller, mode: TransparentMode) -> Option<
 pub(crate) fn compare(gate: &Arc<Gate>, client: IpAddr, name: &Host, wanted: SocketAddr) {
     let (its_gate, name) = (Arc::clone(gate), name.clone());
     gate.spawn(async move {
-        let known = its_gate.dialer.resolver.resolve(&name, wanted.port(), Some(client)).await;
+        let known = its_gate.dialer.addresses(&name, wanted.port(), Some(client)).await;
         let called = wanted.ip().to_canonical();
         if known.is_ok_and(|known| known.iter().all(|address| address.ip().to_canonical() != called)) {
             its_gate.leaked(WayRound::OtherAddress);

@@ -165,7 +165,7 @@ pub(crate) async fn is_tors<S>(gate: &Gate, client: IpAddr, hello: &TlsHello<S>,
     let made_up = hello.name.as_ref().filter(|host| host.name().is_some_and(protocol::may_be_tors));
     match made_up {
         Some(host) if hello.protocols.is_empty() => {
-            let found = gate.dialer.resolver.resolve(host, port, Some(client)).await;
+            let found = gate.dialer.addresses(host, port, Some(client)).await;
             matches!(found, Err(DialError::Origin(OriginFault::NoSuchName)))
         }
         _ => false,

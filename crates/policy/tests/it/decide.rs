@@ -236,3 +236,25 @@ proptest! {
         prop_assert!(baseline.outcome <= tighter.outcome);
     }
 }
+
+#[test]
+fn an_address_is_the_schools_in_its_networks_and_not_in_one_that_means_everybody() {
+    let mut policy = policy();
+    for range in ["0.0.0.0/0", "64.0.0.0/2", "2000::/3", "51.0.0.0/8", "2a00:9f80::/32"] {
+        let mut network = policy.networks[0].clone();
+        network.ranges = vec![range.parse().unwrap()];
+        policy.networks.push(network);
+    }
+    let snapshot = Snapshot::compile(policy, Image::empty(), Vec::new());
+    for (address, is_ours) in [
+        ("10.1.2.3", true),
+        ("51.2.3.4", true),
+        ("::ffff:51.2.3.4", true),
+        ("2a00:9f80:1::1", true),
+        ("8.8.8.8", false),
+        ("81.2.69.77", false),
+        ("2606:4700::1111", false),
+    ] {
+        assert_eq!(snapshot.is_of_the_school(address.parse().unwrap()), is_ours, "{address}");
+    }
+}

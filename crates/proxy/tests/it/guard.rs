@@ -31,6 +31,37 @@ async fn nobody_gets_into_private_networks_or_the_gate_itself_through_the_proxy(
     assert!(origin.seen().is_empty());
 }
 
+#[tokio::test]
+async fn the_schools_own_public_addresses_are_reached_only_where_they_are_listed() {
+    let lookup = |name: &str| {
+        let address = if name == "six.test" { "2a00:9f80:1::5" } else { "81.2.69.77" };
+        Ok(vec![address.parse().unwrap()])
+    };
+    let ranges = ["81.2.69.0/24", "2a00:9f80::/32"].map(|range| range.parse().unwrap()).to_vec();
+    let bypass = vec!["printer.test", "six.test", "81.2.69.77"];
+    let world = World::with(Setting { lookup: Some(lookup), ranges, bypass, ..Setting::default() }).await;
+    for host in ["printer.test", "six.test", "81.2.69.77"] {
+        assert_eq!(world.client().tunnel(host, 443).await.unwrap_err(), 403, "{host}");
+    }
+    // Listed, in a network of the school too.
+    let origin = Origin::start(None).await;
+    let request = Request::builder().uri(format!("http://good.test:{}/", origin.port()));
+    let answer = world.client().ask_proxy(request.body(full("")).unwrap()).await;
+    assert_eq!(Answer::read(answer).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_address_in_an_old_form_is_looked_up_by_nobody() {
+    let lookup = |name: &str| -> std::io::Result<Vec<IpAddr>> { panic!("{name} is looked up") };
+    let world = World::with(Setting { lookup: Some(lookup), ..Setting::default() }).await;
+    for host in ["134744072", "0x01.0x1", "0x7f.1", "017700000001", "127.1", "1.2.3.256"] {
+        let request = Request::builder().uri(format!("http://{host}/")).body(full("")).unwrap();
+        let answer = Answer::read(world.client().ask_proxy(request).await).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{host}");
+        assert_eq!(world.client().tunnel(host, 443).await.unwrap_err(), 400, "{host}");
+    }
+}
+
 /// A permit for each lookup that has begun and does not answer.
 static SILENT: Semaphore = Semaphore::const_new(0);
 static MAY_ANSWER: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());

@@ -113,6 +113,26 @@ fn filtered(mode: TransparentMode) {
     assert!(events.iter().all(|event| clients.contains(&event.address.to_string().as_str())), "{events:?}");
 }
 
+/// Which addresses a machine has is not known where a listener takes them all; the connection tells.
+#[test]
+fn a_public_address_of_the_machine_is_no_way_back_to_the_proxy() {
+    let network = Network::new().unwrap();
+    network.gate.lay("lo", &["81.2.69.77/32"]).unwrap();
+    let statuses = network.gate.spawn(|| async {
+        let listener =
+            Transparent { listen: "0.0.0.0:3129".parse().unwrap(), mode: TransparentMode::Redirect };
+        let sites = vec!["81.2.69.77".parse().unwrap()];
+        let world = World::with(Setting { transparent: vec![listener], sites, ..Setting::default() }).await;
+        let origin = Origin::at("81.2.69.77:3130", None).await;
+        let client = world.client();
+        (
+            client.tunnel("bypass.test", origin.port()).await.is_ok(),
+            client.tunnel("bypass.test", 3129).await.err(),
+        )
+    });
+    assert_eq!(statuses.join().unwrap(), (true, Some(403)));
+}
+
 /// What becomes of a datagram to the world.
 fn datagram(to: &str, port: u16) -> std::io::Result<usize> {
     let socket = UdpSocket::bind(if to.contains(':') { "[::]:0" } else { "0.0.0.0:0" })?;

@@ -60,6 +60,8 @@ pub struct Setting {
     pub listed: Vec<&'static str>,
     pub advertised_host: Option<String>,
     pub reachable: Vec<ipnet::IpNet>,
+    /// More ranges of the school's network.
+    pub ranges: Vec<ipnet::IpNet>,
     /// How names are looked up that are not listed; `None`: as the system does.
     pub lookup: Option<SystemLookup>,
     pub proxy_peers: Vec<ipnet::IpNet>,
@@ -95,6 +97,7 @@ impl Default for Setting {
             listed: vec!["good.test", "other.test", "bypass.test", "denied.test", "casino.test"],
             advertised_host: None,
             reachable: Vec::new(),
+            ranges: Vec::new(),
             lookup: None,
             proxy_peers: Vec::new(),
             people: Vec::new(),
@@ -298,6 +301,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
         ..group.clone()
     };
     let school = SchoolId::new("ash");
+    let usual = ["127.0.0.0/8", "10.77.0.0/24", "fd77::/64"].map(|range| range.parse().unwrap());
     let policy = Policy {
         hash: PolicyHash::new("ab".repeat(32)),
         title: "Ash Primary".into(),
@@ -307,7 +311,7 @@ fn snapshot(setting: &Setting) -> Snapshot {
         networks: vec![Network {
             id: NetworkId::new("classrooms"),
             school,
-            ranges: ["127.0.0.0/8", "10.77.0.0/24", "fd77::/64"].map(|range| range.parse().unwrap()).to_vec(),
+            ranges: usual.into_iter().chain(setting.ranges.iter().copied()).collect(),
             group: Some(group.id.clone()),
             sign_in: setting.sign_in_way,
             addresses: setting.addresses,

@@ -175,7 +175,7 @@ impl Cursor<'_> {
     }
 
     fn host(&mut self) -> Option<Host> {
-        Host::parse(self.text()?).ok()
+        Host::parse_asked(self.text()?).ok()
     }
 
     /// A list; each element takes a byte at least, so that a wrong count ends with the bytes.
