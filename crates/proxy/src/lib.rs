@@ -61,6 +61,7 @@ mod streams;
 mod transparent;
 mod transparent_rules;
 mod tunnel;
+mod turns;
 mod verify;
 mod visit;
 mod ways_round;
