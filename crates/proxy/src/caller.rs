@@ -64,6 +64,16 @@ impl Caller {
         Some(Known { person: Arc::clone(person), ..known.clone() })
     }
 
+    /// True when whoever is at the other end is known in the same way, from and until the same time.
+    pub(crate) fn is_known_alike(&self, other: &Self) -> bool {
+        let known = |caller: &Self| {
+            let person = caller.person.as_ref();
+            person.map(|known| (known.person.id, known.by, known.since, known.until))
+        };
+        let place = |caller: &Self| (caller.address, caller.is_stranger);
+        known(self) == known(other) && place(self) == place(other)
+    }
+
     /// True when the same person is at the other end, as far as that is known.
     pub(crate) fn is_same_person(&self, other: &Self) -> bool {
         let id = |caller: &Self| caller.person.as_ref().map(|known| known.person.id);

@@ -90,7 +90,7 @@ impl Dialer {
             let stream = self.tcp(target, port, asker).await?;
             match self.tls(name, stream, protocols.to_vec()).await {
                 Err(TlsFault { missing: Some(url), .. }) => {
-                    self.verifier.intermediates.fetch(self, &url).await
+                    self.verifier.intermediates.fetch(self, &url, asker).await?;
                 }
                 done => return done.map_err(|fault| fault.error),
             }

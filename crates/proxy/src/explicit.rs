@@ -124,18 +124,20 @@ impl LastOrigin {
     /// The way to an origin for this caller: the last one's, or a new one.
     pub(crate) fn inner(&self, gate: &Arc<Gate>, caller: &Caller, origin: Origin) -> Arc<Inner> {
         let mut last = self.lock();
-        match last.as_ref() {
-            Some(inner) if inner.link.origin == origin && inner.caller.is_same_person(caller) => {
-                Arc::clone(inner)
-            }
-            _ => {
-                let link = Arc::new(Link::new(gate, caller.address, origin, Offer::Http1));
-                let (gate, caller) = (Arc::clone(gate), caller.clone());
-                let inner = Arc::new(Inner { gate, caller, link, names: Arc::default() });
-                *last = Some(Arc::clone(&inner));
-                inner
-            }
+        let kept =
+            last.as_ref().filter(|inner| inner.link.origin == origin && inner.caller.is_same_person(caller));
+        if let Some(inner) = kept.filter(|inner| inner.caller.is_known_alike(caller)) {
+            return Arc::clone(inner);
         }
+        // Who signed in anew keeps the way, and is known until later.
+        let link = match kept {
+            Some(inner) => Arc::clone(&inner.link),
+            None => Arc::new(Link::new(gate, caller.address, origin, Offer::Http1)),
+        };
+        let (gate, caller) = (Arc::clone(gate), caller.clone());
+        let inner = Arc::new(Inner { gate, caller, link, names: Arc::default() });
+        *last = Some(Arc::clone(&inner));
+        inner
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Inner>>> {

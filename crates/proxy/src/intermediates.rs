@@ -5,17 +5,24 @@
 //! root by signatures, whoever its parts came from.
 //!
 //! Invariants: only plain HTTP, at most 64 KiB; what was fetched is kept for a day and a failure for ten minutes, at most
-//! 512 of them; at most 4 fetches at once, and 3 for one connection.
+//! 512 of them; at most 32 fetches at once, 8 of them for one client and one from one host, and 3 for one connection; nobody
+//! waits longer than two seconds for a turn.
 
 use crate::certificate::CertificateFacts;
 use crate::dial::Dialer;
+use crate::error::DialError;
+use crate::lookup::Asker;
 use crate::side_fetch::fetch;
-use model::{Clock, Timestamp};
+use crate::turns::Turns;
+use blockpage::CertificateFault;
+use http::Uri;
+use model::{Clock, Share, Shares, Timestamp};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How often a connection is tried again with one more certificate.
 pub(crate) const MOST_FETCHES: usize = 3;
@@ -23,15 +30,27 @@ const MOST_BYTES: usize = 64 * 1024;
 const MOST_KEPT: usize = 512;
 const KEEP_MS: i64 = 24 * 3_600_000;
 const KEEP_FAILURE_MS: i64 = 600_000;
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 32;
+const AT_ONCE_FOR_ONE: usize = 8;
+/// Nothing of an origin is verified yet, so nobody waits long for others' issuers.
+const TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// No real chain is longer.
 const LONGEST_CHAIN: usize = 8;
 
 /// The certificates that were fetched so far.
 pub(crate) struct Intermediates {
     kept: Mutex<HashMap<Box<str>, Kept>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    shares_of_clients: Arc<Shares>,
+    turns_of_hosts: Turns<Box<str>>,
     clock: Clock,
+}
+
+/// The right to fetch: the host's turn, the client's share, and a turn of all.
+struct Turn {
+    _host: OwnedSemaphorePermit,
+    _client: Option<Share>,
+    _one_of_all: OwnedSemaphorePermit,
 }
 
 struct Kept {
@@ -62,7 +81,13 @@ pub(crate) enum Gap {
 
 impl Intermediates {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { kept: Mutex::default(), turns: Semaphore::new(AT_ONCE), clock }
+        Self {
+            kept: Mutex::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            shares_of_clients: Shares::new(AT_ONCE_FOR_ONE),
+            turns_of_hosts: Turns::new(1),
+            clock,
+        }
     }
 
     /// Follows a chain from its leaf up, with what was fetched where the origin left something out.
@@ -108,12 +133,31 @@ impl Intermediates {
         completion
     }
 
-    /// Fetches what a chain lacks, unless somebody else just did.
-    pub(crate) async fn fetch(&self, dialer: &Dialer, url: &str) {
-        let Ok(_turn) = self.turns.acquire().await else { return };
-        if self.look_up(url).is_some() {
-            return;
+    /// Fetches what a chain lacks, unless somebody else just did. Errors: it stays incomplete, where no turn came in time.
+    pub(crate) async fn fetch(&self, dialer: &Dialer, url: &str, asker: Asker) -> Result<(), DialError> {
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.turn(url, asker)).await;
+        let Ok(Some(_turn)) = turn else { return Err(DialError::Certificate(CertificateFault::Incomplete)) };
+        if self.look_up(url).is_none() {
+            self.fetch_in_turn(dialer, url).await;
         }
+        Ok(())
+    }
+
+    /// A host's turn, then what is left; `None` at once where the client has all of its share, so that it keeps nobody from
+    /// a host meanwhile.
+    async fn turn(&self, url: &str, asker: Asker) -> Option<Turn> {
+        let uri = url.parse::<Uri>().ok();
+        let host = uri.as_ref().and_then(Uri::host).unwrap_or_default().to_ascii_lowercase();
+        let host = self.turns_of_hosts.take(host.into()).await?;
+        let client = match asker {
+            Some(client) => Some(self.shares_of_clients.take(client)?),
+            None => None,
+        };
+        let one_of_all = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        Some(Turn { _host: host, _client: client, _one_of_all: one_of_all })
+    }
+
+    async fn fetch_in_turn(&self, dialer: &Dialer, url: &str) {
         let fetched = fetch(dialer, url, MOST_BYTES).await;
         let certificate = match fetched {
             Ok(bytes) => read(&bytes),
@@ -209,6 +253,24 @@ mod tests {
             assert_eq!(read(&form).as_ref(), Some(made.der()));
         }
         assert_eq!(read(b"<html>not found</html>"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_issuers_take_no_turns_but_their_own() {
+        let fetched = Intermediates::new(Clock::fixed(Timestamp(0)));
+        let turn = async |url: &str, last: u8| {
+            let asker = Some(std::net::IpAddr::from([10, 0, 0, last]));
+            tokio::time::timeout(TURN_TIMEOUT, fetched.turn(url, asker)).await.ok().flatten()
+        };
+        let mut held = vec![turn("http://slow.example/a.cer", 1).await.unwrap()];
+        assert!(turn("http://SLOW.example:81/b.cer", 2).await.is_none(), "one from one host");
+        for number in 2..=AT_ONCE_FOR_ONE {
+            held.push(turn(&format!("http://{number}.example/"), 1).await.unwrap());
+        }
+        assert!(turn("http://other.example/", 1).await.is_none(), "some for one client");
+        assert!(turn("http://other.example/", 2).await.is_some());
+        held.clear();
+        assert!(turn("http://slow.example/a.cer", 1).await.is_some());
     }
 
     proptest! {

@@ -62,6 +62,7 @@ mod tally;
 mod transparent;
 mod transparent_rules;
 mod tunnel;
+mod turns;
 mod verify;
 mod visit;
 mod ways_round;

@@ -3,6 +3,7 @@
 //! Invariants: no more threads wait than there are turns, however long names take to answer and whoever gave them up;
 //! nobody has all the turns; equal lookups are one; what was found is kept for moments only, and of so many names at most.
 
+use crate::turns::Turns;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
@@ -40,7 +41,7 @@ pub(crate) struct Lookups {
     system: SystemLookup,
     names: Arc<Mutex<Names>>,
     turns: Arc<Semaphore>,
-    turns_of: Mutex<HashMap<Asker, Arc<Semaphore>>>,
+    turns_of: Turns<Asker>,
 }
 
 type Names = HashMap<Box<str>, Receiver<Looked>>;
@@ -67,7 +68,7 @@ impl Default for Lookups {
 impl Lookups {
     pub(crate) fn new(system: SystemLookup) -> Self {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { system, names: Arc::default(), turns, turns_of: Mutex::default() }
+        Self { system, names: Arc::default(), turns, turns_of: Turns::new(AT_ONCE_FOR_ONE) }
     }
 
     /// The addresses of a name, in the resolver's order; within five seconds.
@@ -93,15 +94,7 @@ impl Lookups {
     }
 
     async fn turn(&self, asker: Asker) -> Option<Turn> {
-        let own = {
-            let mut all = self.turns_of.lock().unwrap_or_else(PoisonError::into_inner);
-            if !all.contains_key(&asker) {
-                // Who has a turn or waits for one has a part in it.
-                all.retain(|_, turns| Arc::strong_count(turns) > 1);
-            }
-            Arc::clone(all.entry(asker).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_FOR_ONE))))
-        };
-        let own = own.acquire_owned().await.ok()?;
+        let own = self.turns_of.take(asker).await?;
         let one_of_all = Arc::clone(&self.turns).acquire_owned().await.ok()?;
         Some(Turn([own, one_of_all]))
     }

@@ -5,9 +5,11 @@ use crate::world::{Setting, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::Stage;
+use std::sync::Arc;
 use std::time::Duration;
 use testkit::bad_certificates::{BadCertificates, Case, OldServerFault, SERIAL};
 use tokio::process::Command;
+use tokio::task::JoinSet;
 
 /// The host of the issuers' own files; `good.test` is every origin.
 const PUBLISHER: &str = "pki.test";
@@ -219,6 +221,33 @@ async fn no_certificate_makes_the_gate_call_at_an_address_that_is_not_open() {
         }
     }
     assert_eq!(lab.publisher().asked("/issuer.cer") + lab.publisher().asked("/revoked.crl"), 0);
+}
+
+#[tokio::test]
+async fn an_issuer_that_never_answers_holds_up_no_origin_of_another() {
+    let lab = BadCertificates::start(PUBLISHER).await.unwrap();
+    let slow = BadCertificates::start("slow.test").await.unwrap();
+    slow.publisher().withhold("/issuer.cer");
+    let listed = vec!["good.test", PUBLISHER, "slow.test"];
+    let roots = vec![lab.root(), slow.root()];
+    let world = Arc::new(World::with(Setting { roots, listed, ..Setting::default() }).await);
+    let mut slow_ones = (Vec::new(), JoinSet::new());
+    for _ in 0..8 {
+        let origin = Origin::start(Some(slow.server(Case::IssuerLeftOut, "good.test").unwrap())).await;
+        let (world, port) = (Arc::clone(&world), origin.port());
+        slow_ones.0.push(origin);
+        slow_ones.1.spawn(async move { open(&world, port).await.0 });
+    }
+    let all_waiting = tokio::time::timeout(Duration::from_secs(20), async {
+        let are_dialled = || slow_ones.0.iter().all(|origin| origin.connections() > 0);
+        while !are_dialled() || slow.publisher().asked("/issuer.cer") == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    all_waiting.await.unwrap();
+    let origin = Origin::start(Some(lab.server(Case::IssuerLeftOut, "good.test").unwrap())).await;
+    assert_eq!(open(&world, origin.port()).await.0, 200);
+    assert_eq!(slow.publisher().asked("/issuer.cer"), 1, "one from one host");
 }
 
 #[tokio::test]

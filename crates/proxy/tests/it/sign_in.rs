@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use blockpage::Links;
 use http::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use model::{
     AccessEvent, Affiliation, Claim, KnownBy, Person, PersonId, Presented, Role, SchoolId, Scope, SignIn,
     SignInAnswer, YearGroup,
@@ -16,8 +17,8 @@ use policy::rules::{AddressUse, SignInWay};
 use proxy::{Limits, PlainPasswords};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
@@ -123,6 +124,38 @@ async fn two_pupils_behind_one_address_in_the_same_minute_are_kept_apart() {
         assert_eq!(event.known_since, Some(now()));
         assert_eq!(event.known_until, Some(now().plus_ms(3_600_000)));
     }
+}
+
+#[tokio::test]
+async fn who_signs_in_anew_on_a_connection_that_is_kept_is_known_until_later() {
+    let (setting, _) = asking(PlainPasswords::Taken);
+    let asked = AtomicI64::new(0);
+    let sign_in = SignIn::new(move |_| {
+        let hours = asked.fetch_add(1, Ordering::SeqCst) + 1;
+        async move { SignInAnswer::Known { person: id(1), until: now().plus_ms(hours * 3_600_000) } }
+    });
+    let world = World::with(Setting { sign_in: Some(sign_in), ..setting }).await;
+    let origin = Origin::start(None).await;
+    let stream = TokioIo::new(TcpStream::connect(world.proxy).await.unwrap());
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        let uri = format!("http://good.test:{}/juniors", origin.port());
+        let request =
+            Request::builder().uri(uri).header("proxy-authorization", "Basic YW1hcmE6YW1hcmFhbWFyYQ==");
+        let answer = sender.send_request(request.body(full("")).unwrap()).await.unwrap();
+        assert_eq!(Answer::read(answer).await.status, StatusCode::OK);
+        world.clock.advance_ms(3_600_001);
+    }
+    let known: Vec<_> = world
+        .finish()
+        .await
+        .iter()
+        .map(|event| (event.person, event.known_since, event.known_until))
+        .collect();
+    let hour = |number: i64| Some(now().plus_ms(number * 3_600_000));
+    let again = now().plus_ms(3_600_001);
+    assert_eq!(known, [(Some(id(1)), hour(0), hour(1)), (Some(id(1)), Some(again), hour(2))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

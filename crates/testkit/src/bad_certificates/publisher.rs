@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -23,6 +23,7 @@ pub struct Publisher {
 #[derive(Default)]
 struct Shelf {
     files: HashMap<String, Bytes>,
+    withheld: HashSet<String>,
     asked: Vec<String>,
 }
 
@@ -44,6 +45,11 @@ impl Publisher {
     pub fn put(&self, path: &str, bytes: Vec<u8>) {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.files.insert(path.to_owned(), bytes.into());
+    }
+
+    /// Answers no more whoever asks for a file, and keeps them waiting.
+    pub fn withhold(&self, path: &str) {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).withheld.insert(path.to_owned());
     }
 
     /// How often a file was asked for.
@@ -71,7 +77,12 @@ async fn serve(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
         let shelf = Arc::clone(&shelf);
         let service = service_fn(move |request: Request<Incoming>| {
             let answer = answer(request.uri().path(), &shelf);
-            async move { Ok::<_, Infallible>(answer) }
+            async move {
+                match answer {
+                    Some(answer) => Ok::<_, Infallible>(answer),
+                    None => std::future::pending().await,
+                }
+            }
         });
         // A client that goes away in the middle is no failure of the test.
         tokio::spawn(
@@ -80,9 +91,13 @@ async fn serve(listener: TcpListener, shelf: Arc<Mutex<Shelf>>) {
     }
 }
 
-fn answer(path: &str, shelf: &Mutex<Shelf>) -> Response<Full<Bytes>> {
+/// `None` for what is withheld.
+fn answer(path: &str, shelf: &Mutex<Shelf>) -> Option<Response<Full<Bytes>>> {
     let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
     shelf.asked.push(path.to_owned());
+    if shelf.withheld.contains(path) {
+        return None;
+    }
     let mut response = Response::new(Full::default());
     // A responder's question is the last part of its address.
     let responder = || path.rsplit_once('/').and_then(|(responder, _)| shelf.files.get(responder));
@@ -90,5 +105,5 @@ fn answer(path: &str, shelf: &Mutex<Shelf>) -> Response<Full<Bytes>> {
         Some(file) => *response.body_mut() = Full::new(file.clone()),
         None => *response.status_mut() = StatusCode::NOT_FOUND,
     }
-    response
+    Some(response)
 }
