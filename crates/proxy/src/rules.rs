@@ -16,7 +16,7 @@ mod uploads;
 
 pub(crate) use files::{FirstBytes, after_response, unpacked, wants_first_bytes, wants_more};
 pub(crate) use requests::before_request;
-pub(crate) use uploads::{Sends, is_upload};
+pub(crate) use uploads::{LongTalk, Sends, is_upload};
 
 use crate::gate::Gate;
 use model::{Ask, DnsAnswer, Layer, Outcome, Reason, Verdict, WayRound};

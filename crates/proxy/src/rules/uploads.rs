@@ -1,7 +1,8 @@
 //! What may not be sent.
 //!
 //! An upload is a form with files, a file by itself, or anything over [`TALK_BYTES`]. What a page sends by way of talk
-//! (forms without files, JSON, calls, DNS, certificates' status) is none. Left out: files that a page sends as talk.
+//! (forms without files, JSON, calls, DNS, certificates' status) is none; where it does not say how long it is, it is counted
+//! as it goes. Left out: files that a page sends as talk.
 
 use super::requests::{is_at_or_below, text};
 use super::{Judged, Refused, refusal};
@@ -49,7 +50,12 @@ pub(super) fn check(
     if rules.block.is_empty() && rules.deny.is_empty() && rules.most_bytes.is_none() {
         return Ok(());
     }
-    let Some(length) = upload(method, headers, sends) else { return Ok(()) };
+    upload(method, headers, sends).map_or(Ok(()), |length| refuse_upload(judged, length))
+}
+
+/// Refuses an upload of this length.
+fn refuse_upload(judged: &Judged, length: Length) -> Result<(), Box<Verdict>> {
+    let rules = &judged.traffic().uploads;
     let host = &judged.ask.what.host;
     let refuse = |entry: &str, why: &str| {
         Err(Box::new(refusal(&judged.verdict, Refused { layer: Layer::Upload, entry, why })))
@@ -78,6 +84,45 @@ pub(super) fn check(
             "the upload does not say how large it is, so it cannot be held to the most that may be sent",
         ),
         _ => Ok(()),
+    }
+}
+
+/// Talk that does not say how long it is: an upload, and refused, once it is longer than talk may be.
+pub(crate) struct LongTalk {
+    left: u64,
+    refusal: Box<Verdict>,
+}
+
+impl LongTalk {
+    /// For a request to whose host such an upload may not be made; `None` where it may, or where the request is another.
+    pub(crate) fn of(
+        judged: &Judged,
+        (method, headers): (&Method, &HeaderMap),
+        sends: Sends,
+    ) -> Option<Self> {
+        let is_talk = *method != Method::CONNECT
+            && sends == Sends::Body
+            && !headers.contains_key(CONTENT_LENGTH)
+            && upload(method, headers, sends).is_none();
+        if !is_talk {
+            return None;
+        }
+        if let Err(refusal) = refuse_upload(judged, Length::Known(TALK_BYTES)) {
+            return Some(Self { left: TALK_BYTES, refusal });
+        }
+        let most = judged.traffic().uploads.most_bytes?;
+        let refusal = refuse_upload(judged, Length::Known(most.saturating_add(1))).err()?;
+        Some(Self { left: most.max(TALK_BYTES), refusal })
+    }
+
+    /// Sees the next bytes.
+    ///
+    /// # Errors
+    /// The verdict that refuses it from here on.
+    pub(crate) fn see(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.left = self.left.checked_sub(count).ok_or_else(|| self.refusal.clone())?;
+        Ok(())
     }
 }
 

@@ -6,11 +6,11 @@
 
 use super::form::FormReader;
 use super::hold::{End, Hold, Taken, take};
-use super::watch::{Unwanted, UploadWatch};
+use super::watch::{FormWatch, Unwanted, UploadWatch};
 use super::{Case, HeldBody, ScanDesk};
 use crate::gate::Gate;
 use crate::peek::{Patience, Peeked};
-use crate::rules::{Judged, Sends, is_upload, unpacked, wants_more};
+use crate::rules::{Judged, LongTalk, Sends, is_upload, unpacked, wants_more};
 use crate::visit::{AskBody, Moved};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::request;
@@ -93,7 +93,8 @@ pub(crate) async fn plan(
 ) -> Result<Planned, Box<Verdict>> {
     let nothing = Planned { note: None, watch: None, hold: None };
     if !concerns(gate, judged, head, sends) {
-        return Ok(nothing);
+        let talk = LongTalk::of(judged, (&head.method, &head.headers), sends);
+        return Ok(Planned { watch: talk.map(UploadWatch::Talk), ..nothing });
     }
     let unwanted = Unwanted::of(judged);
     let mut kind = None;
@@ -102,7 +103,8 @@ pub(crate) async fn plan(
         unwanted.as_ref().map_or(Ok(()), |unwanted| unwanted.check(&first))?;
         kind = file_type::of(&first).map(|found| found.kind);
     }
-    let watch = unwanted.and_then(|unwanted| UploadWatch::of(unwanted, &head.headers));
+    let watch = unwanted.and_then(|unwanted| FormWatch::of(unwanted, &head.headers));
+    let watch = watch.map(|form| UploadWatch::Form(Box::new(form)));
     let Some(desk) = gate.scan.as_ref().filter(|_| judged.traffic().scan.uploads) else {
         return Ok(Planned { watch, ..nothing });
     };

@@ -2,7 +2,7 @@
 //! beginning of each file in it, as it goes by.
 
 use super::form::{FormPart, FormReader};
-use crate::rules::Judged;
+use crate::rules::{Judged, LongTalk};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use inspect::file_type;
@@ -47,8 +47,27 @@ impl Unwanted {
     }
 }
 
+/// A request's body that is looked at as it goes by.
+pub(crate) enum UploadWatch {
+    Form(Box<FormWatch>),
+    Talk(LongTalk),
+}
+
+impl UploadWatch {
+    /// Sees the next bytes of the body.
+    ///
+    /// # Errors
+    /// The verdict that refuses it from here on.
+    pub(crate) fn see(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
+        match self {
+            Self::Form(form) => form.see(bytes),
+            Self::Talk(talk) => talk.see(bytes),
+        }
+    }
+}
+
 /// A form that goes by.
-pub(crate) struct UploadWatch {
+pub(crate) struct FormWatch {
     unwanted: Unwanted,
     form: FormReader,
     first: Vec<u8>,
@@ -56,7 +75,7 @@ pub(crate) struct UploadWatch {
     told: bool,
 }
 
-impl UploadWatch {
+impl FormWatch {
     /// For a body with this head; `None` where it is no form.
     pub(super) fn of(unwanted: Unwanted, head: &HeaderMap) -> Option<Self> {
         let form = head.get(CONTENT_TYPE).and_then(|kind| FormReader::of(kind.as_bytes()))?;
@@ -67,7 +86,7 @@ impl UploadWatch {
     ///
     /// # Errors
     /// The verdict that refuses a file in it.
-    pub(crate) fn see(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
+    fn see(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
         for part in self.form.push(bytes).unwrap_or_default() {
             match part {
                 FormPart::Bytes(bytes) if !self.told => {

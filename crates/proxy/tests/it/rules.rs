@@ -203,6 +203,32 @@ async fn what_is_sent_over_http2_is_an_upload_though_no_field_says_so() {
 }
 
 #[tokio::test]
+async fn talk_that_does_not_say_how_long_it_is_is_an_upload_once_it_is_long() {
+    let denied = || traffic(|rules| rules.uploads.deny = vec![host("good.test")]);
+    let bounded = || traffic(|rules| rules.uploads.most_bytes = Some(1_500_000));
+    for (setting, pieces, expected) in [
+        (denied(), 1, StatusCode::OK),
+        (denied(), 32, StatusCode::FORBIDDEN),
+        (bounded(), 20, StatusCode::OK),
+        (bounded(), 32, StatusCode::FORBIDDEN),
+        (Setting::default(), 32, StatusCode::OK),
+    ] {
+        let world = World::with(setting).await;
+        let origin = world.origin("good.test", H2).await;
+        let mut talk = world.client().talk("good.test", origin.port(), H2).await;
+        let piece = Bytes::from(vec![b'a'; 64 * 1024]);
+        let frames: Vec<_> = (0..pieces).map(|_| Ok::<_, hyper::Error>(Frame::data(piece.clone()))).collect();
+        let body = BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)));
+        let post =
+            talk.request(Method::POST, "/slurp").header("content-type", "text/plain").body(body).unwrap();
+        assert_eq!(talk.send(post).await.status(), expected, "{pieces}");
+        drop(talk);
+        let event = world.finish().await.pop().unwrap();
+        assert_eq!(event.layer == Layer::Upload, expected == StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
 async fn services_are_told_whose_accounts_to_let_in_and_searches_are_made_safe() {
     let google =
         TenantRule { service: TenantService::Google, allowed: vec!["ash.example".into()], own: None };

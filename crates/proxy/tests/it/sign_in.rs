@@ -17,8 +17,8 @@ use policy::rules::{AddressUse, SignInWay};
 use proxy::{Limits, PlainPasswords};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
