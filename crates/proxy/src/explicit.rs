@@ -135,7 +135,7 @@ impl LastOrigin {
             None => Arc::new(Link::new(gate, caller.address, origin, Offer::Http1)),
         };
         let (gate, caller) = (Arc::clone(gate), caller.clone());
-        let inner = Arc::new(Inner { gate, caller, link, names: Arc::default() });
+        let inner = Arc::new(Inner { gate, caller, link, names: Arc::default(), is_asked: false.into() });
         *last = Some(Arc::clone(&inner));
         inner
     }

@@ -27,7 +27,7 @@ use model::{Ask, Channel, EventOutcome, Host, Outcome, Share, Target, Verdict, W
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -49,13 +49,15 @@ pub(crate) struct Inner {
     pub(crate) link: Arc<Link>,
     /// The names of the certificate that the client was shown, for all of which it may ask here (RFC 9113, section 9.1.1).
     pub(crate) names: Arc<[Box<str>]>,
+    /// Something was asked: whoever speaks TLS here took our certificate.
+    pub(crate) is_asked: AtomicBool,
 }
 
 impl Inner {
     /// The same for a WebSocket, which holds this place.
     fn holding(&self, share: Share) -> Self {
         let (gate, link, names) = (Arc::clone(&self.gate), Arc::clone(&self.link), Arc::clone(&self.names));
-        Self { gate, caller: self.caller.holding(share), link, names }
+        Self { gate, caller: self.caller.holding(share), link, names, is_asked: true.into() }
     }
 }
 
@@ -159,6 +161,9 @@ pub(crate) async fn answer(
     inner: Arc<Inner>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    if !inner.is_asked.swap(true, Ordering::Relaxed) && inner.link.origin.scheme == Scheme::Https {
+        inner.gate.ports.suggestions.accepted(inner.caller.address, inner.gate.ports.clock.now());
+    }
     match admit(&inner.gate, &inner.caller, &request) {
         Ok(share) => answer_admitted(inner, request, share).await,
         Err(refused) => Ok(*refused),

@@ -26,14 +26,17 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use inspect::client_hello::is_public_name;
 use inspect::protocol::{self, Spoken};
-use model::{Ask, Channel, EventOutcome, Host, Inspection, Outcome, Target, Verdict, WayRound};
+use model::{
+    Ask, Channel, EventOutcome, Host, Inspection, Outcome, SuggestionKind, Target, Verdict, WayRound,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use sync_wrapper::SyncWrapper;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::StartHandshake;
 
 /// A client's stream, past what came with the CONNECT if there was one.
@@ -43,6 +46,9 @@ type HeardStream = Replay<ClientStream>;
 
 /// How long a client may be silent before its origin is given the chance to speak first, where whatever is spoken may pass.
 const SILENCE: Duration = Duration::from_secs(1);
+/// Who leaves so soon after the handshake, without a word, does not like the certificate: apps that compare it themselves do so
+/// then. Connections that browsers open ahead stay open for longer.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// So much of an origin's first words is looked at.
 const FIRST_WORDS: usize = 64;
 
@@ -297,7 +303,8 @@ impl Tunnel {
         let origin = Origin { scheme: Scheme::Http, host: self.host, port: self.port };
         let link = Arc::new(Link::new(&self.gate, self.caller.address, origin, Offer::Http1));
         let gate = Arc::clone(&self.gate);
-        let inner = Inner { gate: self.gate, caller: self.caller, link, names: Arc::default() };
+        let (names, is_asked) = (Arc::default(), false.into());
+        let inner = Inner { gate: self.gate, caller: self.caller, link, names, is_asked };
         let serving = serve(Arc::new(inner), Box::new(stream), Protocol::Http1);
         gate.spawn(async move {
             serving.await;
@@ -439,17 +446,21 @@ impl Tunnel {
             }
             Err(_) => return self.end(EventOutcome::Failed),
         };
-        self.gate.ports.suggestions.accepted(self.caller.address, self.gate.ports.clock.now());
+        let (begun, may_be_reached) = (Instant::now(), self.verdict.outcome == Outcome::Allow);
         self.visit.forget();
         let names = likeness.map(|likeness| likeness.names).unwrap_or_default();
         let gate = self.gate;
-        let inner = Inner { gate: Arc::clone(&gate), caller: self.caller, link: Arc::new(link), names };
-        let inner = Arc::new(inner);
+        let (link, is_asked) = (Arc::new(link), false.into());
+        let inner = Arc::new(Inner { gate: Arc::clone(&gate), caller: self.caller, link, names, is_asked });
         let serving = serve(Arc::clone(&inner), Box::new(stream), protocol);
         // In a task of its own: this one has room for a handshake, which an idle connection need not hold.
         gate.spawn(async move {
             if serving.await == Ended::NotHttp {
                 inner.gate.held_inside(&inner.caller, &inner.link.origin, &ways_round::no_http());
+            } else if may_be_reached && !inner.is_asked.load(Ordering::Relaxed) && begun.elapsed() < AT_ONCE {
+                let (host, client) = (&inner.link.origin.host, inner.caller.address);
+                let now = inner.gate.ports.clock.now();
+                inner.gate.ports.suggestions.refused(host, SuggestionKind::HungUp, client, now);
             }
         });
     }

@@ -54,7 +54,7 @@ fn an_entry_covers_what_its_reach_says_and_names_its_line() {
         ("198.51.100.7", vec!["malware"]),
         ("198.51.100.8", vec![]),
         ("[2001:db8::7]", vec!["malware"]),
-        ("x.7.100.51.198", vec![]),
+        ("x.7.100.51.198.example", vec![]),
     ] {
         assert_eq!(categories(&image, host), expected, "{host}");
     }

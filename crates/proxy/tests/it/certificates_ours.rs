@@ -114,6 +114,21 @@ async fn a_client_that_trusts_us_elsewhere_and_not_here_is_a_suggestion_and_is_n
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_at_once_after_the_handshake_is_a_suggestion_too() {
+    let world = World::usual().await;
+    let good = world.origin("good.test", &["http/1.1"]).await;
+    let other = world.origin("other.test", &["http/1.1"]).await;
+    world.client().talk("good.test", good.port(), &["http/1.1"]).await.get("/").await;
+    let stream = world.client().tunnel("other.test", other.port()).await.unwrap();
+    drop(world.client().handshake(stream, "other.test", &["http/1.1"]).await.unwrap());
+    let suggestions = std::sync::Arc::clone(&world.suggestions);
+    world.finish().await;
+    let found = suggestions.all(crate::certificates::now());
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0].host, found[0].kind), (&crate::world::host("other.test"), SuggestionKind::HungUp));
+}
+
+#[tokio::test]
 async fn an_origin_that_asks_for_a_client_s_certificate_is_a_suggestion() {
     let world = World::usual().await;
     let mut tls = rustls::ServerConfig::clone(&world.root.server("good.test", Flaw::None, &["http/1.1"]));
