@@ -7,12 +7,16 @@
 //! found by asking again, and [`MOST_DEEP`] times are enough for anybody.
 
 use crate::table::{is_host, rows};
+use crate::usual::usual;
 use model::{Host, Target};
 use percent_encoding::percent_decode_str;
 use std::sync::LazyLock;
 
 /// So many copies inside each other are followed.
 pub const MOST_DEEP: usize = 4;
+
+/// Dots between the labels of a name, in whatever writing.
+const DOTS: [char; 4] = ['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
 
 /// What an address shows of another site.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,9 +29,12 @@ pub enum Copy {
 
 /// The page that this address shows of another site; `None` where it shows its own.
 pub fn copy(host: &Host, path_and_query: &str) -> Option<Copy> {
+    let mut sites = SITES.iter().filter(|site| is_host(host, site.host)).peekable();
+    sites.peek()?;
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-    let sites = SITES.iter().filter(|site| is_host(host, site.host) && path.starts_with(site.path));
-    sites.filter_map(|site| shown(site, host, path, query)).next()
+    let path = usual(path);
+    let mut sites = sites.filter(|site| path.starts_with(site.path));
+    sites.find_map(|site| shown(site, host, &path, query))
 }
 
 fn shown(site: &Site, host: &Host, path: &str, query: &str) -> Option<Copy> {
@@ -35,13 +42,13 @@ fn shown(site: &Site, host: &Host, path: &str, query: &str) -> Option<Copy> {
     // A page's own query follows its address where that stands in the path.
     let with_query = |rest: &str| if query.is_empty() { rest.to_owned() } else { format!("{rest}?{query}") };
     match site.form {
-        Form::Query => value_of(query, site.argument).and_then(|text| target(&text)).map(Copy::Of),
+        Form::Query => value_of(query, site.argument).and_then(|text| of(&text)),
         Form::Rest => {
             let leave_out: usize = site.argument.parse().unwrap_or(0);
             let rest = (0..leave_out).try_fold(rest, |rest, _| Some(rest.split_once('/')?.1))?;
-            target(&with_query(rest)).map(Copy::Of)
+            of(&with_query(rest))
         }
-        Form::Joined => target(&with_query(rest)).map(Copy::Of),
+        Form::Joined => of(&with_query(rest)),
         Form::Dashed => Some(dashed(host, site, &with_query(path))),
         Form::Cache => {
             let text = value_of(query, site.argument)?;
@@ -88,10 +95,21 @@ fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
+/// The page of an address; which one cannot be told where it has the look of an address and cannot be read.
+fn of(text: &str) -> Option<Copy> {
+    if let Some(target) = target(text) {
+        return Some(Copy::Of(target));
+    }
+    let decoded = decode(text);
+    let authority = decoded.split(['/', '?', '#']).next().unwrap_or_default();
+    (decoded.contains("://") || authority.contains(DOTS)).then_some(Copy::OfUnknown)
+}
+
 /// The host and path of an address, with a scheme or without, encoded or not; `None` where it begins with no host that
 /// has a dot in it.
 fn target(text: &str) -> Option<Target> {
-    let decoded = decode(text);
+    // Readers of addresses leave these out, and take the full stops of other writings for dots (UTS 46).
+    let decoded = decode(text).replace(['\t', '\r', '\n'], "").replace(DOTS, ".");
     let text = decoded.trim().trim_start_matches(['/', '\\']);
     let bare = match text.split_once(':') {
         Some((scheme, rest)) if matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") => {
@@ -197,6 +215,12 @@ mod tests {
             ("12ft.io/proxy?q=https%3A%2F%2Fexample.com%2Fx", "example.com/x"),
             ("r.jina.ai/https://user@EXAMPLE.com\\x", "example.com/\\x"),
             ("example.org/translate?u=https://example.com/", ""),
+            ("web.archive.org/%77eb/2020/https://example.com/", "example.com/"),
+            ("web.archive.org//web/2020/https://example.com/", "example.com/"),
+            ("translate.google.com/translate?u=https://example%E3%80%82com/", "example.com/"),
+            ("translate.google.com/translate?u=https://exa%09mple.com/", "example.com/"),
+            ("r.jina.ai/https://ex\u{e4}mple.com/", "?"),
+            ("r.jina.ai/about", ""),
         ] {
             assert_eq!(shows(address), expected, "{address}");
         }

@@ -22,3 +22,4 @@ pub mod search;
 pub mod search_words;
 pub mod secrets;
 mod table;
+mod usual;

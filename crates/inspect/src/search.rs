@@ -7,6 +7,7 @@
 //! Invariant: the answer differs from the question in that one parameter alone.
 
 use crate::table::{is_country, is_host, rows};
+use crate::usual::usual;
 use model::Host;
 use percent_encoding::percent_decode_str;
 use std::sync::LazyLock;
@@ -14,8 +15,10 @@ use std::sync::LazyLock;
 /// The path and query that keep this search to its engine's safe form; `None` where nothing is to be changed.
 pub fn safe_form(host: &Host, path_and_query: &str) -> Option<String> {
     let (path, query) = path_and_query.split_once('?')?;
-    let engine =
-        ENGINES.iter().find(|engine| is_engine(host, engine.host) && path.starts_with(engine.path))?;
+    let mut engines = ENGINES.iter().filter(|engine| is_engine(host, engine.host)).peekable();
+    engines.peek()?;
+    let usual = usual(path);
+    let engine = engines.find(|engine| usual.starts_with(engine.path))?;
     let named = |pair: &&str| {
         let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
         percent_decode_str(key).decode_utf8_lossy().eq_ignore_ascii_case(engine.parameter)
@@ -75,6 +78,8 @@ mod tests {
             ("duckduckgo.com", "/?q=cats&kp=-2", Some("/?q=cats&kp=1")),
             ("uk.search.yahoo.com", "/search?p=cats", Some("/search?p=cats&vm=r")),
             ("search.brave.com", "/search?q=cats", Some("/search?q=cats&safesearch=strict")),
+            ("search.brave.com", "/%73earch?q=cats", Some("/%73earch?q=cats&safesearch=strict")),
+            ("search.brave.com", "//search?q=cats", Some("//search?q=cats&safesearch=strict")),
             ("example.org", "/search?q=cats", None),
         ] {
             assert_eq!(safe_form(&Host::parse(host).unwrap(), path).as_deref(), expected, "{host}{path}");

@@ -6,6 +6,7 @@
 //! Invariant: the words are those of one parameter or one segment, cut at [`MOST_BYTES`].
 
 use crate::table::{is_country, rows};
+use crate::usual::usual;
 use model::{Host, Said, SaidKind, Typing};
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -18,11 +19,12 @@ pub fn said(host: &Host, path_and_query: &str) -> Option<Said> {
     let name = host.name()?;
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let query = query.split_once('#').map_or(query, |(query, _)| query);
+    let path = usual(path);
     let mut rows = TABLE.of(name).peekable();
     if rows.peek().is_none() {
-        return of_any_site(path, query);
+        return of_any_site(&path, query);
     }
-    rows.find_map(|row| row.said(path, query))
+    rows.find_map(|row| row.said(&path, query))
 }
 
 /// The words of a form that most sites share. They may still be typed: many such pages ask with each letter.
@@ -164,6 +166,7 @@ mod tests {
         for (host, path, expected) in [
             ("www.google.com", "/search?client=x&q=self+harm&start=10", Some((Search, "self harm"))),
             ("www.google.co.uk", "/search?q=caf%C3%A9", Some((Search, "caf\u{e9}"))),
+            ("www.google.com", "/%73earch?q=cats", Some((Search, "cats"))),
             ("www.google.com", "/complete/search?q=self+h", None),
             ("www.google.com", "/maps/search/knife+shop/@51,1", Some((Search, "knife shop"))),
             ("www.google.com", "/search?q=", None),
