@@ -7,6 +7,7 @@ use crate::error::ProgramError;
 use crate::folder::{Folder, read_or_make_secret, replace_secret};
 use crate::gate::{Gate, open_records};
 use crate::narrow::Narrowed;
+use crate::stops::Stops;
 use app::{Demo, Proposal};
 use identity::SessionToken;
 use model::{Clock, Person};
@@ -22,12 +23,21 @@ const SEED: u64 = 20_261_122;
 
 pub(crate) async fn run(arguments: &RunArguments, narrowed: Narrowed) -> Result<(), ProgramError> {
     let folder = Folder::open(&arguments.folder)?;
-    approve_policy_once(&folder).await?;
+    let mut stops = Stops::listen()?;
+    let gate = tokio::select! {
+        gate = start(&folder, arguments, narrowed) => gate?,
+        () = stops.asked() => return Ok(()),
+    };
+    gate.until_stopped(stops).await
+}
+
+async fn start(folder: &Folder, arguments: &RunArguments, narrowed: Narrowed) -> Result<Gate, ProgramError> {
+    approve_policy_once(folder).await?;
     let gate = Gate::start(folder.clone(), narrowed).await?;
-    let accounts = seed_once(&gate, &folder).await?;
-    let words = if arguments.json { gate.listening().as_json() } else { welcome(&gate, &folder, &accounts) };
+    let accounts = seed_once(&gate, folder).await?;
+    let words = if arguments.json { gate.listening().as_json() } else { welcome(&gate, folder, &accounts) };
     crate::print(&words)?;
-    gate.until_stopped().await
+    Ok(gate)
 }
 
 /// Puts the demo's policy in force where there is none.

@@ -12,6 +12,7 @@ use crate::folder::{Folder, read_or_make_secret};
 use crate::gate_lists::Lists;
 use crate::history_place;
 use crate::narrow::Narrowed;
+use crate::stops::Stops;
 use crate::tasks::{self, Ground, Outside};
 use crate::watch::{self, Recorder};
 use app::{App, Health, InForce, Parts, Seals};
@@ -24,7 +25,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use store::{Place, Store};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::SigningKey;
@@ -35,9 +35,13 @@ const MOST_WAITING_EVENTS: usize = 16_384;
 /// `schoolgate run`.
 pub(crate) async fn run(arguments: &RunArguments, narrowed: Narrowed) -> Result<(), ProgramError> {
     let folder = Folder::existing(&arguments.folder)?;
-    let gate = Gate::start(folder, narrowed).await?;
+    let mut stops = Stops::listen()?;
+    let gate = tokio::select! {
+        gate = Gate::start(folder, narrowed) => gate?,
+        () = stops.asked() => return Ok(()),
+    };
     gate.announce(arguments)?;
-    gate.until_stopped().await
+    gate.until_stopped(stops).await
 }
 
 /// What the records and the command line need; opened without starting anything.
@@ -165,14 +169,10 @@ impl Gate {
         }
     }
 
-    /// Waits for Ctrl-C or a termination signal, then stops everything in order: edges first, the history last.
-    pub(crate) async fn until_stopped(self) -> Result<(), ProgramError> {
-        let signals = |source| ProgramError::Part { part: "signals", words: format!("{source}") };
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
+    /// Waits until somebody asks it to stop, then stops everything in order: edges first, the history last.
+    pub(crate) async fn until_stopped(self, mut stops: Stops) -> Result<(), ProgramError> {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = stops.asked() => {}
             // A part that ends by itself ends the gate: a service manager starts it whole again.
             () = self.stop.cancelled() => tracing::error!("a part of the gate ended; the gate stops"),
         }

@@ -15,6 +15,7 @@ mod history_place;
 mod narrow;
 mod progress;
 mod renewals;
+mod stops;
 mod tasks;
 mod watch;
 
@@ -49,7 +50,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(source) => return ended(Err(ProgramError::Part { part: "runtime", words: source.to_string() })),
     };
-    ended(runtime.block_on(run(command_line.command, narrowed)))
+    let done = runtime.block_on(run(command_line.command, narrowed));
+    // What has to end in order has ended. Of a gate that was stopped while it started, threads may be left: none is waited for.
+    runtime.shutdown_background();
+    ended(done)
 }
 
 async fn run(command: Command, narrowed: Narrowed) -> Result<(), ProgramError> {

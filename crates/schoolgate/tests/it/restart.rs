@@ -1,9 +1,12 @@
 //! Killed in mid-load and started again: the state is intact and the loss is within the promise.
 
 use crate::gate::Gate;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use testkit::browser::{Browser, BrowserOptions};
 use testkit::certificates::Fault;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
 #[tokio::test]
 async fn killed_in_mid_load_it_starts_again_with_all_but_the_last_second() {
@@ -54,6 +57,37 @@ async fn stopped_cleanly_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn asked_to_stop_while_it_starts_it_ends_cleanly() {
+    let mut gate = Gate::start().await;
+    gate.stop().await;
+    for signal in ["INT", "TERM"] {
+        let mut starting = Command::new(env!("CARGO_BIN_EXE_schoolgate"))
+            .args(["run", "--folder"])
+            .arg(gate.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(starting.stderr.take().unwrap()).lines();
+        while !log.next_line().await.unwrap().expect("it starts").contains("the history is open") {}
+        assert_eq!(ended_by(&mut starting, signal).await, Some(0), "{signal}");
+    }
+    gate.start_again().await;
+}
+
+/// How a process ends that is sent this signal; nothing where the signal itself ended it.
+async fn ended_by(process: &mut Child, signal: &str) -> Option<i32> {
+    let id = process.id().unwrap().to_string();
+    assert!(
+        Command::new("kill").args([&format!("-{signal}"), id.as_str()]).status().await.unwrap().success()
+    );
+    let ended = tokio::time::timeout(Duration::from_secs(60), process.wait()).await;
+    ended.expect("it stops when it is asked to").unwrap().code()
+}
+
+#[tokio::test]
 async fn the_records_can_be_in_postgresql_and_are_there_again_after_a_kill() {
     let cluster = testkit::postgres::Cluster::start().unwrap();
     let mut gate = Gate::start_with(&format!("[store]\npostgres = \"{}\"\n", cluster.url())).await;
@@ -92,10 +126,13 @@ async fn wrong_passwords_that_were_counted_outlive_a_restart() {
     }
     gate.stop().await;
     gate.start_again().await;
-    // The fourth in a row waits five seconds, where a first would wait for nothing.
-    sign_in_wrongly(&gate, 3).await;
-    let told = sign_in_wrongly(&gate, 4).await;
-    assert!(told.contains("Wait ") && told.contains(" second"), "{told}");
+    // Of three more at least one is too early for the third, fourth or fifth in a row; three of a count begun anew never wait.
+    let mut waited = false;
+    for number in 3..6 {
+        let told = sign_in_wrongly(&gate, number).await;
+        waited |= told.contains("Wait ") && told.contains(" second");
+    }
+    assert!(waited);
 }
 
 async fn sign_in_wrongly(gate: &Gate, number: usize) -> String {
