@@ -14,7 +14,9 @@ mod requests;
 mod tenants;
 mod uploads;
 
-pub(crate) use files::{FirstBytes, after_response, unpacked, wants_first_bytes, wants_more};
+pub(crate) use files::{
+    FirstBytes, after_response, is_opaque, is_packed, unpacked, wants_first_bytes, wants_more,
+};
 pub(crate) use requests::before_request;
 pub(crate) use uploads::{LongTalk, Sends, is_upload};
 

@@ -310,6 +310,16 @@ enum AskContent {
     Short(ShortBody),
 }
 
+impl AskContent {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Client(body) => body.is_end_stream(),
+            Self::Held(body) => body.is_end_stream(),
+            Self::Short(body) => body.bytes.is_none() && body.trailers.is_none(),
+        }
+    }
+}
+
 /// A body that was taken in whole.
 #[derive(Clone)]
 pub(crate) struct ShortBody {
@@ -372,11 +382,14 @@ impl Body for AskBody {
                 data.or_else(|| body.trailers.take().map(Frame::trailers)).map(Ok)
             }
         };
-        if let Some(bytes) = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+        let bytes = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        if let Some(bytes) = bytes {
             count(&asked.moved.up, bytes);
-            if let Some((watch, stopped)) = &mut asked.watch
-                && let Err(refusal) = watch.see(bytes)
-            {
+        }
+        if let Some((watch, stopped)) = &mut asked.watch {
+            let seen = bytes.map_or(Ok(()), |bytes| watch.see(bytes));
+            let ends = polled.is_none() || asked.content.is_end_stream();
+            if let Err(refusal) = seen.and_then(|()| if ends { watch.end() } else { Ok(()) }) {
                 // It is refused once; a later refusal would say no more.
                 let _ = stopped.set(refusal);
                 return Poll::Ready(Some(Err(BodyFault::Refused)));
@@ -386,11 +399,7 @@ impl Body for AskBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.as_ref().is_none_or(|asked| match &asked.content {
-            AskContent::Client(body) => body.is_end_stream(),
-            AskContent::Held(body) => body.is_end_stream(),
-            AskContent::Short(body) => body.bytes.is_none() && body.trailers.is_none(),
-        })
+        self.content.as_ref().is_none_or(|asked| asked.content.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

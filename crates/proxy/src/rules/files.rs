@@ -125,9 +125,14 @@ fn codings(headers: &HeaderMap) -> impl Iterator<Item = String> {
     codings.into_iter().rev()
 }
 
+/// True where a body is in any coding.
+pub(crate) fn is_packed(headers: &HeaderMap) -> bool {
+    codings(headers).next().is_some()
+}
+
 /// True where a browser may undo what is not undone here: by a dictionary that it has from before (RFC 9842), or more codings
 /// than are.
-fn is_opaque(headers: &HeaderMap) -> bool {
+pub(crate) fn is_opaque(headers: &HeaderMap) -> bool {
     codings(headers).count() > MOST_CODINGS
         || codings(headers).any(|coding| coding == "dcb" || coding == "dcz")
 }

@@ -150,7 +150,10 @@ fn upload(method: &Method, headers: &HeaderMap, sends: Sends) -> Option<Length> 
     if length == Length::Known(0) {
         return None;
     }
-    let kind = text(headers, &CONTENT_TYPE).unwrap_or_default().trim().to_ascii_lowercase();
+    // Of two types nobody knows which its host goes by.
+    let is_one = headers.get_all(CONTENT_TYPE).iter().count() == 1;
+    let kind = text(headers, &CONTENT_TYPE).filter(|_| is_one);
+    let kind = kind.unwrap_or_default().trim().to_ascii_lowercase();
     let is_talk =
         TALK.iter().any(|talk| kind.starts_with(talk)) || kind.ends_with("+json") || kind.ends_with("+xml");
     let is_long = matches!(length, Length::Known(bytes) if bytes > TALK_BYTES);

@@ -147,6 +147,8 @@ impl Feeder {
         let room = room.map(|room| kept(room, &unpacked));
         self.pass(&unpacked).await?;
         drop(room);
+        let rest = self.form.as_mut().map(FormReader::rest).unwrap_or_default();
+        self.give(&rest).await?;
         self.end_file().await?;
         if self.form.as_ref().is_some_and(FormReader::is_broken) { Err(ScanFault::Packing) } else { Ok(()) }
     }

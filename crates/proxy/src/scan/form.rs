@@ -1,6 +1,8 @@
-//! A form as browsers send it (`multipart/form-data`, RFC 7578), read as it comes: the bytes of each file in it.
+//! A form as browsers send it (`multipart/form-data`, RFC 7578), or any other body of several parts, read as it comes: the
+//! bytes of each file in it.
 //!
-//! Left out: fields that are no files, and forms within forms.
+//! Servers are more lenient than the standard, and so is this: lines may end without a carriage return, and parts may follow
+//! the last. Left out: fields that are no files, forms within forms, and files in base64.
 //!
 //! Invariants: any bytes are answered; what is held between two pieces is at most a boundary, or the head of a part.
 
@@ -10,7 +12,6 @@ use bytes::{Buf, Bytes, BytesMut};
 const MOST_BOUNDARY_BYTES: usize = 200;
 /// The longest head of a part.
 const MOST_HEAD_BYTES: usize = 8 * 1024;
-const LINE_END: &[u8] = b"\r\n";
 
 /// Something of a file in a form.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,30 +38,32 @@ pub(super) struct FormReader {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Before the first part, or in one that is no file.
+    /// Before the first part, in one that is no file, or after the last.
     Elsewhere,
     Head,
     File,
-    Over,
 }
 
 impl FormReader {
-    /// For a body of this media type; `None` where it is no form.
+    /// For a body of this media type; `None` where it is no form, or does not say plainly what its boundary is.
     pub(super) fn of(kind: &[u8]) -> Option<Self> {
         let kind = std::str::from_utf8(kind).ok()?;
         let (name, parameters) = kind.split_once(';')?;
-        if !name.trim().eq_ignore_ascii_case("multipart/form-data") {
+        if !is_multipart(name.as_bytes()) {
             return None;
         }
-        let boundary = parameters.split(';').find_map(|parameter| {
+        let mut boundaries = parameters.split(';').filter_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("boundary").then(|| value.trim().trim_matches('"'))
-        })?;
+            name.trim().to_ascii_lowercase().starts_with("boundary").then(|| value.trim())
+        });
+        let (Some(boundary), None) = (boundaries.next(), boundaries.next()) else { return None };
+        let quoted = boundary.strip_prefix('"').and_then(|boundary| boundary.strip_suffix('"'));
+        let boundary = quoted.unwrap_or(boundary);
         let fits = !boundary.is_empty() && boundary.len() <= MOST_BOUNDARY_BYTES;
         // The first boundary stands at a line's start that nothing is before.
-        fits.then(|| Self {
-            delimiter: [b"\r\n--", boundary.as_bytes()].concat(),
-            held: LINE_END.into(),
+        (fits && !boundary.contains(['"', '\\'])).then(|| Self {
+            delimiter: [b"\n--", boundary.as_bytes()].concat(),
+            held: b"\n".as_slice().into(),
             place: Place::Elsewhere,
             has_parts: false,
         })
@@ -74,32 +77,36 @@ impl FormReader {
             let goes_on = match self.place {
                 Place::Elsewhere | Place::File => self.body(&mut parts),
                 Place::Head => self.head()?,
-                Place::Over => false,
             };
             if !goes_on {
                 break;
             }
         }
-        if self.place == Place::Over {
-            self.held.clear();
-        }
         Ok(parts)
+    }
+
+    /// At the end of the body: what is left of a file that no boundary follows.
+    pub(super) fn rest(&mut self) -> Bytes {
+        if self.place == Place::File { self.held.split().freeze() } else { Bytes::new() }
     }
 
     /// True at the end of a body that was no form after all: no boundary was in it, or the head of a part did not end.
     pub(super) fn is_broken(&self) -> bool {
         match self.place {
             Place::Head => true,
-            Place::Elsewhere => !self.has_parts && self.held.len() > LINE_END.len(),
-            Place::File | Place::Over => false,
+            Place::Elsewhere => !self.has_parts && self.held.len() > 1,
+            Place::File => false,
         }
     }
 
     /// True when a boundary was found.
     fn body(&mut self, parts: &mut Vec<FormPart>) -> bool {
         let found = find(&self.held, &self.delimiter);
-        // A boundary may have begun at the end of what is here.
-        let until = found.unwrap_or(self.held.len().saturating_sub(self.delimiter.len().saturating_sub(1)));
+        // A boundary, and the carriage return before it, may have begun at the end of what is here.
+        let line_end = found.unwrap_or(self.held.len().saturating_sub(self.delimiter.len()));
+        let before_it =
+            line_end.checked_sub(1).filter(|at| found.is_some() && self.held.get(*at) == Some(&b'\r'));
+        let until = before_it.unwrap_or(line_end);
         let before = self.held.split_to(until).freeze();
         if self.place == Place::File {
             if !before.is_empty() {
@@ -110,7 +117,7 @@ impl FormReader {
             }
         }
         if found.is_some() {
-            self.held.advance(self.delimiter.len());
+            self.held.advance(line_end.saturating_sub(until).saturating_add(self.delimiter.len()));
             self.place = Place::Head;
             self.has_parts = true;
         }
@@ -120,13 +127,18 @@ impl FormReader {
     /// True when the head was whole.
     fn head(&mut self) -> Result<bool, BrokenForm> {
         if self.held.starts_with(b"--") {
-            self.place = Place::Over;
-            return Ok(false);
+            self.place = Place::Elsewhere;
+            return Ok(true);
         }
-        match find(&self.held, b"\r\n\r\n") {
+        match end_of_head(&self.held) {
             Some(end) => {
-                let head = self.held.split_to(end.saturating_add(4)).to_ascii_lowercase();
-                let is_file = find(&head, b"filename").is_some() || find(&head, b"content-type:").is_some();
+                let head = self.held.split_to(end).to_ascii_lowercase();
+                // Where a head that is written oddly ends, servers do not agree.
+                let is_odd = has_bare_line_end(&head);
+                let is_file = is_odd
+                    || ["filename", "content-type:"]
+                        .iter()
+                        .any(|word| find(&head, word.as_bytes()).is_some());
                 self.place = if is_file { Place::File } else { Place::Elsewhere };
                 Ok(true)
             }
@@ -134,6 +146,26 @@ impl FormReader {
             None => Ok(false),
         }
     }
+}
+
+/// True for a body of several parts.
+pub(super) fn is_multipart(kind: &[u8]) -> bool {
+    kind.trim_ascii_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"))
+}
+
+/// Where what follows the first empty line begins.
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let ends =
+        bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at.saturating_add(1));
+    ends.into_iter().find_map(|after| {
+        let rest = bytes.get(after..)?;
+        let empty = [b"\n".as_slice(), b"\r\n"].into_iter().find(|line| rest.starts_with(line))?;
+        Some(after.saturating_add(empty.len()))
+    })
+}
+
+fn has_bare_line_end(head: &[u8]) -> bool {
+    head.split(|byte| *byte == b'\n').rev().skip(1).any(|line| line.last() != Some(&b'\r'))
 }
 
 /// Where `needle` begins, first by its first byte.
@@ -171,6 +203,7 @@ mod tests {
                 }
             }
         }
+        files.last_mut().unwrap().extend(reader.rest());
         files
     }
 
@@ -182,6 +215,21 @@ mod tests {
                 [b"MZ\r\n--not".to_vec(), Vec::new(), Vec::new()],
                 "{piece}"
             );
+        }
+    }
+
+    #[test]
+    fn lines_without_a_carriage_return_end_too_and_parts_after_the_last_are_read() {
+        for (form, expected) in [
+            ("--x\nfilename=a\n\nMZ\n\n--x--\n", [b"MZ\n".as_slice(), b""]),
+            ("--x\r\nfilename=a\r\n\nMZ\r\n--x--", [b"MZ", b""]),
+            ("--x\r\n\nfilename=a\r\n\r\nMZ\n--x--", [b"filename=a\r\n\r\nMZ", b""]),
+            ("--x\nfilename=a\n\nMZ\n--x\nfilename=b\n\nMZ and no end\r\n", [b"MZ", b"MZ and no end\r\n"]),
+            ("--x\r\n\r\ntext\r\n--x--y\r\n--x\r\nfilename=a\r\n\r\nMZ\r\r\n--x--", [b"MZ\r", b""]),
+        ] {
+            for piece in 1..form.len() {
+                assert_eq!(files(form.as_bytes(), piece), expected, "{form} {piece}");
+            }
         }
     }
 
@@ -198,8 +246,12 @@ mod tests {
         for kind in [
             "text/plain",
             "multipart/form-data",
-            "multipart/mixed; boundary=x",
+            "message/rfc822; boundary=x",
             "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=\"x",
+            "multipart/form-data; boundary=\"x\\\"y\"",
+            "multipart/form-data; boundary=x; Boundary=y",
+            "multipart/form-data; boundary*0=x; boundary*1=y",
         ] {
             assert!(FormReader::of(kind.as_bytes()).is_none(), "{kind}");
         }
@@ -215,7 +267,7 @@ mod tests {
             ("--x--", false),
             ("MZ, and no boundary", true),
             ("--y\r\ncontent-type: text/plain\r\n\r\nMZ\r\n--y--", true),
-            ("--x\nfilename=a\n\nMZ\n--x--", true),
+            ("--x\nfilename=a\n\nMZ\n--x--", false),
         ] {
             let mut reader = FormReader::of(b"multipart/form-data; boundary=x").unwrap();
             reader.push(body.as_bytes()).unwrap();

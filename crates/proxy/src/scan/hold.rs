@@ -131,9 +131,10 @@ pub(crate) async fn take<S: Source>(mut source: S, hold: Hold) -> Taken<S> {
         }
     };
     let is_whole = end.is_none();
-    let end = match end {
-        Some(end) => end,
-        None => End::Scanned(feeder.finish().await),
+    let end = match (end, watch.map_or(Ok(()), |mut watch| watch.end())) {
+        (Some(end), _) => end,
+        (None, Err(refusal)) => End::Refused(refusal),
+        (None, Ok(())) => End::Scanned(feeder.finish().await),
     };
     Taken { spooled: Arc::new(spooling.end()), trailers, source, is_whole, end }
 }

@@ -4,13 +4,13 @@
 //! looked at goes by: where a file in a form turns out to be of an unwanted kind, the request is cut off, and its origin
 //! never has the whole.
 
-use super::form::FormReader;
+use super::form::{FormReader, is_multipart};
 use super::hold::{End, Hold, Taken, take};
 use super::watch::{FormWatch, Unwanted, UploadWatch};
 use super::{Case, HeldBody, ScanDesk};
 use crate::gate::Gate;
 use crate::peek::{Patience, Peeked};
-use crate::rules::{Judged, LongTalk, Sends, is_upload, unpacked, wants_more};
+use crate::rules::{Judged, LongTalk, Sends, is_opaque, is_packed, is_upload, unpacked, wants_more};
 use crate::visit::{AskBody, Moved};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::request;
@@ -97,6 +97,7 @@ pub(crate) async fn plan(
         return Ok(Planned { watch: talk.map(UploadWatch::Talk), ..nothing });
     }
     let unwanted = Unwanted::of(judged);
+    unwanted.as_ref().map_or(Ok(()), |unwanted| can_be_looked_into(unwanted, &head.headers))?;
     let mut kind = None;
     if !is_form(&head.headers) {
         let first = unpacked(&head.headers, first);
@@ -113,6 +114,18 @@ pub(crate) async fn plan(
         Ok(hold) => Ok(Planned { hold: Some((Arc::clone(desk), case, hold.watched(watch))), ..nothing }),
         Err(fault) => Ok(Planned { note: desk.settle(&case, &Err(fault))?, watch, ..nothing }),
     }
+}
+
+/// Refuses what hides the files in it: a form that is packed, which no browser sends by itself, or whose boundary nobody is
+/// sure of; anything packed so often that it is not undone.
+fn can_be_looked_into(unwanted: &Unwanted, head: &HeaderMap) -> Result<(), Box<Verdict>> {
+    let kinds = head.get_all(CONTENT_TYPE);
+    let has_parts = kinds.iter().any(|kind| is_multipart(kind.as_bytes()));
+    if is_opaque(head) || (has_parts && is_packed(head)) {
+        return Err(unwanted.refuse("packed", "it is packed in a way that cannot be looked into"));
+    }
+    let is_plain = kinds.iter().count() == 1 && is_form(head);
+    if has_parts && !is_plain { Err(unwanted.refuse_form()) } else { Ok(()) }
 }
 
 fn is_form(head: &HeaderMap) -> bool {

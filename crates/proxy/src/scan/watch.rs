@@ -28,7 +28,11 @@ impl Unwanted {
         let Some(found) = file_type::of(first).filter(|found| self.kinds.contains(&found.kind)) else {
             return Ok(());
         };
-        let (entry, why) = (found.kind.slug(), format!("it is {}, whatever it is called", found.words));
+        Err(self.refuse(found.kind.slug(), &format!("it is {}, whatever it is called", found.words)))
+    }
+
+    /// Refuses a body that cannot be looked into.
+    pub(super) fn refuse(&self, entry: &str, why: &str) -> Box<Verdict> {
         let reason = Reason {
             layer: Layer::Upload,
             category: None,
@@ -43,7 +47,12 @@ impl Unwanted {
             answer: DnsAnswer::AsUsual,
             ..self.verdict.clone()
         };
-        Err(Box::new(Verdict { reason, ..refused }))
+        Box::new(Verdict { reason, ..refused })
+    }
+
+    /// Refuses a form that nobody here can read; its host might.
+    pub(super) fn refuse_form(&self) -> Box<Verdict> {
+        self.refuse("form", "it is a form that cannot be looked into")
     }
 }
 
@@ -64,6 +73,17 @@ impl UploadWatch {
             Self::Talk(talk) => talk.see(bytes),
         }
     }
+
+    /// Sees the end of the body.
+    ///
+    /// # Errors
+    /// The verdict that refuses it.
+    pub(crate) fn end(&mut self) -> Result<(), Box<Verdict>> {
+        match self {
+            Self::Form(form) => form.end(),
+            Self::Talk(_) => Ok(()),
+        }
+    }
 }
 
 /// A form that goes by.
@@ -82,21 +102,14 @@ impl FormWatch {
         Some(Self { unwanted, form, first: Vec::new(), told: false })
     }
 
-    /// Sees the next bytes of the body. A form that cannot be read is let by: its reader will read no more of it than we.
+    /// Sees the next bytes of the body.
     ///
     /// # Errors
-    /// The verdict that refuses a file in it.
+    /// The verdict that refuses a file in it, or a form that cannot be read.
     fn see(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
-        for part in self.form.push(bytes).unwrap_or_default() {
+        for part in self.form.push(bytes).map_err(|_| self.unwanted.refuse_form())? {
             match part {
-                FormPart::Bytes(bytes) if !self.told => {
-                    let room = file_type::MOST_BYTES.saturating_sub(self.first.len());
-                    self.first.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
-                    if !file_type::wants_more(&self.first) {
-                        self.tell()?;
-                    }
-                }
-                FormPart::Bytes(_) => {}
+                FormPart::Bytes(bytes) => self.see_file(&bytes)?,
                 FormPart::Ends => {
                     self.tell()?;
                     self.told = false;
@@ -104,6 +117,24 @@ impl FormWatch {
             }
         }
         Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Box<Verdict>> {
+        if self.form.is_broken() {
+            return Err(self.unwanted.refuse_form());
+        }
+        let rest = self.form.rest();
+        self.see_file(&rest)?;
+        self.tell()
+    }
+
+    fn see_file(&mut self, bytes: &[u8]) -> Result<(), Box<Verdict>> {
+        if self.told {
+            return Ok(());
+        }
+        let room = file_type::MOST_BYTES.saturating_sub(self.first.len());
+        self.first.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        if file_type::wants_more(&self.first) { Ok(()) } else { self.tell() }
     }
 
     fn tell(&mut self) -> Result<(), Box<Verdict>> {

@@ -356,3 +356,44 @@ async fn a_program_is_not_sent_whatever_it_is_called_and_wherever_in_a_form_it_l
         events.iter().filter(|event| event.layer == Layer::Upload && event.outcome == EventOutcome::Blocked);
     assert_eq!(refused.count(), 3);
 }
+
+#[tokio::test]
+async fn a_form_that_its_host_may_read_otherwise_hides_no_program() {
+    let uploads = UploadRules { block_files: [FileKind::Programs].into(), ..UploadRules::default() };
+    let traffic = TrafficRules { uploads, ..TrafficRules::default() };
+    let world = World::with(Setting { traffic, ..Setting::default() }).await;
+    let origin = Origin::start(None).await;
+    let tool = program(1_000);
+    let form = |line_end: &str, file: &[u8]| {
+        let head = ["--x", "content-disposition: form-data; name=f; filename=a.txt", "", ""].join(line_end);
+        let tail = format!("{line_end}--x--{line_end}");
+        [head.as_bytes(), file, tail.as_bytes()].concat()
+    };
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, &form("\r\n", b"text")).unwrap();
+    let packed = packed.finish().unwrap();
+    let (plain, short) = ("multipart/form-data; boundary=x", form("\r\n", &tool[..56]));
+    for (kinds, coding, body, expected) in [
+        (vec![plain], None, form("\n", b"text"), StatusCode::OK),
+        (vec![plain], None, form("\n", &tool), StatusCode::FORBIDDEN),
+        (vec!["multipart/related; boundary=x"], None, form("\r\n", &tool), StatusCode::FORBIDDEN),
+        (vec!["text/plain", plain], None, form("\r\n", b"text"), StatusCode::FORBIDDEN),
+        (vec!["multipart/form-data"], None, form("\r\n", b"text"), StatusCode::FORBIDDEN),
+        (vec!["multipart/form-data; boundary=y"], None, form("\r\n", b"text"), StatusCode::FORBIDDEN),
+        (vec![plain], Some("gzip"), packed, StatusCode::FORBIDDEN),
+        // Short, and without the boundary that ends it.
+        (vec![plain], None, short.strip_suffix(b"\r\n--x--\r\n").unwrap().to_vec(), StatusCode::FORBIDDEN),
+    ] {
+        let post = Request::builder().method(Method::POST);
+        let mut post = post.uri(format!("http://good.test:{}/slurp", origin.port()));
+        for kind in &kinds {
+            post = post.header("content-type", *kind);
+        }
+        post = coding.into_iter().fold(post, |post, coding: &str| post.header("content-encoding", coding));
+        let length = body.len();
+        let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed();
+        let answer = world.client().ask_proxy(post.body(body).unwrap()).await;
+        assert_eq!(answer.status(), expected, "{kinds:?} {coding:?} {length}");
+    }
+    assert_eq!(origin.seen().len(), 1, "nothing that was refused arrived whole");
+}
