@@ -6,6 +6,7 @@ use crate::headers::{
 };
 use crate::link::{Carrier, Connection, Link, Need, Scheme, Wanted};
 use crate::pool::{Http1, Http2, Route};
+use crate::rules::Judged;
 use crate::visit::{AskBody, ShortBody};
 use crate::websocket::{self, Switch};
 use blockpage::OriginFault;
@@ -14,6 +15,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Response, StatusCode, Uri, Version, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use model::Verdict;
 use std::sync::Arc;
 
 /// A body of so many bytes is taken in before it is sent on.
@@ -167,21 +169,37 @@ impl Outgoing {
     }
 }
 
-/// Sends a request over its link and waits for the head of the answer. A connection that had gone stale is replaced,
-/// once, where the request was not sent or may be sent again.
+/// Why there is no answer to a request.
+pub(crate) enum Unreached {
+    /// Its origin was not reached.
+    Failed(DialError),
+    /// What lies at its origin's address may not be reached.
+    Refused(Box<Verdict>),
+}
+
+impl<E: Into<DialError>> From<E> for Unreached {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Sends a request over its link, if the address there may be reached, and waits for the head of the answer. A connection
+/// that had gone stale is replaced, once, where the request was not sent or may be sent again.
 pub(crate) async fn forward(
     link: &Arc<Link>,
     mut outgoing: Outgoing,
-    rewritten: Option<&Arc<str>>,
-) -> Result<Answered, DialError> {
+    judged: &Judged,
+) -> Result<Answered, Unreached> {
     outgoing.keep_short_body().await?;
+    let rewritten = judged.verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
     let mut newer_than = 0;
     for _ in 0..2 {
         let wanted = Wanted { rewritten, need: outgoing.need, newer_than };
         let carrier = link.carrier(wanted).await?;
+        judged.may_reach(carrier.connection.peer()).map_err(Unreached::Refused)?;
         newer_than = carrier.connection.number();
         match send(link, carrier, &mut outgoing).await? {
-            Ok(sent) => return received(sent, &outgoing),
+            Ok(sent) => return Ok(received(sent, &outgoing)?),
             Err(Unanswered::NotSent(request)) => outgoing.take_back(*request),
             // It did nothing with the request (RFC 9113, section 7).
             Err(Unanswered::WantsHttp1) if outgoing.is_here() => outgoing.need = Need::Alone,

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::error::DialError;
-use crate::forward::{Answered, Lease, Outgoing, forward};
+use crate::forward::{Answered, Lease, Outgoing, Unreached, forward};
 use crate::gate::{Gate, Streams};
 use crate::headers::has_plain_coding;
 use crate::link::{Link, Origin, Protocol, Scheme, kind};
@@ -298,12 +298,15 @@ async fn fetch(inner: &Arc<Inner>, mut request: Request<Incoming>, allowed: Allo
     };
     let stopped = body.stopped();
     let outgoing = Outgoing::new(head, body, authority, switch);
-    let rewritten = verdict.rewrite.as_ref().map(|rewrite| &rewrite.to);
-    let forwarded = Box::pin(forward(&inner.link, outgoing, rewritten));
+    let forwarded = Box::pin(forward(&inner.link, outgoing, &judged));
     let answered = while_moving(&inner.gate, &visit.moved.up, forwarded).await;
     let Answered { mut response, lease, switched } = match answered {
         Ok(answered) => answered,
-        Err(error) => {
+        Err(Unreached::Refused(refusal)) => {
+            inner.gate.held_by_list(&refusal);
+            return refused(inner, visit, &refusal, shape);
+        }
+        Err(Unreached::Failed(error)) => {
             if let Some(refusal) = stopped.as_ref().and_then(|stopped| stopped.get()) {
                 return refused(inner, visit, refusal, shape);
             }
@@ -410,8 +413,8 @@ fn is_understood(request: &Request<Incoming>) -> bool {
 async fn while_moving<T>(
     gate: &Gate,
     up: &AtomicU64,
-    mut forwarded: Pin<Box<impl Future<Output = Result<T, DialError>>>>,
-) -> Result<T, DialError> {
+    mut forwarded: Pin<Box<impl Future<Output = Result<T, Unreached>>>>,
+) -> Result<T, Unreached> {
     let mut sent = up.load(Ordering::Relaxed);
     loop {
         if let Ok(answered) =

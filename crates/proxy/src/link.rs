@@ -18,6 +18,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -164,6 +165,14 @@ impl Connection {
         match self {
             Self::Http1(connection) => connection.number,
             Self::Http2(connection) => connection.number,
+        }
+    }
+
+    /// The address of the origin.
+    pub(crate) fn peer(&self) -> IpAddr {
+        match self {
+            Self::Http1(connection) => connection.peer,
+            Self::Http2(connection) => connection.peer,
         }
     }
 }
@@ -337,23 +346,25 @@ impl Link {
         if *scheme == Scheme::Http {
             let stream = self.gate.dialer.tcp(target, *port, Some(self.client)).await?;
             let opened = Opened { protocol: Protocol::Http1, likeness: None };
-            return Ok((self.http1(route, stream).await?, opened));
+            let peer = peer_of(&stream)?;
+            return Ok((self.http1(route, stream, peer).await?, opened));
         }
         let (offered, asker) = (offer.names(), Some(self.client));
         let stream = self.gate.dialer.secure((target, *port), host, &offered, asker).await?;
-        let (_, session) = stream.get_ref();
+        let (connection, session) = stream.get_ref();
+        let peer = peer_of(connection.inner())?;
         let protocol = Protocol::agreed(session.alpn_protocol());
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
         let opened = Opened { protocol, likeness: certificate.and_then(Likeness::of) };
         let connection = match protocol {
-            Protocol::Http1 => self.http1(route, Eager::new(stream)).await?,
-            Protocol::Http2 => self.http2(route, stream).await?,
+            Protocol::Http1 => self.http1(route, Eager::new(stream), peer).await?,
+            Protocol::Http2 => self.http2(route, stream, peer).await?,
         };
         route.note(offer, opened.clone());
         Ok((connection, opened))
     }
 
-    async fn http1<S>(&self, route: &Route, stream: S) -> Result<Connection, DialError>
+    async fn http1<S>(&self, route: &Route, stream: S, peer: IpAddr) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -365,10 +376,10 @@ impl Link {
             .handshake(TokioIo::new(stream));
         let (sender, connection) = handshake.await.map_err(|_| OriginFault::BrokeOff)?;
         self.gate.spawn(async move { ended(connection.with_upgrades().await) });
-        Ok(Connection::Http1(route.number_http1(sender)))
+        Ok(Connection::Http1(route.number_http1(sender, peer)))
     }
 
-    async fn http2<S>(&self, route: &Route, stream: S) -> Result<Connection, DialError>
+    async fn http2<S>(&self, route: &Route, stream: S, peer: IpAddr) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -400,8 +411,12 @@ impl Link {
             };
             ended(result);
         });
-        Ok(Connection::Http2(route.add_http2(sender, questions)))
+        Ok(Connection::Http2(route.add_http2((sender, peer), questions)))
     }
+}
+
+fn peer_of(stream: &TcpStream) -> Result<IpAddr, DialError> {
+    stream.peer_addr().map(|peer| peer.ip()).map_err(|_| OriginFault::BrokeOff.into())
 }
 
 async fn open_http2(route: &Route, wanted: &Wanted<'_>) -> Option<Connection> {

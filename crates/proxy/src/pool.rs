@@ -9,6 +9,7 @@ use crate::link::{Offer, Opened, Origin};
 use crate::visit::AskBody;
 use hyper::client::conn::{http1, http2};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,6 +75,7 @@ struct Open {
 /// An HTTP/1.1 connection between two exchanges, or out for one.
 pub(crate) struct Http1 {
     pub(crate) number: u64,
+    pub(crate) peer: IpAddr,
     pub(crate) sender: http1::SendRequest<AskBody>,
     since: Instant,
 }
@@ -81,6 +83,7 @@ pub(crate) struct Http1 {
 /// An HTTP/2 connection. Whoever has a stream on it holds it.
 pub(crate) struct Http2 {
     pub(crate) number: u64,
+    pub(crate) peer: IpAddr,
     pub(crate) sender: http2::SendRequest<AskBody>,
     /// How many streams it may carry at once, as far as that is known.
     allowed: AtomicUsize,
@@ -226,7 +229,7 @@ impl Route {
     /// Takes in a new HTTP/2 connection.
     pub(crate) fn add_http2(
         &self,
-        sender: http2::SendRequest<AskBody>,
+        (sender, peer): (http2::SendRequest<AskBody>, IpAddr),
         questions: mpsc::Sender<oneshot::Sender<Settings>>,
     ) -> Arc<Http2> {
         let mut open = lock(&self.open);
@@ -234,7 +237,7 @@ impl Route {
         let number = open.opened;
         let (allowed, peak) = (AtomicUsize::new(STREAMS_OF_CONNECTION), AtomicUsize::default());
         let was_idle = AtomicBool::default();
-        let connection = Arc::new(Http2 { number, sender, allowed, peak, questions, was_idle });
+        let connection = Arc::new(Http2 { number, peer, sender, allowed, peak, questions, was_idle });
         if !open.closed {
             open.http2.push(Arc::clone(&connection));
         }
@@ -242,10 +245,10 @@ impl Route {
     }
 
     /// Numbers a new HTTP/1.1 connection, for its first exchange.
-    pub(crate) fn number_http1(&self, sender: http1::SendRequest<AskBody>) -> Http1 {
+    pub(crate) fn number_http1(&self, sender: http1::SendRequest<AskBody>, peer: IpAddr) -> Http1 {
         let mut open = lock(&self.open);
         open.opened += 1;
-        Http1 { number: open.opened, sender, since: Instant::now() }
+        Http1 { number: open.opened, peer, sender, since: Instant::now() }
     }
 
     /// The HTTP/1.1 connection that was used last, if one is kept; it may have ended since.

@@ -199,6 +199,10 @@ impl<S> ReadAhead<S> {
     pub(crate) fn new(stream: S) -> Self {
         Self { stream: Replay::new(Bytes::new(), stream) }
     }
+
+    pub(crate) fn inner(&self) -> &S {
+        &self.stream.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {

@@ -106,10 +106,13 @@ pub(crate) async fn connect(
     let whatever_passes = judged.lets_whatever_pass();
     let Judged { ask, verdict, .. } = judged;
     let mut visit = gate.visit(&ask, &verdict, &Method::CONNECT);
+    let refused = |mut visit: Visit, refusal: &Verdict| {
+        visit.judged_anew(refusal);
+        visit.page(blockpage::blocked(&BlockView::of(refusal, &host), &gate.links).page(shape))
+    };
     let shown = ways_round::of_port(gate, port, &verdict);
     if let Some(refusal) = shown.and_then(|shown| gate.tried(&ask, &verdict, &shown)) {
-        visit.judged_anew(&refusal);
-        return visit.page(blockpage::blocked(&BlockView::of(&refusal, &host), &gate.links).page(shape));
+        return refused(visit, &refusal);
     }
     let origin = match (verdict.outcome, verdict.inspection) {
         (_, Inspection::Inspect) => None,
@@ -119,7 +122,10 @@ pub(crate) async fn connect(
             return visit.page(blockpage::blocked(&view, &gate.links).page(shape));
         }
         (Outcome::Allow, _) => match dial_rewritten(gate, caller, (&host, port), &verdict).await {
-            Ok(origin) => Some(origin),
+            Ok(origin) => match may_reach(gate, caller, &ask, &origin) {
+                Ok(()) => Some(origin),
+                Err(refusal) => return refused(visit, &refusal),
+            },
             Err(error) => {
                 let origin = Origin { scheme: Scheme::Https, host, port };
                 let (notice, outcome) = fault_notice(gate, error, &verdict, &origin);
@@ -160,6 +166,13 @@ async fn dial_rewritten(
     let target = verdict.rewrite.as_ref().and_then(|rewrite| Host::parse(&rewrite.to).ok());
     gate.dialer.note_visit(host);
     gate.dialer.tcp(target.as_ref().unwrap_or(host), port, Some(caller.address)).await
+}
+
+/// Whether what lies at the origin's address may be reached, and counts where lists know it as a way round the filter.
+fn may_reach(gate: &Gate, caller: &Caller, ask: &Ask, origin: &TcpStream) -> Result<(), Box<Verdict>> {
+    let Ok(peer) = origin.peer_addr() else { return Ok(()) };
+    let reached = gate.judge(caller, ask.what.clone(), ask.how).may_reach(peer.ip());
+    reached.inspect_err(|refusal| gate.held_by_list(refusal))
 }
 
 impl Tunnel {
@@ -279,17 +292,19 @@ impl Tunnel {
         {
             return self.end(EventOutcome::Blocked);
         }
-        match self.origin().await {
-            Ok(origin) => self.pass(client, origin).await,
-            Err(_) => self.end(EventOutcome::Failed),
-        }
+        self.pass(client).await;
     }
 
-    /// Every byte as it is.
-    async fn pass<C>(self, client: C, origin: TcpStream)
+    /// Every byte as it is, where the origin's address may be reached.
+    async fn pass<C>(mut self, client: C)
     where
         C: AsyncRead + AsyncWrite + MaybeTcp + Unpin,
     {
+        let Ok(origin) = self.origin().await else { return self.end(EventOutcome::Failed) };
+        if let Err(refusal) = may_reach(&self.gate, &self.caller, &self.ask, &origin) {
+            self.visit.judged_anew(&refusal);
+            return self.end(EventOutcome::Blocked);
+        }
         let grounds = Grounds { gate: &self.gate, caller: &self.caller, ask: &self.ask };
         pump(grounds, client, origin, self.visit).await;
     }
@@ -336,10 +351,7 @@ impl Tunnel {
         if self.verdict.outcome == Outcome::Block || self.refuses(Some(shown)) {
             return self.end(EventOutcome::Blocked);
         }
-        match self.origin().await {
-            Ok(origin) => self.pass(hello.replay(), origin).await,
-            Err(_) => self.end(EventOutcome::Failed),
-        }
+        self.pass(hello.replay()).await;
     }
 
     /// The name in the hello takes the place of what the tunnel was asked for, if both are allowed. True where it may not.
@@ -390,10 +402,7 @@ impl Tunnel {
         if self.refuses_unread() {
             return self.end(EventOutcome::Blocked);
         }
-        match self.origin().await {
-            Ok(origin) => self.pass(hello.replay(), origin).await,
-            Err(_) => self.end(EventOutcome::Failed),
-        }
+        self.pass(hello.replay()).await;
     }
 
     /// The connection to the origin: the one that is open, or a new one.

@@ -1,9 +1,10 @@
 //! What goes to history: each visit once, with its whole reason.
 
 use crate::certificates::now;
-use crate::origin::full;
+use crate::client::Answer;
+use crate::origin::{Origin, full};
 use crate::world::{Setting, World};
-use http::Method;
+use http::{Method, Request, StatusCode};
 use model::{Category, Channel, EventOutcome, Layer};
 use policy::rules::InspectionSetting;
 use proxy::Limits;
@@ -18,7 +19,7 @@ async fn every_request_is_one_event_and_its_tunnel_none() {
     let mut talk = world.client().talk("good.test", origin.port(), BOTH).await;
     talk.get("/one?x=1&access_token=a.b").await;
     let request = talk.request(Method::POST, "/echo").body(full("four")).unwrap();
-    crate::client::Answer::read(talk.send(request).await).await;
+    Answer::read(talk.send(request).await).await;
     talk.get("/denied").await;
     drop(talk);
     assert!(origin.seen()[0].target.ends_with("/one?x=1&access_token=a.b"));
@@ -53,6 +54,32 @@ async fn a_blocked_visit_carries_the_category_the_list_and_the_line() {
     assert_eq!((events.len(), events[0].layer), (1, Layer::Category));
     assert_eq!(events[0].category, Category::parse("gambling"));
     assert_eq!(events[0].list.as_ref().unwrap().line, 7);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_listed_address_is_blocked_as_the_address_is() {
+    let sites = vec!["127.0.0.5".parse().unwrap()];
+    let world = World::with(Setting { sites, ..Setting::default() }).await;
+    let plain = Origin::at("127.0.0.5:0", None).await;
+    let uri = format!("http://good.test:{}/", plain.port());
+    let get = Request::builder().uri(uri).body(full("")).unwrap();
+    assert_eq!(world.client().ask_proxy(get).await.status(), StatusCode::FORBIDDEN);
+    for offer in [&["h2"][..], &["http/1.1"]] {
+        let opened = world.origin_at("127.0.0.5:0", "good.test", offer).await;
+        let mut talk = world.client().talk("good.test", opened.port(), offer).await;
+        assert_eq!(talk.get("/").await.status, StatusCode::FORBIDDEN, "{offer:?}");
+        assert_eq!(opened.seen().len(), 0, "{offer:?}");
+    }
+    let unread = world.origin_at("127.0.0.5:0", "bypass.test", BOTH).await;
+    assert_eq!(world.client().tunnel("bypass.test", unread.port()).await.unwrap_err(), 403);
+    assert!(plain.seen().is_empty());
+    let events = world.finish().await;
+    assert_eq!(events.len(), 4);
+    for event in &events {
+        assert_eq!((event.layer, event.outcome), (Layer::Category, EventOutcome::Blocked));
+        assert_eq!(event.list.as_ref().unwrap().line, 9);
+        assert_eq!(event.entry.as_deref(), Some("address 127.0.0.5"));
+    }
 }
 
 #[tokio::test]

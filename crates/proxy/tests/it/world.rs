@@ -203,6 +203,11 @@ impl World {
         Origin::start(Some(self.root.server(name, Flaw::None, protocols))).await
     }
 
+    /// The same, listening there.
+    pub async fn origin_at(&self, address: &str, name: &str, protocols: &[&str]) -> Origin {
+        Origin::at(address, Some(self.root.server(name, Flaw::None, protocols))).await
+    }
+
     /// A connection to the port at which the proxy itself speaks TLS.
     pub async fn tls_stream(&self) -> TcpStream {
         TcpStream::connect(self.over_tls).await.unwrap()
@@ -326,33 +331,18 @@ fn snapshot(setting: &Setting) -> Snapshot {
     Snapshot::compile(policy, image(), Vec::new())
 }
 
-/// One list: `casino.test` is gambling, `resolver.test` a service of encrypted DNS.
+/// One list: `casino.test` and what lies at 127.0.0.5 are gambling, `resolver.test` a service of encrypted DNS.
 fn image() -> Image {
     let mut writer = ImageWriter::default();
     let new =
         NewList { id: ListId::new("betting"), name: "Betting".into(), read_at: now(), dropped: Vec::new() };
     let list = writer.list(new).unwrap();
-    writer.push(
-        list,
-        NewEntry {
-            host: &host("casino.test"),
-            reach: Reach::Subtree,
-            effect: Effect::Block,
-            weight: Weight::Usual,
-            category: Category::parse("gambling").unwrap(),
-            line: 7,
-        },
-    );
-    writer.push(
-        list,
-        NewEntry {
-            host: &host("resolver.test"),
-            reach: Reach::Subtree,
-            effect: Effect::Block,
-            weight: Weight::Usual,
-            category: Category::parse("encrypted-dns").unwrap(),
-            line: 8,
-        },
-    );
+    for (name, category, line) in
+        [("casino.test", "gambling", 7), ("resolver.test", "encrypted-dns", 8), ("127.0.0.5", "gambling", 9)]
+    {
+        let category = Category::parse(category).unwrap();
+        let (reach, effect, weight) = (Reach::Subtree, Effect::Block, Weight::Usual);
+        writer.push(list, NewEntry { host: &host(name), reach, effect, weight, category, line });
+    }
     Image::from_bytes(writer.finish().unwrap()).unwrap()
 }
