@@ -31,7 +31,8 @@ pub fn open(bytes: &[u8]) {
 fn touch(bytes: Vec<u8>) {
     let Ok(image) = Image::from_bytes(bytes) else { return };
     for name in ["a.example", "uk", "www.b.co.uk", "198.51.100.7", "[2001:db8::1]"] {
-        let hits = image.lookup(&Host::parse(name).expect("a host"));
+        let host = Host::parse(name).expect("a host");
+        let hits = image.lookup(&host);
         for category in hits.categories().iter() {
             let _ = hits.line(category);
         }

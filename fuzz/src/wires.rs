@@ -158,7 +158,10 @@ impl World {
         let clock = Clock::fixed(Timestamp::parse("2026-11-23T12:00:00Z").expect("a time"));
         let snapshot = Snapshot::compile(policy(), image(), Vec::new());
         let (events, receiver) = event_channel(10_000);
-        std::thread::spawn(move || while receiver.batch(Duration::from_secs(1), 1_000).is_some() {});
+        std::thread::spawn(move || {
+            let mut batch = Vec::new();
+            while receiver.batch(Duration::from_secs(1), 1_000, &mut batch) {}
+        });
         let ports = DnsPorts {
             snapshot: Arc::new(CurrentSnapshot::new(snapshot)),
             roster: Arc::new(CurrentRoster::default()),

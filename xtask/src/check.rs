@@ -7,7 +7,7 @@
 use crate::command::{cargo, follow, run};
 use crate::failure::Failure;
 use crate::tests_summary::TestsSummary;
-use crate::{assets, clickhouse, packages, say, start, tidy};
+use crate::{assets, clickhouse, fuzz, packages, say, start, tidy};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,7 @@ pub fn check(depth: Depth) -> ExitCode {
     run.step("tidy", tidy::tidy);
     run.step("licences", tidy::licences);
     run.step("clippy", clippy);
+    run.step("fuzz targets", fuzz::check);
     if run.step("build", start::build) {
         run.tests(depth);
     } else {

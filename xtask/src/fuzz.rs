@@ -37,6 +37,13 @@ pub fn fuzz(options: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether the targets can be built with the crates as they are; nothing is run.
+pub fn check() -> Result<(), Failure> {
+    let mut command = within(cargo(&["check", "--quiet", "--locked"]), &place::root().join("fuzz"));
+    command.env("CARGO_TARGET_DIR", place::target().join("fuzz"));
+    run(command)
+}
+
 #[derive(PartialEq, Eq, Debug)]
 struct Options<'o> {
     target: Option<&'o str>,
