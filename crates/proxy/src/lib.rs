@@ -42,6 +42,7 @@ mod pac;
 mod pace;
 mod pages;
 mod peek;
+mod peer;
 mod pool;
 mod provider;
 mod pump;

@@ -7,6 +7,7 @@
 use crate::error::DialError;
 use crate::gate::{Gate, Tracked};
 use crate::leaf::Likeness;
+use crate::peer::Peer;
 use crate::pool::{Destination, Http1, Http2, Route, STREAMS_OF_CONNECTION, Settings};
 use crate::streams::Eager;
 use blockpage::OriginFault;
@@ -168,11 +169,11 @@ impl Connection {
         }
     }
 
-    /// The address of the origin.
-    pub(crate) fn peer(&self) -> IpAddr {
+    /// Where the origin is.
+    pub(crate) fn peer(&self) -> &Peer {
         match self {
-            Self::Http1(connection) => connection.peer,
-            Self::Http2(connection) => connection.peer,
+            Self::Http1(connection) => &connection.peer,
+            Self::Http2(connection) => &connection.peer,
         }
     }
 }
@@ -364,7 +365,7 @@ impl Link {
         Ok((connection, opened))
     }
 
-    async fn http1<S>(&self, route: &Route, stream: S, peer: IpAddr) -> Result<Connection, DialError>
+    async fn http1<S>(&self, route: &Route, stream: S, peer: Peer) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -379,7 +380,7 @@ impl Link {
         Ok(Connection::Http1(route.number_http1(sender, peer)))
     }
 
-    async fn http2<S>(&self, route: &Route, stream: S, peer: IpAddr) -> Result<Connection, DialError>
+    async fn http2<S>(&self, route: &Route, stream: S, peer: Peer) -> Result<Connection, DialError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -415,8 +416,8 @@ impl Link {
     }
 }
 
-fn peer_of(stream: &TcpStream) -> Result<IpAddr, DialError> {
-    stream.peer_addr().map(|peer| peer.ip()).map_err(|_| OriginFault::BrokeOff.into())
+fn peer_of(stream: &TcpStream) -> Result<Peer, DialError> {
+    stream.peer_addr().map(Peer::at).map_err(|_| OriginFault::BrokeOff.into())
 }
 
 async fn open_http2(route: &Route, wanted: &Wanted<'_>) -> Option<Connection> {

@@ -6,10 +6,10 @@
 
 use crate::error::DialError;
 use crate::link::{Offer, Opened, Origin};
+use crate::peer::Peer;
 use crate::visit::AskBody;
 use hyper::client::conn::{http1, http2};
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,7 +75,7 @@ struct Open {
 /// An HTTP/1.1 connection between two exchanges, or out for one.
 pub(crate) struct Http1 {
     pub(crate) number: u64,
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: Peer,
     pub(crate) sender: http1::SendRequest<AskBody>,
     since: Instant,
 }
@@ -83,7 +83,7 @@ pub(crate) struct Http1 {
 /// An HTTP/2 connection. Whoever has a stream on it holds it.
 pub(crate) struct Http2 {
     pub(crate) number: u64,
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: Peer,
     pub(crate) sender: http2::SendRequest<AskBody>,
     /// How many streams it may carry at once, as far as that is known.
     allowed: AtomicUsize,
@@ -229,7 +229,7 @@ impl Route {
     /// Takes in a new HTTP/2 connection.
     pub(crate) fn add_http2(
         &self,
-        (sender, peer): (http2::SendRequest<AskBody>, IpAddr),
+        (sender, peer): (http2::SendRequest<AskBody>, Peer),
         questions: mpsc::Sender<oneshot::Sender<Settings>>,
     ) -> Arc<Http2> {
         let mut open = lock(&self.open);
@@ -245,7 +245,7 @@ impl Route {
     }
 
     /// Numbers a new HTTP/1.1 connection, for its first exchange.
-    pub(crate) fn number_http1(&self, sender: http1::SendRequest<AskBody>, peer: IpAddr) -> Http1 {
+    pub(crate) fn number_http1(&self, sender: http1::SendRequest<AskBody>, peer: Peer) -> Http1 {
         let mut open = lock(&self.open);
         open.opened += 1;
         Http1 { number: open.opened, peer, sender, since: Instant::now() }

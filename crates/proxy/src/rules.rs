@@ -21,10 +21,10 @@ pub(crate) use requests::before_request;
 pub(crate) use uploads::{LongTalk, Sends, is_upload};
 
 use crate::gate::Gate;
-use model::{Ask, DnsAnswer, Host, Layer, Outcome, Reason, Target, Verdict, WayRound};
+use crate::peer::Peer;
+use model::{Ask, DnsAnswer, Layer, Outcome, Reason, Target, Verdict, WayRound};
 use policy::rules::TrafficRules;
 use policy::{Snapshot, Viewpoint};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A question, its verdict, and by what it was decided.
@@ -40,26 +40,23 @@ impl Judged {
         self.viewpoint.traffic()
     }
 
-    /// Refuses an address that a name led to, where lists or the policy know it and the name was not allowed before them: as
-    /// DNS judges what an answer leads to.
+    /// Refuses an address that a name led to, where lists know it and the name was not allowed before them: as DNS judges what
+    /// an answer leads to.
     ///
     /// # Errors
     /// The verdict on the address.
-    pub(crate) fn may_reach(&self, address: IpAddr) -> Result<(), Box<Verdict>> {
-        let host = Host::Address(address.to_canonical());
-        let image = self.snapshot.image();
-        let is_unknown = !image.has_rules() && image.lookup(&host).is_empty();
-        if is_unknown || self.ask.what.host.name().is_none() {
+    pub(crate) fn may_reach(&self, peer: &Peer) -> Result<(), Box<Verdict>> {
+        if self.ask.what.host.name().is_none() || !peer.is_listed(self.snapshot.image()) {
             return Ok(());
         }
-        let what = Target { host, path: None, ..self.ask.what.clone() };
+        let what = Target { host: peer.host().clone(), path: None, ..self.ask.what.clone() };
         let mut verdict = self.snapshot.judge(&self.viewpoint, &Ask { what, ..self.ask.clone() });
         if verdict.outcome == Outcome::Allow || verdict.reason.layer >= self.verdict.reason.layer {
             return Ok(());
         }
         // What is illegal is named nowhere, also not in the history.
         if verdict.reason.layer != Layer::Illegal {
-            verdict.reason.entry.get_or_insert_with(|| format!("address {address}").into());
+            verdict.reason.entry.get_or_insert_with(|| format!("address {}", peer.host()).into());
         }
         Err(Box::new(verdict))
     }

@@ -11,6 +11,7 @@ use crate::gate::Gate;
 use crate::hello::{self, Hello, TlsHello};
 use crate::inner::{Ended, Inner, fault_notice, serve, shape_of};
 use crate::link::{Link, Offer, Origin, Protocol, Scheme};
+use crate::peer::Peer;
 use crate::pump::{Grounds, pump};
 use crate::rules::Judged;
 use crate::socket::ClientSocket;
@@ -171,7 +172,7 @@ async fn dial_rewritten(
 /// Whether what lies at the origin's address may be reached, and counts where lists know it as a way round the filter.
 fn may_reach(gate: &Gate, caller: &Caller, ask: &Ask, origin: &TcpStream) -> Result<(), Box<Verdict>> {
     let Ok(peer) = origin.peer_addr() else { return Ok(()) };
-    let reached = gate.judge(caller, ask.what.clone(), ask.how).may_reach(peer.ip());
+    let reached = gate.judge(caller, ask.what.clone(), ask.how).may_reach(&Peer::at(peer));
     reached.inspect_err(|refusal| gate.held_by_list(refusal))
 }
 

@@ -320,6 +320,11 @@ impl Image {
         each_mark(host, self.seed(), seen, offer);
     }
 
+    /// Which image it is, among all that this process has read, from 1 on. Copies have the same number.
+    pub fn serial(&self) -> u64 {
+        self.0.serial
+    }
+
     /// True when it has rules, which may ask who asks.
     pub fn has_rules(&self) -> bool {
         self.0.content.as_ref().is_some_and(|content| !content.rules.is_empty())
