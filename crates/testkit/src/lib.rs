@@ -13,6 +13,7 @@ pub mod firefox;
 mod listening;
 pub mod network;
 pub mod origin;
+mod ports;
 pub mod postgres;
 pub mod relay;
 pub mod school_day;

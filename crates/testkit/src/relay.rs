@@ -6,6 +6,7 @@
 //!
 //! Left out: bandwidth, damaged bytes (checksums make those losses), delays on TCP beyond the first byte.
 
+use crate::ports::free_port;
 use crate::seeded::Seeded;
 use std::collections::HashMap;
 use std::io;
@@ -83,9 +84,8 @@ impl Relay {
     /// # Errors
     /// What binding fails with.
     pub async fn start(to: SocketAddr, seed: u64, weather: Weather) -> io::Result<Self> {
-        let udp = UdpSocket::bind("127.0.0.1:0").await?;
+        let (udp, tcp) = free_port().await?;
         let address = udp.local_addr()?;
-        let tcp = TcpListener::bind(address).await?;
         let inner = Arc::new(Inner {
             to,
             udp,

@@ -9,6 +9,7 @@ mod wires;
 
 use crate::TestError;
 use crate::certificates::{Fault, TestAuthority};
+use crate::ports::free_port;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 pub use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
@@ -16,7 +17,7 @@ use hickory_proto::rr::{Name, RData, Record};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
@@ -86,7 +87,7 @@ impl Upstream {
 
     /// The same, in some manner.
     pub async fn start_in_manner(zone: Zone, manner: Manner) -> Self {
-        let (udp, tcp) = free_port().await;
+        let (udp, tcp) = free_port().await.unwrap();
         let address = udp.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let speaker = Speaker { zone: Arc::new(Mutex::new(zone)), asked: Arc::default(), manner, stopped };
@@ -212,16 +213,6 @@ impl Speaker {
             }
         }
         vec![message]
-    }
-}
-
-/// A port that both UDP and TCP can have.
-async fn free_port() -> (UdpSocket, TcpListener) {
-    loop {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-            return (udp, tcp);
-        }
     }
 }
 
